@@ -1,0 +1,67 @@
+# Recipes of DuckDB Perf. Without `just` on the machine: npx --yes rust-just <recipe>
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# DuckDB's C++ takes half an hour; one folder outside the checkout keeps it for every clone and for CI.
+export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", home_directory() / ".cache/duckdb-perf/target")
+
+dist := "dist/duckdb-perf-datasource"
+binary := CARGO_TARGET_DIR / "release/duckdb-perf"
+
+[private]
+default:
+    @just --list --unsorted
+
+# Write demo reports and show the five panels' numbers, through the real plugin process
+[group('use')]
+demo *args: _tools
+    cargo run --release --quiet -- demo {{ args }}
+
+# Assemble the plugin folder dist/duckdb-perf-datasource, ready to copy into Grafana
+[group('use')]
+build: _tools
+    cargo build --release
+    cd frontend && npm ci --no-audit --no-fund && npm run build
+    install -m 755 {{ binary }} {{ dist }}/gpx_duckdb_perf_linux_$(case $(uname -m) in x86_64) echo amd64;; aarch64) echo arm64;; esac)
+    strip {{ dist }}/gpx_duckdb_perf_linux_*
+    @echo "plugin folder: {{ dist }}"
+
+# Run every test: Rust, the Go SDK as reader, frontend, lint, format (installs what it needs)
+[group('test')]
+test:
+    tests/run.sh
+
+alias t := test
+
+# Only the Rust tests; arguments go to cargo test
+[group('test')]
+test-rust *args: _tools
+    cargo test --release {{ args }}
+
+# Clippy, rustfmt, and the frontend's linters
+[group('test')]
+lint: _tools
+    cargo fmt --check
+    cargo clippy --release --all-targets -- -D warnings
+    cd frontend && npm ci --no-audit --no-fund && npm run typecheck && npm run lint && npm run format:check
+
+# Format all code
+[group('test')]
+format:
+    cargo fmt
+    cd frontend && npx prettier --write src
+
+# In a real Grafana: GRAFANA_URL of a running one, or GRAFANA_HOME of an unpacked one
+[group('test')]
+e2e *args:
+    tests/e2e/run.sh {{ args }}
+
+# Measure against DuckDB itself in the same run; prints ratios
+[group('measure')]
+bench *args: _tools
+    cargo bench --profile release --bench bench -- {{ args }}
+
+# What a build needs beside Rust: a C++ compiler
+[private]
+_tools:
+    @tests/tools.sh

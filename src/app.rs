@@ -1,0 +1,242 @@
+//! What the three edges may ask: query, health, catalog. Keeps one instance per datasource.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::engine::Catalog;
+use crate::error::{Error, Kind, Result};
+use crate::frame::{self, Options};
+use crate::health;
+use crate::query::{self, Context, QueryModel, TimeRange};
+use crate::rundir::{self, RunDir};
+use crate::source::{self, Policy, Settings};
+use crate::worker::{QueryJob, Supervisor};
+
+/// A datasource as an edge hands it over: not yet parsed, because a broken one must answer with an error
+/// of its own and not fail a request that it is only part of.
+#[derive(Clone, Default)]
+pub struct InstanceSettings {
+    /// Grafana's uid of the datasource; with `org_id` the key of its instance.
+    pub uid: String,
+    /// The organisation that owns it.
+    pub org_id: i64,
+    /// Milliseconds since 1970 of the last change; a newer one replaces the instance.
+    pub updated_ms: i64,
+    /// Grafana's `url` field, read as `file://…` when `path` is missing.
+    pub url: String,
+    /// The settings document (jsonData) as JSON text.
+    pub json_data: Bytes,
+    /// Decrypted secure settings.
+    pub secrets: HashMap<String, String>,
+    /// Grafana's own row limit (`GF_SQL_ROW_LIMIT` of grafanaConfig); negative is unlimited.
+    pub row_limit: Option<i64>,
+}
+
+/// One query of a request.
+#[derive(Debug, Clone)]
+pub struct DataQuery {
+    /// The query's letter.
+    pub ref_id: String,
+    /// The query model as JSON text.
+    pub json: Bytes,
+    /// The dashboard's or alert rule's time range.
+    pub range: TimeRange,
+    /// The interval Grafana suggests; zero when unknown.
+    pub interval: Duration,
+    /// How many points the panel can show; zero when unknown.
+    pub max_data_points: i64,
+}
+
+/// What a query came to. The frame is there in both cases: after a failure it is empty and carries only
+/// `executedQueryString`.
+#[derive(Debug, Clone)]
+pub struct QueryOutcome {
+    /// An Arrow IPC file as `grafana-plugin-sdk-go` reads it.
+    pub frame: Bytes,
+    /// Why there is no data.
+    pub error: Option<Error>,
+}
+
+/// What the health check found.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// Whether dashboards can work.
+    pub ok: bool,
+    /// One or more sentences for a person.
+    pub message: String,
+    /// A JSON object for machines; `verboseMessage` is shown by Grafana's settings page.
+    pub details: serde_json::Value,
+}
+
+/// The plugin's state: the operator's policy and the instances of the datasources in use.
+pub struct App {
+    policy: Result<Policy>,
+    instances: Mutex<HashMap<InstanceKey, Arc<Instance>>>,
+    /// Holds the workers' temp folders; made with the first instance.
+    run_dir: Mutex<Option<Arc<RunDir>>>,
+}
+
+type InstanceKey = (i64, String);
+
+/// One datasource in use. Replaced when its settings change; its worker ends with its last query.
+struct Instance {
+    /// What it was made from.
+    url: String,
+    json_data: Bytes,
+    secrets: HashMap<String, String>,
+    supervisor: Supervisor,
+    /// Dropped after the worker, whose temp folder is in it.
+    _run_dir: Arc<RunDir>,
+}
+
+impl Instance {
+    fn is_of(&self, settings: &InstanceSettings) -> bool {
+        self.url == settings.url && self.json_data == settings.json_data && self.secrets == settings.secrets
+    }
+}
+
+impl App {
+    /// An app under the policy of this process's environment. A policy that cannot be read is an error of every
+    /// query, so that Grafana shows it where people look.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::new(Policy::from_env(|name| std::env::var(name).ok()))
+    }
+
+    /// An app under `policy`.
+    #[must_use]
+    pub fn new(policy: Result<Policy>) -> Self {
+        if let Err(error) = &policy {
+            tracing::error!(error = error.full_text(), "the operator's policy cannot be read; no datasource will open");
+        }
+        Self { policy, instances: Mutex::default(), run_dir: Mutex::default() }
+    }
+
+    /// Runs one query. Never fails as a whole; dropping the future cancels the query.
+    pub async fn query(&self, settings: &InstanceSettings, query: DataQuery) -> QueryOutcome {
+        let ref_id = query.ref_id.clone();
+        let mut executed = String::new();
+        match self.run(settings, query, &mut executed).await {
+            Ok(frame) => QueryOutcome { frame, error: None },
+            Err(error) => {
+                if error.kind == Kind::Internal {
+                    tracing::error!(ref_id, error = error.full_text(), "a query failed by our own mistake");
+                } else {
+                    tracing::debug!(ref_id, error = error.full_text(), "a query failed");
+                }
+                QueryOutcome { frame: frame::empty_frame(&ref_id, &executed, &[]).into(), error: Some(error) }
+            }
+        }
+    }
+
+    async fn run(&self, settings: &InstanceSettings, query: DataQuery, executed: &mut String) -> Result<Bytes> {
+        let model = QueryModel::from_json(&query.json)?;
+        executed.clone_from(&model.raw_sql);
+        let instance = self.instance(settings)?;
+        let datasource = instance.supervisor.datasource();
+        let context = Context {
+            range: query.range,
+            interval: query.interval,
+            max_data_points: query.max_data_points,
+            variables: &model.variables,
+            slow_ms: datasource.slow_ms,
+        };
+        let prepared = query::prepare(&model.raw_sql, &context)?;
+        executed.clone_from(&prepared.sql);
+        let (max_rows, row_limit_setting) = datasource.limits.row_cap(settings.row_limit);
+        let options = Options {
+            ref_id: query.ref_id,
+            format: model.format,
+            max_rows,
+            max_bytes: datasource.limits.max_result_bytes,
+            fill: prepared.fill,
+            range: query.range,
+            executed_query: prepared.sql.clone(),
+            row_limit_setting: row_limit_setting.to_owned(),
+        };
+        let job = QueryJob { sql: prepared.sql, offsets: prepared.offsets, options };
+        match instance.supervisor.query(job).await {
+            Ok(reply) => Ok(reply.frame.into()),
+            Err(error) => Err(source::explain_missing(error, datasource)),
+        }
+    }
+
+    /// Diagnoses a datasource.
+    pub async fn health(&self, settings: &InstanceSettings) -> Health {
+        match self.instance(settings) {
+            Ok(instance) => health::check(&instance.supervisor, Timestamp::now()).await,
+            Err(error) => health::failed(&error),
+        }
+    }
+
+    /// Tables, views and columns of a datasource.
+    ///
+    /// # Errors
+    /// Those of its settings, and what DuckDB says of its files.
+    pub async fn catalog(&self, settings: &InstanceSettings) -> Result<Catalog> {
+        self.instance(settings)?.supervisor.catalog().await
+    }
+
+    /// Ends all workers. Queries that still run end with them.
+    pub async fn shutdown(&self) {
+        let instances: Vec<_> = std::mem::take(&mut *lock(&self.instances)).into_values().collect();
+        for instance in &instances {
+            instance.supervisor.stop().await;
+        }
+        lock(&self.run_dir).take();
+    }
+
+    /// Metrics in Prometheus' text format.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let instances = lock(&self.instances).len();
+        format!(
+            "# HELP duckdb_perf_instances Datasources in use.\n# TYPE duckdb_perf_instances gauge\nduckdb_perf_instances {instances}\n"
+        )
+    }
+
+    fn instance(&self, settings: &InstanceSettings) -> Result<Arc<Instance>> {
+        let key = (settings.org_id, settings.uid.clone());
+        if let Some(instance) = lock(&self.instances).get(&key).filter(|instance| instance.is_of(settings)) {
+            return Ok(Arc::clone(instance));
+        }
+        let policy = self.policy.as_ref().map_err(Clone::clone)?;
+        let datasource = source::resolve(&Settings::parse(&settings.json_data, &settings.url)?, policy)?;
+        let run_dir = self.run_dir(policy)?;
+        let instance = Arc::new(Instance {
+            url: settings.url.clone(),
+            json_data: settings.json_data.clone(),
+            secrets: settings.secrets.clone(),
+            supervisor: Supervisor::new(datasource, run_dir.path().to_owned()),
+            _run_dir: run_dir,
+        });
+        // Two first queries may race; the later one wins and the other ends with its query.
+        lock(&self.instances).insert(key, Arc::clone(&instance));
+        Ok(instance)
+    }
+
+    fn run_dir(&self, policy: &Policy) -> Result<Arc<RunDir>> {
+        let mut slot = lock(&self.run_dir);
+        if let Some(run_dir) = &*slot {
+            return Ok(Arc::clone(run_dir));
+        }
+        let parent: PathBuf = policy.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let run_dir = RunDir::create(&parent).map_err(|error| {
+            Error::new(Kind::Unavailable, format!("no temp folder can be made in `{}`: {error}", parent.display()))
+                .hint("Set `temp_dir` in the ini section [plugin.duckdb-perf-datasource] to a folder that Grafana's user may write")
+        })?;
+        for swept in rundir::sweep(&parent) {
+            tracing::info!(path = %swept.display(), "removed what a killed process left behind");
+        }
+        Ok(Arc::clone(slot.insert(Arc::new(run_dir))))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

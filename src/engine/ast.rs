@@ -1,0 +1,220 @@
+//! Reads the parse tree that `json_serialize_sql` prints, node by node, without building it.
+//!
+//! A hostile query's tree can be tens of thousands of levels deep, so nothing here recurses. The text comes
+//! from DuckDB itself: keys are its own, and what a person wrote appears only as string values.
+
+use crate::error::{Error, Result};
+
+/// One node of the tree: an object with a `type` or a `class`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Node {
+    /// `SELECT_NODE`, `BASE_TABLE`, `FUNCTION`, …
+    pub(super) kind: String,
+    /// Class of an expression; empty for query nodes, table references and modifiers.
+    pub(super) class: String,
+    /// Name of a function; empty for other nodes.
+    pub(super) function: String,
+    /// Name of a table, view or file; empty for other nodes.
+    pub(super) table: String,
+    /// Byte offset in the text, where DuckDB tells it.
+    pub(super) position: Option<usize>,
+}
+
+/// What was said of the text as a whole, and every node of it.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    /// Every node, children before their parents.
+    pub(super) nodes: Vec<Node>,
+    /// How many statements the text holds.
+    pub(super) statements: usize,
+    /// DuckDB's error, when it could not parse or serialise the text.
+    pub(super) failure: Option<Failure>,
+}
+
+/// DuckDB's refusal to serialise.
+#[derive(Debug, Default)]
+pub(super) struct Failure {
+    /// `parser`, `not implemented`, …
+    pub(super) kind: String,
+    /// DuckDB's sentence.
+    pub(super) message: String,
+    /// Byte offset in the text.
+    pub(super) position: Option<usize>,
+}
+
+/// Reads the tree.
+///
+/// # Errors
+/// [`crate::error::Kind::Internal`] when the text is not the JSON DuckDB prints.
+pub(super) fn read(json: &str) -> Result<Tree> {
+    let mut tree = Tree::default();
+    let mut stack: Vec<Level> = Vec::new();
+    let mut scanner = Scanner { bytes: json.as_bytes(), at: 0 };
+    let mut failure = Failure::default();
+    let mut failed = false;
+    while let Some(event) = scanner.next()? {
+        match event {
+            Event::Open(is_object) => {
+                // `statements` is the array at depth 2; each object right inside it is a statement.
+                if is_object && stack.len() == 2 && stack.first().is_some_and(|level| level.key == "statements") {
+                    tree.statements += 1;
+                }
+                stack.push(Level { is_object, ..Level::default() });
+            }
+            Event::Close => {
+                let Some(level) = stack.pop() else { return Err(malformed()) };
+                if !level.node.kind.is_empty() || !level.node.class.is_empty() {
+                    tree.nodes.push(level.node);
+                }
+            }
+            Event::Text(text) => {
+                let depth = stack.len();
+                let Some(level) = stack.last_mut() else { return Err(malformed()) };
+                if level.is_object && !level.has_key {
+                    level.key = text;
+                    level.has_key = true;
+                } else if depth == 1 {
+                    match level.key.as_str() {
+                        "error_type" => failure.kind = text,
+                        "error_message" => failure.message = text,
+                        "position" => failure.position = text.parse().ok(),
+                        _ => {}
+                    }
+                } else {
+                    match level.key.as_str() {
+                        "type" => level.node.kind = text,
+                        "class" => level.node.class = text,
+                        "function_name" => level.node.function = text,
+                        "table_name" => level.node.table = text,
+                        _ => {}
+                    }
+                }
+            }
+            Event::Scalar(text) => {
+                let depth = stack.len();
+                let Some(level) = stack.last_mut() else { return Err(malformed()) };
+                if depth == 1 && level.key == "error" {
+                    failed = text == "true";
+                } else if level.key == "query_location" {
+                    level.node.position = text.parse().ok().filter(|&at: &usize| at != usize::MAX);
+                }
+            }
+            Event::Next => {
+                if let Some(level) = stack.last_mut() {
+                    level.has_key = false;
+                }
+            }
+        }
+    }
+    if !stack.is_empty() {
+        return Err(malformed());
+    }
+    tree.failure = failed.then_some(failure);
+    Ok(tree)
+}
+
+#[derive(Default)]
+struct Level {
+    is_object: bool,
+    has_key: bool,
+    key: String,
+    node: Node,
+}
+
+enum Event<'a> {
+    Open(bool),
+    Close,
+    Text(String),
+    Scalar(&'a str),
+    Next,
+}
+
+struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn next(&mut self) -> Result<Option<Event<'a>>> {
+        while let Some(&byte) = self.bytes.get(self.at) {
+            let start = self.at;
+            self.at += 1;
+            return Ok(Some(match byte {
+                b' ' | b'\t' | b'\n' | b'\r' | b':' => continue,
+                b'{' => Event::Open(true),
+                b'[' => Event::Open(false),
+                b'}' | b']' => Event::Close,
+                b',' => Event::Next,
+                b'"' => Event::Text(self.text(start)?),
+                _ => {
+                    let rest = self.bytes.get(start..).unwrap_or_default();
+                    let length = rest.iter().position(|b| b",]}: \t\r\n".contains(b)).unwrap_or(rest.len());
+                    self.at = start + length.max(1);
+                    Event::Scalar(std::str::from_utf8(rest.get(..length).unwrap_or_default()).map_err(|_| malformed())?)
+                }
+            }));
+        }
+        Ok(None)
+    }
+
+    /// The string that starts at `start`; serde undoes its escapes.
+    fn text(&mut self, start: usize) -> Result<String> {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => self.at += 2,
+                Some(_) => self.at += 1,
+                None => return Err(malformed()),
+            }
+        }
+        self.at += 1;
+        let quoted = self.bytes.get(start..self.at).unwrap_or_default();
+        serde_json::from_slice(quoted).map_err(|_| malformed())
+    }
+}
+
+fn malformed() -> Error {
+    Error::internal("DuckDB's parse tree could not be read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_functions_tables_and_positions() {
+        let json = r#"{"error":false,"statements":[{"node":{"type":"SELECT_NODE","select_list":[
+            {"class":"FUNCTION","type":"FUNCTION","query_location":7,"function_name":"sum","x":{"type":"ORDER_MODIFIER"}}],
+            "from_table":{"type":"BASE_TABLE","query_location":18446744073709551615,"table_name":"a\"b"}}}]}"#;
+        let tree = read(json).unwrap();
+        let seen: Vec<_> = tree.nodes.iter().map(|n| (n.kind.as_str(), n.function.as_str(), n.table.as_str(), n.position)).collect();
+        assert_eq!(tree.statements, 1);
+        assert_eq!(
+            seen,
+            [
+                ("ORDER_MODIFIER", "", "", None),
+                ("FUNCTION", "sum", "", Some(7)),
+                ("BASE_TABLE", "", "a\"b", None),
+                ("SELECT_NODE", "", "", None)
+            ]
+        );
+    }
+
+    #[test]
+    fn failures_and_depth() {
+        let tree = read(r#"{"error":true,"error_type":"parser","error_message":"no","position":"7"}"#).unwrap();
+        let failure = tree.failure.unwrap();
+        assert_eq!((failure.kind.as_str(), failure.message.as_str(), failure.position), ("parser", "no", Some(7)));
+        let deep = format!("{}{}", r#"{"a":["#.repeat(100_000), "]}".repeat(100_000));
+        assert!(read(&deep).unwrap().nodes.is_empty());
+        assert!(read(r#"{"a":"#).is_err());
+    }
+
+    #[test]
+    fn what_a_person_wrote_is_never_a_key() {
+        let json = r#"{"error":false,"statements":[{"node":{"type":"SELECT_NODE","c":{"class":"CONSTANT","type":"VALUE_CONSTANT",
+            "literal":{"kind":"STRING","text":"\",\"type\":\"COPY_QUERY_NODE"}}}}]}"#;
+        let kinds: Vec<_> = read(json).unwrap().nodes.into_iter().map(|n| n.kind).collect();
+        assert_eq!(kinds, ["VALUE_CONSTANT", "SELECT_NODE"]);
+    }
+}

@@ -1,0 +1,147 @@
+//! Database files, attached read-only while queries run and never between them.
+//!
+//! A held handle, even a reading one, keeps every writer from opening the file, and never sees later
+//! commits. So the first query attaches, the last one detaches, and a query that finds the file changed
+//! waits until those that read the old one are done.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use duckdb::Connection;
+
+use super::{Cancel, error, lock, sql_name, sql_text};
+use crate::error::{Error, Kind, Result};
+
+/// The database files of one engine.
+pub(super) struct Attachments {
+    files: Vec<PathBuf>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    users: usize,
+    /// What the attached files looked like.
+    attached: Option<Vec<Fingerprint>>,
+}
+
+/// Tells a file from what was there before. Taken by `stat`: opening it would drop DuckDB's locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fingerprint {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl From<Metadata> for Fingerprint {
+    fn from(meta: Metadata) -> Self {
+        Self { device: meta.dev(), inode: meta.ino(), size: meta.size(), modified: (meta.mtime(), meta.mtime_nsec()) }
+    }
+}
+
+impl Attachments {
+    pub(super) fn new(files: Vec<PathBuf>) -> Self {
+        Self { files, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// Catalog names of the files, in the order of the settings.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.files.iter().map(|file| stem(file)).collect()
+    }
+
+    /// Attaches the files for as long as the guard lives. `connection` is used for the attaching only.
+    ///
+    /// # Errors
+    /// A missing, locked, damaged or newer file; [`Kind::Cancelled`] when the query ends while waiting.
+    pub(super) fn hold<'a>(&'a self, connection: &'a Mutex<Connection>, cancel: &Cancel) -> Result<Option<Guard<'a>>> {
+        if self.files.is_empty() {
+            return Ok(None);
+        }
+        let mut state = lock(&self.state);
+        loop {
+            let now = self.fingerprints()?;
+            match &state.attached {
+                Some(attached) if *attached == now => break,
+                Some(_) if state.users == 0 => {
+                    self.detach(&lock(connection));
+                    state.attached = None;
+                }
+                None => {
+                    self.attach(&lock(connection))?;
+                    state.attached = Some(now);
+                    break;
+                }
+                Some(_) => {
+                    state = self.changed.wait_timeout(state, Duration::from_millis(20)).unwrap_or_else(PoisonError::into_inner).0;
+                    cancel.check()?;
+                }
+            }
+        }
+        state.users += 1;
+        Ok(Some(Guard { attachments: self, connection }))
+    }
+
+    fn fingerprints(&self) -> Result<Vec<Fingerprint>> {
+        self.files
+            .iter()
+            .map(|file| {
+                std::fs::metadata(file).map(Fingerprint::from).map_err(|error| {
+                    Error::new(Kind::NotFound, format!("the database file `{}` cannot be read: {error}", file.display()))
+                        .hint("Check `path` in the datasource's settings")
+                })
+            })
+            .collect()
+    }
+
+    fn attach(&self, connection: &Connection) -> Result<()> {
+        for (done, file) in self.files.iter().enumerate() {
+            let statement = format!("ATTACH {} AS {} (READ_ONLY)", sql_text(&file.to_string_lossy()), sql_name(&stem(file)));
+            if let Err(error) = connection.execute_batch(&statement) {
+                for earlier in self.files.iter().take(done) {
+                    detach(connection, earlier);
+                }
+                return Err(error::translate(&error));
+            }
+        }
+        Ok(())
+    }
+
+    fn detach(&self, connection: &Connection) {
+        for file in &self.files {
+            detach(connection, file);
+        }
+    }
+}
+
+fn detach(connection: &Connection, file: &Path) {
+    if let Err(error) = connection.execute_batch(&format!("DETACH {}", sql_name(&stem(file)))) {
+        tracing::warn!(file = %file.display(), %error, "a database file stays attached");
+    }
+}
+
+fn stem(file: &Path) -> String {
+    file.file_stem().map_or_else(|| "database".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// Keeps the files attached.
+pub(super) struct Guard<'a> {
+    attachments: &'a Attachments,
+    connection: &'a Mutex<Connection>,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.attachments.state);
+        state.users = state.users.saturating_sub(1);
+        if state.users == 0 {
+            self.attachments.detach(&lock(self.connection));
+            state.attached = None;
+        }
+        self.attachments.changed.notify_all();
+    }
+}

@@ -1,0 +1,54 @@
+//! Stopping a job from another thread.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use duckdb::InterruptHandle;
+
+use super::lock;
+use crate::error::{Error, Kind, Result};
+
+/// Stops one job. DuckDB's interrupt is lost between prepare and execute, so it is repeated until the job
+/// has ended.
+#[derive(Clone, Default)]
+pub struct Cancel(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    cancelled: AtomicBool,
+    ended: AtomicBool,
+    handle: Mutex<Option<Arc<InterruptHandle>>>,
+}
+
+impl Cancel {
+    /// Asks the job to stop, and keeps asking until [`Cancel::end`]. Blocks: call it on a thread of its own.
+    pub fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::SeqCst);
+        while !self.0.ended.load(Ordering::SeqCst) {
+            if let Some(handle) = lock(&self.0.handle).as_ref() {
+                handle.interrupt();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The job has ended; nothing is interrupted any more.
+    pub fn end(&self) {
+        self.0.ended.store(true, Ordering::SeqCst);
+        lock(&self.0.handle).take();
+    }
+
+    /// What an interrupt reaches from now on.
+    pub(super) fn watch(&self, handle: Arc<InterruptHandle>) {
+        *lock(&self.0.handle) = Some(handle);
+    }
+
+    /// Fails once the job is cancelled.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.0.cancelled.load(Ordering::SeqCst) {
+            return Err(Error::new(Kind::Cancelled, "the query was cancelled"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! What a query can name: tables, views and their columns, for completion and for the command line.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cancel, Engine, error};
+use crate::error::Result;
+use crate::reports;
+
+/// Everything a query can name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Tables and views.
+    pub relations: Vec<Relation>,
+}
+
+/// A table or view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relation {
+    /// The attached file it is in; empty for the views over the reports.
+    pub database: String,
+    /// Its name.
+    pub name: String,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// DuckDB's name of its type.
+    #[serde(rename = "type")]
+    pub type_name: String,
+}
+
+impl Engine {
+    /// Lists what there is. A view over reports that are missing or broken is left out.
+    ///
+    /// # Errors
+    /// What DuckDB says of an attached file.
+    pub fn catalog(&self, cancel: &Cancel) -> Result<Catalog> {
+        let _databases = self.hold_databases(cancel)?;
+        let connection = self.session()?;
+        cancel.watch(connection.interrupt_handle());
+        let globs = self.datasource.report_globs();
+        if !globs.is_empty() {
+            for view in reports::create_views(&globs, self.datasource.slow_ms, true) {
+                if let Err(error) = connection.execute_batch(&view.sql) {
+                    tracing::debug!(view = view.name, %error, "a view is left out of the catalog");
+                }
+            }
+        }
+        let mut catalog = Catalog::default();
+        let columns = "SELECT if(database_name = 'temp', '', database_name), table_name, column_name, data_type \
+                       FROM duckdb_columns() WHERE NOT internal ORDER BY 1, 2, column_index";
+        let rows: Vec<(String, String, String, String)> = connection
+            .prepare(columns)
+            .and_then(|mut statement| {
+                statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?.collect()
+            })
+            .map_err(|error| error::translate(&error))?;
+        for (database, name, column, type_name) in rows {
+            let column = Column { name: column, type_name };
+            match catalog.relations.last_mut() {
+                Some(last) if last.database == database && last.name == name => last.columns.push(column),
+                _ => catalog.relations.push(Relation { database, name, columns: vec![column] }),
+            }
+        }
+        Ok(catalog)
+    }
+}

@@ -1,0 +1,104 @@
+//! What the health check wants to know of the files themselves: whether each report can be read, how many
+//! rows there are, and whether the weeks agree on their columns.
+
+use std::collections::BTreeMap;
+
+use duckdb::Connection;
+use serde::{Deserialize, Serialize};
+
+use super::{Cancel, Engine, error, sql_text};
+use crate::error::{Error, Result};
+use crate::reports;
+
+/// How many broken files are looked for one by one.
+const MOST_SINGLE_LOOKS: usize = 2_000;
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// Rows in all reports.
+    pub rows: u64,
+    /// Reports that were read.
+    pub files: u64,
+    /// The newest week as YYYYWW: of the file names, or of the rows where no name tells one.
+    pub newest_week: Option<i64>,
+    /// Distinct sets of columns with one report that has it and how many do, commonest first.
+    pub schemas: Vec<(String, String, u64)>,
+    /// Reports that cannot be read, with DuckDB's reason.
+    pub broken: Vec<(String, Error)>,
+    /// Tables and views in the attached files.
+    pub relations: u64,
+}
+
+impl Engine {
+    /// Reads the reports' footers and the database files' catalogs.
+    ///
+    /// # Errors
+    /// What DuckDB says of a database file. Broken reports are not errors but findings.
+    pub fn inspect(&self, cancel: &Cancel) -> Result<Inspection> {
+        let _databases = self.hold_databases(cancel)?;
+        let connection = self.session()?;
+        cancel.watch(connection.interrupt_handle());
+        let mut found = Inspection::default();
+        let globs: Vec<String> = self.datasource.report_globs().iter().map(|glob| sql_text(glob)).collect();
+        if !globs.is_empty() {
+            let files = rows_of::<String>(&connection, &format!("SELECT file FROM glob([{}]) ORDER BY file", globs.join(", ")))?;
+            let named = files.iter().filter_map(|file| reports::week_of_file_name(file)).max().map(reports::IsoWeek::yyyyww);
+            if read_footers(&connection, &files, &mut found).is_err() {
+                // One bad file fails them all: look at each.
+                found = Inspection::default();
+                let mut good = Vec::new();
+                for file in files.into_iter().take(MOST_SINGLE_LOOKS) {
+                    cancel.check()?;
+                    match read_footers(&connection, std::slice::from_ref(&file), &mut Inspection::default()) {
+                        Ok(()) => good.push(file),
+                        Err(error) => found.broken.push((file, error)),
+                    }
+                }
+                read_footers(&connection, &good, &mut found)?;
+            }
+            found.newest_week = named.or_else(|| {
+                let newest = format!("SELECT max(week)::BIGINT FROM read_parquet([{}], union_by_name = true)", globs.join(", "));
+                rows_of::<Option<i64>>(&connection, &newest).ok()?.into_iter().next().flatten()
+            });
+        }
+        if !self.datasource.databases.is_empty() {
+            let count = "SELECT count(*) FROM (SELECT 1 FROM duckdb_tables() WHERE NOT internal UNION ALL SELECT 1 FROM duckdb_views() WHERE NOT internal)";
+            found.relations = rows_of(&connection, count)?.into_iter().next().unwrap_or(0);
+        }
+        Ok(found)
+    }
+}
+
+fn read_footers(connection: &Connection, files: &[String], found: &mut Inspection) -> Result<()> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = files.iter().map(|file| sql_text(file)).collect();
+    let list = list.join(", ");
+    let columns = format!(
+        "SELECT file_name, string_agg(name || ' ' || coalesce(duckdb_type, type), ', ' ORDER BY column_id) \
+         FROM parquet_schema([{list}]) WHERE num_children IS NULL OR num_children = 0 GROUP BY file_name ORDER BY file_name"
+    );
+    let schemas: Vec<(String, String)> = connection
+        .prepare(&columns)
+        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+        .map_err(|error| error::translate(&error))?;
+    let rows = rows_of::<u64>(connection, &format!("SELECT sum(num_rows)::UBIGINT FROM parquet_file_metadata([{list}])"))?;
+    found.rows = rows.into_iter().next().unwrap_or(0);
+    found.files = files.len() as u64;
+    let mut by_columns: BTreeMap<String, (String, u64)> = BTreeMap::new();
+    for (file, columns) in schemas {
+        by_columns.entry(columns).or_insert_with(|| (file, 0)).1 += 1;
+    }
+    found.schemas = by_columns.into_iter().map(|(columns, (file, count))| (columns, file, count)).collect();
+    found.schemas.sort_by(|a, b| b.2.cmp(&a.2));
+    Ok(())
+}
+
+fn rows_of<T: duckdb::types::FromSql>(connection: &Connection, sql: &str) -> Result<Vec<T>> {
+    connection
+        .prepare(sql)
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .map_err(|error| error::translate(&error))
+}

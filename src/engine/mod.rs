@@ -1,0 +1,104 @@
+//! DuckDB, as a worker uses it. The only place that names the `duckdb` crate.
+//!
+//! Synchronous: each job runs on a thread of its own (with a stack of at least 8 MB) and on a connection of
+//! its own, so that nothing passes from one query to the next. A query goes [`gate`] → run → frame; what
+//! stops it is a [`Cancel`].
+
+mod ast;
+mod attach;
+mod cancel;
+mod catalog;
+mod error;
+mod gate;
+mod inspect;
+mod open;
+mod report_writer;
+mod run;
+mod types;
+mod tz;
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use duckdb::Connection;
+
+pub use cancel::Cancel;
+pub use catalog::{Catalog, Column, Relation};
+pub use inspect::Inspection;
+pub use report_writer::write_reports;
+
+use crate::error::Result;
+use crate::source::Datasource;
+
+/// One open DuckDB instance of one datasource.
+pub struct Engine {
+    datasource: Datasource,
+    attachments: attach::Attachments,
+    verdicts: gate::Verdicts,
+    /// For attaching and detaching; queries have connections of their own. Dropped before `database`.
+    keeper: Mutex<Connection>,
+    database: open::Database,
+    version: String,
+}
+
+impl Engine {
+    /// Opens DuckDB for `datasource`; `temp_dir` is where it may spill. Changes the process's current folder
+    /// to the datasource's base path, where relative paths in SQL start.
+    ///
+    /// # Errors
+    /// When the base path cannot be entered or DuckDB cannot be opened.
+    pub fn open(datasource: Datasource, temp_dir: &Path) -> Result<Self> {
+        std::env::set_current_dir(&datasource.base_path).map_err(|error| {
+            crate::error::Error::bad_settings(format!("`{}` (basePath) cannot be entered: {error}", datasource.base_path.display()))
+                .hint("Give the plugin's user execute permission on the folder")
+        })?;
+        let database = open::open(&datasource, temp_dir)?;
+        let keeper = database.connect()?;
+        let version = keeper.version().map_err(|error| error::translate(&error))?;
+        Ok(Self {
+            attachments: attach::Attachments::new(datasource.databases.clone()),
+            datasource,
+            verdicts: gate::Verdicts::default(),
+            keeper: Mutex::new(keeper),
+            database,
+            version,
+        })
+    }
+
+    /// DuckDB's version, `v2.0.0`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// A connection for one job: its own session, the database files first in the search path.
+    fn session(&self) -> Result<Connection> {
+        let connection = self.database.connect()?;
+        let names = self.attachments.names();
+        if !names.is_empty() {
+            let path: Vec<String> = names.iter().map(|name| format!("{}.main", sql_name(name))).collect();
+            let statement = format!("SET search_path = {}", sql_text(&format!("{},memory.main", path.join(","))));
+            connection.execute_batch(&statement).map_err(|error| error::translate(&error))?;
+        }
+        Ok(connection)
+    }
+
+    fn hold_databases(&self, cancel: &Cancel) -> Result<Option<attach::Guard<'_>>> {
+        self.attachments.hold(&self.keeper, cancel)
+    }
+}
+
+/// `text` as a DuckDB string literal.
+fn sql_text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// `name` as a quoted DuckDB identifier.
+fn sql_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Locks without caring whether another thread panicked while it held the lock.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

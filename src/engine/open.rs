@@ -1,0 +1,143 @@
+//! Opens the worker's DuckDB: in memory, configured, closed to the outside and locked, in the one order
+//! in which that works.
+
+#![expect(unsafe_code, reason = "the C API opens an instance whose handle function registration needs")]
+
+use std::ffi::{CStr, CString};
+use std::path::Path;
+use std::ptr;
+
+use duckdb::{Connection, ffi};
+
+use super::{error, sql_text};
+use crate::error::{Error, Result};
+use crate::source::Datasource;
+
+/// A DuckDB instance that closes when dropped; connections must not outlive it.
+pub(super) struct Database(ffi::duckdb_database);
+
+// SAFETY: duckdb_database is a reference-counted, internally locked handle; the C API lets any thread use it.
+unsafe impl Send for Database {}
+// SAFETY: as above; no method of `Database` hands out interior references.
+unsafe impl Sync for Database {}
+
+impl Database {
+    /// A new connection with a session of its own.
+    pub(super) fn connect(&self) -> Result<Connection> {
+        // SAFETY: the handle is open for as long as `self`, and the engine drops its connections first.
+        unsafe { Connection::open_from_raw(self.0) }.map_err(|error| error::translate(&error))
+    }
+
+    /// For registering what duckdb-rs has no wrapper for.
+    pub(super) fn raw(&self) -> ffi::duckdb_database {
+        self.0
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // SAFETY: the handle came from duckdb_open_ext and is closed once.
+        unsafe { ffi::duckdb_close(&raw mut self.0) };
+    }
+}
+
+/// Options that can be given while opening.
+fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, String)> {
+    let limits = &datasource.limits;
+    vec![
+        ("threads", limits.threads.to_string()),
+        // Reading ahead pays for remote files; a few local reports need no more threads than this.
+        ("async_threads", limits.threads.clamp(1, 4).to_string()),
+        ("memory_limit", format!("{}B", limits.memory_bytes)),
+        ("temp_directory", temp_dir.to_string_lossy().into_owned()),
+        ("autoinstall_known_extensions", "false".to_owned()),
+        ("autoload_known_extensions", "false".to_owned()),
+        ("allow_community_extensions", "false".to_owned()),
+        ("allow_persistent_secrets", "false".to_owned()),
+        ("errors_as_json", "true".to_owned()),
+        ("custom_user_agent", concat!("duckdb-perf/", env!("CARGO_PKG_VERSION")).to_owned()),
+    ]
+}
+
+/// Opens an instance for `datasource`, spilling to `temp_dir`.
+///
+/// # Errors
+/// [`crate::error::Kind::Internal`] or what DuckDB says of an option.
+pub(super) fn open(datasource: &Datasource, temp_dir: &Path) -> Result<Database> {
+    let database = open_instance(&options(datasource, temp_dir))?;
+    let connection = database.connect()?;
+    super::tz::register(&connection, database.raw())?;
+    let folders: Vec<String> = datasource.folders.iter().map(|folder| sql_text(&folder.to_string_lossy())).collect();
+    // A database file is opened together with its write-ahead log.
+    let files: Vec<String> = datasource
+        .databases
+        .iter()
+        .flat_map(|file| ["", ".wal", ".wal.checkpoint", ".wal.recovery"].map(|end| format!("{}{end}", file.display())))
+        .map(|file| sql_text(&file))
+        .collect();
+    let lock_down = format!(
+        "SET allowed_directories = [{}]; SET allowed_paths = [{}]; SET enable_external_access = false; SET lock_configuration = true;",
+        folders.join(", "),
+        files.join(", "),
+    );
+    connection.execute_batch(&lock_down).map_err(|error| error::translate(&error))?;
+    Ok(database)
+}
+
+/// An in-memory instance without any restriction, for our own statements only (the demo's reports).
+///
+/// # Errors
+/// What DuckDB says.
+pub(super) fn open_unrestricted() -> Result<Database> {
+    open_instance(&[])
+}
+
+fn open_instance(options: &[(&str, String)]) -> Result<Database> {
+    let mut config = Config::new()?;
+    for (name, value) in options {
+        config.set(name, value)?;
+    }
+    let mut database: ffi::duckdb_database = ptr::null_mut();
+    let mut message = ptr::null_mut();
+    // SAFETY: all pointers are valid for the call; `message` is freed below.
+    let state = unsafe { ffi::duckdb_open_ext(c":memory:".as_ptr(), &raw mut database, config.0, &raw mut message) };
+    if state == ffi::DuckDBSuccess {
+        return Ok(Database(database));
+    }
+    let text = if message.is_null() {
+        "DuckDB cannot be opened".to_owned()
+    } else {
+        // SAFETY: a non-null message is a NUL-terminated string that we free.
+        let text = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
+        // SAFETY: the message was allocated by DuckDB.
+        unsafe { ffi::duckdb_free(message.cast()) };
+        text
+    };
+    Err(error::from_text(&text))
+}
+
+struct Config(ffi::duckdb_config);
+
+impl Config {
+    fn new() -> Result<Self> {
+        let mut config = ptr::null_mut();
+        // SAFETY: `config` is valid for writing; Drop destroys it.
+        let state = unsafe { ffi::duckdb_create_config(&raw mut config) };
+        if state == ffi::DuckDBSuccess { Ok(Self(config)) } else { Err(Error::internal("DuckDB has no memory for its options")) }
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let refused = || Error::internal(format!("DuckDB refuses the option `{name}`"));
+        let (c_name, c_value) = (CString::new(name).map_err(|_| refused())?, CString::new(value).map_err(|_| refused())?);
+        // SAFETY: the config is alive and both strings end in NUL.
+        let state = unsafe { ffi::duckdb_set_config(self.0, c_name.as_ptr(), c_value.as_ptr()) };
+        if state == ffi::DuckDBSuccess { Ok(()) } else { Err(refused()) }
+    }
+}
+
+impl Drop for Config {
+    fn drop(&mut self) {
+        // SAFETY: created by duckdb_create_config, destroyed once.
+        unsafe { ffi::duckdb_destroy_config(&raw mut self.0) };
+    }
+}

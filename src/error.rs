@@ -1,0 +1,158 @@
+//! The one error type, and the one table that says what each kind means at every edge.
+//!
+//! An [`Error`] is written for the person who sent the query or set up the datasource: `message` says what
+//! happened, `hint` what to do next. Text for the log (causes, paths that a Viewer must not see) is
+//! traced where the error is made and never travels in here.
+
+use serde::{Deserialize, Serialize};
+
+/// Shorthand used throughout the crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, for a person. It crosses the worker's socket, so it holds data only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// What sort of failure it is; decides status codes and whose fault it is.
+    pub kind: Kind,
+    /// One sentence without a final period, literals in backticks.
+    pub message: String,
+    /// What to do next, in the same style.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Byte offset in the query text as the person wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
+}
+
+/// The kinds of failure. [`Kind::facts`] is the table behind every edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The query text, a macro, a variable or the query model is wrong.
+    BadQuery,
+    /// The statement is understood and refused (a write, a second statement, a forbidden path).
+    Forbidden,
+    /// A datasource setting or a command line option is wrong.
+    BadSettings,
+    /// A file, folder, report or route is missing.
+    NotFound,
+    /// The deadline passed.
+    Timeout,
+    /// The caller went away.
+    Cancelled,
+    /// Memory, disk, rows or queue are used up.
+    Exhausted,
+    /// The worker died or cannot be started.
+    Unavailable,
+    /// Our own mistake.
+    Internal,
+}
+
+/// Whose fault an error is, in the words of Grafana's backend protocol (`DataResponse.errorSource`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorSource {
+    /// A defect or failure of this plugin.
+    Plugin,
+    /// The query, the settings, the files or DuckDB.
+    Downstream,
+}
+
+impl ErrorSource {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plugin => "plugin",
+            Self::Downstream => "downstream",
+        }
+    }
+}
+
+/// What a [`Kind`] means at the edges.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// Status of an HTTP or `DataResponse` answer.
+    pub http_status: u16,
+    /// Whose fault.
+    pub source: ErrorSource,
+    /// Exit code of the command line.
+    pub exit_code: u8,
+}
+
+impl Kind {
+    /// The table: kind → HTTP status, error source, exit code.
+    #[must_use]
+    pub fn facts(self) -> Facts {
+        use ErrorSource::{Downstream, Plugin};
+        let (http_status, source, exit_code) = match self {
+            Self::BadQuery => (400, Downstream, 1),
+            Self::Forbidden => (403, Downstream, 1),
+            Self::BadSettings => (400, Downstream, 2),
+            Self::NotFound => (404, Downstream, 1),
+            Self::Timeout => (504, Downstream, 1),
+            Self::Cancelled => (499, Downstream, 1),
+            Self::Exhausted => (429, Downstream, 1),
+            Self::Unavailable => (503, Plugin, 1),
+            Self::Internal => (500, Plugin, 1),
+        };
+        Facts { http_status, source, exit_code }
+    }
+}
+
+impl Error {
+    /// An error of `kind` with its sentence.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, position: None }
+    }
+
+    /// [`Kind::BadQuery`], the commonest.
+    pub fn bad_query(message: impl Into<String>) -> Self {
+        Self::new(Kind::BadQuery, message)
+    }
+
+    /// [`Kind::BadSettings`]; the message names the field.
+    pub fn bad_settings(message: impl Into<String>) -> Self {
+        Self::new(Kind::BadSettings, message)
+    }
+
+    /// [`Kind::Internal`]: our own mistake.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message)
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the byte offset in the text as the person wrote it.
+    #[must_use]
+    pub fn at(mut self, position: usize) -> Self {
+        self.position = Some(position);
+        self
+    }
+
+    /// Message and hint in one text, for places that show a single string (Grafana's panels).
+    #[must_use]
+    pub fn full_text(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}. {}", self.message.trim_end_matches('.'), hint),
+            None => self.message.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_text_joins_message_and_hint() {
+        let error = Error::bad_query("unknown macro `$__foo`").hint("Did you mean `$__from`?").at(7);
+        assert_eq!(error.full_text(), "unknown macro `$__foo`. Did you mean `$__from`?");
+        assert_eq!(error.kind.facts().source, ErrorSource::Downstream);
+    }
+}

@@ -1,0 +1,215 @@
+//! The health check: a diagnosis that a person can act on, one sentence per finding.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::app::Health;
+use crate::engine::Inspection;
+use crate::error::Error;
+use crate::reports::IsoWeek;
+use crate::source::{Datasource, denied};
+use crate::worker::Supervisor;
+
+/// Broken reports that are named one by one.
+const MOST_NAMED: usize = 3;
+
+/// Looks at the files through a worker and says what is there.
+pub async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {
+    let version = match supervisor.engine_version().await {
+        Ok(version) => version,
+        Err(error) => return failed(&error),
+    };
+    match supervisor.inspect().await {
+        Ok(found) => diagnose(supervisor.datasource(), &found, &version, now),
+        Err(error) => failed(&error),
+    }
+}
+
+/// The answer when the datasource cannot even be opened.
+#[must_use]
+pub fn failed(error: &Error) -> Health {
+    Health {
+        ok: false,
+        message: sentence(&error.message),
+        details: json!({ "verboseMessage": error.hint.as_deref().map(sentence).unwrap_or_default() }),
+    }
+}
+
+fn diagnose(datasource: &Datasource, found: &Inspection, engine: &str, now: Timestamp) -> Health {
+    let mut problems = Vec::new();
+    let mut hints = Vec::new();
+    let mut findings = vec![format!("DuckDB Perf {} with DuckDB {engine}", env!("CARGO_PKG_VERSION"))];
+    if !datasource.folders.is_empty() {
+        let folders = names(&datasource.folders);
+        if found.files == 0 && found.broken.is_empty() {
+            problems.push(format!("{folders} holds no report that matches `{}`", datasource.reports));
+            hints.push(others(datasource));
+        } else {
+            findings.push(format!("{folders}: {}, {}", counted(found.files, "report"), counted(found.rows, "row")));
+            findings.extend(found.newest_week.map(|week| newest(week, now)));
+            findings.extend(schemas(found));
+        }
+    }
+    if !datasource.databases.is_empty() {
+        findings.push(format!("{}: {}", names(&datasource.databases), counted(found.relations, "table or view").replace("views", "view")));
+    }
+    if !found.broken.is_empty() {
+        let (message, hint) = broken(found);
+        problems.push(message);
+        hints.extend(hint);
+    }
+    let ok = problems.is_empty();
+    let message = if ok { &findings } else { &problems };
+    let text: Vec<String> = message.iter().map(|part| sentence(part)).collect();
+    let details = json!({
+        "verboseMessage": hints.iter().chain(if ok { [].iter() } else { findings.iter() }).map(|part| sentence(part)).collect::<Vec<_>>().join(" "),
+        "engine": engine,
+        "version": env!("CARGO_PKG_VERSION"),
+        "reports": found.files,
+        "broken": found.broken.len(),
+        "rows": found.rows,
+        "newestWeek": found.newest_week,
+        "schemas": found.schemas.len(),
+    });
+    Health { ok, message: text.join(" "), details }
+}
+
+fn newest(number: i64, now: Timestamp) -> String {
+    let Some(week) = IsoWeek::from_yyyyww(number) else {
+        return format!("the newest week is `{number}`, which is no ISO week");
+    };
+    let age = match IsoWeek::containing(now).weeks_since(week) {
+        0 => "this week".to_owned(),
+        1 => "last week".to_owned(),
+        weeks if weeks < 0 => format!("{} in the future", counted(weeks.unsigned_abs(), "week")),
+        weeks => format!("{} ago", counted(weeks.unsigned_abs(), "week")),
+    };
+    format!("newest week {week} ({age})")
+}
+
+fn schemas(found: &Inspection) -> Option<String> {
+    let [(columns, _, most), rest @ ..] = found.schemas.as_slice() else { return None };
+    let (other, example, _) = rest.first()?;
+    let split = |columns: &str| columns.split(", ").map(str::to_owned).collect::<Vec<_>>();
+    let (usual, odd) = (split(columns), split(other));
+    let missing: Vec<_> = usual.iter().filter(|column| !odd.contains(column)).map(|column| format!("without `{column}`")).collect();
+    let added: Vec<_> = odd.iter().filter(|column| !usual.contains(column)).map(|column| format!("with `{column}`")).collect();
+    let difference = if missing.is_empty() && added.is_empty() { vec!["in another order".to_owned()] } else { [added, missing].concat() };
+    let others: u64 = rest.iter().map(|schema| schema.2).sum();
+    Some(format!(
+        "the weeks differ in their columns: {most} agree, {others} differ, such as `{}` ({}); `perf_all_weeks` reads them all",
+        base_name(example),
+        difference.join(", ")
+    ))
+}
+
+fn broken(found: &Inspection) -> (String, Option<String>) {
+    let mut hint = None;
+    let mut parts: Vec<String> = Vec::new();
+    for (file, error) in found.broken.iter().take(MOST_NAMED) {
+        let path = Path::new(file);
+        if let Err(denial) = rustix::fs::access(path, rustix::fs::Access::READ_OK) {
+            let denial = denied(path, "read", &denial.into());
+            parts.push(denial.message);
+            hint = hint.or(denial.hint);
+        } else {
+            parts.push(format!("`{}` cannot be read ({})", base_name(file), error.message));
+            hint = hint.or_else(|| error.hint.clone());
+        }
+    }
+    let more = found.broken.len().saturating_sub(MOST_NAMED);
+    if more > 0 {
+        parts.push(format!("and {} more", counted(more as u64, "report")));
+    }
+    (parts.join("; "), hint)
+}
+
+/// What else is in the folders, for when no report is.
+fn others(datasource: &Datasource) -> String {
+    let mut parquet: Vec<String> = datasource
+        .folders
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flat_map(|entries| entries.filter_map(Result::ok).take(10_000))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".parquet"))
+        .collect();
+    parquet.sort();
+    match parquet.as_slice() {
+        [] => "There is no Parquet file in it: check `path`, or wait for the first report".to_owned(),
+        [first, ..] => format!("It holds {}, such as `{first}`: set `reports` to a pattern that matches them", counted(parquet.len() as u64, "other Parquet file")),
+    }
+}
+
+fn names(paths: &[std::path::PathBuf]) -> String {
+    paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
+}
+
+fn base_name(file: &str) -> &str {
+    file.rsplit('/').next().unwrap_or(file)
+}
+
+/// `1 report`, `12,000 reports`.
+fn counted(count: u64, noun: &str) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn sentence(text: &str) -> String {
+    let text = text.trim_end_matches('.');
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn datasource(folder: &Path) -> Datasource {
+        let json = format!(r#"{{"path":"{}"}}"#, folder.display());
+        let settings = crate::source::Settings::parse(json.as_bytes(), "").unwrap();
+        crate::source::resolve(&settings, &crate::source::Policy::default()).unwrap()
+    }
+
+    #[test]
+    fn a_healthy_folder_reads_like_a_diagnosis() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = Inspection {
+            rows: 12_000,
+            files: 60,
+            newest_week: Some(202_653),
+            schemas: vec![("week INTEGER, a VARCHAR".into(), "x".into(), 59), ("week INTEGER".into(), "/d/r.parquet".into(), 1)],
+            ..Inspection::default()
+        };
+        let health = diagnose(&datasource(dir.path()), &found, "v2.0.0", "2027-01-12T00:00:00Z".parse().unwrap());
+        assert!(health.ok);
+        let expected = format!(
+            "DuckDB Perf {} with DuckDB v2.0.0. `{}`: 60 reports, 12,000 rows. Newest week 2026-W53 (2 weeks ago). \
+             The weeks differ in their columns: 59 agree, 1 differ, such as `r.parquet` (without `a VARCHAR`); `perf_all_weeks` reads them all.",
+            env!("CARGO_PKG_VERSION"),
+            dir.path().canonicalize().unwrap().display()
+        );
+        assert_eq!(health.message, expected);
+    }
+
+    #[test]
+    fn an_empty_folder_says_what_else_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let health = diagnose(&datasource(dir.path()), &Inspection::default(), "v2.0.0", now);
+        assert!(!health.ok && health.message.contains("holds no report that matches `query_perf_weekly_*.parquet`"), "{health:?}");
+        std::fs::write(dir.path().join("other.parquet"), b"").unwrap();
+        let health = diagnose(&datasource(dir.path()), &Inspection::default(), "v2.0.0", now);
+        assert!(health.details["verboseMessage"].as_str().unwrap().contains("such as `other.parquet`"), "{health:?}");
+    }
+}

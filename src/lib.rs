@@ -1,0 +1,27 @@
+//! DuckDB Perf: a Grafana datasource that reads folders of weekly Parquet reports through DuckDB SQL.
+//!
+//! ```text
+//!  Grafana ── gRPC, unix socket ──► plugin/ ┐
+//!  curl    ── HTTP ───────────────► http/   ├─► app ─► query ─► worker client ══ socket ══► worker process
+//!  shell   ───────────────────────► cli/    ┘                                              gate ─► engine ─► frame
+//! ```
+//!
+//! The process that Grafana starts is the *broker*: it never runs DuckDB and never opens a report or a database
+//! file. Each datasource has a *worker*, this executable started again, which parses, checks and runs the
+//! queries and can be killed at any time. `ARCHITECTURE.md` has the map and the invariants.
+
+pub mod app;
+pub mod cli;
+pub mod engine;
+pub mod error;
+pub mod frame;
+pub mod health;
+pub mod http;
+pub mod limits;
+pub mod logging;
+pub mod plugin;
+pub mod query;
+pub mod reports;
+pub mod rundir;
+pub mod source;
+pub mod worker;

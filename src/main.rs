@@ -1,0 +1,50 @@
+//! Which of three programs this process is: a worker, Grafana's plugin, or the command line.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use duckdb_perf::logging::{self, Format};
+use duckdb_perf::{app::App, cli, http, plugin, worker};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().is_some_and(|argument| argument == worker::WORKER_ARGUMENT) {
+        logging::init(if arguments.next().as_deref() == Some("text") { Format::Text } else { Format::Hclog }, "info");
+        return match worker::serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(%error, "the worker lost its broker");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    if plugin::is_grafana_child() {
+        logging::init(Format::Hclog, "info");
+        return run(async {
+            let app = Arc::new(App::from_env());
+            match plugin::serve(Arc::clone(&app), http::router(app)).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    tracing::error!(error = error.full_text(), "the plugin cannot serve");
+                    ExitCode::FAILURE
+                }
+            }
+        });
+    }
+    logging::init(Format::Text, "warn");
+    run(cli::run())
+}
+
+fn run(program: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(program);
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            tracing::error!(%error, "no runtime can be started");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Says where a relative pattern that matched nothing would have matched.
+
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+
+use super::Datasource;
+use crate::error::{Error, Kind};
+
+/// Entries of one folder that are looked at.
+const MOST_ENTRIES: usize = 10_000;
+
+/// Adds to a "no files found" error the folder above the base path from which its relative pattern would
+/// match, if there is one. Other errors pass unchanged.
+#[must_use]
+pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
+    let pattern = match error.message.split_once("match the pattern \"") {
+        Some((_, rest)) if error.kind == Kind::NotFound => rest.trim_end_matches('"').to_owned(),
+        _ => return error,
+    };
+    if Path::new(&pattern).is_absolute() {
+        return error;
+    }
+    let above = datasource.base_path.ancestors().skip(1).find(|folder| matches(folder, &pattern));
+    match above {
+        Some(folder) => error.hint(format!(
+            "`{pattern}` matches from `{}`, but relative paths start at `{}`: set `basePath` in the datasource's settings to the former",
+            folder.display(),
+            datasource.base_path.display()
+        )),
+        None => error,
+    }
+}
+
+/// Whether `pattern` (components with `*`, `?`, `[…]`) matches a file below `folder`. `**` is not followed.
+fn matches(folder: &Path, pattern: &str) -> bool {
+    let mut found: Vec<PathBuf> = vec![folder.to_owned()];
+    for part in pattern.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        if part == ".." || part == "**" {
+            return false;
+        }
+        let Ok(glob) = GlobBuilder::new(part).literal_separator(true).build() else { return false };
+        let glob = glob.compile_matcher();
+        let is_plain = !part.contains(['*', '?', '[', '{']);
+        found = found
+            .iter()
+            .flat_map(|folder| {
+                if is_plain {
+                    return Some(folder.join(part)).into_iter().filter(|path| path.exists()).collect::<Vec<_>>();
+                }
+                let entries = std::fs::read_dir(folder).into_iter().flatten().take(MOST_ENTRIES);
+                entries.filter_map(Result::ok).filter(|entry| glob.is_match(entry.file_name())).map(|entry| entry.path()).collect()
+            })
+            .take(MOST_ENTRIES)
+            .collect();
+    }
+    !found.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_component_by_component() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("g/reports")).unwrap();
+        std::fs::write(dir.path().join("g/reports/query_perf_weekly_202601.parquet"), b"").unwrap();
+        assert!(matches(dir.path(), "g/reports/query_perf_weekly_*.parquet"));
+        assert!(matches(dir.path(), "./*/reports/*_202601.parquet"));
+        assert!(!matches(dir.path(), "reports/*.parquet"));
+        assert!(!matches(dir.path(), "g/../g/reports/*.parquet"));
+    }
+}

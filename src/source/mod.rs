@@ -1,0 +1,12 @@
+//! A datasource: what its settings ask for, what the operator allows, and the files that come of it.
+
+mod missing;
+mod policy;
+mod resolve;
+mod settings;
+
+pub use missing::explain_missing;
+pub use policy::Policy;
+pub use resolve::{Datasource, resolve};
+pub use settings::Settings;
+pub(crate) use resolve::{denied, user};

@@ -1,0 +1,231 @@
+//! Settings and policy become a [`Datasource`]: canonical paths that exist and are allowed, and limits.
+//!
+//! Only `stat`, `readlink` and `readdir` are used. A database file is never opened here: closing any other
+//! handle on it would drop DuckDB's locks.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Policy, Settings};
+use crate::error::{Error, Kind, Result};
+use crate::limits::{Limits, MB};
+
+/// What a worker opens. All paths are canonical.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Datasource {
+    /// Folders whose files may be read.
+    pub folders: Vec<PathBuf>,
+    /// `.duckdb` files, attached read-only under their stems.
+    pub databases: Vec<PathBuf>,
+    /// Where relative paths in SQL start.
+    pub base_path: PathBuf,
+    /// Glob of the weekly reports, relative to each folder.
+    pub reports: String,
+    /// Above this many milliseconds a pattern is slow.
+    pub slow_ms: f64,
+    /// Caps of each query.
+    pub limits: Limits,
+}
+
+impl Datasource {
+    /// The reports of every folder as absolute globs.
+    #[must_use]
+    pub fn report_globs(&self) -> Vec<String> {
+        // Folder names are taken literally, whatever glob characters they hold.
+        let literal = |path: &Path| {
+            path.to_string_lossy().chars().fold(String::new(), |mut text, c| {
+                match c {
+                    '*' | '?' | '[' => text.extend(['[', c, ']']),
+                    '\\' => text.push_str("\\\\"),
+                    _ => text.push(c),
+                }
+                text
+            })
+        };
+        self.folders.iter().map(|folder| format!("{}/{}", literal(folder).trim_end_matches('/'), self.reports)).collect()
+    }
+}
+
+/// Resolves settings against the file system and the policy.
+///
+/// # Errors
+/// [`Kind::BadSettings`], [`Kind::NotFound`] or [`Kind::Forbidden`], each with the field or path and the remedy.
+pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
+    let mut folders = Vec::new();
+    let mut databases = Vec::new();
+    if settings.paths.is_empty() {
+        return Err(Error::bad_settings("the setting `path` is empty")
+            .hint("Set `path` to the folder that holds the reports, or to a `.duckdb` file"));
+    }
+    for written in &settings.paths {
+        let path = locate(written, "path")?;
+        policy.check(&path)?;
+        if is_database_name(&path) {
+            if path.is_dir() {
+                return Err(not_a("file", &path, "path"));
+            }
+            databases.push(path);
+        } else if path.is_dir() {
+            std::fs::read_dir(&path).map_err(|error| denied(&path, "list", &error))?;
+            folders.push(path);
+        } else {
+            return Err(not_a("folder", &path, "path"));
+        }
+    }
+    if let Some(twin) = databases.iter().enumerate().find_map(|(i, a)| databases[..i].iter().find(|b| a.file_stem() == b.file_stem())) {
+        return Err(Error::bad_settings(format!("two database files are called `{}`", twin.display()))
+            .hint("Files are attached under their names without `.duckdb`: rename one"));
+    }
+    check_glob(&settings.reports)?;
+    let base_path = match &settings.base_path {
+        Some(written) => {
+            let path = locate(written, "basePath")?;
+            if !path.is_dir() {
+                return Err(not_a("folder", &path, "basePath"));
+            }
+            path
+        }
+        None => match (folders.first(), databases.first().and_then(|file| file.parent())) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(parent)) => parent.to_owned(),
+            (None, None) => PathBuf::from("/"),
+        },
+    };
+    Ok(Datasource {
+        folders,
+        databases,
+        base_path,
+        reports: settings.reports.clone(),
+        slow_ms: settings.slow_ms,
+        limits: limits(settings, policy),
+    })
+}
+
+fn limits(settings: &Settings, policy: &Policy) -> Limits {
+    let bounded =
+        |own: Option<u64>, default: u64, most: Option<u64>| own.unwrap_or(default).min(most.unwrap_or(u64::MAX));
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    Limits {
+        timeout: Duration::from_secs(bounded(settings.timeout_seconds, 30, policy.timeout_seconds)),
+        max_rows: settings.max_rows,
+        most_rows: policy.max_rows,
+        max_result_bytes: bounded(settings.max_result_mb, 256, policy.max_result_mb).saturating_mul(MB),
+        memory_bytes: bounded(settings.memory_limit_mb, 1024, policy.memory_limit_mb).saturating_mul(MB),
+        threads: usize::try_from(bounded(settings.threads, cores, policy.threads)).unwrap_or(1).max(1),
+    }
+}
+
+/// The canonical path of what a setting names.
+fn locate(written: &str, field: &str) -> Result<PathBuf> {
+    let plain = written.strip_prefix("file://").or_else(|| written.strip_prefix("file:")).unwrap_or(written);
+    let path = Path::new(plain);
+    if !path.is_absolute() {
+        return Err(Error::bad_settings(format!("the setting `{field}` must be an absolute path, not `{written}`"))
+            .hint("Write the whole path, starting with `/`"));
+    }
+    path.canonicalize().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => missing(path, field),
+        std::io::ErrorKind::PermissionDenied => denied(path, "reach", &error),
+        _ => Error::bad_settings(format!("`{}` ({field}) cannot be used: {error}", path.display())).hint("Check the path"),
+    })
+}
+
+fn missing(path: &Path, field: &str) -> Error {
+    // The last part that exists tells a typing mistake from a missing mount.
+    let there = path.ancestors().skip(1).find(|parent| parent.exists());
+    let what = if is_database_name(path) { "file" } else { "folder" };
+    let error = Error::new(Kind::NotFound, format!("there is no {what} `{}` ({field})", path.display()));
+    match there {
+        Some(parent) if parent.parent().is_some() => error.hint(format!(
+            "`{}` exists, what follows does not; in a container the folder must be mounted there",
+            parent.display()
+        )),
+        _ => error.hint("Check the path; in a container the folder must be mounted there"),
+    }
+}
+
+pub(crate) fn denied(path: &Path, verb: &str, error: &std::io::Error) -> Error {
+    let user = user();
+    Error::new(Kind::Forbidden, format!("{user} may not {verb} `{}`: {error}", path.display())).hint(format!(
+        "Give {user} read (and for folders execute) permission on it and on the folders above; under systemd look at `ProtectHome`"
+    ))
+}
+
+/// The user this process runs as, for permission errors.
+pub(crate) fn user() -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    let name = std::fs::read_to_string("/etc/passwd").ok().and_then(|users| {
+        let uid = uid.to_string();
+        users.lines().find_map(|line| {
+            let mut parts = line.split(':');
+            let name = parts.next()?;
+            (parts.nth(1)? == uid).then(|| name.to_owned())
+        })
+    });
+    match name {
+        Some(name) => format!("the user `{name}` (uid {uid})"),
+        None => format!("the user with uid {uid}"),
+    }
+}
+
+fn not_a(what: &str, path: &Path, field: &str) -> Error {
+    Error::bad_settings(format!("`{}` ({field}) is not a {what}", path.display()))
+        .hint("`path` is a folder of reports, or a file whose name ends in `.duckdb` or `.db`")
+}
+
+fn is_database_name(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| ["duckdb", "db", "ddb"].iter().any(|known| extension.eq_ignore_ascii_case(known)))
+}
+
+/// The glob stays inside its folder.
+fn check_glob(glob: &str) -> Result<()> {
+    let bad = glob.starts_with('/') || glob.contains('\0') || glob.split('/').any(|part| part == "..");
+    if bad {
+        return Err(Error::bad_settings(format!("the setting `reports` must stay inside the folder, not `{glob}`"))
+            .hint("Write a pattern relative to `path`, such as `query_perf_weekly_*.parquet` or `**/*.parquet`"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(json: &str) -> Result<Datasource> {
+        resolve(&Settings::parse(json.as_bytes(), "")?, &Policy::default())
+    }
+
+    #[test]
+    fn folders_databases_and_what_is_neither() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        std::fs::write(root.join("perf.duckdb"), b"x").unwrap();
+        std::fs::write(root.join("notes.txt"), b"x").unwrap();
+        let at = |name: &str| format!(r#"{{"path":"{}"}}"#, root.join(name).display());
+
+        let folder = resolved(&at("")).unwrap();
+        assert_eq!((&folder.folders[..], &folder.base_path), (&[root.clone()][..], &root));
+        let file = resolved(&at("perf.duckdb")).unwrap();
+        assert_eq!((file.databases.len(), &file.base_path), (1, &root));
+        assert_eq!(resolved(&at("nix")).unwrap_err().kind, Kind::NotFound);
+        assert!(resolved(&at("notes.txt")).unwrap_err().message.ends_with("(path) is not a folder"));
+        assert!(resolved(r#"{"path":"reports"}"#).unwrap_err().message.contains("absolute"));
+        assert!(resolved("{}").unwrap_err().message.contains("`path` is empty"));
+    }
+
+    #[test]
+    fn limits_take_the_smaller() {
+        let settings = Settings::parse(br#"{"path":"/tmp","timeoutSeconds":60,"memoryLimitMb":64}"#, "").unwrap();
+        let policy = Policy { timeout_seconds: Some(10), ..Policy::default() };
+        let limits = resolve(&settings, &policy).unwrap().limits;
+        assert_eq!((limits.timeout.as_secs(), limits.memory_bytes), (10, 64 * MB));
+    }
+
+    #[test]
+    fn a_glob_that_leaves_the_folder_is_refused() {
+        let json = r#"{"path":"/tmp","reports":"../*.parquet"}"#;
+        assert!(resolved(json).unwrap_err().message.contains("`reports`"));
+    }
+}

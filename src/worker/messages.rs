@@ -1,0 +1,206 @@
+//! What the broker and a worker say to each other, and how it is framed on the socket between them.
+//!
+//! A message is `length: u32 LE` (of what follows), `id: u64 LE`, `tag: u8`, payload. Control payloads are
+//! JSON; [`Tag::Chunk`] carries raw bytes of an Arrow IPC file, in order. The id is the request's; 0 is the
+//! worker as a whole.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::frame::Options;
+use crate::query::Offsets;
+use crate::source::Datasource;
+
+/// Longest message either side accepts; chunks are far smaller.
+pub const MAX_MESSAGE: usize = 64 << 20;
+/// Bytes before the payload.
+pub const HEADER: usize = 4 + 8 + 1;
+
+/// What a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Tag {
+    /// Broker: open this [`Datasource`]. First message, id 0.
+    Open = 1,
+    /// Broker: do this [`Job`].
+    Job = 2,
+    /// Broker: interrupt this job.
+    Cancel = 3,
+    /// Worker: the datasource is open (id 0), payload [`Opened`].
+    Opened = 4,
+    /// Worker: the next bytes of the job's frame.
+    Chunk = 5,
+    /// Worker: the job is done, payload [`Done`].
+    Done = 6,
+    /// Worker: the job (or, with id 0, opening) failed, payload [`crate::error::Error`].
+    Failed = 7,
+}
+
+impl Tag {
+    fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Self::Open,
+            2 => Self::Job,
+            3 => Self::Cancel,
+            4 => Self::Opened,
+            5 => Self::Chunk,
+            6 => Self::Done,
+            7 => Self::Failed,
+            _ => return None,
+        })
+    }
+}
+
+/// First message to a worker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Open {
+    /// What to open.
+    pub datasource: Datasource,
+    /// The one folder the worker may write.
+    pub temp_dir: std::path::PathBuf,
+}
+
+/// Answer to [`Open`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Opened {
+    /// DuckDB's version, `v2.0.0`.
+    pub engine_version: String,
+}
+
+/// What a worker can be asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum Job {
+    /// Run one query and stream its frame.
+    Query(Box<QueryJob>),
+    /// Look at the reports or the database file; the answer is [`Done::value`].
+    Inspect,
+    /// Tables, views and columns a query can name; the answer is [`Done::value`].
+    Catalog,
+}
+
+/// A query whose variables and macros are already expanded.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct QueryJob {
+    /// The text DuckDB gets.
+    pub sql: String,
+    /// From positions in `sql` to positions in the text as the person wrote it.
+    pub offsets: Offsets,
+    /// How the frame is made.
+    pub options: Options,
+}
+
+/// The end of a job that went well.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Done {
+    /// Rows in the frame.
+    #[serde(default)]
+    pub rows: u64,
+    /// The answer of jobs that are not queries.
+    #[serde(default)]
+    pub value: serde_json::Value,
+}
+
+/// One message as read.
+#[derive(Debug)]
+pub struct Message {
+    /// The request, or 0.
+    pub id: u64,
+    /// What the payload is.
+    pub tag: Tag,
+    /// JSON or raw bytes.
+    pub payload: Vec<u8>,
+}
+
+/// The header in front of `payload_len` bytes of payload.
+///
+/// # Errors
+/// When the payload is longer than [`MAX_MESSAGE`].
+pub fn header(id: u64, tag: Tag, payload_len: usize) -> io::Result<[u8; HEADER]> {
+    let length = u32::try_from(payload_len + HEADER - 4)
+        .ok()
+        .filter(|_| payload_len <= MAX_MESSAGE)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "message too long"))?;
+    let mut bytes = [0; HEADER];
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    bytes[4..12].copy_from_slice(&id.to_le_bytes());
+    bytes[12] = tag as u8;
+    Ok(bytes)
+}
+
+/// Reads what [`header`] wrote: payload length, id and tag.
+///
+/// # Errors
+/// When the bytes are not such a header.
+pub fn parse_header(bytes: &[u8; HEADER]) -> io::Result<(usize, u64, Tag)> {
+    let (length, rest) = bytes.split_at(4);
+    let (id, tag) = rest.split_at(8);
+    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "not a message of the worker protocol");
+    let length = u32::from_le_bytes(length.try_into().map_err(|_| invalid())?) as usize;
+    let payload = length.checked_sub(HEADER - 4).filter(|&n| n <= MAX_MESSAGE).ok_or_else(invalid)?;
+    let tag = tag.first().copied().and_then(Tag::from_byte).ok_or_else(invalid)?;
+    Ok((payload, u64::from_le_bytes(id.try_into().map_err(|_| invalid())?), tag))
+}
+
+/// Writes one message; header and payload in one system call where the system takes them.
+///
+/// # Errors
+/// Those of the sink, and a payload longer than [`MAX_MESSAGE`].
+pub fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
+    let header = header(id, tag, payload.len())?;
+    let mut parts = [io::IoSlice::new(&header), io::IoSlice::new(payload)];
+    let mut rest = &mut parts[..];
+    while !rest.is_empty() {
+        match sink.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => io::IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        // An empty payload leaves an empty slice behind, which would read as "nothing written".
+    }
+    Ok(())
+}
+
+/// Reads one message; `None` at the end of the stream.
+///
+/// # Errors
+/// Those of the source, and bytes that are no message.
+pub fn read(source: &mut impl Read) -> io::Result<Option<Message>> {
+    let mut bytes = [0; HEADER];
+    if let Err(error) = source.read_exact(&mut bytes) {
+        return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(None) } else { Err(error) };
+    }
+    let (length, id, tag) = parse_header(&bytes)?;
+    let mut payload = vec![0; length];
+    source.read_exact(&mut payload)?;
+    Ok(Some(Message { id, tag, payload }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_survive_the_wire_in_order() {
+        let mut wire = Vec::new();
+        write(&mut wire, 7, Tag::Chunk, b"bytes").unwrap();
+        write(&mut wire, 8, Tag::Cancel, b"").unwrap();
+        let mut source = wire.as_slice();
+        let first = read(&mut source).unwrap().unwrap();
+        assert_eq!((first.id, first.tag, first.payload.as_slice()), (7, Tag::Chunk, &b"bytes"[..]));
+        let second = read(&mut source).unwrap().unwrap();
+        assert_eq!((second.id, second.tag, second.payload.len()), (8, Tag::Cancel, 0));
+        assert!(read(&mut source).unwrap().is_none());
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused() {
+        assert!(read(&mut &[0xff_u8; 64][..]).is_err());
+        let mut short = Vec::new();
+        write(&mut short, 1, Tag::Job, b"{}").unwrap();
+        short[12] = 99;
+        assert!(read(&mut short.as_slice()).is_err());
+    }
+}

@@ -1,0 +1,153 @@
+//! The worker's side: opens the datasource, runs each job on a thread of its own, and ends when the broker
+//! closes the socket.
+//!
+//! This is where the operating system's jail goes: between the first message and opening DuckDB, while the
+//! process still has one thread.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::messages::{self, Done, Job, Message, Open, Opened, Tag};
+use crate::engine::{Cancel, Engine};
+use crate::error::{Error, Kind, Result};
+
+/// DuckDB's deepest recursions need more than a thread's usual 2 MB.
+const STACK: usize = 32 << 20;
+/// Frame bytes per message.
+const CHUNK: usize = 512 << 10;
+
+/// Runs the worker until the broker closes the socket on standard input.
+///
+/// # Errors
+/// When standard input is no such socket or the broker speaks another protocol.
+pub fn serve() -> io::Result<()> {
+    // Ends this process when the broker's spawning thread ends, even if the socket lives on in a child of it.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    let mut source = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let sink = Sink(Arc::new(Mutex::new(source.try_clone()?)));
+    let Some(first) = messages::read(&mut source)? else { return Ok(()) };
+    let open: Open = parse(&first, Tag::Open)?;
+    let engine = match Engine::open(open.datasource, &open.temp_dir) {
+        Ok(engine) => Arc::new(engine),
+        Err(error) => return sink.json(0, Tag::Failed, &error),
+    };
+    sink.json(0, Tag::Opened, &Opened { engine_version: engine.version().to_owned() })?;
+    let jobs = Jobs::default();
+    while let Some(message) = messages::read(&mut source)? {
+        match message.tag {
+            Tag::Job => start(&engine, &jobs, &sink, message)?,
+            Tag::Cancel => {
+                if let Some(cancel) = jobs.lock().get(&message.id).cloned() {
+                    std::thread::Builder::new().name("cancel".into()).spawn(move || cancel.cancel())?;
+                }
+            }
+            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "unexpected message from the broker")),
+        }
+    }
+    // Jobs may still run and the engine with them; the broker is gone, so nobody waits for either.
+    std::process::exit(0)
+}
+
+#[derive(Clone, Default)]
+struct Jobs(Arc<Mutex<HashMap<u64, Cancel>>>);
+
+impl Jobs {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Cancel>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(message: &Message, tag: Tag) -> io::Result<T> {
+    if message.tag != tag {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "unexpected message from the broker"));
+    }
+    serde_json::from_slice(&message.payload).map_err(io::Error::other)
+}
+
+fn start(engine: &Arc<Engine>, jobs: &Jobs, sink: &Sink, message: Message) -> io::Result<()> {
+    let id = message.id;
+    let job: Job = parse(&message, Tag::Job)?;
+    let cancel = Cancel::default();
+    jobs.lock().insert(id, cancel.clone());
+    let (engine, jobs, sink) = (Arc::clone(engine), jobs.clone(), sink.clone());
+    std::thread::Builder::new().name(format!("job-{id}")).stack_size(STACK).spawn(move || {
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(&engine, job, &cancel, id, &sink)))
+            .unwrap_or_else(|_| Err(Error::internal("the query ended in a defect of the plugin").hint("Please report it with the query")));
+        cancel.end();
+        jobs.lock().remove(&id);
+        let sent = match &outcome {
+            Ok(done) => sink.json(id, Tag::Done, done),
+            Err(error) => sink.json(id, Tag::Failed, error),
+        };
+        if let Err(error) = sent {
+            tracing::debug!(%error, "the broker is gone");
+        }
+    })?;
+    Ok(())
+}
+
+fn run(engine: &Engine, job: Job, cancel: &Cancel, id: u64, sink: &Sink) -> Result<Done> {
+    let value = |value: std::result::Result<serde_json::Value, serde_json::Error>| {
+        value.map(|value| Done { rows: 0, value }).map_err(|error| Error::internal(error.to_string()))
+    };
+    match job {
+        Job::Query(job) => {
+            let mut chunks = Chunks { id, sink, buffer: Vec::with_capacity(CHUNK) };
+            let summary = engine.query(*job, cancel, &mut chunks)?;
+            chunks.flush().map_err(|error| Error::new(Kind::Cancelled, format!("the broker is gone: {error}")))?;
+            Ok(Done { rows: summary.rows, value: serde_json::Value::Null })
+        }
+        Job::Inspect => value(serde_json::to_value(engine.inspect(cancel)?)),
+        Job::Catalog => value(serde_json::to_value(engine.catalog(cancel)?)),
+    }
+}
+
+/// The socket, shared by the jobs' threads; one message is written at a time.
+#[derive(Clone)]
+struct Sink(Arc<Mutex<UnixStream>>);
+
+impl Sink {
+    fn send(&self, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
+        messages::write(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), id, tag, payload)
+    }
+
+    fn json(&self, id: u64, tag: Tag, value: &impl serde::Serialize) -> io::Result<()> {
+        self.send(id, tag, &serde_json::to_vec(value).map_err(io::Error::other)?)
+    }
+}
+
+/// Sends what is written to it as chunks of the job's frame.
+struct Chunks<'a> {
+    id: u64,
+    sink: &'a Sink,
+    buffer: Vec<u8>,
+}
+
+impl Write for Chunks<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.buffer.len() + bytes.len() > CHUNK {
+            self.flush()?;
+        }
+        if bytes.len() >= CHUNK {
+            // Long buffers go out as they are; the longest message bounds one write.
+            let part = bytes.get(..messages::MAX_MESSAGE).unwrap_or(bytes);
+            self.sink.send(self.id, Tag::Chunk, part)?;
+            return Ok(part.len());
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.buffer.is_empty() {
+            self.sink.send(self.id, Tag::Chunk, &self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! Keeps the walls of ARCHITECTURE.md: who may name which crate, and how long a file may be.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A crate's paths and the only folder under `src` that may use them.
+const WALLS: &[(&[&str], &str)] = &[
+    (&["duckdb::", "libduckdb_sys::"], "engine/"),
+    (&["tonic::", "tonic_health::", "prost::", "grafana_plugin_sdk::"], "plugin/"),
+    (&["axum::"], "http/"),
+    (&["clap::"], "cli/"),
+];
+/// What the pure modules never touch.
+const IMPURE: &[&str] = &["std::fs", "std::net", "std::process", "tokio::", "Timestamp::now", "SystemTime", "Instant::now", "std::env"];
+const PURE: &[&str] = &["query/", "frame/", "reports/"];
+const LONGEST_FILE: usize = 400;
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source below `folder` with its path from there and the lines that are code, tests left out.
+fn code(folder: &str) -> Vec<(String, Vec<String>)> {
+    let root = Path::new(ROOT).join(folder);
+    let mut paths = Vec::new();
+    sources(&root, &mut paths);
+    assert!(paths.len() > 5, "no sources in {folder}");
+    paths
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
+            let lines = lines.filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect();
+            (name, lines)
+        })
+        .collect()
+}
+
+#[test]
+fn crates_stay_behind_their_walls() {
+    let mut breaches = Vec::new();
+    for (file, lines) in code("src") {
+        for (crates, home) in WALLS {
+            for line in lines.iter().filter(|_| !file.starts_with(home)) {
+                // `crate::duckdb` or `my_duckdb::` are other names.
+                let named = crates.iter().any(|name| {
+                    line.match_indices(name).any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
+                });
+                if named {
+                    breaches.push(format!("{file}: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "named outside their folder:\n{}", breaches.join("\n"));
+}
+
+#[test]
+fn pure_modules_do_no_io_and_have_no_clock() {
+    let mut breaches = Vec::new();
+    for (file, lines) in code("src").into_iter().filter(|(file, _)| PURE.iter().any(|folder| file.starts_with(folder))) {
+        for line in lines.iter().filter(|line| IMPURE.iter().any(|name| line.contains(name))) {
+            breaches.push(format!("{file}: {}", line.trim()));
+        }
+    }
+    assert!(breaches.is_empty(), "not pure:\n{}", breaches.join("\n"));
+}
+
+#[test]
+fn unsafe_stays_in_the_engine() {
+    let breaches: Vec<_> = code("src")
+        .into_iter()
+        .filter(|(file, lines)| !file.starts_with("engine/") && lines.iter().any(|line| line.contains("unsafe ")))
+        .map(|(file, _)| file)
+        .collect();
+    assert!(breaches.is_empty(), "{breaches:?}");
+}
+
+#[test]
+fn files_stay_short_and_say_what_they_are() {
+    let mut breaches = Vec::new();
+    for folder in ["src", "tests/it", "benches"] {
+        let mut paths = Vec::new();
+        sources(&Path::new(ROOT).join(folder), &mut paths);
+        for path in paths {
+            let text = fs::read_to_string(&path).unwrap();
+            let lines = text.lines().count();
+            if lines > LONGEST_FILE {
+                breaches.push(format!("{}: {lines} lines", path.display()));
+            }
+            if !text.starts_with("//!") {
+                breaches.push(format!("{}: no header", path.display()));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn versions_agree() {
+    let plugin: serde_json::Value = serde_json::from_str(&fs::read_to_string(Path::new(ROOT).join("plugin.json")).unwrap()).unwrap();
+    let package: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(Path::new(ROOT).join("frontend/package.json")).unwrap()).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(plugin["info"]["version"], version);
+    assert_eq!(package["version"], version);
+    assert!(fs::read_to_string(Path::new(ROOT).join("CHANGELOG.md")).unwrap().contains(&format!("## {version}")));
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Every test of the project. Installs what it needs, counts, and fails when any part fails. The last line reads
+# `N passed, N failed, N skipped`; lint and format checks and builds count as one test each.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/duckdb-perf/target}"
+export CARGO_TERM_COLOR=never NO_COLOR=1
+passed=0 failed=0 skipped=0
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+
+# part NAME COUNTER COMMAND…: runs the command in sight; COUNTER reads its output and prints "passed failed skipped".
+part() {
+    local name=$1 counter=$2 started=$SECONDS p f s
+    shift 2
+    printf '\n== %s\n' "$name"
+    "$@" 2>&1 | tee "$log"
+    local status=${PIPESTATUS[0]}
+    read -r p f s < <("$counter" <"$log")
+    # A part that fails without naming a test has failed; one that ran no test has not passed.
+    if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
+    if [ "$status" -ne 0 ] && [ "$counter" = one ]; then p=0; fi
+    if [ $((p + f + s)) -eq 0 ]; then f=1 && echo "error: $name ran no test"; fi
+    printf '== %s: %d passed, %d failed, %d skipped (%d s)\n' "$name" "$p" "$f" "$s" $((SECONDS - started))
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+one() { echo 1 0 0; }
+cargo_tests() { awk '/^test result:/ { p += $4; f += $6; s += $8 } END { print p + 0, f + 0, s + 0 }'; }
+go_tests() { awk '/^ *--- PASS/ { p++ } /^ *--- FAIL/ { f++ } /^ *--- SKIP/ { s++ } END { print p + 0, f + 0, s + 0 }'; }
+jest_tests() {
+    awk '/^Tests:/ { for (i = 2; i < NF; i++) { if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i; if ($(i + 1) ~ /^skipped/) s += $i } }
+         END { print p + 0, f + 0, s + 0 }'
+}
+
+tests/tools.sh || exit 1
+command -v npm >/dev/null || { echo "error: npm not found; install Node 20 or later" >&2; exit 1; }
+
+part "rust: format" one cargo fmt --check
+part "rust: build" one cargo build --release
+part "rust: tests" cargo_tests cargo test --release
+part "rust: lint" one cargo clippy --release --all-targets --quiet -- -D warnings
+
+part "frontend: install" one npm --prefix frontend ci --no-audit --no-fund
+part "frontend: types" one npm --prefix frontend run --silent typecheck
+part "frontend: lint" one npm --prefix frontend run --silent lint
+part "frontend: format" one npm --prefix frontend run --silent format:check
+part "frontend: tests" jest_tests npm --prefix frontend test
+part "frontend: build" one npm --prefix frontend run --silent build
+
+if command -v go >/dev/null; then
+    fixtures="$(mktemp -d)"
+    trap 'rm -rf "$log" "$fixtures"' EXIT
+    export DUCKDB_PERF_EXE="$CARGO_TARGET_DIR/release/duckdb-perf" DUCKDB_PERF_FIXTURES="$fixtures"
+    part "go reader: fixtures" one tests/fixtures.sh "$DUCKDB_PERF_EXE" "$fixtures"
+    part "go reader: vet" one go -C tests/host vet ./...
+    part "go reader: tests" go_tests go -C tests/host test -count=1 -v ./...
+elif [ -n "${CI:-}" ]; then
+    echo "error: go not found; in CI the Go reader's tests must run" >&2
+    failed=$((failed + 1))
+else
+    printf '\n== go reader: skipped, because go is not installed\n'
+    skipped=$((skipped + 1))
+fi
+
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
