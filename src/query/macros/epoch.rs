@@ -1,0 +1,93 @@
+//! Macros over columns that count seconds or nanoseconds since 1970.
+
+use super::super::Bucket;
+use super::super::offsets::Output;
+use super::super::time::floor_seconds;
+use super::call::Call;
+use super::call::Part::{Arg, Text};
+use super::timestamps::bucket_of;
+use crate::error::{Error, Result};
+
+pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (from, to) = seconds(call);
+    call.write(&[Arg(0), Text(" BETWEEN "), Text(&from), Text(" AND "), Text(&to)], out)
+}
+
+pub(super) fn from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (from, _) = seconds(call);
+    call.write(&[Text(&from)], out)
+}
+
+pub(super) fn to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (_, to) = seconds(call);
+    call.write(&[Text(&to)], out)
+}
+
+pub(super) fn nano_filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (from, to) = nanoseconds(call);
+    call.write(&[Arg(0), Text(" BETWEEN "), Text(&from), Text(" AND "), Text(&to)], out)
+}
+
+pub(super) fn nano_from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (from, _) = nanoseconds(call);
+    call.write(&[Text(&from)], out)
+}
+
+pub(super) fn nano_to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (_, to) = nanoseconds(call);
+    call.write(&[Text(&to)], out)
+}
+
+/// Seconds are divided as DOUBLE and rounded down, which is exact for whole seconds below 2^53 and right for
+/// negative ones, where DuckDB's `//` rounds towards zero.
+pub(super) fn group(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let bucket = call.bucket_and_fill()?;
+    let width = bucket.width();
+    if width.subsec_nanos() != 0 {
+        return Err(Error::bad_query("the interval is not a whole number of seconds")
+            .hint("A column of seconds has no finer buckets: use at least `1s`")
+            .at(call.position(1)));
+    }
+    let width = width.as_secs();
+    match bucket {
+        Bucket::Nanos(_) => {
+            let after = format!(") / {width}) AS BIGINT) * {width}");
+            call.write(&[Text("CAST(floor(("), Arg(0), Text(&after)], out)
+        }
+        Bucket::Weeks(_) => {
+            let origin = bucket.origin_seconds();
+            let after = format!(" - {origin}) / {width}) AS BIGINT) * {width} + {origin})");
+            call.write(&[Text("(CAST(floor((("), Arg(0), Text(")"), Text(&after)], out)
+        }
+        Bucket::Months(_) => {
+            let (before, after) = bucket_of(bucket);
+            call.write(
+                &[
+                    Text("CAST(epoch("),
+                    Text(&before),
+                    Text("make_timestamp(CAST(floor("),
+                    Arg(0),
+                    Text(") AS BIGINT) * 1000000)"),
+                    Text(&after),
+                    Text(") AS BIGINT)"),
+                ],
+                out,
+            )
+        }
+    }
+}
+
+pub(super) fn group_alias(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    group(call, out)?;
+    call.write(&[Text(" AS \"time\"")], out)
+}
+
+fn seconds(call: &Call<'_, '_>) -> (String, String) {
+    let range = call.context().range;
+    (floor_seconds(range.from).to_string(), floor_seconds(range.to).to_string())
+}
+
+fn nanoseconds(call: &Call<'_, '_>) -> (String, String) {
+    let range = call.context().range;
+    (range.from.as_nanosecond().to_string(), range.to.as_nanosecond().to_string())
+}

@@ -1,0 +1,277 @@
+//! One pass over the tokens of a query that copies, replaces variables and calls macros.
+//! What the macros are and give is in `table`; how a call's arguments are found, in `call`.
+
+mod call;
+mod epoch;
+mod suggest;
+mod table;
+mod timestamps;
+mod weeks;
+
+use std::ops::Range;
+
+pub use table::{MacroDoc, macro_table};
+
+use super::interpolate::{Reference, Written, in_quotes, in_the_open, lookup, reference_at};
+use super::lexer::{Token, TokenKind, is_word, tokens};
+use super::offsets::Output;
+use super::{Context, Fill, Prepared};
+use crate::error::{Error, Result};
+use call::Call;
+
+/// Deepest nesting of macro calls; each level may repeat its argument.
+const DEEPEST: usize = 16;
+/// How many bytes the expanded text may have beyond the text as written.
+const MOST_ADDED: usize = 64 << 20;
+
+/// Replaces variables and macros; see [`super::prepare`].
+pub(super) fn expand(raw_sql: &str, context: &Context<'_>) -> Result<Prepared> {
+    let tokens: Vec<Token<'_>> = tokens(raw_sql).collect();
+    if let Some(open) = tokens.iter().find(|token| !token.closed) {
+        return Err(unterminated(open));
+    }
+    if tokens.iter().all(Token::is_blank) {
+        return Err(Error::bad_query("the query is empty").hint("Write a SELECT into the query's SQL text"));
+    }
+    let mut output = Output::default();
+    let all = 0..tokens.len();
+    let mut expander = Expander { sql: raw_sql, tokens, context, fill: None, depth: 0 };
+    expander.write(all, &mut output)?;
+    Ok(Prepared { sql: output.text, fill: expander.fill, offsets: output.offsets })
+}
+
+/// The text being read.
+struct Expander<'a> {
+    sql: &'a str,
+    tokens: Vec<Token<'a>>,
+    context: &'a Context<'a>,
+    fill: Option<Fill>,
+    /// How many macro calls we are inside of.
+    depth: usize,
+}
+
+impl<'a> Expander<'a> {
+    /// Writes the tokens of `range`, expanded.
+    fn write(&mut self, range: Range<usize>, out: &mut Output) -> Result<()> {
+        let mut at = range.start;
+        let mut after_string = false;
+        while let Some(token) = self.tokens.get(at).copied().filter(|_| at < range.end) {
+            self.check_length(out, &token)?;
+            at = match token.kind {
+                // Inside a call, what follows the argument must not become part of its comment.
+                TokenKind::Comment if self.depth > 0 => {
+                    out.insert(" ", token.start);
+                    at + 1
+                }
+                TokenKind::String | TokenKind::EscapeString | TokenKind::QuotedIdent => {
+                    self.write_quoted(&token, out)?;
+                    at + 1
+                }
+                TokenKind::Name | TokenKind::Braced => self.write_dollar(at, range.end, after_string, out)?,
+                TokenKind::Parameter => return Err(parameter(&token)),
+                TokenKind::Punct if token.text == "[" => self.write_bracket(at, after_string, out)?,
+                TokenKind::Ident => {
+                    self.check_ident(&token)?;
+                    out.copy(token.text, token.start);
+                    at + 1
+                }
+                _ => {
+                    out.copy(token.text, token.start);
+                    at + 1
+                }
+            };
+            if !token.is_blank() {
+                after_string = matches!(token.kind, TokenKind::String | TokenKind::EscapeString);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_length(&self, out: &Output, token: &Token<'_>) -> Result<()> {
+        if out.text.len() <= self.sql.len().saturating_add(MOST_ADDED) {
+            return Ok(());
+        }
+        let most = MOST_ADDED >> 20;
+        Err(Error::bad_query(format!("macros and variables add more than {most} MiB to the query"))
+            .hint("Choose fewer values, or nest fewer macros")
+            .at(token.start))
+    }
+
+    /// A string or quoted identifier, in which only known variables are replaced: everything else that looks like
+    /// one may be data (`'… WHERE id = $1'`).
+    fn write_quoted(&mut self, token: &Token<'a>, out: &mut Output) -> Result<()> {
+        let escapes = token.kind == TokenKind::EscapeString;
+        let quote = token.text.chars().next_back().unwrap_or('\'');
+        // Without the closing quote, so that no reference reaches over it.
+        let content = token.text.get(..token.text.len() - quote.len_utf8()).unwrap_or_default();
+        let bytes = content.as_bytes();
+        let mut copied = 0;
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at).copied() {
+            if escapes && byte == b'\\' {
+                at += 2;
+                continue;
+            }
+            let rest = if matches!(byte, b'$' | b'[') { content.get(at..) } else { None };
+            let Some(reference) = rest.and_then(reference_at) else {
+                at += 1;
+                continue;
+            };
+            if let Some(variable) = lookup(reference.name, self.context) {
+                let place = token.start + at;
+                let text =
+                    in_quotes(reference, &variable, quote, escapes).map_err(|error| error.at(place))?;
+                out.copy(content.get(copied..at).unwrap_or_default(), token.start + copied);
+                out.insert(&text, place);
+                copied = at + reference.text.len();
+            }
+            at += reference.text.len();
+        }
+        out.copy(token.text.get(copied..).unwrap_or_default(), token.start + copied);
+        Ok(())
+    }
+
+    /// `$name` or `${name}` in the open: a macro's call or a variable. Returns the token after it.
+    fn write_dollar(&mut self, at: usize, end: usize, after_string: bool, out: &mut Output) -> Result<usize> {
+        let Some(token) = self.tokens.get(at).copied() else { return Ok(at + 1) };
+        let Some(reference) = reference_at(token.text) else {
+            return Err(Error::bad_query(format!("`{}` is not a template variable", token.text))
+                .hint("Write `${name}` or `${name:format}`; a name has letters, digits and `_`")
+                .at(token.start));
+        };
+        let is_own = self.context.variables.get(reference.name).is_some();
+        if let Some(doc) = table::find(token.text).filter(|_| !is_own) {
+            let (args, next) = self.arguments(at, end, doc)?;
+            if self.depth >= DEEPEST {
+                return Err(Error::bad_query(format!("macros are nested more than {DEEPEST} deep"))
+                    .hint("Use a subquery or a `WITH` for the inner part")
+                    .at(token.start));
+            }
+            self.depth += 1;
+            let done = doc.run(&mut Call::new(self, doc, token.start, args), out);
+            self.depth -= 1;
+            return done.map(|()| next);
+        }
+        match lookup(reference.name, self.context) {
+            Some(variable) => {
+                write_value(reference, &variable, token.start, after_string, out)?;
+                Ok(at + 1)
+            }
+            None => Err(self.unknown(reference).at(token.start)),
+        }
+    }
+
+    /// `[`, which starts a variable when `[[name]]` names one, and a list otherwise. Returns the token after it.
+    fn write_bracket(&mut self, at: usize, after_string: bool, out: &mut Output) -> Result<usize> {
+        let Some(token) = self.tokens.get(at).copied() else { return Ok(at + 1) };
+        let found = self.sql.get(token.start..).filter(|rest| rest.starts_with("[[")).and_then(reference_at);
+        let found = found.and_then(|reference| Some((reference, lookup(reference.name, self.context)?)));
+        let Some((reference, variable)) = found else {
+            out.copy(token.text, token.start);
+            return Ok(at + 1);
+        };
+        write_value(reference, &variable, token.start, after_string, out)?;
+        let end = token.start + reference.text.len();
+        let inside = self.tokens.iter().skip(at).take_while(|token| token.start < end).count();
+        Ok(at + inside)
+    }
+
+    /// `tbl_$name` is one identifier for DuckDB; whoever writes it over a known variable means something else.
+    fn check_ident(&self, token: &Token<'_>) -> Result<()> {
+        for (dollar, _) in token.text.match_indices('$') {
+            let rest = token.text.get(dollar + 1..).unwrap_or_default();
+            let name = rest.get(..super::lexer::run(rest, is_word)).unwrap_or_default();
+            if !name.is_empty() && self.context.variables.get(name).is_some() {
+                let before = token.text.get(..dollar).unwrap_or_default();
+                return Err(Error::bad_query(format!("`{}` is one identifier for DuckDB", token.text))
+                    .hint(format!(
+                        "To put the variable's text into the name, write `{before}${{{name}:raw}}`"
+                    ))
+                    .at(token.start + dollar));
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, reference: Reference<'_>) -> Error {
+        let name = reference.name;
+        if reference.text.starts_with("${") && table::find(&format!("${name}")).is_some() {
+            return Error::bad_query(format!("`{}` is a macro in braces", reference.text))
+                .hint(format!("Write it as `${name}(…)`"));
+        }
+        if name.starts_with("__") {
+            let hint = match suggest::nearest(name, macro_names()) {
+                Some(near) => format!("Did you mean `${near}`?"),
+                None => {
+                    "A macro that every query knows is `$__timeFilter(column)`; the query editor lists all"
+                        .to_owned()
+                }
+            };
+            return Error::bad_query(format!("unknown macro `{}`", reference.text)).hint(hint);
+        }
+        self.unknown_variable(name, reference.text)
+    }
+
+    fn unknown_variable(&self, name: &str, text: &str) -> Error {
+        let names = || self.context.variables.0.keys().map(String::as_str);
+        let as_macro = format!("__{name}");
+        let hint = if let Some(found) = macro_names().find(|known| known.eq_ignore_ascii_case(&as_macro)) {
+            format!("Did you mean the macro `${found}`?")
+        } else if let Some(near) = suggest::nearest(name, names()) {
+            format!("Did you mean `${near}`?")
+        } else if names().next().is_some() {
+            format!("The variables of this query are {}", suggest::list(names()))
+        } else {
+            "No variables came with this query: define it on the dashboard, pass its value along, or write the value itself"
+                .to_owned()
+        };
+        Error::bad_query(format!("unknown variable `{text}`")).hint(hint)
+    }
+}
+
+/// A variable in the open.
+fn write_value(
+    reference: Reference<'_>,
+    variable: &super::Variable,
+    start: usize,
+    after_string: bool,
+    out: &mut Output,
+) -> Result<()> {
+    match in_the_open(reference, variable).map_err(|error| error.at(start))? {
+        // A literal on the line after another one continues it, and `E'a'` would lend it its escapes.
+        Written::Literal(text) if after_string => out.insert_value(&format!("({text})"), start),
+        Written::Literal(text) => out.insert_value(&text, start),
+        Written::Verbatim(text) => out.insert(&text, start),
+    }
+    Ok(())
+}
+
+/// Without `$`.
+fn macro_names() -> impl Iterator<Item = &'static str> {
+    macro_table().iter().filter_map(|doc| doc.name.strip_prefix('$'))
+}
+
+fn unterminated(token: &Token<'_>) -> Error {
+    let (what, end) = match token.kind {
+        TokenKind::Comment => ("comment", "*/"),
+        TokenKind::QuotedIdent if token.text.starts_with('`') => ("quoted identifier", "`"),
+        TokenKind::QuotedIdent => ("quoted identifier", "\""),
+        TokenKind::DollarQuote => ("dollar-quoted string", "$$"),
+        TokenKind::Braced => ("template variable", "}"),
+        _ => ("string", "'"),
+    };
+    let end = if end == "`" { "a backtick".to_owned() } else { format!("`{end}`") };
+    let hint = match token.kind {
+        TokenKind::String | TokenKind::EscapeString => {
+            "Close it with `'`; a `'` inside is written `''`".to_owned()
+        }
+        _ => format!("Close it with {end}"),
+    };
+    Error::bad_query(format!("unterminated {what}")).hint(hint).at(token.start)
+}
+
+fn parameter(token: &Token<'_>) -> Error {
+    Error::bad_query(format!("`{}` is a query parameter, and nothing fills it", token.text))
+        .hint("Write the value itself, or a template variable such as `$name`; inside a string `$1` stays as it is")
+        .at(token.start)
+}

@@ -1,0 +1,76 @@
+//! "Did you mean": the known name that is nearest to a mistyped one.
+
+/// The name of `known` that differs least from `name`, if that is little enough to be a slip.
+pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let longest = 64;
+    if name.len() > longest {
+        return None;
+    }
+    let most = (name.len() / 3).clamp(1, 3);
+    known
+        .filter(|candidate| candidate.len() <= longest)
+        .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= most)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The first few names, each as `$name`.
+pub(super) fn list<'k>(names: impl Iterator<Item = &'k str>) -> String {
+    let shown = 10;
+    let names: Vec<String> = names.map(|name| format!("`${name}`")).collect();
+    let first = names.get(..shown).unwrap_or(&names).join(", ");
+    match names.len().saturating_sub(shown) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
+/// Levenshtein distance in characters.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (count, from) in left.chars().enumerate() {
+        let mut diagonal = count;
+        let mut before = count + 1;
+        for (cell, to) in row.iter_mut().skip(1).zip(&right) {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = *cell;
+            before = changed.min(*cell + 1).min(before + 1);
+            *cell = before;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = count + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_caught_and_strangers_are_not() {
+        let known = ["__timeFilter", "__timeFrom", "__week", "x"];
+        let cases = [
+            ("__timefilter", Some("__timeFilter")),
+            ("__timeFiltr", Some("__timeFilter")),
+            ("__timeForm", Some("__timeFrom")),
+            ("__weeks", Some("__week")),
+            ("__foo_bar_baz", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
+        }
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(nearest(&"a".repeat(1_000_000), known.into_iter()), None);
+    }
+
+    #[test]
+    fn long_lists_are_cut_with_their_number() {
+        let names: Vec<String> = (0..12).map(|n| format!("v{n}")).collect();
+        assert!(list(names.iter().map(String::as_str)).ends_with("`$v9` and 2 more"));
+    }
+}

@@ -1,0 +1,91 @@
+//! Macros over ISO weeks written as the integer YYYYWW. All arithmetic on weeks is [`IsoWeek`]'s.
+
+use jiff::Timestamp;
+
+use super::super::TimeRange;
+use super::super::offsets::Output;
+use super::call::Call;
+use super::call::Part::{Arg, Text};
+use crate::error::{Error, Result};
+use crate::reports::IsoWeek;
+
+pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (first, last) = weeks(call.context().range);
+    let between = format!(" BETWEEN {} AND {}", first.yyyyww(), last.yyyyww());
+    call.write(&[Arg(0), Text(&between)], out)
+}
+
+pub(super) fn from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (first, _) = weeks(call.context().range);
+    call.write(&[Text(&first.yyyyww().to_string())], out)
+}
+
+pub(super) fn to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (_, last) = weeks(call.context().range);
+    call.write(&[Text(&last.yyyyww().to_string())], out)
+}
+
+pub(super) fn week(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let steps = if call.arg_count() == 0 { 0 } else { steps(call)? };
+    let (_, last) = weeks(call.context().range);
+    call.write(&[Text(&last.plus(steps).yyyyww().to_string())], out)
+}
+
+/// 4 January lies in week 1 of its ISO year; `date_trunc` gives that week's Monday as a TIMESTAMP.
+pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    call.write(
+        &[
+            Text("(date_trunc('week', make_date(CAST("),
+            Arg(0),
+            Text(" AS INTEGER) // 100, 1, 4)) + to_days((CAST("),
+            Arg(0),
+            Text(" AS INTEGER) % 100 - 1) * 7))"),
+        ],
+        out,
+    )
+}
+
+/// First and last week that the range touches. A range that ends with the first instant of a week does not touch it,
+/// unless it has no other instant.
+fn weeks(range: TimeRange) -> (IsoWeek, IsoWeek) {
+    let first = IsoWeek::containing(range.from);
+    let just_before =
+        Timestamp::from_nanosecond(range.to.as_nanosecond().saturating_sub(1)).unwrap_or(range.to);
+    let last = IsoWeek::containing(if range.to > range.from { just_before } else { range.to });
+    (first, last)
+}
+
+fn steps(call: &mut Call<'_, '_>) -> Result<i64> {
+    let position = call.position(0);
+    let text = call.word(0)?;
+    // A negative variable comes in parentheses.
+    let digits: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '(' | ')')).collect();
+    let most = 100_000;
+    digits.parse().ok().filter(|steps| (-most..=most).contains(steps)).ok_or_else(|| {
+        Error::bad_query(format!("`{text}` is not a number of weeks"))
+            .hint("Write a whole number, as in `$__week(-1)` for the week before")
+            .at(position)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_of_a_range() {
+        let cases = [
+            ("2026-03-02T00:00:00Z", "2026-03-08T23:59:59.999Z", 202_610, 202_610),
+            ("2026-03-02T00:00:00Z", "2026-03-09T00:00:00Z", 202_610, 202_610),
+            ("2026-03-02T00:00:00Z", "2026-03-09T00:00:00.001Z", 202_610, 202_611),
+            ("2026-03-01T23:59:59.999Z", "2026-03-02T00:00:00.001Z", 202_609, 202_610),
+            ("2026-03-09T00:00:00Z", "2026-03-09T00:00:00Z", 202_611, 202_611),
+            ("2026-12-28T00:00:00Z", "2027-01-04T12:00:00Z", 202_653, 202_701),
+        ];
+        for (from, to, first, last) in cases {
+            let range = TimeRange { from: from.parse().unwrap(), to: to.parse().unwrap() };
+            let (found_first, found_last) = weeks(range);
+            assert_eq!((found_first.yyyyww(), found_last.yyyyww()), (first, last), "{from} {to}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The query model: the JSON that the frontend stores in dashboards and the APIs take.
+
+use serde_json::{Map, Value as Json};
+
+use super::Variables;
+use crate::error::{Error, Result};
+
+/// What the result is shaped into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Rows and columns as they come.
+    #[default]
+    Table,
+    /// One time column, one column per series.
+    TimeSeries,
+}
+
+impl Format {
+    /// The word in the query model.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::TimeSeries => "time_series",
+        }
+    }
+}
+
+/// Reads `table` and `time_series`.
+impl std::str::FromStr for Format {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "table" => Ok(Self::Table),
+            "time_series" => Ok(Self::TimeSeries),
+            _ => Err(bad_format(&format!("`{text}`"))),
+        }
+    }
+}
+
+/// One query as it was sent.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct QueryModel {
+    /// The SQL with macros and template variables, as written.
+    pub raw_sql: String,
+    /// The wanted shape; `table` when the model names none.
+    pub format: Format,
+    /// Template variables for callers without Grafana's frontend.
+    pub variables: Variables,
+}
+
+impl QueryModel {
+    /// Reads the JSON object. Keys: `rawSql` (string, required), `format` (`"table"`, `"time_series"`,
+    /// or 1 and 0 as other SQL plugins number them), `variables` (object). Others are ignored.
+    ///
+    /// # Errors
+    /// Names the field that is missing or has the wrong type.
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        let document: Json = serde_json::from_slice(json)
+            .map_err(|error| Error::bad_query(format!("the query model is not JSON: {error}")))?;
+        let Json::Object(model) = document else {
+            return Err(Error::bad_query(format!(
+                "the query model is {}, not an object",
+                kind_of(&document)
+            ))
+            .hint("Send `{\"rawSql\": \"SELECT …\", \"format\": \"table\"}`"));
+        };
+        Ok(Self {
+            raw_sql: raw_sql(&model)?,
+            format: format(model.get("format"))?,
+            variables: Variables::from_json(model.get("variables"))?,
+        })
+    }
+}
+
+fn raw_sql(model: &Map<String, Json>) -> Result<String> {
+    let hint = "Put the SQL text into `rawSql`";
+    match model.get("rawSql") {
+        Some(Json::String(sql)) => Ok(sql.clone()),
+        None => Err(Error::bad_query("the query model has no `rawSql`").hint(hint)),
+        Some(other) => {
+            Err(Error::bad_query(format!("`rawSql` is {}, not a string", kind_of(other))).hint(hint))
+        }
+    }
+}
+
+fn format(value: Option<&Json>) -> Result<Format> {
+    match value {
+        None | Some(Json::Null) => Ok(Format::Table),
+        Some(Json::String(word)) => word.parse(),
+        Some(Json::Number(number)) => match number.as_u64() {
+            Some(0) => Ok(Format::TimeSeries),
+            Some(1) => Ok(Format::Table),
+            _ => Err(bad_format(&format!("{number}"))),
+        },
+        Some(other) => Err(bad_format(kind_of(other))),
+    }
+}
+
+fn bad_format(found: &str) -> Error {
+    Error::bad_query(format!("`format` is {found}, which is not a known format"))
+        .hint("Use `table` (or 1) or `time_series` (or 0)")
+}
+
+/// A JSON value's type, in words.
+pub(super) fn kind_of(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a string",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats() {
+        let cases = [
+            (r#"{"rawSql":"x"}"#, Format::Table),
+            (r#"{"rawSql":"x","format":null}"#, Format::Table),
+            (r#"{"rawSql":"x","format":"table","refId":"A","sql":{"columns":[]}}"#, Format::Table),
+            (r#"{"rawSql":"x","format":"time_series"}"#, Format::TimeSeries),
+            (r#"{"rawSql":"x","format":0}"#, Format::TimeSeries),
+            (r#"{"rawSql":"x","format":1}"#, Format::Table),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(QueryModel::from_json(json.as_bytes()).unwrap().format, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn each_bad_field_is_named() {
+        let cases = [
+            ("", "the query model is not JSON: EOF while parsing a value at line 1 column 0"),
+            ("[]", "the query model is a list, not an object"),
+            ("{}", "the query model has no `rawSql`"),
+            (r#"{"rawSql":5}"#, "`rawSql` is a number, not a string"),
+            (r#"{"rawSql":null}"#, "`rawSql` is null, not a string"),
+            (r#"{"rawSql":"","format":"logs"}"#, "`format` is `logs`, which is not a known format"),
+            (r#"{"rawSql":"","format":2}"#, "`format` is 2, which is not a known format"),
+            (r#"{"rawSql":"","format":[]}"#, "`format` is a list, which is not a known format"),
+            (r#"{"rawSql":"","variables":[]}"#, "`variables` is a list, not an object"),
+            (r#"{"rawSql":"","variables":{"a":null}}"#, "the variable `a` is null"),
+        ];
+        for (json, message) in cases {
+            assert_eq!(QueryModel::from_json(json.as_bytes()).unwrap_err().message, message, "{json}");
+        }
+    }
+}
