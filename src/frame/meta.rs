@@ -1,0 +1,95 @@
+//! The frame's `meta` document and its notices, as `grafana-plugin-sdk-go` (`data/frame_meta.go`) reads them.
+
+use arrow::datatypes::Metadata;
+use serde::{Deserialize, Serialize};
+
+/// A line that Grafana shows at the panel's corner. (`inspect` is never set: the Go SDK wants a number
+/// there, other SDKs write a word, and a wrong one fails the whole response.)
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// How bad it is.
+    pub severity: Severity,
+    /// One or more sentences.
+    pub text: String,
+    /// An address with more to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+/// How bad a notice is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// The data is not all that was asked for.
+    Warning,
+    /// The data is wrong.
+    Error,
+}
+
+impl Notice {
+    /// Good to know.
+    pub fn info(text: impl Into<String>) -> Self {
+        Self { severity: Severity::Info, text: text.into(), link: None }
+    }
+
+    /// The data is not all that was asked for.
+    pub fn warning(text: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, text: text.into(), link: None }
+    }
+}
+
+/// What the schema's metadata carry.
+#[derive(Debug, Clone)]
+pub(super) struct Meta {
+    pub(super) ref_id: String,
+    /// `timeseries-wide` or `numeric-long`, always as version [0,1]. A plain table stays untyped: alert
+    /// rules take an untyped table as far as they can, and log a warning at each evaluation of one typed
+    /// `table` (`pkg/expr/dataplane.go`).
+    pub(super) frame_type: Option<&'static str>,
+    /// What Explore shows it as.
+    pub(super) visualisation: Option<&'static str>,
+    pub(super) executed_query: String,
+    pub(super) notices: Vec<Notice>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    frame_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    type_version: Option<[u8; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferred_visualisation_type: Option<&'a str>,
+    executed_query_string: &'a str,
+    #[serde(skip_serializing_if = "<[Notice]>::is_empty")]
+    notices: &'a [Notice],
+}
+
+impl Meta {
+    pub(super) fn new(ref_id: &str, executed_query: &str) -> Self {
+        Self {
+            ref_id: ref_id.to_owned(),
+            frame_type: None,
+            visualisation: None,
+            executed_query: executed_query.to_owned(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// The key/values of the Arrow schema.
+    pub(super) fn to_arrow(&self) -> Metadata {
+        let document = Document {
+            frame_type: self.frame_type,
+            type_version: self.frame_type.map(|_| [0, 1]),
+            preferred_visualisation_type: self.visualisation,
+            executed_query_string: &self.executed_query,
+            notices: &self.notices,
+        };
+        // Strings and fixed keys only: it cannot fail, and an empty object would be read as no meta.
+        let json = serde_json::to_string(&document).unwrap_or_else(|_| "{}".to_owned());
+        Metadata::from([("name", String::new()), ("refId", self.ref_id.clone()), ("meta", json)])
+    }
+}

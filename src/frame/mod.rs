@@ -1,0 +1,178 @@
+//! Grafana's data frames: `DuckDB`'s Arrow batches in, one Arrow IPC file out, as
+//! `grafana-plugin-sdk-go` (`data/arrow.go`) reads it. Pure: knows Arrow, but neither `DuckDB` nor a socket.
+//!
+//! [`FrameWriter`] is the way in. Format `table` streams: every batch is converted ([`columns`]) and written
+//! at once ([`table`]). Format `time_series` collects the rows ([`series`]), turns them from long to wide
+//! ([`pivot`], [`fill`]) and writes them at the end. What a reader must know beside the values (caps, lost
+//! digits, left-out rows) is gathered as notices, which travel in the file's footer ([`ipc`]).
+
+mod cell;
+mod columns;
+mod decode;
+mod fill;
+mod ipc;
+mod json;
+mod meta;
+mod numbers;
+mod pivot;
+mod series;
+mod table;
+mod times;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::Write;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+pub use decode::{Decoded, decode};
+pub use meta::{Notice, Severity};
+
+use crate::error::{Error, Result};
+use crate::query::{Fill, Format, TimeRange};
+use meta::Meta;
+use series::Series;
+use table::Table;
+
+/// Key of the Arrow field metadata under which the engine gives the `DuckDB` type's name (`JSON`, `HUGEINT`).
+pub const DUCKDB_TYPE: &str = "duckdb_type";
+
+/// What the frame of one query shall be.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Options {
+    /// The query's letter.
+    pub ref_id: String,
+    /// Rows as they are, or time series in wide form.
+    pub format: Format,
+    /// Rows to read at most; `None` is unlimited.
+    pub max_rows: Option<u64>,
+    /// Bytes of the encoded frame at most.
+    pub max_bytes: u64,
+    /// What fills empty buckets of a time series.
+    pub fill: Option<Fill>,
+    /// Where `fill` starts and ends.
+    pub range: TimeRange,
+    /// The SQL as it was run, shown by Grafana's query inspector.
+    pub executed_query: String,
+    /// The setting that a notice about `max_rows` names: `maxRows` or Grafana's `row_limit`.
+    pub row_limit_setting: String,
+}
+
+/// Whether more rows are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    More,
+    /// A cap is reached: what comes after is thrown away, so stop reading.
+    Full,
+}
+
+/// What a finished frame holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Rows of the frame.
+    pub rows: u64,
+    /// Bytes given to the sink.
+    pub bytes: u64,
+}
+
+/// Turns record batches into one frame, written to `sink` as Arrow IPC file while they come.
+///
+/// The sink gets many small writes; give it a buffer where a write is a system call.
+#[derive(Debug)]
+pub struct FrameWriter<W: Write> {
+    body: Body<W>,
+    notices: Vec<Notice>,
+}
+
+#[derive(Debug)]
+enum Body<W: Write> {
+    Table(Table<W>),
+    Series(Series<W>),
+}
+
+impl<W: Write> FrameWriter<W> {
+    /// Starts the frame of a result with this schema.
+    ///
+    /// # Errors
+    /// `BadQuery` when the format is `time_series` and no column can be its time or its value, and when a
+    /// column nests too deep.
+    pub fn new(schema: SchemaRef, options: Options, sink: W) -> Result<Self> {
+        let body = match options.format {
+            Format::Table => Body::Table(Table::new(&schema, options, sink)?),
+            Format::TimeSeries => Body::Series(Series::new(&schema, options, sink)?),
+        };
+        Ok(Self { body, notices: Vec::new() })
+    }
+
+    /// Adds rows; the batch has the schema given to [`FrameWriter::new`].
+    ///
+    /// # Errors
+    /// `Cancelled` or `Unavailable` when the sink fails, `Exhausted` when a time series has too many labels.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
+        match &mut self.body {
+            Body::Table(table) => table.push(batch),
+            Body::Series(series) => series.push(batch),
+        }
+    }
+
+    /// Adds a notice for the person who looks at the panel.
+    pub fn notice(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    /// Writes what is left and the footer. A result without rows becomes a frame without fields, which
+    /// Grafana and its alert rules take as "no data".
+    ///
+    /// # Errors
+    /// As [`FrameWriter::push`]; `BadQuery` when filling makes too many rows, `Exhausted` when the wide form
+    /// is larger than `max_bytes`.
+    pub fn finish(self) -> Result<Summary> {
+        match self.body {
+            Body::Table(table) => table.finish(self.notices),
+            Body::Series(series) => series.finish(self.notices),
+        }
+    }
+}
+
+/// A frame without fields: what goes with an error, so that the query inspector still shows the SQL.
+#[must_use]
+pub fn empty_frame(ref_id: &str, executed_query: &str, notices: &[Notice]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let meta = Meta { notices: notices.to_vec(), ..Meta::new(ref_id, executed_query) };
+    // A Vec cannot fail as sink, and a schema without fields cannot fail to encode.
+    match ipc::write_empty(&meta, &mut bytes) {
+        Ok(_) => bytes,
+        Err(_) => Vec::new(),
+    }
+}
+
+/// An error of the Arrow library. It is our own mistake: its input comes from the engine, not from a person.
+fn arrow_error(error: &arrow::error::ArrowError) -> Error {
+    Error::internal(format!("the frame could not be made: {error}"))
+}
+
+/// The notice of a result cut at `rows`.
+fn row_cap_notice(rows: u64, setting: &str) -> Notice {
+    Notice::warning(format!(
+        "Results have been limited to {rows} rows because of the row limit `{setting}`. Raise it, or return \
+         fewer rows with WHERE, GROUP BY or LIMIT."
+    ))
+}
+
+/// The notice of a result cut at `rows` because it grew to `bytes`.
+fn byte_cap_notice(rows: u64, bytes: u64) -> Notice {
+    Notice::warning(format!(
+        "Results have been limited to {rows} rows because they reached {} of the size limit `maxResultMb`. \
+         Raise it, or select fewer rows or columns.",
+        megabytes(bytes)
+    ))
+}
+
+/// A size for a person.
+fn megabytes(bytes: u64) -> String {
+    const MB: u64 = 1 << 20;
+    if bytes >= MB { format!("{} MB", bytes.div_ceil(MB)) } else { format!("{bytes} bytes") }
+}

@@ -1,0 +1,613 @@
+//! Whole frames as text: batches in, the file written, read back and compared.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array,
+    Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, MapArray, MapBuilder, NullArray,
+    RecordBatch, StringArray, StringBuilder, StructArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt64Array, UnionArray,
+};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{
+    DataType, Field, Int32Type, Int64Type, IntervalMonthDayNano, Metadata, Schema, SchemaRef, UInt8Type,
+    UnionFields,
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::error::Kind;
+use crate::query::{Bucket, FillMode};
+
+fn options(format: Format) -> Options {
+    Options {
+        ref_id: "A".to_owned(),
+        format,
+        max_rows: None,
+        max_bytes: 1 << 20,
+        fill: None,
+        range: TimeRange {
+            from: "2026-01-01T00:00:00Z".parse().unwrap(),
+            to: "2026-01-01T00:04:00Z".parse().unwrap(),
+        },
+        executed_query: "Q".to_owned(),
+        row_limit_setting: "maxRows".to_owned(),
+    }
+}
+
+fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    let fields: Vec<_> =
+        columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    // Not `try_from_iter`: names may repeat.
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, array)| array).collect())
+        .unwrap()
+}
+
+fn tagged(batch: &RecordBatch, duckdb_type: &str) -> RecordBatch {
+    let fields: Vec<_> = (batch.schema().fields().iter())
+        .map(|field| field.as_ref().clone().with_metadata(Metadata::from([(DUCKDB_TYPE, duckdb_type)])))
+        .collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec()).unwrap()
+}
+
+fn frame(batches: &[RecordBatch], options: Options) -> Result<Decoded> {
+    let mut bytes = Vec::new();
+    let mut writer = FrameWriter::new(batches[0].schema(), options, &mut bytes)?;
+    for batch in batches {
+        if writer.push(batch)? == Flow::Full {
+            break;
+        }
+    }
+    let summary = writer.finish()?;
+    assert_eq!(summary.bytes, bytes.len() as u64);
+    let decoded = decode(&bytes)?;
+    assert_eq!(summary.rows, decoded.rows() as u64);
+    Ok(decoded)
+}
+
+fn text(batch: &RecordBatch, options: Options) -> String {
+    frame(std::slice::from_ref(batch), options).unwrap().to_string()
+}
+
+fn table(columns: Vec<(&str, ArrayRef)>) -> String {
+    text(&batch(columns), options(Format::Table))
+}
+
+fn series(columns: Vec<(&str, ArrayRef)>) -> String {
+    text(&batch(columns), options(Format::TimeSeries))
+}
+
+fn failure(columns: Vec<(&str, ArrayRef)>) -> String {
+    frame(&[batch(columns)], options(Format::TimeSeries)).unwrap_err().full_text()
+}
+
+fn notices(frame: &Decoded) -> Vec<String> {
+    let notices = frame.meta["notices"].as_array().cloned().unwrap_or_default();
+    notices.iter().map(|notice| notice["text"].as_str().unwrap().to_owned()).collect()
+}
+
+fn ints(values: &[i64]) -> ArrayRef {
+    Arc::new(Int64Array::from(values.to_vec()))
+}
+
+fn floats(values: &[f64]) -> ArrayRef {
+    Arc::new(Float64Array::from(values.to_vec()))
+}
+
+fn texts(values: &[&str]) -> ArrayRef {
+    Arc::new(StringArray::from(values.to_vec()))
+}
+
+/// Minutes after 2026-01-01.
+fn minutes(values: &[i64]) -> ArrayRef {
+    let start = 1_767_225_600_000_000;
+    Arc::new(TimestampMicrosecondArray::from_iter_values(values.iter().map(|m| start + m * 60_000_000)))
+}
+
+#[test]
+fn table_of_texts_and_numbers_is_numeric_long() {
+    assert_eq!(
+        table(vec![("pattern", texts(&["a", "b"])), ("n", ints(&[1, 2])), ("p95", floats(&[0.5, f64::NAN]))]),
+        r#"A {"type":"numeric-long","typeVersion":[0,1],"preferredVisualisationType":"table","executedQueryString":"Q"}
+pattern: string?
+n: int64?
+p95: float64?
+| a | 1 | 0.5
+| b | 2 | NaN
+"#
+    );
+}
+
+#[test]
+fn numbers_that_lose_digits() {
+    let huge = Decimal128Array::from(vec![Some(7), Some((1 << 60) + 1), None])
+        .with_precision_and_scale(38, 0)
+        .unwrap();
+    let decimal = Decimal128Array::from(vec![Some(150), Some(12_345_678_901_234_567_890), Some(-25)]);
+    let frame = frame(
+        &[batch(vec![
+            ("id", Arc::new(Int64Array::from(vec![Some(1 << 53), Some(-(1 << 60)), None]))),
+            ("u", Arc::new(UInt64Array::from(vec![u64::MAX, 0, 1]))),
+            ("sum", Arc::new(huge)),
+            ("a b", Arc::new(decimal.with_precision_and_scale(38, 2).unwrap())),
+        ])],
+        options(Format::Table),
+    )
+    .unwrap();
+    assert_eq!(
+        frame.to_string().lines().skip(1).collect::<Vec<_>>(),
+        [
+            "id: int64?",
+            "u: uint64?",
+            "sum: float64?",
+            "a b: float64?",
+            "| 9007199254740992 | 18446744073709551615 | 7.0 | 1.5",
+            "| -1152921504606846976 | 0 | 1.152921504606847e18 | 1.2345678901234568e17",
+            "| null | 1 | null | -0.25",
+        ]
+    );
+    assert_eq!(
+        notices(&frame),
+        [
+            "Column `id`: 1 integers beyond ±2^53, which are shown rounded. `CAST(id AS VARCHAR)` keeps every digit.",
+            "Column `u`: 1 integers beyond ±2^53, which are shown rounded. `CAST(u AS VARCHAR)` keeps every digit.",
+            "Column `sum`: 1 values with more than 15 digits, which are shown rounded. `CAST(sum AS VARCHAR)` keeps every digit.",
+            "Column `a b`: 1 values with more than 15 digits, which are shown rounded. `CAST(\"a b\" AS VARCHAR)` keeps every digit.",
+        ]
+    );
+}
+
+#[test]
+fn times_of_every_unit() {
+    let frame = frame(
+        &[batch(vec![
+            ("d", Arc::new(Date32Array::from(vec![0, i32::MAX, -i32::MAX, 110_000]))),
+            ("s", Arc::new(TimestampSecondArray::from(vec![1, i64::MAX, -i64::MAX, -1]))),
+            ("ms", Arc::new(TimestampMillisecondArray::from(vec![Some(1), None, Some(2), Some(3)]))),
+            ("us", Arc::new(TimestampMicrosecondArray::from(vec![1, 2, 3, i64::MAX]).with_timezone("UTC"))),
+            ("ns", Arc::new(TimestampNanosecondArray::from(vec![1, i64::MAX, -i64::MAX, 4]))),
+        ])],
+        options(Format::Table),
+    )
+    .unwrap();
+    assert_eq!(
+        frame.to_string().lines().skip(1).collect::<Vec<_>>(),
+        [
+            "d: time?",
+            "s: time?",
+            "ms: time?",
+            "us: time?",
+            "ns: time?",
+            "| 1970-01-01T00:00:00Z | 1970-01-01T00:00:01Z | 1970-01-01T00:00:00.001Z | 1970-01-01T00:00:00.000001Z | 1970-01-01T00:00:00.000000001Z",
+            "| null | null | null | 1970-01-01T00:00:00.000002Z | null",
+            "| null | null | 1970-01-01T00:00:00.002Z | 1970-01-01T00:00:00.000003Z | null",
+            "| null | 1969-12-31T23:59:59Z | 1970-01-01T00:00:00.003Z | null | 1970-01-01T00:00:00.000000004Z",
+        ]
+    );
+    let lost = "times are infinite or outside the years 1677 to 2262 and are shown as empty";
+    assert_eq!(notices(&frame).len(), 4);
+    assert_eq!(notices(&frame)[0], format!("Column `d`: 3 {lost}. `CAST(d AS VARCHAR)` shows them."));
+}
+
+#[test]
+fn numbers_named_time_are_epochs() {
+    assert_eq!(
+        table(vec![
+            (
+                "time",
+                ints(&[1_767_225_600, 1_767_225_600_000, 1_767_225_600_000_000, 1_767_225_600_000_000_000])
+            ),
+            ("timeEnd", floats(&[1_767_225_600.5, 1_767_225_600_000.0, 0.0, f64::INFINITY])),
+        ])
+        .lines()
+        .skip(1)
+        .collect::<Vec<_>>(),
+        [
+            "time: time?",
+            "timeEnd: time?",
+            "| 2026-01-01T00:00:00Z | 2026-01-01T00:00:00.5Z",
+            "| 2026-01-01T00:00:00Z | 2026-01-01T00:00:00Z",
+            "| 2026-01-01T00:00:00Z | 1970-01-01T00:00:00Z",
+            "| 2026-01-01T00:00:00Z | null",
+        ]
+    );
+}
+
+#[test]
+fn types_that_become_text() {
+    let words = DictionaryArray::<UInt8Type>::from_iter([Some("low"), None, Some("high")]);
+    assert_eq!(
+        table(vec![
+            ("e", Arc::new(words)),
+            ("t", Arc::new(Time64MicrosecondArray::from(vec![0, 45_296_789_000, 86_400_000_000]))),
+            (
+                "i",
+                Arc::new(IntervalMonthDayNanoArray::from(vec![
+                    IntervalMonthDayNano::new(
+                        1,
+                        2,
+                        11_045_000_000_000
+                    );
+                    3
+                ]))
+            ),
+            ("b", Arc::new(BinaryArray::from_vec(vec![b"\xDE\xAD", b"ok", b""]))),
+            ("z", Arc::new(NullArray::new(3))),
+            ("f", Arc::new(BooleanArray::from(vec![true, false, true]))),
+        ])
+        .lines()
+        .skip(1)
+        .collect::<Vec<_>>(),
+        [
+            "e: string?",
+            "t: string?",
+            "i: string?",
+            "b: string?",
+            "z: string?",
+            "f: boolean?",
+            r"| low | 00:00:00 | 1 month 2 days 03:04:05 | \xDE\xAD | null | true",
+            "| null | 12:34:56.789 | 1 month 2 days 03:04:05 | ok | null | false",
+            "| high | 24:00:00 | 1 month 2 days 03:04:05 |  | null | true",
+        ]
+    );
+}
+
+fn map() -> MapArray {
+    let mut map = MapBuilder::new(None, StringBuilder::new(), arrow::array::Float64Builder::new());
+    map.keys().append_value("k\"1");
+    map.values().append_value(f64::INFINITY);
+    map.append(true).unwrap();
+    map.append(false).unwrap();
+    map.finish()
+}
+
+fn union() -> UnionArray {
+    let fields = UnionFields::try_new(
+        [0, 1],
+        [Field::new("num", DataType::Int32, true), Field::new("str", DataType::Utf8, true)],
+    )
+    .unwrap();
+    let children: Vec<ArrayRef> = vec![Arc::new(Int32Array::from(vec![1, 0])), texts(&["", "x"])];
+    UnionArray::try_new(fields, ScalarBuffer::from(vec![0_i8, 1]), None, children).unwrap()
+}
+
+#[test]
+fn nested_values_become_json() {
+    let list =
+        ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1), None, Some(1 << 60)]), None]);
+    let day = Arc::new(Date32Array::from(vec![20_454, i32::MAX])) as ArrayRef;
+    let word = Arc::new(DictionaryArray::<UInt8Type>::from_iter([Some("w"), None])) as ArrayRef;
+    let pair = StructArray::from(vec![
+        (Arc::new(Field::new("d", DataType::Date32, true)), day),
+        (Arc::new(Field::new("w", word.data_type().clone(), true)), word),
+    ]);
+    assert_eq!(
+        table(vec![
+            ("l", Arc::new(list)),
+            ("s", Arc::new(pair)),
+            ("m", Arc::new(map())),
+            ("u", Arc::new(union())),
+        ])
+        .lines()
+        .skip(5)
+        .collect::<Vec<_>>(),
+        [
+            r#"| [1,null,"1152921504606846976"] | {"d":"2026-01-01","w":"w"} | {"k\"1":"inf"} | {"num":1}"#,
+            r#"| null | {"d":"infinity","w":null} | null | {"str":"x"}"#,
+        ]
+    );
+    let json = tagged(&batch(vec![("j", texts(&[r#"{"a": 1}"#, "[NaN]", "\"x\""]))]), "JSON");
+    assert_eq!(
+        text(&json, options(Format::Table)).lines().skip(1).collect::<Vec<_>>(),
+        ["j: json?", r#"| {"a": 1}"#, r#"| "[NaN]""#, r#"| "x""#]
+    );
+}
+
+#[test]
+fn types_that_nest_too_deep_are_refused() {
+    let mut deep = DataType::Int32;
+    for _ in 0..200 {
+        deep = DataType::List(Arc::new(Field::new("l", deep, true)));
+    }
+    let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("deep", deep, true)]));
+    let error = FrameWriter::new(schema, options(Format::Table), Vec::new()).unwrap_err();
+    assert_eq!(error.message, "column `deep` nests more than 64 levels deep");
+}
+
+#[test]
+fn names_are_made_unique() {
+    let one = || ints(&[1]);
+    assert_eq!(
+        table(vec![("x", one()), ("x", one()), ("", one()), ("x_1", one())])
+            .lines()
+            .skip(1)
+            .collect::<Vec<_>>(),
+        ["x: int64?", "x_1: int64?", "column3: int64?", "x_1_1: int64?", "| 1 | 1 | 1 | 1"]
+    );
+}
+
+#[test]
+fn no_rows_are_a_frame_without_fields() {
+    let empty = batch(vec![("time", minutes(&[])), ("v", floats(&[]))]);
+    assert_eq!(
+        text(&empty, options(Format::Table)),
+        "A {\"preferredVisualisationType\":\"table\",\"executedQueryString\":\"Q\"}\n"
+    );
+    assert_eq!(
+        text(&empty, options(Format::TimeSeries)),
+        "A {\"preferredVisualisationType\":\"graph\",\"executedQueryString\":\"Q\"}\n"
+    );
+    let decoded = decode(&empty_frame("B", "Q", &[Notice::info("hello")])).unwrap();
+    assert_eq!(
+        decoded.to_string(),
+        "B {\"executedQueryString\":\"Q\",\"notices\":[{\"severity\":\"info\",\"text\":\"hello\"}]}\n"
+    );
+}
+
+#[test]
+fn row_cap() {
+    let three = batch(vec![("x", ints(&[1, 2, 3]))]);
+    for format in [Format::Table, Format::TimeSeries] {
+        let three = if format == Format::Table {
+            three.clone()
+        } else {
+            batch(vec![("week", ints(&[202_601, 202_602, 202_603])), ("x", ints(&[1, 2, 3]))])
+        };
+        let capped = |max_rows| {
+            let options = Options { max_rows: Some(max_rows), ..options(format) };
+            let frame = frame(&[three.clone(), three.slice(0, 0), three.clone()], options).unwrap();
+            (frame.rows(), notices(&frame))
+        };
+        let (rows, notices) = capped(4);
+        assert_eq!(rows, 4);
+        assert_eq!(
+            notices[0],
+            "Results have been limited to 4 rows because of the row limit `maxRows`. Raise it, or return fewer rows \
+             with WHERE, GROUP BY or LIMIT."
+        );
+        assert!(capped(3).1[0].contains("limited to 3 rows"));
+        assert!(!capped(6).1.iter().any(|notice| notice.contains("limited")));
+        assert_eq!(capped(6).0, 6);
+    }
+}
+
+#[test]
+fn byte_cap() {
+    let many =
+        batch(vec![("x", ints(&(0..10_000).collect::<Vec<_>>())), ("s", texts(&["abcdefgh"; 10_000]))]);
+    let options = Options { max_bytes: 50_000, ..options(Format::Table) };
+    let frame = frame(&[many.clone(), many], options).unwrap();
+    assert!((2_400..2_500).contains(&frame.rows()), "{}", frame.rows());
+    assert_eq!(
+        notices(&frame)[0],
+        format!(
+            "Results have been limited to {} rows because they reached 50000 bytes of the size limit `maxResultMb`. \
+             Raise it, or select fewer rows or columns.",
+            frame.rows()
+        )
+    );
+}
+
+#[test]
+fn long_becomes_wide() {
+    assert_eq!(
+        series(vec![
+            ("p95_ms", floats(&[4.0, 1.0, 2.0])),
+            ("time", minutes(&[1, 0, 0])),
+            ("pattern", texts(&["b", "b", "a"])),
+            ("slow", Arc::new(BooleanArray::from(vec![true, true, false]))),
+        ]),
+        r#"A {"type":"timeseries-wide","typeVersion":[0,1],"preferredVisualisationType":"graph","executedQueryString":"Q"}
+Time: time
+p95_ms: float64? {"displayNameFromDS":"a false"} {"pattern":"a","slow":"false"}
+p95_ms: float64? {"displayNameFromDS":"b true"} {"pattern":"b","slow":"true"}
+| 2026-01-01T00:00:00Z | 2.0 | 1.0
+| 2026-01-01T00:01:00Z | null | 4.0
+"#
+    );
+}
+
+#[test]
+fn weeks_are_times_and_several_values_keep_their_names() {
+    assert_eq!(
+        series(vec![
+            ("week", ints(&[202_653, 202_701, 202_600])),
+            ("pattern", texts(&["a", "a", "a"])),
+            ("p50", ints(&[1, 2, 3])),
+            ("p95", floats(&[5.0, 6.0, 7.0])),
+        ]),
+        r#"A {"type":"timeseries-wide","typeVersion":[0,1],"preferredVisualisationType":"graph","executedQueryString":"Q","notices":[{"severity":"warning","text":"1 rows without a time were left out (`week` is NULL or cannot be shown)."},{"severity":"warning","text":"Column `week`: 1 numbers are not ISO weeks (YYYYWW)."}]}
+Time: time
+p50: float64? {"pattern":"a"}
+p95: float64? {"pattern":"a"}
+| 2026-12-28T00:00:00Z | 1.0 | 5.0
+| 2027-01-04T00:00:00Z | 2.0 | 6.0
+"#
+    );
+}
+
+#[test]
+fn repeated_times_are_kept_apart() {
+    let frame = frame(
+        &[batch(vec![
+            ("time", minutes(&[0, 0, 0, 1, 0])),
+            ("s", texts(&["a", "a", "b", "a", "a"])),
+            ("v", ints(&[1, 2, 3, 4, 5])),
+        ])],
+        options(Format::TimeSeries),
+    )
+    .unwrap();
+    assert_eq!(
+        frame.to_string().lines().skip(4).collect::<Vec<_>>(),
+        [
+            "| 2026-01-01T00:00:00Z | 1.0 | 3.0",
+            "| 2026-01-01T00:00:00Z | 2.0 | null",
+            "| 2026-01-01T00:00:00Z | 5.0 | null",
+            "| 2026-01-01T00:01:00Z | 4.0 | null",
+        ]
+    );
+    assert_eq!(
+        notices(&frame),
+        [
+            "2 rows repeat a time that their series already has. Each is kept as a row of its own; GROUP BY the time and the \
+          labels for one value per time."
+        ]
+    );
+}
+
+#[test]
+fn fill_modes() {
+    let rows = batch(vec![
+        ("time", minutes(&[1, 1, 3, 3])),
+        ("s", texts(&["a", "b", "a", "a"])),
+        ("v", Arc::new(Float64Array::from(vec![Some(1.0), Some(2.0), None, Some(9.0)]))),
+    ]);
+    let filled = |mode| {
+        let fill = Some(Fill { bucket: Bucket::Nanos(60_000_000_000), mode });
+        let text = text(&rows, Options { fill, ..options(Format::TimeSeries) });
+        let cells = |line: &str| line.split(" | ").skip(1).collect::<Vec<_>>().join(" ");
+        text.lines().skip(4).map(cells).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        filled(FillMode::Null),
+        ["null null", "1.0 2.0", "null null", "null null", "9.0 null", "null null"]
+    );
+    assert_eq!(
+        filled(FillMode::Previous),
+        ["null null", "1.0 2.0", "1.0 2.0", "null 2.0", "9.0 null", "9.0 2.0"]
+    );
+    assert_eq!(
+        filled(FillMode::Value(0.0)),
+        ["0.0 0.0", "1.0 2.0", "0.0 0.0", "null 0.0", "9.0 null", "0.0 0.0"]
+    );
+
+    let fill = Some(Fill { bucket: Bucket::Nanos(1), mode: FillMode::Null });
+    let error = frame(&[rows], Options { fill, ..options(Format::TimeSeries) }).unwrap_err();
+    assert_eq!(error.kind, Kind::BadQuery);
+    assert!(error.message.contains("bucket by bucket makes more than"), "{}", error.message);
+}
+
+#[test]
+fn time_series_that_cannot_be() {
+    let (a, v) = (texts(&["a"]), ints(&[1]));
+    for (columns, expected) in [
+        (
+            vec![("a", a.clone()), ("v", v.clone())],
+            "a time series needs a time: a column `time`, a TIMESTAMP or DATE, or an integer `week` (YYYYWW). The query \
+             returns `a`, `v`. Name its time `AS time`, or choose the format Table",
+        ),
+        (
+            vec![("time", a.clone()), ("v", v.clone())],
+            "column `time` is not a time. Write `CAST(time AS TIMESTAMP) AS time`, or choose the format Table",
+        ),
+        (
+            vec![("time", minutes(&[0])), ("a", a.clone())],
+            "a time series needs a number beside its time, and no column is one. The query returns `time`, `a`. Add a \
+             number, such as `count(*)`, or choose the format Table",
+        ),
+    ] {
+        assert_eq!(failure(columns), expected);
+    }
+}
+
+#[test]
+fn left_out_columns_and_missing_times_are_told() {
+    let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1)]), None]);
+    let times = TimestampMicrosecondArray::from(vec![None, Some(0)]);
+    let frame = frame(
+        &[batch(vec![
+            ("Time", Arc::new(times)),
+            ("l", Arc::new(list)),
+            ("later", minutes(&[0, 1])),
+            ("v", ints(&[1, 2])),
+        ])],
+        options(Format::TimeSeries),
+    )
+    .unwrap();
+    assert_eq!(
+        frame.to_string().lines().skip(1).collect::<Vec<_>>(),
+        ["Time: time", "v: float64?", "| 1970-01-01T00:00:00Z | 2.0"]
+    );
+    assert_eq!(
+        notices(&frame),
+        [
+            "Left out, because a time series takes one time, texts as labels and numbers as values: `l`, `later`.",
+            "1 rows without a time were left out (`Time` is NULL or cannot be shown).",
+        ]
+    );
+}
+
+#[test]
+fn too_many_series_or_cells_are_errors() {
+    let names: Vec<String> = (0..=series::MAX_SERIES).map(|n| n.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let weeks = ints(&vec![202_601; names.len()]);
+    let error = failure(vec![("week", weeks.clone()), ("s", texts(&names)), ("v", weeks)]);
+    assert!(
+        error.starts_with("the result has more than 10000 time series, one for each different value of `s`"),
+        "{error}"
+    );
+
+    let names = &names[..2_000];
+    let times: Vec<i64> = (0..2_000).collect();
+    let error = failure(vec![("time", minutes(&times)), ("s", texts(names)), ("v", ints(&times))]);
+    assert!(
+        error.starts_with("2000 times × 2000 series make a frame of 31 MB, more than the limit of 1 MB"),
+        "{error}"
+    );
+}
+
+/// A sink whose reader is gone.
+struct Gone;
+
+impl std::io::Write for Gone {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_failing_sink_is_told_from_our_own_mistakes() {
+    let rows = batch(vec![("x", ints(&[1]))]);
+    let mut writer = FrameWriter::new(rows.schema(), options(Format::Table), Gone).unwrap();
+    assert_eq!(writer.push(&rows).unwrap_err().kind, Kind::Cancelled);
+}
+
+proptest! {
+    /// Every number of the long form is in the wide one, at its time and under its label.
+    #[test]
+    fn the_pivot_keeps_every_cell(rows in prop::collection::vec((0_i64..6, 0_u8..4, prop::option::of(-9_i32..9)), 1..60), cut in 0_usize..60) {
+        let names = ["a", "b", "", "d"];
+        let rows_of = |rows: &[(i64, u8, Option<i32>)]| batch(vec![
+            ("time", minutes(&rows.iter().map(|row| row.0).collect::<Vec<_>>())),
+            ("s", texts(&rows.iter().map(|row| names[usize::from(row.1)]).collect::<Vec<_>>())),
+            ("v", Arc::new(Int32Array::from(rows.iter().map(|row| row.2).collect::<Vec<_>>()))),
+        ]);
+        let (first, second) = rows.split_at(cut.min(rows.len()));
+        let frame = frame(&[rows_of(first), rows_of(second)], options(Format::TimeSeries)).unwrap();
+        let mut expected: Vec<(i64, &str, f64)> =
+            rows.iter().filter_map(|row| row.2.map(|v| (row.0, names[usize::from(row.1)], f64::from(v)))).collect();
+        let mut found = Vec::new();
+        for batch in &frame.batches {
+            let times = batch.column(0).as_any().downcast_ref::<TimestampNanosecondArray>().unwrap();
+            prop_assert!(times.values().is_sorted());
+            for (field, column) in frame.schema.fields().iter().zip(batch.columns()).skip(1) {
+                let labels: serde_json::Value = serde_json::from_str(&field.metadata()["labels"]).unwrap();
+                let name = names.into_iter().find(|name| labels["s"] == *name).unwrap();
+                let column = column.as_any().downcast_ref::<Float64Array>().unwrap();
+                for (time, value) in times.values().iter().zip(column) {
+                    let minute = (time - 1_767_225_600_000_000_000) / 60_000_000_000;
+                    found.extend(value.map(|value| (minute, name, value)));
+                }
+            }
+        }
+        let order = |a: &(i64, &str, f64), b: &(i64, &str, f64)| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2));
+        expected.sort_by(order);
+        found.sort_by(order);
+        prop_assert_eq!(found, expected);
+    }
+}
