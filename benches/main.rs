@@ -1,1 +1,133 @@
-fn main(){}
+//! What the plugin costs beside DuckDB itself, measured in one run: the figures are ratios, because machines are
+//! noisy. `just bench [ROUNDS]`.
+//!
+//! *ours* is `App::query`: macros, gate, worker process, socket, Grafana frame. *DuckDB* is the same SQL in this
+//! process, streamed to Arrow batches that are thrown away; *+ encoding* writes them as one Arrow IPC file.
+
+mod fixture;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use duckdb_perf::app::{App, DataQuery, InstanceSettings};
+use duckdb_perf::source::Policy;
+use duckdb_perf::worker;
+
+/// Two million rows, five columns: bigint, double, varchar, timestamp, double.
+const LARGE: &str = "SELECT range AS id, range * 0.5 AS a, 'pattern ' || (range % 1000) AS pattern, \
+                     TIMESTAMP '2026-01-01' + to_seconds(range) AS t, sqrt(range) AS b FROM range(2000000)";
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some(worker::WORKER_ARGUMENT) {
+        worker::serve().unwrap();
+        return;
+    }
+    let rounds: usize = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(15);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(measure(rounds));
+}
+
+async fn measure(rounds: usize) {
+    println!("{:<42} {:>9} {:>9} {:>9} {:>7} {:>9}", "median of rounds, ms", "ours", "DuckDB", "+encoding", "ratio", "ratio+enc");
+    let one_row = [fixture::query("SELECT 1 AS a", "table")];
+    let small = fixture::reports(60, 200);
+    let settings = fixture::settings(small.path());
+    let app = App::new(Ok(Policy::default()));
+    compare(&app, &settings, "one row", &one_row, small.path(), rounds * 20).await;
+    compare(&app, &settings, "five panels, 60 weeks x 200 patterns", &fixture::panels(), small.path(), rounds).await;
+    let large = fixture::reports(260, 10_000);
+    let settings = fixture::settings(large.path());
+    compare(&app, &settings, "five panels, 260 weeks x 10,000 patterns", &fixture::panels(), large.path(), rounds.div_ceil(3)).await;
+    app.shutdown().await;
+
+    // A worker of its own, so that its peak is this query's.
+    let unlimited = InstanceSettings { row_limit: Some(-1), ..fixture::settings(small.path()) };
+    let idle = {
+        start(&app, &unlimited).await;
+        worker_memory()
+    };
+    compare(&app, &unlimited, "2 million rows x 5 columns", &[fixture::query(LARGE, "table")], small.path(), rounds).await;
+    let peak = worker_memory();
+    println!("\nresident memory of the worker: {} MB idle, {} MB at the peak of 2 million rows", idle.0, peak.1);
+    println!("the broker holds the frame beside it: peak of the whole bench process {} MB (with DuckDB alone in it)", own_peak());
+    app.shutdown().await;
+}
+
+/// Asks all `queries` one after the other, as often on both sides, and prints one line.
+async fn compare(app: &App, settings: &InstanceSettings, name: &str, queries: &[DataQuery], folder: &Path, rounds: usize) {
+    let alone = fixture::Alone::open(folder);
+    let (mut ours, mut plain, mut encoded) = (Vec::new(), Vec::new(), Vec::new());
+    let mut bytes = 0;
+    // The first round warms files and workers.
+    for round in 0..=rounds {
+        let started = Instant::now();
+        bytes = 0;
+        for query in queries {
+            bytes += ask(app, settings, query).await;
+        }
+        let times = [started.elapsed(), timed(&alone, queries, false), timed(&alone, queries, true)];
+        if round > 0 {
+            for (list, time) in [&mut ours, &mut plain, &mut encoded].into_iter().zip(times) {
+                list.push(time);
+            }
+        }
+    }
+    let (ours, plain, encoded) = (median(ours), median(plain), median(encoded));
+    println!(
+        "{name:<42} {ours:>9.2} {plain:>9.2} {encoded:>9.2} {:>7.2} {:>9.2}   {:.2} MB",
+        ours / plain,
+        ours / encoded,
+        bytes as f64 / 1e6
+    );
+}
+
+/// Time from no worker at all to the first answer.
+async fn start(app: &App, settings: &InstanceSettings) {
+    let mut times = Vec::new();
+    for _ in 0..10 {
+        app.shutdown().await;
+        let started = Instant::now();
+        ask(app, settings, &fixture::query("SELECT 1 AS a", "table")).await;
+        times.push(started.elapsed());
+    }
+    println!("{:<42} {:>9.2}", "start of a worker to its first answer", median(times));
+}
+
+async fn ask(app: &App, settings: &InstanceSettings, query: &DataQuery) -> usize {
+    let outcome = app.query(settings, query.clone()).await;
+    assert_eq!(outcome.error, None);
+    outcome.frame.len()
+}
+
+fn timed(alone: &fixture::Alone, queries: &[DataQuery], encode: bool) -> Duration {
+    let started = Instant::now();
+    for query in queries {
+        std::hint::black_box(alone.run(query, encode));
+    }
+    started.elapsed()
+}
+
+/// The median in milliseconds.
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64() * 1e3
+}
+
+/// Resident memory of the newest worker, now and at its peak, in MB.
+fn worker_memory() -> (u64, u64) {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let children = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let workers: Vec<u32> = children.flat_map(|list| list.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<_>>()).collect();
+    let worker = workers.into_iter().max().expect("a worker runs");
+    let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap();
+    (field(&status, "VmRSS:"), field(&status, "VmHWM:"))
+}
+
+fn own_peak() -> u64 {
+    field(&std::fs::read_to_string("/proc/self/status").unwrap(), "VmHWM:")
+}
+
+fn field(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() / 1024
+}

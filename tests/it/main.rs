@@ -1,1 +1,14 @@
-fn main(){}
+//! The one integration binary: the real executable over its real edges. One binary, because each links all of
+//! DuckDB.
+
+mod architecture;
+mod cases;
+mod database;
+mod documents;
+mod errors;
+mod everyday;
+mod faults;
+mod health;
+mod leftovers;
+mod reports;
+mod support;

@@ -1,0 +1,1 @@
+SELECT * FROM perf_all_weeks WHERE week = 1

@@ -1,0 +1,1 @@
+SELECT DATE '2026-12-28' AS d, 'infinity'::DATE AS forever, DATE '0001-01-01' AS old, TIME '12:34:56.789' AS t, TIMETZ '12:34:56+02' AS tz

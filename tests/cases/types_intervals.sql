@@ -1,0 +1,1 @@
+SELECT INTERVAL '1 month 2 days 03:04:05.5' AS i, INTERVAL (-5) MINUTE AS negative, INTERVAL 0 DAY AS zero

@@ -1,0 +1,111 @@
+//! The health check reads like a diagnosis: each failure has its own sentence and remedy.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+
+use crate::support::{Host, demo, duckdb, reports, settings};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_folder() {
+    let host = Host::start(&reports(), &json!({})).await;
+    let health = host.plugin.health(&host.settings).await.unwrap();
+    assert!(health.ok, "{health:?}");
+    for part in ["DuckDB Perf 0.1.0 with DuckDB v2.0.0", "60 reports", "2026-W53"] {
+        assert!(health.message.contains(part), "{}", health.message);
+    }
+    assert_eq!(health.details["reports"], 60);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_failure_has_its_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["empty", "other", "broken", "foreign"] {
+        std::fs::create_dir(at(name)).unwrap();
+    }
+    std::fs::write(at("file.txt"), "x").unwrap();
+    duckdb(&format!("COPY (SELECT 1 AS a) TO '{}' (FORMAT parquet)", at("other/daily.parquet").display()));
+    demo(&at("broken"), 2, 10);
+    let good = std::fs::read(at("broken/query_perf_weekly_202653.parquet")).unwrap();
+    std::fs::write(at("broken/query_perf_weekly_202701.parquet"), &good[..good.len() - 20]).unwrap();
+    std::fs::write(at("foreign/query_perf_weekly_202701.parquet"), "week,pattern\n1,a\n").unwrap();
+    std::fs::write(at("junk.duckdb"), "not a database, but long enough to be read as one: ".repeat(400)).unwrap();
+
+    let mut host = Host::start(&reports(), &json!({})).await;
+    for (path, message, remedy) in [
+        (at("nowhere/deep"), "There is no folder", "exists, what follows does not"),
+        (at("file.txt"), "is not a folder", "`path` is a folder of reports"),
+        (at("empty"), "holds no report that matches `query_perf_weekly_*.parquet`", "There is no Parquet file"),
+        (at("other"), "holds no report", "such as `daily.parquet`: set `reports`"),
+        (at("broken"), "`query_perf_weekly_202701.parquet` cannot be read", "half-written"),
+        (at("foreign"), "`query_perf_weekly_202701.parquet` cannot be read", "half-written or not Parquet"),
+        (at("junk.duckdb"), "not a valid DuckDB database file", "damaged, half-copied or not a DuckDB database"),
+        (at("missing.duckdb"), "There is no file", ""),
+        ("/etc".into(), "belongs to Grafana or the system", "allowed_paths"),
+        ("/".into(), "belongs to Grafana or the system", "allowed_paths"),
+    ] {
+        host.settings = settings(&path, &json!({}));
+        let health = host.plugin.health(&host.settings).await.unwrap();
+        let verbose = health.details["verboseMessage"].as_str().unwrap_or_default();
+        assert!(!health.ok && health.message.contains(message), "{}: {}", path.display(), health.message);
+        assert!(verbose.contains(remedy), "{}: {verbose}", path.display());
+    }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn differing_weeks_are_named_and_not_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    demo(folder.path(), 3, 10);
+    duckdb(&format!(
+        "COPY (SELECT 202701 AS week, 'a' AS pattern, 'db1' AS agent) TO '{}' (FORMAT parquet)",
+        folder.path().join("query_perf_weekly_202701.parquet").display()
+    ));
+    let host = Host::start(folder.path(), &json!({})).await;
+    let health = host.plugin.health(&host.settings).await.unwrap();
+    assert!(health.ok && health.message.contains("The weeks differ in their columns") && health.message.contains("with `agent VARCHAR`"), "{}", health.message);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_outside_the_policy() {
+    let allowed = tempfile::tempdir().unwrap();
+    let env = [("GF_PLUGIN_ALLOWED_PATHS", allowed.path().to_str().unwrap())];
+    let host = Host::start_with(&reports(), &json!({}), &env).await;
+    let health = host.plugin.health(&host.settings).await.unwrap();
+    assert!(!health.ok && health.message.contains("outside the folders that the server's policy allows"), "{health:?}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_permission_names_the_user() {
+    if rustix::process::geteuid().is_root() {
+        // Root may read everything; the message is made by the same code as for a missing folder.
+        let error = std::process::Command::new("sh").args(["-c", "command -v setpriv"]).output().unwrap();
+        if !error.status.success() {
+            eprintln!("skipped: root without setpriv");
+            return;
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let closed = folder.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).unwrap();
+    // The command line asks the same health check's code as another user.
+    let executable = folder.path().join("duckdb-perf");
+    std::fs::copy(crate::support::executable(), &executable).unwrap();
+    let mut command = if rustix::process::geteuid().is_root() {
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&executable);
+        command
+    } else {
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
+        std::process::Command::new(&executable)
+    };
+    let output = command.args(["query", "SELECT 1", "--path"]).arg(&closed).current_dir("/").output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("may not list") && error.contains("uid"), "{error}");
+}

@@ -1,0 +1,89 @@
+//! Nothing is left behind: no process, no socket, no temp folder.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::{Host, eventually, executable, reports, runs, signal, workers};
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).unwrap().next().is_none()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_starts_and_stops() {
+    let temp = tempfile::tempdir().unwrap();
+    let temp_dir = temp.path().to_str().unwrap().to_owned();
+    let mut seen = Vec::new();
+    for round in 0..200 {
+        let host = Host::start_with(&reports(), &json!({}), &[("TMPDIR", &temp_dir)]).await;
+        let plugin = host.plugin.pid().unwrap();
+        seen.push(plugin);
+        if round % 4 != 0 {
+            host.rows("SELECT 1").await;
+            seen.extend(workers(plugin));
+        }
+        match round % 3 {
+            // As Grafana ends it, as a service manager does, and as neither does.
+            0 => host.stop().await,
+            1 => {
+                signal(plugin, Signal::TERM);
+                eventually("the end after SIGTERM", || !runs(plugin)).await;
+            }
+            _ => {
+                for worker in workers(plugin) {
+                    signal(worker, Signal::KILL);
+                }
+                host.stop().await;
+            }
+        }
+    }
+    for pid in seen {
+        eventually("the end of every process", || !runs(pid)).await;
+    }
+    assert!(is_empty(temp.path()), "{:?}", std::fs::read_dir(temp.path()).unwrap().collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_plugin_takes_its_workers_along_and_the_next_one_sweeps() {
+    let temp = tempfile::tempdir().unwrap();
+    let temp_dir = temp.path().to_str().unwrap();
+    let host = Host::start_with(&reports(), &json!({}), &[("TMPDIR", temp_dir)]).await;
+    host.rows("SELECT 1").await;
+    let plugin = host.plugin.pid().unwrap();
+    let worker = workers(plugin)[0];
+    signal(plugin, Signal::KILL);
+    eventually("the worker's end", || !runs(worker)).await;
+    drop(host);
+    eventually("the plugin's end", || !runs(plugin)).await;
+    assert!(!is_empty(temp.path()), "a killed process cannot clean up");
+
+    let next = Host::start_with(&reports(), &json!({}), &[("TMPDIR", temp_dir)]).await;
+    next.rows("SELECT 1").await;
+    next.stop().await;
+    eventually("the sweep", || is_empty(temp.path())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plugin_ends_when_its_host_dies() {
+    // A shell stands for Grafana: it starts the plugin, tells its id and waits.
+    let temp = tempfile::tempdir().unwrap();
+    let script = format!(
+        "env grafana_plugin_type=datasource PLUGIN_PROTOCOL_VERSIONS=2 TMPDIR='{}' '{}' >'{}' 2>/dev/null & echo $!; wait",
+        temp.path().display(),
+        executable().display(),
+        temp.path().join("line").display()
+    );
+    let mut host = Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(host.stdout.take().unwrap()), &mut line).unwrap();
+    let plugin: u32 = line.trim().parse().unwrap();
+    eventually("the handshake", || std::fs::read_to_string(temp.path().join("line")).is_ok_and(|text| text.starts_with("1|2|unix|"))).await;
+    host.kill().unwrap();
+    host.wait().unwrap();
+    eventually("the plugin's end", || !runs(plugin)).await;
+    std::fs::remove_file(temp.path().join("line")).unwrap();
+    assert!(is_empty(temp.path()));
+}

@@ -1,0 +1,45 @@
+//! A report that is added, replaced or removed shows in the next query.
+
+use serde_json::json;
+
+use crate::support::{Host, demo, duckdb};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_show_in_the_next_query() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    demo(folder.path(), 2, 10);
+    let host = Host::start(folder.path(), &json!({})).await;
+    let weeks = "SELECT string_agg(DISTINCT week::VARCHAR, ',' ORDER BY week) FROM perf_all_weeks";
+    assert_eq!(host.rows(weeks).await, ["202652,202653"]);
+
+    let write = |week: i64, value: f64| {
+        let (aside, there) = (at("aside.tmp"), at(&format!("query_perf_weekly_{week}.parquet")));
+        duckdb(&format!(
+            "COPY (SELECT {week}::INTEGER AS week, 'new' AS pattern, 1::BIGINT AS samples, {value}::DOUBLE AS p95_ms) TO '{}' (FORMAT parquet)",
+            aside.display()
+        ));
+        std::fs::rename(aside, there).unwrap();
+    };
+    write(202_701, 5.0);
+    assert_eq!(host.rows(weeks).await, ["202652,202653,202701"]);
+    // The new report lacks p50_ms, p99_ms and slow_flag: the views read it all the same.
+    let new = "SELECT p95_ms, p50_ms, slow_flag FROM perf_all_weeks WHERE week = 202701";
+    assert_eq!(host.rows(new).await, ["5.0 | NULL | false"]);
+    write(202_701, 500.0);
+    assert_eq!(host.rows(new).await, ["500.0 | NULL | true"]);
+    std::fs::remove_file(at("query_perf_weekly_202652.parquet")).unwrap();
+    assert_eq!(host.rows(weeks).await, ["202653,202701"]);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_without_reports_gets_its_first_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(folder.path(), &json!({})).await;
+    let error = host.error("SELECT * FROM perf_all_weeks").await;
+    assert!(error.contains("No files found that match the pattern"), "{error}");
+    demo(folder.path(), 1, 5);
+    assert_eq!(host.rows("SELECT count(DISTINCT week) FROM perf_all_weeks").await, ["1"]);
+    host.stop().await;
+}
