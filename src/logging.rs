@@ -1,0 +1,79 @@
+//! Where log lines go: to stderr, as hclog JSON under Grafana, as plain text in a shell. Panics are logged as
+//! errors, because Grafana shows a panic's own text at debug level only.
+
+use std::io::{self, IsTerminal as _};
+use std::panic::PanicHookInfo;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::prelude::*;
+
+/// The variable of `log_level` in the operator's ini section.
+const LEVEL_VARIABLE: &str = "GF_PLUGIN_LOG_LEVEL";
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line, as Grafana's host reads it.
+    Hclog,
+    /// Text for a person.
+    Text,
+}
+
+/// Starts logging for the process, at `level` unless `RUST_LOG` or `GF_PLUGIN_LOG_LEVEL` say otherwise: ours at that
+/// level, libraries from `warn` on. Later calls do nothing.
+pub fn init(format: Format, level: &str) {
+    let (filter, refused) = filter(level);
+    let registry = tracing_subscriber::registry().with(filter);
+    let started = match format {
+        Format::Hclog => registry.with(crate::plugin::hclog_layer()).try_init(),
+        Format::Text => {
+            let layer = tracing_subscriber::fmt::layer()
+                .with_writer(io::stderr)
+                .with_ansi(io::stderr().is_terminal())
+                .with_target(false)
+                .without_time();
+            registry.with(layer).try_init()
+        }
+    };
+    if started.is_ok() {
+        std::panic::set_hook(Box::new(log_panic));
+        if let Some(refused) = refused {
+            tracing::warn!("{refused}");
+        }
+    }
+}
+
+/// The filter, and what is wrong with the one that was asked for.
+fn filter(level: &str) -> (EnvFilter, Option<String>) {
+    let of_level = |level: &str| EnvFilter::try_new(format!("warn,duckdb_perf={level}"));
+    let default = || of_level(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (name, value, wanted) = if let Some(value) = variable("RUST_LOG") {
+        ("RUST_LOG", value.clone(), EnvFilter::try_new(value).ok())
+    } else if let Some(value) = variable(LEVEL_VARIABLE) {
+        let known = value.parse::<tracing::Level>().is_ok();
+        (LEVEL_VARIABLE, value.clone(), known.then(|| of_level(&value.to_lowercase()).ok()).flatten())
+    } else {
+        return (default(), None);
+    };
+    match wanted {
+        Some(filter) => (filter, None),
+        None => {
+            (default(), Some(format!("`{name}` is `{value}`, which is not a log level; `{level}` is used")))
+        }
+    }
+}
+
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or("(no text)");
+    let location = info.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or_default();
+    // Filled when RUST_BACKTRACE is set.
+    let backtrace = std::backtrace::Backtrace::capture();
+    if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
+        tracing::error!(location, thread, %backtrace, "panic: {message}");
+    } else {
+        tracing::error!(location, thread, "panic: {message}");
+    }
+}

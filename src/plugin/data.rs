@@ -1,0 +1,141 @@
+//! The service `pluginv2.Data`: queries in, frames out.
+//!
+//! The queries of a request run concurrently and never share a fate. Grafana cancels a request by resetting
+//! its HTTP/2 stream; the answer's future is then dropped, which aborts every query that still runs.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::task::JoinSet;
+use tonic::body::BoxBody;
+use tonic::codegen::{Service, http};
+use tonic::server::NamedService;
+
+use super::messages::{DataResponse, QueryDataRequest, QueryDataResponse};
+use super::{convert, grpc};
+use crate::app::App;
+use crate::error::{Error, Kind};
+
+/// Bytes of a response that are not frames: error texts, keys, lengths.
+const ENVELOPE_BYTES: usize = 1 << 20;
+
+/// Serves `pluginv2.Data/QueryData`.
+#[derive(Clone)]
+pub(super) struct DataServer {
+    app: Arc<App>,
+}
+
+impl DataServer {
+    pub(super) fn new(app: Arc<App>) -> Self {
+        Self { app }
+    }
+}
+
+impl NamedService for DataServer {
+    const NAME: &'static str = "pluginv2.Data";
+}
+
+impl Service<http::Request<BoxBody>> for DataServer {
+    type Response = http::Response<BoxBody>;
+    type Error = Infallible;
+    type Future = grpc::Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<BoxBody>) -> grpc::Answer {
+        let app = Arc::clone(&self.app);
+        match request.uri().path() {
+            "/pluginv2.Data/QueryData" => grpc::unary(request, move |message| {
+                let app = Arc::clone(&app);
+                async move { Ok(query_data(app, message).await) }
+            }),
+            _ => grpc::unimplemented(),
+        }
+    }
+}
+
+async fn query_data(app: Arc<App>, request: QueryDataRequest) -> QueryDataResponse {
+    let settings = Arc::new(convert::instance_settings(request.context));
+    let mut responses = BTreeMap::new();
+    let mut running = JoinSet::new();
+    let mut ref_ids = std::collections::HashMap::new();
+    for query in request.queries {
+        let ref_id = query.ref_id.clone();
+        match convert::data_query(query) {
+            Ok(query) => {
+                let (app, settings) = (Arc::clone(&app), Arc::clone(&settings));
+                let task = running.spawn(async move { app.query(&settings, query).await });
+                ref_ids.insert(task.id(), ref_id);
+            }
+            Err(error) => {
+                responses.insert(ref_id, convert::error_response(&error));
+            }
+        }
+    }
+    while let Some(ended) = running.join_next_with_id().await {
+        let (task, response) = match ended {
+            Ok((task, outcome)) => (task, convert::data_response(outcome)),
+            Err(failed) => (failed.id(), convert::error_response(&grpc::panicked())),
+        };
+        if let Some(ref_id) = ref_ids.remove(&task) {
+            responses.insert(ref_id, response);
+        }
+    }
+    fit(&mut responses, grpc::MAX_OUT - ENVELOPE_BYTES);
+    QueryDataResponse { responses }
+}
+
+/// Replaces the largest results by an error until the frames fit into `budget` bytes, because a message above
+/// the protocol's limit would cost the caller all of them.
+fn fit(responses: &mut BTreeMap<String, DataResponse>, budget: usize) {
+    let size = |response: &DataResponse| response.frames.iter().map(bytes::Bytes::len).sum::<usize>();
+    let mut total: usize = responses.values().map(size).sum();
+    while total > budget {
+        let Some(largest) = responses.values_mut().max_by_key(|response| size(response)) else { return };
+        let bytes = size(largest);
+        let error = Error::new(
+            Kind::Exhausted,
+            format!(
+                "the result has {} MB, and all results of a request together may have {} MB on the way to Grafana",
+                bytes >> 20,
+                budget >> 20
+            ),
+        )
+        .hint("Aggregate in SQL, or lower `maxResultMb` or `maxRows` in the datasource's settings");
+        *largest = convert::error_response(&error);
+        total -= bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn response(bytes: usize) -> DataResponse {
+        DataResponse { frames: vec![Bytes::from(vec![0; bytes])], status: 200, ..Default::default() }
+    }
+
+    #[test]
+    fn only_the_largest_results_make_room() {
+        let mut responses: BTreeMap<_, _> =
+            [("A", 10), ("B", 500), ("C", 90)].map(|(id, bytes)| (id.to_owned(), response(bytes))).into();
+        fit(&mut responses, 100);
+        assert_eq!(responses["B"].frames.len(), 0);
+        assert_eq!((responses["B"].status, responses["B"].error_source.as_str()), (429, "downstream"));
+        assert!(responses["B"].error.contains("maxResultMb"));
+        assert_eq!((responses["A"].status, responses["C"].status), (200, 200));
+    }
+
+    #[test]
+    fn what_fits_is_left_alone() {
+        let mut responses: BTreeMap<_, _> = [("A".to_owned(), response(100))].into();
+        fit(&mut responses, 100);
+        assert_eq!(responses["A"].status, 200);
+    }
+}

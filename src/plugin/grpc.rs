@@ -1,0 +1,98 @@
+//! What the hand-written gRPC services share: message sizes, the answer to one call, and walls against panics.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+
+use prost::Message;
+use tokio::task::JoinSet;
+use tokio_stream::Stream;
+use tonic::body::BoxBody;
+use tonic::codec::ProstCodec;
+use tonic::codegen::http;
+use tonic::server::Grpc;
+use tonic::{Request, Response, Status};
+use tower::service_fn;
+
+use crate::error::{Error, Result};
+
+/// The largest message that is read, in bytes: 64 MiB, for bodies of resource calls.
+pub(super) const MAX_IN: usize = 64 << 20;
+/// The largest message that is sent, in bytes: all that Grafana's host reads, 2 GiB - 1.
+pub(super) const MAX_OUT: usize = i32::MAX as usize;
+
+/// A call's answer while it is being made. Dropping it is how a caller's cancellation arrives.
+pub(super) type Answer =
+    Pin<Box<dyn Future<Output = std::result::Result<http::Response<BoxBody>, Infallible>> + Send>>;
+
+/// Answers a call of one message with one message.
+pub(super) fn unary<Req, Res, Fut>(
+    request: http::Request<BoxBody>,
+    mut handler: impl FnMut(Req) -> Fut + Send + 'static,
+) -> Answer
+where
+    Req: Message + Default + 'static,
+    Res: Message + Default + 'static,
+    Fut: Future<Output = std::result::Result<Res, Status>> + Send + 'static,
+{
+    Box::pin(async move {
+        let service = service_fn(move |request: Request<Req>| {
+            let answer = handler(request.into_inner());
+            async move { answer.await.map(Response::new) }
+        });
+        Ok(codec::<Res, Req>().unary(service, request).await)
+    })
+}
+
+/// Answers a call of one message with a stream of messages.
+pub(super) fn server_streaming<Req, Res, Fut, S>(
+    request: http::Request<BoxBody>,
+    mut handler: impl FnMut(Req) -> Fut + Send + 'static,
+) -> Answer
+where
+    Req: Message + Default + 'static,
+    Res: Message + Default + 'static,
+    Fut: Future<Output = std::result::Result<S, Status>> + Send + 'static,
+    S: Stream<Item = std::result::Result<Res, Status>> + Send + 'static,
+{
+    Box::pin(async move {
+        let service = service_fn(move |request: Request<Req>| {
+            let answer = handler(request.into_inner());
+            async move { answer.await.map(Response::new) }
+        });
+        Ok(codec::<Res, Req>().server_streaming(service, request).await)
+    })
+}
+
+/// Answers a call of a method that the service does not have.
+pub(super) fn unimplemented() -> Answer {
+    Box::pin(async { Ok(Status::unimplemented("no such method").into_http()) })
+}
+
+/// Runs `work` on a task of its own, so that a panic in it is an error and not the end of the connection.
+/// Dropping the returned future aborts the task.
+///
+/// # Errors
+/// `Internal` when `work` panicked; the panic itself is in the log.
+pub(super) async fn contain<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    match tasks.join_next().await {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(_)) | None => Err(panicked()),
+    }
+}
+
+/// The error of work that panicked.
+pub(super) fn panicked() -> Error {
+    Error::internal("the plugin failed while it worked on this")
+        .hint("Grafana's log has the details under the logger of this plugin; please report them")
+}
+
+fn codec<Res, Req>() -> Grpc<ProstCodec<Res, Req>>
+where
+    Res: Message + 'static,
+    Req: Message + Default + 'static,
+{
+    Grpc::new(ProstCodec::default()).apply_max_message_size_config(Some(MAX_IN), Some(MAX_OUT))
+}

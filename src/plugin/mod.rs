@@ -1,0 +1,92 @@
+//! Edge 1: the process that Grafana starts. Handshake, gRPC services, and the way it ends.
+//!
+//! This is the only place that names `tonic`, `prost` and `grafana_plugin_sdk`. One file per gRPC service:
+//! [`data`], [`diagnostics`] (on the SDK's generated server), [`resource`], [`controller`]; beside them the
+//! [`messages`] and how they become the crate's types ([`convert`]), the [`handshake`], the [`lifecycle`], and a
+//! [`client`] that does to a plugin what Grafana does.
+
+pub mod client;
+mod controller;
+mod convert;
+mod data;
+mod diagnostics;
+mod grpc;
+mod handshake;
+mod hclog;
+mod lifecycle;
+mod messages;
+mod resource;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+
+pub use handshake::is_grafana_child;
+pub use hclog::layer as hclog_layer;
+pub use resource::Router;
+
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+
+/// The plugin's id, as in `plugin.json`.
+const PLUGIN_ID: &str = "duckdb-perf-datasource";
+/// The name under which go-plugin asks for the health of a plugin.
+const HEALTH_SERVICE: &str = "plugin";
+/// The largest block of gRPC metadata that is read, in bytes.
+const MAX_METADATA: u32 = 1 << 20;
+/// How long running calls may go on after the host asked for the end. It kills after two seconds.
+const CALLS_GRACE: Duration = Duration::from_millis(500);
+/// How long the workers may take to end.
+const APP_GRACE: Duration = Duration::from_millis(1000);
+/// How long calls may take to notice that their workers have ended.
+const REST_GRACE: Duration = Duration::from_millis(200);
+
+/// Serves Grafana until it asks for the end, dies, or a signal comes; then stops the app and removes the socket.
+/// The process should exit right after, without waiting for tasks that are left.
+///
+/// `router` answers resource calls: an `axum::Router`, whose requests carry the datasource's
+/// [`InstanceSettings`](crate::app::InstanceSettings) as an extension.
+///
+/// # Errors
+/// `Unavailable` when there is nobody to serve: no socket, no reader of stdout, no signal handlers.
+pub async fn serve(app: Arc<App>, router: impl Router) -> Result<()> {
+    let stop = lifecycle::watch()?;
+    #[cfg(unix)]
+    let listening = handshake::listen()?;
+    #[cfg(not(unix))]
+    let listening = handshake::listen().await?;
+
+    let (mut reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_service_status(HEALTH_SERVICE, ServingStatus::Serving).await;
+    let server = Server::builder()
+        .http2_max_header_list_size(MAX_METADATA)
+        .add_service(health.max_decoding_message_size(grpc::MAX_IN).max_encoding_message_size(grpc::MAX_OUT))
+        .add_service(controller::ControllerServer::new(stop.clone()))
+        .add_service(data::DataServer::new(Arc::clone(&app)))
+        .add_service(diagnostics::server(Arc::clone(&app)))
+        .add_service(resource::ResourceServer::new(router))
+        .serve_with_incoming_shutdown(listening.incoming, stop.clone().cancelled_owned());
+
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "plugin started");
+    let mut server = std::pin::pin!(server);
+    let mut served = tokio::select! {
+        served = &mut server => Some(served),
+        () = stop.cancelled() => timeout(CALLS_GRACE, &mut server).await.ok(),
+    };
+    if timeout(APP_GRACE, app.shutdown()).await.is_err() {
+        tracing::warn!("not all workers ended in time");
+    }
+    if served.is_none() {
+        // Without workers the calls that still ran have failed, and let go of what they held.
+        served = timeout(REST_GRACE, &mut server).await.ok();
+    }
+    #[cfg(unix)]
+    drop(listening.directory);
+    tracing::info!("plugin stopped");
+    served
+        .unwrap_or(Ok(()))
+        .map_err(|error| Error::new(Kind::Unavailable, format!("the socket failed: {error}")))
+}

@@ -1,0 +1,123 @@
+//! Temporary directories that never outlive their process for long.
+//!
+//! A [`RunDir`] is removed when it is dropped. What a killed process left behind is removed by the next one
+//! ([`sweep`]): its name holds the process id, and its owner holds a lock on it for as long as it lives.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// Every directory's name begins so; then come the process id, a dash and random letters.
+const PREFIX: &str = "duckdb-perf-";
+
+/// A fresh directory that only this user may enter, named `duckdb-perf-<pid>-<random>`.
+#[derive(Debug)]
+pub struct RunDir {
+    directory: TempDir,
+    /// Says to [`sweep`], also across process id namespaces, that the owner lives.
+    _lock: File,
+}
+
+impl RunDir {
+    /// Makes a directory in `parent` with mode 0700.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn create(parent: &Path) -> io::Result<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix(&format!("{PREFIX}{}-", std::process::id()))
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(parent)?;
+        let lock = File::open(directory.path())?;
+        lock.lock()?;
+        Ok(Self { directory, _lock: lock })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// Removes from `parent` the directories of processes that have ended, and returns those. Only directories
+/// of this user go, of process ids that no longer run, that no process holds a lock on.
+pub fn sweep(parent: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(parent) else { return Vec::new() };
+    entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| is_stale(path).unwrap_or(false))
+        .filter(|path| match fs::remove_dir_all(path) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(%error, path = %path.display(), "an old run directory stays");
+                false
+            }
+        })
+        .collect()
+}
+
+/// Whether `path` is a run directory whose owner has ended. Uncertain means no.
+fn is_stale(path: &Path) -> io::Result<bool> {
+    let Some(owner) = path.file_name().and_then(|name| name.to_str()).and_then(owner) else {
+        return Ok(false);
+    };
+    let ended = rustix::process::test_kill_process(owner) == Err(rustix::io::Errno::SRCH);
+    // Not followed: a link to a directory is not a run directory.
+    let metadata = fs::symlink_metadata(path)?;
+    let ours = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
+    Ok(ended && ours && File::open(path)?.try_lock().is_ok())
+}
+
+/// The process id in a run directory's name.
+fn owner(name: &str) -> Option<rustix::process::Pid> {
+    let (pid, random) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    let pid = (!random.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())).then_some(pid)?;
+    rustix::process::Pid::from_raw(pid.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Linux never gives out ids above 2^22.
+    const NEVER_A_PID: u32 = 2_000_000_000;
+
+    #[test]
+    fn a_dropped_directory_is_gone_with_its_content() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = RunDir::create(parent.path()).unwrap();
+        fs::write(run.path().join("file"), "x").unwrap();
+        assert_eq!(fs::metadata(run.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        drop(run);
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_directories_of_ended_processes_are_swept() {
+        let parent = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let path = parent.path().join(name);
+            fs::create_dir(&path).unwrap();
+            path
+        };
+        let stale = make(&format!("{PREFIX}{NEVER_A_PID}-ab"));
+        fs::write(stale.join("plugin.sock"), "x").unwrap();
+        let locked = make(&format!("{PREFIX}{NEVER_A_PID}-cd"));
+        let lock = File::open(&locked).unwrap();
+        lock.lock().unwrap();
+        for name in ["duckdb-perf-ab-c", "duckdb-perf-1", "duckdb-perf--1-x", "duckdb-perf-1-init", "other"] {
+            make(name);
+        }
+        let target = make("target");
+        std::os::unix::fs::symlink(&target, parent.path().join(format!("{PREFIX}{NEVER_A_PID}-ln"))).unwrap();
+        let own = RunDir::create(parent.path()).unwrap();
+
+        assert_eq!(sweep(parent.path()), [stale]);
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 9);
+        assert!(own.path().is_dir() && locked.is_dir() && target.is_dir());
+    }
+}
