@@ -552,7 +552,7 @@ fn too_many_series_or_cells_are_errors() {
     let times: Vec<i64> = (0..2_000).collect();
     let error = failure(vec![("time", minutes(&times)), ("s", texts(names)), ("v", ints(&times))]);
     assert!(
-        error.starts_with("2000 times × 2000 series make a frame of 31 MB, more than the limit of 1 MB"),
+        error.starts_with("2000 times × 2000 series make a frame of 32 MB, more than the limit of 1 MB"),
         "{error}"
     );
 }
