@@ -5,6 +5,7 @@
 //! needs to hold it. The formats are Grafana's, except that `singlequote` and `sqlstring` both give
 //! DuckDB literals: Grafana's own write `\'` and `\"`, which DuckDB reads differently.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::lexer::{is_inside_braces, is_word, run};
@@ -56,26 +57,26 @@ pub(super) fn reference_at(text: &str) -> Option<Reference<'_>> {
 }
 
 /// The value of a name: the caller's variable, or one that every query has.
-pub(super) fn lookup(name: &str, context: &Context<'_>) -> Option<Variable> {
+pub(super) fn lookup<'v>(name: &str, context: &Context<'v>) -> Option<Cow<'v, Variable>> {
     let range = context.range;
     let range_ms = range.to_ms().saturating_sub(range.from_ms());
     let range_seconds = (range_ms.saturating_add(500)).div_euclid(1_000);
     if let Some(variable) = context.variables.get(name) {
-        return Some(variable.clone());
+        return Some(Cow::Borrowed(variable));
     }
-    Some(Variable::One(match name {
-        "__interval" => Value::bare(format_interval(context.effective_interval())),
-        "__interval_ms" => Value::bare(context.effective_interval().as_millis()),
-        "__range" => Value::bare(format!("{range_seconds}s")),
-        "__range_s" => Value::bare(range_seconds),
-        "__range_ms" => Value::bare(range_ms),
-        "__from" => Value::bare(range.from_ms()),
-        "__to" => Value::bare(range.to_ms()),
-        "__slowMs" => Value::bare(context.slow_ms),
+    Some(Cow::Owned(Variable::One(match name {
+        "__interval" => Value::bare(&format_interval(context.effective_interval())),
+        "__interval_ms" => Value::bare(&context.effective_interval().as_millis()),
+        "__range" => Value::bare(&format!("{range_seconds}s")),
+        "__range_s" => Value::bare(&range_seconds),
+        "__range_ms" => Value::bare(&range_ms),
+        "__from" => Value::bare(&range.from_ms()),
+        "__to" => Value::bare(&range.to_ms()),
+        "__slowMs" => Value::bare(&context.slow_ms),
         "__timezone" => Value::text("UTC"),
         "__searchFilter" => Value::text("%"),
         _ => return None,
-    }))
+    })))
 }
 
 /// What a reference becomes.
@@ -162,7 +163,7 @@ fn formatted(
         "regex" => join(values, "|", |value| regex(&value.text)),
         "json" if many => format!("[{}]", join(values, ",", json)),
         "json" => join(values, ",", json),
-        "date" | "date:iso" => date(reference, values)?.to_string(),
+        "date" | "date:iso" => date(reference, values)?.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
         "date:seconds" => super::time::floor_seconds(date(reference, values)?).to_string(),
         _ => {
             return Err(Error::bad_query(format!("unknown format `{format}` in `{}`", reference.text))
@@ -248,7 +249,7 @@ mod tests {
     #[test]
     fn formats_in_the_open_and_in_quotes() {
         let one = Variable::One(Value::text("o'b.c\\"));
-        let many = Variable::Many(vec![Value::text("a\"b"), Value::bare("-2")]);
+        let many = Variable::Many(vec![Value::text("a\"b"), Value::bare(&"-2")]);
         let cases = [
             ("$v", &one, r"'o''b.c\'", Some(r"o''b.c\\")),
             ("$v", &many, "'a\"b',(-2)", None),
@@ -275,7 +276,7 @@ mod tests {
 
     #[test]
     fn dates() {
-        let from = Variable::One(Value::bare("1772323200123"));
+        let from = Variable::One(Value::bare(&"1772323200123"));
         let cases = [
             ("${__from:date}", "2026-03-01T00:00:00.123Z"),
             ("${__from:date:iso}", "2026-03-01T00:00:00.123Z"),

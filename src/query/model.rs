@@ -1,12 +1,14 @@
 //! The query model: the JSON that the frontend stores in dashboards and the APIs take.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::Variables;
 use crate::error::{Error, Result};
 
 /// What the result is shaped into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Rows and columns as they come.
     #[default]

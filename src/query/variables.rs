@@ -41,7 +41,7 @@ impl Value {
     }
 
     /// Something that is safe to stand bare in SQL; so only for what this module has made or checked.
-    pub(super) fn bare(text: impl ToString) -> Self {
+    pub(super) fn bare(text: &impl ToString) -> Self {
         Self { text: text.to_string(), bare: true }
     }
 }
@@ -138,9 +138,9 @@ mod tests {
         let variables: Variables = serde_json::from_value(json).unwrap();
         let cases = [
             ("text", Variable::One(Value::text("it's"))),
-            ("number", Variable::One(Value::bare("-1.5"))),
-            ("truth", Variable::One(Value::bare("true"))),
-            ("list", Variable::Many(vec![Value::text("a"), Value::bare("2")])),
+            ("number", Variable::One(Value::bare(&"-1.5"))),
+            ("truth", Variable::One(Value::bare(&"true"))),
+            ("list", Variable::Many(vec![Value::text("a"), Value::bare(&"2")])),
             ("none", Variable::Many(vec![])),
             ("all", Variable::All),
             ("also", Variable::All),

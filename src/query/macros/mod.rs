@@ -20,9 +20,9 @@ use crate::error::{Error, Result};
 use call::Call;
 
 /// Deepest nesting of macro calls; each level may repeat its argument.
-const DEEPEST: usize = 16;
+const DEEPEST: usize = 8;
 /// How many bytes the expanded text may have beyond the text as written.
-const MOST_ADDED: usize = 64 << 20;
+const MOST_ADDED: usize = 32 << 20;
 
 /// Replaces variables and macros; see [`super::prepare`].
 pub(super) fn expand(raw_sql: &str, context: &Context<'_>) -> Result<Prepared> {
