@@ -1,0 +1,170 @@
+//! Who is in the demo and how each of them changes over the weeks. Times are counted back from the newest report,
+//! so that the story lies within the dashboard's half year whatever the date is.
+
+use std::collections::HashSet;
+
+use super::super::IsoWeek;
+use super::patterns::{self, LEADS};
+use super::random::{between, unit, wobble};
+use super::{DemoOptions, DemoRow, SLOW_MS};
+
+/// How many weeks before the newest report something happened.
+pub(super) mod weeks_ago {
+    /// The regression: slow from this week on.
+    pub(in super::super) const REGRESSION: i64 = 5;
+    /// The fix: fast from this week on.
+    pub(in super::super) const FIX: i64 = 9;
+    /// The new pattern's first week.
+    pub(in super::super) const APPEARS: i64 = 7;
+    /// The old pattern's last week.
+    pub(in super::super) const VANISHES: i64 = 4;
+    /// The slow drifts begin.
+    pub(in super::super) const DRIFT: i64 = 40;
+}
+
+/// What becomes of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Role {
+    /// Stays as it is.
+    Steady,
+    /// Grows by this factor between [`weeks_ago::DRIFT`] and the newest report.
+    Drift(f64),
+    /// Becomes slower by this factor at once.
+    Regression(f64),
+    /// Becomes faster by this factor at once.
+    Fix(f64),
+    /// Is not there at first.
+    Appears,
+    /// Is gone at the end.
+    Vanishes,
+    /// Runs in every fourth week only.
+    Monthly,
+}
+
+/// A pattern with its habits.
+#[derive(Debug, Clone)]
+pub(super) struct Character {
+    pattern: String,
+    /// What its numbers are hashed with.
+    key: u64,
+    role: Role,
+    /// p95 in ms before anything happens.
+    p95_ms: f64,
+    /// Runs in an ordinary week.
+    samples: f64,
+}
+
+/// The leads, then as many others as there is room for; all patterns differ.
+pub(super) fn cast(options: &DemoOptions) -> Vec<Character> {
+    let seed = options.seed;
+    let wanted = usize::try_from(options.patterns).unwrap_or(usize::MAX);
+    let mut cast: Vec<Character> = LEADS
+        .iter()
+        .take(wanted)
+        .zip(0..)
+        .map(|(lead, key)| Character {
+            pattern: lead.pattern.to_owned(),
+            key,
+            role: lead.role,
+            p95_ms: lead.p95_ms,
+            samples: lead.samples,
+        })
+        .collect();
+    let mut taken: HashSet<String> = LEADS.iter().map(|lead| lead.pattern.to_owned()).collect();
+    for key in 1000.. {
+        if cast.len() >= wanted {
+            break;
+        }
+        let Some(pattern) = patterns::invent(seed, key) else { continue };
+        if taken.insert(pattern.clone()) {
+            let rank = cast.len();
+            cast.push(extra(seed, key, pattern, rank));
+        }
+    }
+    cast
+}
+
+/// One of the crowd: most are fast, some near the threshold, some always above it. The `rank`-th in the cast runs
+/// less often than the one before.
+fn extra(seed: u64, key: u64, pattern: String, rank: usize) -> Character {
+    let kind = unit(seed, &[key, 1]);
+    let (role, low, high) = match kind {
+        k if k < 0.72 => (Role::Steady, 2.0, 40.0),
+        k if k < 0.88 => (Role::Steady, 40.0, 90.0),
+        k if k < 0.94 => (Role::Steady, 115.0, 260.0),
+        k if k < 0.97 => (Role::Drift(between(seed, &[key, 2], 1.3, 2.4)), 20.0, 60.0),
+        _ => (Role::Monthly, 60.0, 180.0),
+    };
+    // Squared: more of them at the lower end.
+    let along = unit(seed, &[key, 3]);
+    let p95_ms = low + (high - low) * along * along;
+    let rank = f64::from(u32::try_from(rank).unwrap_or(u32::MAX));
+    let samples = 60_000.0 / (rank + 4.0) * between(seed, &[key, 4], 0.6, 1.4);
+    Character { pattern, key, role, p95_ms, samples }
+}
+
+impl Character {
+    /// Its row in the report of `week`; `None` when it did not run.
+    pub(super) fn row(&self, options: &DemoOptions, week: IsoWeek) -> Option<DemoRow<'_>> {
+        let seed = options.seed;
+        let ago = options.until.weeks_since(week);
+        let week_key = u64::try_from(week.yyyyww()).unwrap_or(0);
+        let level = self.level(ago)?;
+        if self.role == Role::Monthly
+            && week.start_ns() / 604_800_000_000_000 % 4 != i64::try_from(self.key % 4).ok()?
+        {
+            return None;
+        }
+        let p95 = self.p95_ms * level * wobble(seed, &[self.key, week_key, 1], 0.12);
+        let p50 =
+            p95 * between(seed, &[self.key, 2], 0.3, 0.6) * wobble(seed, &[self.key, week_key, 2], 0.08);
+        let p99 =
+            p95 * between(seed, &[self.key, 3], 1.25, 2.2) * wobble(seed, &[self.key, week_key, 3], 0.15);
+        let runs = self.samples * season(week) * wobble(seed, &[self.key, week_key, 4], 0.2);
+
+        let p95_ms = cents(p95);
+        #[expect(clippy::cast_possible_truncation, reason = "a few hundred thousand at most")]
+        let samples = runs.max(1.0).round() as i64;
+        Some(DemoRow {
+            pattern: &self.pattern,
+            samples,
+            p50_ms: cents(p50).min(p95_ms),
+            p95_ms,
+            p99_ms: cents(p99).max(p95_ms),
+            slow_flag: p95_ms > SLOW_MS,
+        })
+    }
+
+    /// Its latency in the week `ago` weeks before the newest report, as a factor; `None` when it is not there.
+    fn level(&self, ago: i64) -> Option<f64> {
+        match self.role {
+            Role::Steady | Role::Monthly => Some(1.0),
+            Role::Drift(factor) => {
+                let weeks = u32::try_from((weeks_ago::DRIFT - ago).clamp(0, weeks_ago::DRIFT)).unwrap_or(0);
+                Some(1.0 + (factor - 1.0) * f64::from(weeks) / 40.0)
+            }
+            Role::Regression(factor) => Some(if ago <= weeks_ago::REGRESSION { factor } else { 1.0 }),
+            Role::Fix(factor) => Some(if ago <= weeks_ago::FIX { 1.0 / factor } else { 1.0 }),
+            Role::Appears => (ago <= weeks_ago::APPEARS).then_some(1.0),
+            Role::Vanishes => (ago >= weeks_ago::VANISHES).then_some(1.0),
+        }
+    }
+}
+
+/// How busy the shop is in `week`: quiet over New Year, quieter in summer, busiest before Christmas.
+fn season(week: IsoWeek) -> f64 {
+    match week.yyyyww() % 100 {
+        1 | 52 | 53 => 0.55,
+        2 | 51 => 0.8,
+        28..=33 => 0.82,
+        26 | 27 | 34 | 35 => 0.9,
+        46..=50 => 1.25,
+        43..=45 => 1.1,
+        _ => 1.0,
+    }
+}
+
+/// Rounded to two decimals, and never zero.
+fn cents(ms: f64) -> f64 {
+    ((ms * 100.0).round() / 100.0).max(0.01)
+}

@@ -1,0 +1,133 @@
+//! The story is in the rows, and the rows are what a report holds.
+
+use std::collections::{HashMap, HashSet};
+
+use super::patterns::LEADS;
+use super::story::{Role, weeks_ago};
+use super::*;
+
+fn options(weeks: u32, patterns: u32) -> DemoOptions {
+    let until = IsoWeek::new(2026, 48).unwrap();
+    DemoOptions { weeks, patterns, seed: 1, until }
+}
+
+/// p95 of the lead with `role`, newest week first; `None` where it has no row.
+fn p95_of(demo: &Demo, role: fn(&Role) -> bool) -> Vec<Option<f64>> {
+    let pattern = LEADS.iter().find(|lead| role(&lead.role)).unwrap().pattern;
+    let mut history: Vec<_> = demo
+        .reports()
+        .map(|report| report.rows.iter().find(|row| row.pattern == pattern).map(|row| row.p95_ms))
+        .collect();
+    history.reverse();
+    history
+}
+
+#[test]
+fn every_row_is_sound() {
+    let demo = generate(&options(60, 200)).unwrap();
+    let mut slow = 0;
+    let mut all = 0;
+    for report in demo.reports() {
+        let patterns: HashSet<_> = report.rows.iter().map(|row| row.pattern).collect();
+        assert_eq!(patterns.len(), report.rows.len(), "a pattern twice in {}", report.week);
+        assert!((185..=200).contains(&report.rows.len()), "{} rows in {}", report.rows.len(), report.week);
+        for row in &report.rows {
+            assert!(row.samples > 0, "{row:?}");
+            assert!(0.0 < row.p50_ms && row.p50_ms <= row.p95_ms && row.p95_ms <= row.p99_ms, "{row:?}");
+            assert_eq!(row.slow_flag, row.p95_ms > SLOW_MS, "{row:?}");
+            slow += usize::from(row.slow_flag);
+            all += 1;
+        }
+    }
+    assert!((all / 20..all / 4).contains(&slow), "{slow} of {all} rows are slow");
+}
+
+#[test]
+fn the_story_is_told() {
+    let demo = generate(&options(60, 20)).unwrap();
+
+    let regression = p95_of(&demo, |role| matches!(role, Role::Regression(_)));
+    let at = usize::try_from(weeks_ago::REGRESSION).unwrap();
+    assert!(regression[..=at].iter().flatten().all(|&ms| ms > 2.0 * SLOW_MS), "{regression:?}");
+    assert!(regression[at + 1..].iter().flatten().all(|&ms| ms < SLOW_MS), "{regression:?}");
+
+    let fix = p95_of(&demo, |role| matches!(role, Role::Fix(_)));
+    let at = usize::try_from(weeks_ago::FIX).unwrap();
+    assert!(fix[..=at].iter().flatten().all(|&ms| ms < SLOW_MS), "{fix:?}");
+    assert!(fix[at + 1..].iter().flatten().all(|&ms| ms > 2.0 * SLOW_MS), "{fix:?}");
+
+    let appears = p95_of(&demo, |role| *role == Role::Appears);
+    assert_eq!(
+        appears.iter().position(Option::is_none),
+        Some(usize::try_from(weeks_ago::APPEARS + 1).unwrap())
+    );
+    let vanishes = p95_of(&demo, |role| *role == Role::Vanishes);
+    assert_eq!(
+        vanishes.iter().position(Option::is_some),
+        Some(usize::try_from(weeks_ago::VANISHES).unwrap())
+    );
+
+    let drift = p95_of(&demo, |role| matches!(role, Role::Drift(_)));
+    assert!(drift[0].unwrap() > SLOW_MS && drift[50].unwrap() < SLOW_MS, "{drift:?}");
+    let monthly = p95_of(&demo, |role| *role == Role::Monthly);
+    assert_eq!(monthly.iter().flatten().count(), 15, "{monthly:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_rows_and_another_one_others() {
+    let text = |seed, weeks| {
+        let options = DemoOptions { seed, ..options(weeks, 50) };
+        generate(&options).unwrap().reports().map(|report| format!("{report:?}")).collect::<Vec<_>>()
+    };
+    assert_eq!(text(1, 30), text(1, 30));
+    assert_eq!(text(1, 30)[20..], text(1, 10), "a longer demo ends like a shorter one");
+    assert_ne!(text(1, 3), text(2, 3));
+}
+
+#[test]
+fn the_numbers_are_the_same_on_every_machine() {
+    let demo = generate(&options(2, 40)).unwrap();
+    let hash = demo.reports().flat_map(|report| report.rows).fold(0_u64, |hash, row| {
+        [row.p50_ms, row.p95_ms, row.p99_ms]
+            .iter()
+            .fold(hash.rotate_left(5) ^ row.samples.unsigned_abs(), |hash, ms| {
+                hash.rotate_left(7) ^ ms.to_bits()
+            })
+    });
+    assert_eq!(hash, 0);
+}
+
+#[test]
+fn weeks_cross_the_year_and_its_53rd_week() {
+    let until = IsoWeek::new(2027, 2).unwrap();
+    let demo = generate(&DemoOptions { until, weeks: 4, ..options(4, 5) }).unwrap();
+    let weeks: Vec<_> = demo.weeks().map(IsoWeek::yyyyww).collect();
+    assert_eq!(weeks, [202_652, 202_653, 202_701, 202_702]);
+}
+
+#[test]
+fn thousands_of_patterns_all_differ() {
+    let demo = generate(&options(1, MAX_PATTERNS)).unwrap();
+    let mut lengths: HashMap<bool, usize> = HashMap::new();
+    for row in demo.reports().next().unwrap().rows {
+        assert!(!row.pattern.contains(['{', '}']) || row.pattern.contains("{a,b}"), "{}", row.pattern);
+        *lengths.entry(row.pattern.len() > 60).or_default() += 1;
+    }
+    assert!(lengths[&true] > 100 && lengths[&false] > 100, "{lengths:?}");
+}
+
+#[test]
+fn sizes_out_of_range_are_refused_by_name() {
+    for (weeks, patterns, name) in
+        [(0, 5, "weeks"), (MAX_WEEKS + 1, 5, "weeks"), (5, 0, "patterns"), (5, 20_001, "patterns")]
+    {
+        let error = generate(&options(weeks, patterns)).unwrap_err();
+        assert!(
+            error.message.contains(name) && error.hint.unwrap().contains("from 1 to"),
+            "{}",
+            error.message
+        );
+    }
+    let until = IsoWeek::new(2026, 48).unwrap();
+    assert!(generate(&DemoOptions::new(until)).is_ok());
+}

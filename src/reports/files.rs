@@ -1,0 +1,147 @@
+//! Names of report files: which week a file holds, and which files are not reports yet. Works on names only;
+//! listing the folder and matching the glob happen elsewhere.
+
+use super::IsoWeek;
+
+/// The glob of the reports where the datasource sets none, relative to its folder.
+pub const DEFAULT_REPORTS_GLOB: &str = "query_perf_weekly_*.parquet";
+
+/// Weeks outside these years are taken for some other number in a file's name.
+const YEARS: std::ops::RangeInclusive<i64> = 1970..=2200;
+
+/// A report by its file name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFile {
+    /// The file's name as it was passed in.
+    pub name: String,
+    /// The week its name speaks of; `None` when it speaks of none (the rows still hold their `week`).
+    pub week: Option<IsoWeek>,
+}
+
+/// The reports among `names`: temporary files left out, oldest week first, files without a week before all
+/// others, equal weeks by name.
+#[must_use]
+pub fn sort_reports(names: impl IntoIterator<Item = String>) -> Vec<ReportFile> {
+    let mut reports: Vec<ReportFile> = names
+        .into_iter()
+        .filter(|name| !is_temporary(name))
+        .map(|name| ReportFile { week: week_of_file_name(&name), name })
+        .collect();
+    reports.sort_by(|a, b| (a.week, &a.name).cmp(&(b.week, &b.name)));
+    reports
+}
+
+/// The week in a file's name: the last YYYYWW (six digits, no digit beside them) that names a week, as in
+/// `query_perf_weekly_202653.parquet`; `2026-W53` and `2026W53` are read too. A folder before the name is
+/// left out of the search.
+#[must_use]
+pub fn week_of_file_name(name: &str) -> Option<IsoWeek> {
+    let name = base_name(name);
+    let starts = name.char_indices().map(|(at, _)| at);
+    starts.rev().find_map(|at| {
+        let (before, text) = name.split_at_checked(at)?;
+        if before.ends_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        week_at_start(text)
+    })
+}
+
+/// The usual name of the report of `week`: `query_perf_weekly_202653.parquet`.
+#[must_use]
+pub fn report_file_name(week: IsoWeek) -> String {
+    DEFAULT_REPORTS_GLOB.replace('*', &format!("{:06}", week.yyyyww()))
+}
+
+/// Whether a file is still being written or is no report by its name: dot files, `tmp_…` (DuckDB's own `COPY`),
+/// `….tmp`, `….part`, `….partial`, `…~`.
+#[must_use]
+pub fn is_temporary(name: &str) -> bool {
+    let name = base_name(name);
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    name.starts_with('.')
+        || name.starts_with("tmp_")
+        || name.ends_with('~')
+        || ["tmp", "part", "partial"].iter().any(|temporary| ending.eq_ignore_ascii_case(temporary))
+}
+
+fn base_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// Reads `YYYYWW`, `YYYY-WWW` or `YYYYWWW` at the start of `text`, with no digit after it.
+fn week_at_start(text: &str) -> Option<IsoWeek> {
+    let year: i64 = digits(text.get(..4)?)?;
+    let rest = text.get(4..)?;
+    let rest = ["-W", "-w", "W", "w"].iter().find_map(|mark| rest.strip_prefix(mark)).unwrap_or(rest);
+    let week: i64 = digits(rest.get(..2)?)?;
+    if rest.get(2..)?.starts_with(|c: char| c.is_ascii_digit()) || !YEARS.contains(&year) {
+        return None;
+    }
+    IsoWeek::from_yyyyww(year * 100 + week)
+}
+
+fn digits(text: &str) -> Option<i64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_of_names() {
+        let cases = [
+            ("query_perf_weekly_202653.parquet", Some(202_653)),
+            ("202601.parquet", Some(202_601)),
+            ("/reports/202601/query_perf_weekly_202602.parquet", Some(202_602)),
+            ("C:\\reports\\query_perf_weekly_202602.parquet", Some(202_602)),
+            ("perf_2026-W07_v2.parquet", Some(202_607)),
+            ("perf_2026w07.parquet", Some(202_607)),
+            ("eu_202601_to_202604.parquet", Some(202_604)),
+            ("wöchentlich_202610.parquet", Some(202_610)),
+            ("query_perf_weekly_202553.parquet", None),
+            ("query_perf_weekly_202600.parquet", None),
+            ("query_perf_weekly_20260107.parquet", None),
+            ("query_perf_weekly_999901.parquet", None),
+            ("build_123456.parquet", None),
+            ("ä", None),
+            ("", None),
+        ];
+        for (name, week) in cases {
+            assert_eq!(week_of_file_name(name).map(IsoWeek::yyyyww), week, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_weeks() {
+        let week = IsoWeek::new(2026, 1).unwrap();
+        assert_eq!(report_file_name(week), "query_perf_weekly_202601.parquet");
+        assert_eq!(week_of_file_name(&report_file_name(week)), Some(week));
+    }
+
+    #[test]
+    fn order_and_temporary_files() {
+        let names = [
+            "query_perf_weekly_202701.parquet",
+            "query_perf_weekly_202653.parquet",
+            ".query_perf_weekly_202702.parquet",
+            "tmp_query_perf_weekly_202702.parquet",
+            "query_perf_weekly_202702.parquet.tmp",
+            "query_perf_weekly_202702.PART",
+            "query_perf_weekly_latest.parquet",
+            "query_perf_weekly_202653_b.parquet",
+        ];
+        let sorted = sort_reports(names.map(String::from));
+        let sorted: Vec<_> = sorted.iter().map(|report| report.name.as_str()).collect();
+        assert_eq!(
+            sorted,
+            [
+                "query_perf_weekly_latest.parquet",
+                "query_perf_weekly_202653.parquet",
+                "query_perf_weekly_202653_b.parquet",
+                "query_perf_weekly_202701.parquet",
+            ]
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! The weekly reports: ISO weeks, file names, views over them and the demo generator. Pure: no IO, no clock.
+
+mod demo;
+mod files;
+mod views;
+mod week;
+
+pub use demo::{Demo, DemoOptions, DemoReport, DemoRow, MAX_PATTERNS, MAX_WEEKS, SLOW_MS, generate};
+pub use files::{
+    DEFAULT_REPORTS_GLOB, ReportFile, is_temporary, report_file_name, sort_reports, week_of_file_name,
+};
+pub use views::{VIEW_NAMES, View, create_views, string_literal};
+pub use week::IsoWeek;
