@@ -5,6 +5,9 @@ mod files;
 mod views;
 mod week;
 
+#[cfg(test)]
+mod provisioned_tests;
+
 pub use demo::{Demo, DemoOptions, DemoReport, DemoRow, MAX_PATTERNS, MAX_WEEKS, SLOW_MS, generate};
 pub use files::{
     DEFAULT_REPORTS_GLOB, ReportFile, is_temporary, report_file_name, sort_reports, week_of_file_name,

@@ -66,7 +66,7 @@ pub(super) const LEADS: [Lead; 18] = [
     lead(
         "SELECT o.id, o.status, o.total, c.name, c.email, c.country, s.carrier, s.tracking_code FROM orders o JOIN customers c ON c.id = o.customer_id JOIN shipments s ON s.order_id = o.id WHERE o.created_at >= ? AND o.created_at < ? ORDER BY o.total DESC",
         Role::Steady,
-        225.0,
+        190.0,
         1_700.0,
     ),
     // A name with quotes, braces and a dollar sign, as variables must carry it.
