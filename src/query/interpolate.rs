@@ -154,11 +154,10 @@ fn formatted(
     let many = matches!(variable, Variable::Many(_));
     let plain = |value: &Value| value.text.clone();
     Ok(match format {
-        "raw" | "csv" => join(values, ",", plain),
         "pipe" => join(values, "|", plain),
         "text" => join(values, " + ", plain),
         "glob" if values.len() != 1 => format!("{{{}}}", join(values, ",", plain)),
-        "glob" => join(values, ",", plain),
+        "raw" | "csv" | "glob" => join(values, ",", plain),
         "regex" if values.len() != 1 => format!("({})", join(values, "|", |value| regex(&value.text))),
         "regex" => join(values, "|", |value| regex(&value.text)),
         "json" if many => format!("[{}]", join(values, ",", json)),

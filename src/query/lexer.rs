@@ -119,6 +119,7 @@ impl<'a> Tokens<'a> {
         let bytes = rest.as_bytes();
         let first = rest.chars().next().unwrap_or_default();
         let second = bytes.get(1).copied().unwrap_or_default();
+        let part = |kind, (length, closed)| (kind, length, closed);
         match first {
             _ if is_space(first) => (TokenKind::Whitespace, run(rest, is_space), true),
             '-' if second == b'-' => (TokenKind::Comment, run(rest, |c| !matches!(c, '\n' | '\r')), true),
@@ -189,17 +190,19 @@ pub(super) fn run(text: &str, pass: impl Fn(char) -> bool) -> usize {
     text.find(|c| !pass(c)).unwrap_or(text.len())
 }
 
-fn part(kind: TokenKind, (length, closed): (usize, bool)) -> (TokenKind, usize, bool) {
-    (kind, length, closed)
-}
-
-/// ASCII blanks, and the Unicode ones that DuckDB replaces by spaces before it reads a query.
+/// ASCII blanks, and the Unicode ones that DuckDB replaces by spaces before it reads a query; no others.
 fn is_space(c: char) -> bool {
-    match c {
-        ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' => true,
-        '\u{2000}'..='\u{200f}' | '\u{2060}' | '\u{feff}' => true,
-        _ => !c.is_ascii() && !c.is_control() && c.is_whitespace(),
-    }
+    matches!(
+        c,
+        ' ' | '\t'..='\r'
+            | '\u{a0}'
+            | '\u{2000}'..='\u{200b}'
+            | '\u{202f}'
+            | '\u{205f}'
+            | '\u{2060}'
+            | '\u{3000}'
+            | '\u{feff}'
+    )
 }
 
 fn is_ident_start(c: char) -> bool {
@@ -344,6 +347,7 @@ mod tests {
             ("a$b", Ident),
             ("a$$", Ident),
             ("été", Ident),
+            ("a\u{2028}b", Ident),
             ("$__timeFilter", Name),
             ("$name", Name),
             ("${name:date:YYYY MM}", Braced),

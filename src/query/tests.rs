@@ -291,12 +291,12 @@ fn long_texts_take_no_time() {
         "$$ ",
     ];
     for piece in pieces {
-        let sql = piece.repeat(300_000 / piece.len());
+        let sql = piece.repeat(100_000 / piece.len());
         for sql in [format!("SELECT {sql}"), format!("'{sql}'"), format!("$__time({sql})")] {
-            // Quadratic work on 300 kB would take minutes; the margin is for busy machines.
+            // Quadratic work on 100 kB would take far longer; the margin is for busy machines.
             let start = Instant::now();
             let _ = expand(&sql);
-            assert!(start.elapsed() < Duration::from_mins(1), "{piece}: {:?}", start.elapsed());
+            assert!(start.elapsed() < Duration::from_secs(20), "{piece}: {:?}", start.elapsed());
         }
     }
 }
