@@ -1,7 +1,6 @@
 //! The query model: the JSON that the frontend stores in dashboards and the APIs take.
 
 use serde::{Deserialize, Serialize};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::Variables;
