@@ -19,6 +19,15 @@
 WITH weeks AS (
   SELECT week, row_number() OVER (ORDER BY week DESC) AS age
   FROM (SELECT DISTINCT week FROM perf_all_weeks WHERE $__weekFilter(week))
+),
+this AS (
+  FROM perf_all_weeks
+  WHERE week = (SELECT week FROM weeks WHERE age = 1)
+  ORDER BY p95_ms DESC NULLS LAST, pattern
+  LIMIT 10
+),
+before AS (
+  FROM perf_all_weeks WHERE week = (SELECT week FROM weeks WHERE age = 2)
 )
 SELECT
   this.week,
@@ -29,12 +38,9 @@ SELECT
   this.p99_ms,
   this.slow_flag,
   this.p95_ms - before.p95_ms AS p95_change_ms
-FROM perf_all_weeks AS this
-LEFT JOIN perf_all_weeks AS before
-  ON before.pattern = this.pattern AND before.week = (SELECT week FROM weeks WHERE age = 2)
-WHERE this.week = (SELECT week FROM weeks WHERE age = 1)
-ORDER BY this.p95_ms DESC NULLS LAST, this.pattern
-LIMIT 10;
+FROM this
+LEFT JOIN before ON before.pattern = this.pattern
+ORDER BY this.p95_ms DESC NULLS LAST, this.pattern;
 
 -- name: Week-over-week comparison
 -- description: Every pattern of the newest report and of the report before it, the largest slowdown first. A pattern that
