@@ -1,0 +1,87 @@
+import { DataSourceSettings } from '@grafana/data';
+import { render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import React, { useState } from 'react';
+
+import { PerfOptions } from '../types';
+import { ConfigEditor } from './ConfigEditor';
+
+function renderEditor(jsonData: object, settings: Partial<DataSourceSettings<PerfOptions>> = {}) {
+  let saved: PerfOptions = jsonData;
+  function Page() {
+    const [options, setOptions] = useState({ jsonData, url: '', readOnly: false, ...settings });
+    return (
+      <ConfigEditor
+        options={options as DataSourceSettings<PerfOptions>}
+        onOptionsChange={(next) => {
+          saved = next.jsonData;
+          setOptions(next);
+        }}
+      />
+    );
+  }
+  render(<Page />);
+  return () => saved;
+}
+
+const box = (name: string | RegExp) => screen.getByLabelText(name) as HTMLInputElement;
+
+describe('ConfigEditor', () => {
+  it('stores texts, numbers as numbers, and keys it does not know', async () => {
+    const saved = renderEditor({ engine: 'duckdb' });
+    await userEvent.type(box(/^Path/), '/data');
+    await userEvent.type(box(/^Report files/), '*.parquet');
+    await userEvent.type(box(/^Query timeout/), '45');
+    await userEvent.type(box(/^Slow from/), '0.5');
+    expect(saved()).toEqual({ engine: 'duckdb', path: '/data', reports: '*.parquet', timeoutSeconds: 45, slowMs: 0.5 });
+  });
+
+  it('removes the key of an emptied field', async () => {
+    const saved = renderEditor({ path: '/data', maxRows: 7 });
+    await userEvent.clear(box(/^Rows of a result/));
+    await userEvent.clear(box(/^Path/));
+    expect(saved()).toEqual({});
+  });
+
+  it('adds and removes further paths', async () => {
+    const saved = renderEditor({ path: '/a', paths: ['/b', '/c'] });
+    await userEvent.click(screen.getByRole('button', { name: 'Remove further path 1' }));
+    expect(saved().paths).toEqual(['/c']);
+    await userEvent.click(screen.getByRole('button', { name: /add a folder/i }));
+    await userEvent.type(box('Further path 2'), '/d');
+    expect(saved().paths).toEqual(['/c', '/d']);
+    await userEvent.click(screen.getByRole('button', { name: 'Remove further path 1' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Remove further path 1' }));
+    expect(saved()).toEqual({ path: '/a' });
+  });
+
+  it.each([
+    [{ path: '/a', threads: 0 }, 'Enter a whole number of at least 1'],
+    [{ path: '/a', maxRows: 1.5 }, 'Enter a whole number of at least 1'],
+    [{ path: '/a', slowMs: -1 }, 'Enter a number of at least 0'],
+    [{ path: 'reports' }, 'Enter a full path, such as /var/lib/reports'],
+    [{ path: '/a', basePath: '..' }, 'Enter a full path, such as /var/lib/reports'],
+    [{}, 'Enter a folder or a .duckdb file'],
+  ])('says what is wrong with %p', (jsonData, problem) => {
+    renderEditor(jsonData);
+    expect(screen.getAllByRole('alert').map((alert) => alert.textContent)).toEqual([problem]);
+  });
+
+  it.each([
+    [{ path: '/a', threads: '4', slowMs: 0 }, ''],
+    [{ path: 'C:\\reports' }, ''],
+    [{ paths: ['/a'] }, ''],
+    [{}, 'file:///data/perf.duckdb'],
+  ])('finds nothing wrong with %p and url %p', (jsonData, url) => {
+    renderEditor(jsonData, { url });
+    expect(screen.queryAllByRole('alert')).toEqual([]);
+  });
+
+  it('can only be read when it is provisioned', () => {
+    renderEditor({ path: '/a', paths: ['/b'] }, { readOnly: true });
+    const controls = [...screen.getAllByRole('textbox'), ...screen.getAllByRole('spinbutton')];
+    expect(controls).toHaveLength(10);
+    expect(controls.every((control) => (control as HTMLInputElement).disabled)).toBe(true);
+    expect((screen.getByRole('button', { name: /add a folder/i }) as HTMLButtonElement).disabled).toBe(true);
+  });
+});

@@ -1,0 +1,89 @@
+import { css } from '@emotion/css';
+import { GrafanaTheme2, LoadingState, QueryEditorProps } from '@grafana/data';
+import { Button, InlineField, RadioButtonGroup, useStyles2 } from '@grafana/ui';
+import React, { useEffect, useRef, useState } from 'react';
+
+import type { PerfDatasource } from '../datasource';
+import { defaultQuery, formatOf, PerfOptions, PerfQuery, QueryFormat } from '../types';
+import { MacroHelp } from './MacroHelp';
+import { Insert, SqlEditor } from './SqlEditor';
+
+const FORMATS: Array<{ label: string; value: QueryFormat; description: string }> = [
+  {
+    label: 'Time series',
+    value: 'time_series',
+    description: 'Lines over a time or week column; text columns name them',
+  },
+  { label: 'Table', value: 'table', description: 'Rows as the query gives them' },
+];
+
+type Props = QueryEditorProps<PerfDatasource, PerfQuery, PerfOptions>;
+
+/** The editor of panels, Explore, alert rules and annotations. */
+export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query: stored }: Props) {
+  const styles = useStyles2(getStyles);
+  const [showMacros, setShowMacros] = useState(false);
+  const insert = useRef<Insert>();
+
+  // A query that nobody has written yet starts with the default; one that exists is never touched on opening.
+  const isNew = stored.rawSql === undefined;
+  const query: PerfQuery = isNew ? { ...stored, ...defaultQuery(app) } : stored;
+  useEffect(() => {
+    if (isNew) {
+      onChange(query);
+    }
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the editor opens
+  }, []);
+
+  const change = (changes: Partial<PerfQuery>) =>
+    onChange({ ...query, format: formatOf(query), rawQuery: true, editorMode: 'code', ...changes });
+  const run = (changes: Partial<PerfQuery>) => {
+    change(changes);
+    onRunQuery();
+  };
+
+  return (
+    <div className={styles.editor}>
+      <div className={styles.bar}>
+        <InlineField label="Format" className={styles.field}>
+          <RadioButtonGroup options={FORMATS} value={formatOf(query)} onChange={(format) => run({ format })} />
+        </InlineField>
+        <Button
+          size="sm"
+          variant="secondary"
+          fill="text"
+          icon={showMacros ? 'angle-up' : 'angle-down'}
+          aria-expanded={showMacros}
+          onClick={() => setShowMacros(!showMacros)}
+        >
+          Macros
+        </Button>
+        <div className={styles.space} />
+        <Button
+          size="sm"
+          icon={data?.state === LoadingState.Loading ? 'spinner' : 'play'}
+          tooltip="Ctrl+Enter or Cmd+Enter"
+          onClick={() => onRunQuery()}
+        >
+          Run query
+        </Button>
+      </div>
+      {showMacros && <MacroHelp onPick={(macro) => insert.current?.(macro.example)} />}
+      <SqlEditor
+        ariaLabel="SQL"
+        value={query.rawSql ?? ''}
+        onChange={(rawSql) => change({ rawSql })}
+        onRun={(rawSql) => run({ rawSql })}
+        insertRef={insert}
+        variableNames={() => datasource.variableNames()}
+      />
+    </div>
+  );
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  editor: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(1) }),
+  bar: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: theme.spacing(1) }),
+  field: css({ margin: 0 }),
+  space: css({ flexGrow: 1 }),
+});

@@ -1,0 +1,50 @@
+import { CoreApp, DataSourceInstanceSettings, ScopedVars } from '@grafana/data';
+import { DataSourceWithBackend, getTemplateSrv, TemplateSrv } from '@grafana/runtime';
+
+import { interpolate } from './interpolation';
+import { defaultQuery, formatOf, PerfOptions, PerfQuery } from './types';
+import { PerfVariableSupport } from './variables';
+
+/** The browser's half of the datasource: it interpolates; the backend does all the rest, the health check included. */
+export class PerfDatasource extends DataSourceWithBackend<PerfQuery, PerfOptions> {
+  // Empty, because the query editor and the frame's own columns are all that annotations need.
+  annotations = {};
+
+  constructor(
+    settings: DataSourceInstanceSettings<PerfOptions>,
+    private readonly templateSrv: TemplateSrv = getTemplateSrv()
+  ) {
+    super(settings);
+    this.variables = new PerfVariableSupport(this);
+  }
+
+  getDefaultQuery(app: CoreApp): Partial<PerfQuery> {
+    return defaultQuery(app);
+  }
+
+  filterQuery(query: PerfQuery): boolean {
+    return !query.hide && Boolean(query.rawSql?.trim());
+  }
+
+  applyTemplateVariables(query: PerfQuery, scopedVars: ScopedVars): PerfQuery {
+    return {
+      ...query,
+      rawSql: interpolate(query.rawSql ?? '', scopedVars, this.templateSrv),
+      format: formatOf(query),
+    };
+  }
+
+  /** For Explore and for alert rules made from a panel, which know no template variables. */
+  interpolateVariablesInQueries(queries: PerfQuery[], scopedVars: ScopedVars): PerfQuery[] {
+    return queries.map((query) => ({ ...this.applyTemplateVariables(query, scopedVars), datasource: this.getRef() }));
+  }
+
+  getQueryDisplayText(query: PerfQuery): string {
+    return query.rawSql ?? '';
+  }
+
+  /** Template variables as they are written in SQL, for completion. */
+  variableNames(): string[] {
+    return this.templateSrv.getVariables().map((variable) => `$${variable.name}`);
+  }
+}

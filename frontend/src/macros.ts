@@ -1,0 +1,61 @@
+/** A macro that the backend expands, as the editor offers it. */
+export interface Macro {
+  /** With its arguments, as shown. */
+  signature: string;
+  /** What it becomes, in one line. */
+  doc: string;
+  /** What a click inserts. */
+  example: string;
+}
+
+/** For reports with a `week` column first, since those are what people write most. */
+export const MACROS: Macro[] = [
+  macro(
+    '$__weekFilter(column)',
+    'Rows whose ISO week (the integer YYYYWW) touches the time range',
+    '$__weekFilter(week)'
+  ),
+  macro('$__weekFrom()', 'First ISO week of the time range, as YYYYWW'),
+  macro('$__weekTo()', 'Last ISO week of the time range, as YYYYWW'),
+  macro('$__week([n])', 'The week n weeks after the last of the time range; n is mostly negative', '$__week(-1)'),
+  macro('$__weekTime(column)', 'The Monday of a week YYYYWW, as a timestamp', '$__weekTime(week) AS "time"'),
+  macro('$__slowMs', 'From how many milliseconds on a query counts as slow: the datasource’s setting'),
+  macro('$__timeFilter(column)', 'Rows of the time range, for timestamps and dates', '$__timeFilter(ts)'),
+  macro('$__timeFrom()', 'Start of the time range, as a timestamp in UTC'),
+  macro('$__timeTo()', 'End of the time range, as a timestamp in UTC'),
+  macro('$__time(column)', 'The column, named "time"', '$__time(ts)'),
+  macro('$__timeEpoch(column)', 'Seconds since 1970, named "time"', '$__timeEpoch(ts)'),
+  macro(
+    '$__timeGroup(column, interval[, fill])',
+    'Start of the bucket: 5m, 1h, 1d, 1w (from Monday), 1M, 1y. Fill: NULL, previous or a number',
+    "$__timeGroup(ts, '1d')"
+  ),
+  macro('$__timeGroupAlias(…)', 'The same, named "time"', "$__timeGroupAlias(ts, '1d')"),
+  macro('$__unixEpochFilter(column)', 'Rows of the time range, for seconds since 1970', '$__unixEpochFilter(ts)'),
+  macro('$__unixEpochFrom()', 'Start of the time range, in seconds since 1970'),
+  macro('$__unixEpochTo()', 'End of the time range, in seconds since 1970'),
+  macro('$__unixEpochNanoFilter(column)', 'Rows of the time range, for nanoseconds', '$__unixEpochNanoFilter(ts)'),
+  macro('$__unixEpochNanoFrom()', 'Start of the time range, in nanoseconds since 1970'),
+  macro('$__unixEpochNanoTo()', 'End of the time range, in nanoseconds since 1970'),
+  macro(
+    '$__unixEpochGroup(column, interval[, fill])',
+    'Start of the bucket, in seconds since 1970',
+    "$__unixEpochGroup(ts, '1d')"
+  ),
+  macro('$__unixEpochGroupAlias(…)', 'The same, named "time"', "$__unixEpochGroupAlias(ts, '1d')"),
+  macro('$__interval', 'Width between two points that suits the panel, such as 1m'),
+  macro('$__interval_ms', 'The same in milliseconds'),
+  macro('$__range', 'Length of the time range, such as 3600s'),
+  macro('$__range_s', 'Length of the time range in seconds'),
+  macro('$__range_ms', 'Length of the time range in milliseconds'),
+  macro(
+    '$__conditionalAll(condition, $variable)',
+    'The condition, or true when the variable is All',
+    '$__conditionalAll(pattern IN ($pattern), $pattern)'
+  ),
+  macro('$__searchFilter', 'In a variable’s query: what was typed in its box, with % behind it'),
+];
+
+function macro(signature: string, doc: string, example = signature): Macro {
+  return { signature, doc, example };
+}

@@ -1,0 +1,63 @@
+import { CoreApp, DataSourceJsonData } from '@grafana/data';
+import { DataQuery } from '@grafana/schema';
+
+/** The shape of the answer: rows as they are, or a wide frame with one field per series. */
+export type QueryFormat = 'table' | 'time_series';
+
+/** A panel's query as dashboards store it. `rawSql` is the only source of truth. */
+export interface PerfQuery extends DataQuery {
+  rawSql?: string;
+  /** Dashboards of other SQL plugins hold numbers here; read it through `formatOf`. */
+  format?: QueryFormat | number;
+  rawQuery?: boolean;
+  editorMode?: 'code';
+}
+
+/** A query variable's query. Dashboards hold plain SQL text too; read it through `toVariableQuery`. */
+export interface PerfVariableQuery extends PerfQuery {
+  /** A copy of `rawSql`: Grafana shows it as the variable's definition. */
+  query?: string;
+}
+
+/** The datasource's settings. What is not set has the backend's default. */
+export interface PerfOptions extends DataSourceJsonData {
+  path?: string;
+  paths?: string[];
+  reports?: string;
+  basePath?: string;
+  slowMs?: number;
+  timeoutSeconds?: number;
+  maxRows?: number;
+  maxResultMb?: number;
+  memoryLimitMb?: number;
+  threads?: number;
+}
+
+const TREND_SQL = `SELECT week, pattern, p95_ms
+FROM perf_all_weeks
+WHERE $__weekFilter(week)
+  AND pattern IN (
+    SELECT pattern FROM perf_all_weeks WHERE $__weekFilter(week)
+    GROUP BY pattern ORDER BY max(p95_ms) DESC LIMIT 10
+  )
+ORDER BY week`;
+
+const ALERT_SQL = `SELECT pattern, p95_ms
+FROM perf_all_weeks
+WHERE week = (SELECT max(week) FROM perf_all_weeks)`;
+
+/** What a new query starts with: the slowest patterns over time; in alert rules one number per pattern. */
+export function defaultQuery(app?: CoreApp): Partial<PerfQuery> {
+  const alerting = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+  return {
+    rawSql: alerting ? ALERT_SQL : TREND_SQL,
+    format: alerting ? 'table' : 'time_series',
+    rawQuery: true,
+    editorMode: 'code',
+  };
+}
+
+/** The format of a stored query. Numbers as other SQL plugins write them: 0 is time series, all others are tables. */
+export function formatOf(query: Pick<PerfQuery, 'format'>): QueryFormat {
+  return query.format === 'time_series' || query.format === 0 ? 'time_series' : 'table';
+}
