@@ -27,7 +27,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::meta::Notice;
 use super::times::Times;
-use super::{DUCKDB_TYPE, arrow_error, cell, json, numbers, times};
+use super::{DUCKDB_TYPE, arrow_error, cell, counted, json, numbers, times};
 use crate::error::Result;
 
 /// One column: its plan, and what was lost in it so far.
@@ -240,26 +240,27 @@ impl Column {
     /// What was lost in this column.
     pub(super) fn notices(&self) -> impl Iterator<Item = Notice> {
         let name = &self.name;
+        let sql = quoted(name);
         let rounded = (self.rounded > 0).then(|| {
-            let what = if self.target == Target::Same { "integers beyond ±2^53" } else { "values with more than 15 digits" };
+            let what = match self.target {
+                Target::Same => format!("{} beyond ±2^53", counted(self.rounded, "integer")),
+                _ => format!("{} with more than 15 digits", counted(self.rounded, "value")),
+            };
             Notice::warning(format!(
-                "Column `{name}`: {} {what}, which are shown rounded. `CAST({} AS VARCHAR)` keeps every digit.",
-                self.rounded,
-                quoted(name)
+                "Column `{name}`: {what}, shown rounded. `CAST({sql} AS VARCHAR)` keeps every digit."
             ))
         });
         let lost = (self.lost_times > 0).then(|| {
             Notice::warning(format!(
-                "Column `{name}`: {} times are infinite or outside the years 1677 to 2262 and are shown as empty. \
-                 `CAST({} AS VARCHAR)` shows them.",
-                self.lost_times,
-                quoted(name)
+                "Column `{name}`: {} infinite or outside the years 1677 to 2262, shown as empty. `CAST({sql} AS \
+                 VARCHAR)` shows them.",
+                counted(self.lost_times, "time")
             ))
         });
         let weeks = (self.not_weeks > 0).then(|| {
             Notice::warning(format!(
-                "Column `{name}`: {} numbers are not ISO weeks (YYYYWW).",
-                self.not_weeks
+                "Column `{name}`: {} not an ISO week (YYYYWW).",
+                counted(self.not_weeks, "value")
             ))
         });
         [rounded, lost, weeks].into_iter().flatten()

@@ -157,16 +157,18 @@ fn arrow_error(error: &arrow::error::ArrowError) -> Error {
 /// The notice of a result cut at `rows`.
 fn row_cap_notice(rows: u64, setting: &str) -> Notice {
     Notice::warning(format!(
-        "Results have been limited to {rows} rows because of the row limit `{setting}`. Raise it, or return \
-         fewer rows with WHERE, GROUP BY or LIMIT."
+        "Results have been limited to {} because of the row limit `{setting}`. Raise it, or return fewer rows \
+         with WHERE, GROUP BY or LIMIT.",
+        counted(rows, "row")
     ))
 }
 
 /// The notice of a result cut at `rows` because it grew to `bytes`.
 fn byte_cap_notice(rows: u64, bytes: u64) -> Notice {
     Notice::warning(format!(
-        "Results have been limited to {rows} rows because they reached {} of the size limit `maxResultMb`. \
+        "Results have been limited to {} because they reached {} of the size limit `maxResultMb`. \
          Raise it, or select fewer rows or columns.",
+        counted(rows, "row"),
         megabytes(bytes)
     ))
 }
@@ -175,4 +177,9 @@ fn byte_cap_notice(rows: u64, bytes: u64) -> Notice {
 fn megabytes(bytes: u64) -> String {
     const MB: u64 = 1 << 20;
     if bytes >= MB { format!("{} MB", bytes.div_ceil(MB)) } else { format!("{bytes} bytes") }
+}
+
+/// A count with its noun: `1 row`, `2 rows`.
+fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -17,7 +17,7 @@ use super::fill::{Filler, with_buckets};
 use super::ipc::IpcWriter;
 use super::meta::{Meta, Notice};
 use super::series::Long;
-use super::{Options, Summary, arrow_error, megabytes, times};
+use super::{Options, Summary, arrow_error, counted, megabytes, times};
 use crate::error::{Error, Kind, Result};
 use crate::query::FillMode;
 
@@ -29,9 +29,9 @@ pub(super) fn write<W: Write>(long: &Long, options: &Options, mut meta: Meta, si
     let mut layout = Layout::of(long);
     if layout.repeated > 0 {
         meta.notices.push(Notice::warning(format!(
-            "{} rows repeat a time that their series already has. Each is kept as a row of its own; GROUP BY the \
+            "{} with a time that their series already has. Each is kept as a row of its own; GROUP BY the \
              time{} for one value per time.",
-            layout.repeated,
+            counted(layout.repeated, "row"),
             if long.label_names.is_empty() { "" } else { " and the labels" }
         )));
     }

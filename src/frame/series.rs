@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, NullBufferBuilder, RecordBatch, StringArray,
@@ -18,7 +19,9 @@ use arrow::datatypes::{DataType, Float64Type, Schema};
 use super::columns::{self, Column, Target};
 use super::meta::{Meta, Notice};
 use super::table::SLICE;
-use super::{Flow, Options, Summary, arrow_error, byte_cap_notice, ipc, pivot, row_cap_notice};
+use super::{
+    Flow, Options, Summary, arrow_error, byte_cap_notice, counted, ipc, megabytes, pivot, row_cap_notice,
+};
 use crate::error::{Error, Kind, Result};
 
 /// More series than this are an error: no panel can show them, and a browser stalls long before.
@@ -33,8 +36,11 @@ pub(super) struct Series<W> {
     sink: W,
     columns: Vec<Column>,
     roles: Roles,
-    ids: HashMap<Box<[u8]>, u32>,
+    /// Per series its label values in one text, and the way back.
+    keys: Vec<Arc<[u8]>>,
+    ids: HashMap<Arc<[u8]>, usize>,
     long: Long,
+    label_bytes: u64,
     without_time: u64,
     cap: Option<Notice>,
 }
@@ -90,7 +96,18 @@ impl<W: Write> Series<W> {
                 .collect(),
             ..Long::default()
         };
-        Ok(Self { options, sink, columns, roles, ids: HashMap::new(), long, without_time: 0, cap: None })
+        Ok(Self {
+            options,
+            sink,
+            columns,
+            roles,
+            keys: Vec::new(),
+            ids: HashMap::new(),
+            long,
+            label_bytes: 0,
+            without_time: 0,
+            cap: None,
+        })
     }
 
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
@@ -134,8 +151,8 @@ impl<W: Write> Series<W> {
         if self.without_time > 0 {
             let time = self.columns.get(self.roles.time).map_or("", |column| &column.name);
             notices.push(Notice::warning(format!(
-                "{} rows without a time were left out (`{time}` is NULL or cannot be shown).",
-                self.without_time
+                "{} left out for want of a time: `{time}` is NULL or cannot be shown.",
+                counted(self.without_time, "row")
             )));
         }
         notices.extend(self.columns.iter().flat_map(Column::notices));
@@ -182,7 +199,7 @@ impl<W: Write> Series<W> {
     /// Gives each row its series.
     fn identify(&mut self, labels: &[StringArray], rows: usize) -> Result<()> {
         let mut key = Vec::new();
-        let mut last: Option<(Vec<u8>, u32)> = None;
+        let mut last = 0;
         for row in 0..rows {
             key.clear();
             for (position, texts) in labels.iter().enumerate() {
@@ -194,23 +211,26 @@ impl<W: Write> Series<W> {
                     key.extend_from_slice(texts.value(row).as_bytes());
                 }
             }
-            let id = match &last {
-                Some((seen, id)) if *seen == key => *id,
-                _ => {
-                    let id = match self.ids.get(key.as_slice()) {
-                        Some(&id) => id,
-                        None => self.add_series(&key, labels, row)?,
-                    };
-                    last = Some((key.clone(), id));
-                    id
-                }
+            // Rows mostly come ordered by series, or by time with the series in the same order each time:
+            // then it is the last one or the next, and comparing is much cheaper than hashing.
+            let next = if last + 1 < self.keys.len() { last + 1 } else { 0 };
+            let is = |guess: usize| self.keys.get(guess).is_some_and(|known| **known == *key);
+            let id = if is(last) {
+                last
+            } else if is(next) {
+                next
+            } else if let Some(&id) = self.ids.get(key.as_slice()) {
+                id
+            } else {
+                self.add_series(&key, labels, row)?
             };
-            self.long.series.push(id);
+            self.long.series.push(u32::try_from(id).unwrap_or(u32::MAX));
+            last = id;
         }
         Ok(())
     }
 
-    fn add_series(&mut self, key: &[u8], labels: &[StringArray], row: usize) -> Result<u32> {
+    fn add_series(&mut self, key: &[u8], labels: &[StringArray], row: usize) -> Result<usize> {
         if self.long.labels.len() >= MAX_SERIES {
             let by =
                 self.long.label_names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -222,12 +242,24 @@ impl<W: Write> Series<W> {
             )
             .hint("Return the most important ones only, or GROUP BY fewer columns"));
         }
-        let id = u32::try_from(self.long.labels.len()).unwrap_or(u32::MAX);
+        // A label is held twice here and written twice, as label and as name.
+        self.label_bytes += 4 * key.len() as u64;
+        if self.label_bytes > self.options.max_bytes {
+            let limit = megabytes(self.options.max_bytes);
+            return Err(Error::new(
+                Kind::Exhausted,
+                format!("the labels of the time series are larger than {limit}"),
+            )
+            .hint("Shorten them in the query, return fewer series, or raise `maxResultMb`"));
+        }
+        let id = self.keys.len();
+        let key: Arc<[u8]> = key.into();
+        self.keys.push(Arc::clone(&key));
         let text = |texts: &StringArray| {
             if texts.is_valid(row) { texts.value(row).to_owned() } else { String::new() }
         };
         self.long.labels.push(labels.iter().map(text).collect());
-        self.ids.insert(key.into(), id);
+        self.ids.insert(key, id);
         Ok(id)
     }
 }

@@ -149,10 +149,10 @@ fn numbers_that_lose_digits() {
     assert_eq!(
         notices(&frame),
         [
-            "Column `id`: 1 integers beyond ±2^53, which are shown rounded. `CAST(id AS VARCHAR)` keeps every digit.",
-            "Column `u`: 1 integers beyond ±2^53, which are shown rounded. `CAST(u AS VARCHAR)` keeps every digit.",
-            "Column `sum`: 1 values with more than 15 digits, which are shown rounded. `CAST(sum AS VARCHAR)` keeps every digit.",
-            "Column `a b`: 1 values with more than 15 digits, which are shown rounded. `CAST(\"a b\" AS VARCHAR)` keeps every digit.",
+            "Column `id`: 1 integer beyond ±2^53, shown rounded. `CAST(id AS VARCHAR)` keeps every digit.",
+            "Column `u`: 1 integer beyond ±2^53, shown rounded. `CAST(u AS VARCHAR)` keeps every digit.",
+            "Column `sum`: 1 value with more than 15 digits, shown rounded. `CAST(sum AS VARCHAR)` keeps every digit.",
+            "Column `a b`: 1 value with more than 15 digits, shown rounded. `CAST(\"a b\" AS VARCHAR)` keeps every digit.",
         ]
     );
 }
@@ -184,7 +184,7 @@ fn times_of_every_unit() {
             "| null | 1969-12-31T23:59:59Z | 1970-01-01T00:00:00.003Z | null | 1970-01-01T00:00:00.000000004Z",
         ]
     );
-    let lost = "times are infinite or outside the years 1677 to 2262 and are shown as empty";
+    let lost = "times infinite or outside the years 1677 to 2262, shown as empty";
     assert_eq!(notices(&frame).len(), 4);
     assert_eq!(notices(&frame)[0], format!("Column `d`: 3 {lost}. `CAST(d AS VARCHAR)` shows them."));
 }
@@ -416,7 +416,7 @@ fn weeks_are_times_and_several_values_keep_their_names() {
             ("p50", ints(&[1, 2, 3])),
             ("p95", floats(&[5.0, 6.0, 7.0])),
         ]),
-        r#"A {"type":"timeseries-wide","typeVersion":[0,1],"preferredVisualisationType":"graph","executedQueryString":"Q","notices":[{"severity":"warning","text":"1 rows without a time were left out (`week` is NULL or cannot be shown)."},{"severity":"warning","text":"Column `week`: 1 numbers are not ISO weeks (YYYYWW)."}]}
+        r#"A {"type":"timeseries-wide","typeVersion":[0,1],"preferredVisualisationType":"graph","executedQueryString":"Q","notices":[{"severity":"warning","text":"1 row left out for want of a time: `week` is NULL or cannot be shown."},{"severity":"warning","text":"Column `week`: 1 value not an ISO week (YYYYWW)."}]}
 Time: time
 p50: float64? {"pattern":"a"}
 p95: float64? {"pattern":"a"}
@@ -449,7 +449,7 @@ fn repeated_times_are_kept_apart() {
     assert_eq!(
         notices(&frame),
         [
-            "2 rows repeat a time that their series already has. Each is kept as a row of its own; GROUP BY the time and the \
+            "2 rows with a time that their series already has. Each is kept as a row of its own; GROUP BY the time and the \
           labels for one value per time."
         ]
     );
@@ -532,7 +532,7 @@ fn left_out_columns_and_missing_times_are_told() {
         notices(&frame),
         [
             "Left out, because a time series takes one time, texts as labels and numbers as values: `l`, `later`.",
-            "1 rows without a time were left out (`Time` is NULL or cannot be shown).",
+            "1 row left out for want of a time: `Time` is NULL or cannot be shown.",
         ]
     );
 }
