@@ -45,6 +45,7 @@ impl RunDir {
 
 /// Removes from `parent` the directories of processes that have ended, and returns those. Only directories
 /// of this user go, of process ids that no longer run, that no process holds a lock on.
+#[must_use]
 pub fn sweep(parent: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(parent) else { return Vec::new() };
     entries

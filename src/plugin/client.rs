@@ -26,7 +26,7 @@ use crate::app::{DataQuery, Health, InstanceSettings};
 use crate::error::{Error, Kind, Result};
 
 /// How long Grafana waits for the handshake line.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long Grafana waits for the end before it kills.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many bytes of a stream may be on the way without being read: a result should not wait for us.

@@ -40,7 +40,7 @@ const MAX_METADATA: u32 = 1 << 20;
 /// How long running calls may go on after the host asked for the end. It kills after two seconds.
 const CALLS_GRACE: Duration = Duration::from_millis(500);
 /// How long the workers may take to end.
-const APP_GRACE: Duration = Duration::from_millis(1000);
+const APP_GRACE: Duration = Duration::from_secs(1);
 /// How long calls may take to notice that their workers have ended.
 const REST_GRACE: Duration = Duration::from_millis(200);
 
@@ -72,21 +72,21 @@ pub async fn serve(app: Arc<App>, router: impl Router) -> Result<()> {
 
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "plugin started");
     let mut server = std::pin::pin!(server);
-    let mut served = tokio::select! {
-        served = &mut server => Some(served),
+    let mut outcome = tokio::select! {
+        ended = &mut server => Some(ended),
         () = stop.cancelled() => timeout(CALLS_GRACE, &mut server).await.ok(),
     };
     if timeout(APP_GRACE, app.shutdown()).await.is_err() {
         tracing::warn!("not all workers ended in time");
     }
-    if served.is_none() {
+    if outcome.is_none() {
         // Without workers the calls that still ran have failed, and let go of what they held.
-        served = timeout(REST_GRACE, &mut server).await.ok();
+        outcome = timeout(REST_GRACE, &mut server).await.ok();
     }
     #[cfg(unix)]
     drop(listening.directory);
     tracing::info!("plugin stopped");
-    served
+    outcome
         .unwrap_or(Ok(()))
         .map_err(|error| Error::new(Kind::Unavailable, format!("the socket failed: {error}")))
 }

@@ -60,7 +60,8 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// testCase is a file of tests/cases: leading comments `-- key: value`, then the SQL.
+// testCase is a file of tests/cases: leading comments, among them `-- key: value`, then the SQL. tests/it reads
+// the same files.
 type testCase struct {
 	name, file, sql, format, from, to, path, wantError string
 	variables                                          map[string]any
@@ -73,17 +74,12 @@ func readCase(file string) (testCase, error) {
 	}
 	parsed := testCase{
 		name: strings.TrimSuffix(filepath.Base(file), ".sql"), file: file,
-		format: "table", from: "2026-01-01", to: "2027-01-04", path: "reports", variables: map[string]any{},
+		format: "table", from: defaultFrom, to: defaultTo, path: "reports", variables: map[string]any{},
 	}
-	rest := string(text)
-	for strings.HasPrefix(rest, "-- ") {
-		line, after, _ := strings.Cut(rest, "\n")
-		key, value, found := strings.Cut(strings.TrimPrefix(line, "-- "), ":")
-		if !found || strings.Contains(key, " ") {
-			break // an ordinary comment: it belongs to the SQL
-		}
-		rest = after
-		value = strings.TrimSpace(value)
+	lines := strings.Split(string(text), "\n")
+	for len(lines) > 0 && strings.HasPrefix(lines[0], "--") {
+		key, value, _ := strings.Cut(strings.TrimPrefix(lines[0], "-- "), ": ")
+		lines = lines[1:]
 		switch key {
 		case "format":
 			parsed.format = value
@@ -102,11 +98,9 @@ func readCase(file string) (testCase, error) {
 			} else {
 				parsed.variables[name] = list
 			}
-		default:
-			return testCase{}, fmt.Errorf("unknown key %q", key)
 		}
 	}
-	parsed.sql = strings.TrimSpace(rest)
+	parsed.sql = strings.TrimRight(strings.Join(lines, "\n"), "\n")
 	return parsed, nil
 }
 
@@ -179,7 +173,7 @@ func describeMeta(t *testing.T, out *strings.Builder, meta *data.FrameMeta) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(out, "notice %s: %s\n", severity, notice.Text)
+		fmt.Fprintf(out, "notice %s: %s\n", strings.Trim(string(severity), `"`), notice.Text)
 	}
 	for _, line := range strings.Split(meta.ExecutedQueryString, "\n") {
 		fmt.Fprintf(out, "> %s\n", strings.TrimRight(line, " \t"))

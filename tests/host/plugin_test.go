@@ -9,6 +9,7 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,6 +22,12 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
+)
+
+// The time range of queries that do not choose one: the ISO year 2026, which has 53 weeks.
+const (
+	defaultFrom = "2026-01-01T00:00:00Z"
+	defaultTo   = "2027-01-03T23:59:59Z"
 )
 
 // host is a running plugin and the clients that Grafana keeps for it.
@@ -86,7 +93,7 @@ func launch(exe string, env ...string) (*host, error) {
 }
 
 func logLevel() hclog.Level {
-	if testing.Testing() && testing.Verbose() {
+	if flag.Parsed() && testing.Verbose() {
 		return hclog.Info
 	}
 	return hclog.Error
@@ -172,8 +179,8 @@ func query(refID, sql string, extra map[string]any) *pluginv2.DataQuery {
 	return &pluginv2.DataQuery{
 		RefId:         refID,
 		MaxDataPoints: 1000,
-		IntervalMS:    60_000,
-		TimeRange:     &pluginv2.TimeRange{FromEpochMS: millis("2026-01-01"), ToEpochMS: millis("2027-01-04")},
+		IntervalMS:    3_600_000,
+		TimeRange:     &pluginv2.TimeRange{FromEpochMS: millis(defaultFrom), ToEpochMS: millis(defaultTo)},
 		Json:          encoded,
 	}
 }
@@ -200,10 +207,9 @@ func (h *host) askRequest(t *testing.T, request *pluginv2.QueryDataRequest) back
 }
 
 func millis(text string) int64 {
-	for _, layout := range []string{time.RFC3339, "2006-01-02"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at.UnixMilli()
-		}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		panic(err)
 	}
-	panic("not a time: " + text)
+	return at.UnixMilli()
 }
