@@ -87,7 +87,7 @@ pub(super) fn write_text(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
             }
         }
         DataType::Date64 => {
-            write_date(array.as_primitive::<Date64Type>().value(row).div_euclid(86_400_000), out)
+            write_date(array.as_primitive::<Date64Type>().value(row).div_euclid(86_400_000), out);
         }
         DataType::Timestamp(unit, zone) => {
             let (value, factor) = match unit {

@@ -90,7 +90,7 @@ pub struct FrameWriter<W: Write> {
 #[derive(Debug)]
 enum Body<W: Write> {
     Table(Table<W>),
-    Series(Series<W>),
+    Series(Box<Series<W>>),
 }
 
 impl<W: Write> FrameWriter<W> {
@@ -99,10 +99,14 @@ impl<W: Write> FrameWriter<W> {
     /// # Errors
     /// `BadQuery` when the format is `time_series` and no column can be its time or its value, and when a
     /// column nests too deep.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a shared pointer, handed over as Arrow's own writers take it"
+    )]
     pub fn new(schema: SchemaRef, options: Options, sink: W) -> Result<Self> {
         let body = match options.format {
             Format::Table => Body::Table(Table::new(&schema, options, sink)?),
-            Format::TimeSeries => Body::Series(Series::new(&schema, options, sink)?),
+            Format::TimeSeries => Body::Series(Box::new(Series::new(&schema, options, sink)?)),
         };
         Ok(Self { body, notices: Vec::new() })
     }

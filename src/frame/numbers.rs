@@ -60,7 +60,7 @@ pub(super) fn to_f64(array: &ArrayRef) -> Result<(Float64Array, u64)> {
     }
 }
 
-#[allow(clippy::cast_precision_loss)] // what it loses is counted
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // what it loses is counted
 fn decimals(
     values: impl ExactSizeIterator<Item = i128> + Clone,
     nulls: Option<&NullBuffer>,

@@ -29,7 +29,7 @@ pub(super) struct Table<W: Write> {
 #[derive(Debug)]
 enum Output<W> {
     NoRows(Option<W>),
-    Rows(IpcWriter<W>),
+    Rows(Box<IpcWriter<W>>),
 }
 
 impl<W: Write> Table<W> {
@@ -94,7 +94,7 @@ impl<W: Write> Table<W> {
             RecordBatch::try_new(Arc::clone(&self.schema), converted).map_err(|e| arrow_error(&e))?;
         if let Output::NoRows(sink) = &mut self.output {
             let sink = sink.take().ok_or_else(|| Error::internal("the frame's sink is gone"))?;
-            self.output = Output::Rows(IpcWriter::new(Arc::clone(&self.schema), sink)?);
+            self.output = Output::Rows(Box::new(IpcWriter::new(Arc::clone(&self.schema), sink)?));
         }
         let Output::Rows(writer) = &mut self.output else { return Ok(()) };
         let left = self.options.max_bytes.saturating_sub(writer.bytes());

@@ -128,7 +128,7 @@ fn from_floats(array: &Float64Array) -> Times {
     let fits = |row: usize| ns.get(row).is_some_and(|value| (-limit..=limit).contains(value));
     let values: Vec<_> =
         values.iter().enumerate().map(|(row, &value)| if fits(row) { value } else { 0 }).collect();
-    keep_valid(values.into(), array.logical_nulls().as_ref().or(array.nulls()), fits)
+    keep_valid(values.into(), array.nulls(), fits)
 }
 
 fn epoch_ns(value: i64) -> Option<i64> {
