@@ -89,7 +89,7 @@ pub struct FrameWriter<W: Write> {
 
 #[derive(Debug)]
 enum Body<W: Write> {
-    Table(Table<W>),
+    Table(Box<Table<W>>),
     Series(Box<Series<W>>),
 }
 
@@ -105,7 +105,7 @@ impl<W: Write> FrameWriter<W> {
     )]
     pub fn new(schema: SchemaRef, options: Options, sink: W) -> Result<Self> {
         let body = match options.format {
-            Format::Table => Body::Table(Table::new(&schema, options, sink)?),
+            Format::Table => Body::Table(Box::new(Table::new(&schema, options, sink)?)),
             Format::TimeSeries => Body::Series(Box::new(Series::new(&schema, options, sink)?)),
         };
         Ok(Self { body, notices: Vec::new() })
