@@ -36,7 +36,8 @@ pub fn query(sql: &str, format: &str) -> DataQuery {
     DataQuery {
         ref_id: "A".to_owned(),
         json: Bytes::from(model.to_string()),
-        range: TimeRange::parse("2026-07-06T00:00:00Z", "2027-01-03T23:59:59Z", jiff::Timestamp::now()).unwrap(),
+        range: TimeRange::parse("2026-07-06T00:00:00Z", "2027-01-03T23:59:59Z", jiff::Timestamp::now())
+            .unwrap(),
         interval: Duration::from_secs(3600),
         max_data_points: 1000,
     }

@@ -28,16 +28,35 @@ fn main() {
 }
 
 async fn measure(rounds: usize) {
-    println!("{:<42} {:>9} {:>9} {:>9} {:>7} {:>9}", "median of rounds, ms", "ours", "DuckDB", "+encoding", "ratio", "ratio+enc");
+    println!(
+        "{:<42} {:>9} {:>9} {:>9} {:>7} {:>9}",
+        "median of rounds, ms", "ours", "DuckDB", "+encoding", "ratio", "ratio+enc"
+    );
     let one_row = [fixture::query("SELECT 1 AS a", "table")];
     let small = fixture::reports(60, 200);
     let settings = fixture::settings(small.path());
     let app = App::new(Ok(Policy::default()));
     compare(&app, &settings, "one row", &one_row, small.path(), rounds * 20).await;
-    compare(&app, &settings, "five panels, 60 weeks x 200 patterns", &fixture::panels(), small.path(), rounds).await;
+    compare(
+        &app,
+        &settings,
+        "five panels, 60 weeks x 200 patterns",
+        &fixture::panels(),
+        small.path(),
+        rounds,
+    )
+    .await;
     let large = fixture::reports(260, 10_000);
     let settings = fixture::settings(large.path());
-    compare(&app, &settings, "five panels, 260 weeks x 10,000 patterns", &fixture::panels(), large.path(), rounds.div_ceil(3)).await;
+    compare(
+        &app,
+        &settings,
+        "five panels, 260 weeks x 10,000 patterns",
+        &fixture::panels(),
+        large.path(),
+        rounds.div_ceil(3),
+    )
+    .await;
     app.shutdown().await;
 
     // A worker of its own, so that its peak is this query's.
@@ -46,15 +65,36 @@ async fn measure(rounds: usize) {
         start(&app, &unlimited).await;
         worker_memory()
     };
-    compare(&app, &unlimited, "2 million rows x 5 columns", &[fixture::query(LARGE, "table")], small.path(), rounds).await;
+    compare(
+        &app,
+        &unlimited,
+        "2 million rows x 5 columns",
+        &[fixture::query(LARGE, "table")],
+        small.path(),
+        rounds,
+    )
+    .await;
     let peak = worker_memory();
-    println!("\nresident memory of the worker: {} MB idle, {} MB at the peak of 2 million rows", idle.0, peak.1);
-    println!("the broker holds the frame beside it: peak of the whole bench process {} MB (with DuckDB alone in it)", own_peak());
+    println!(
+        "\nresident memory of the worker: {} MB idle, {} MB at the peak of 2 million rows",
+        idle.0, peak.1
+    );
+    println!(
+        "the broker holds the frame beside it: peak of the whole bench process {} MB (with DuckDB alone in it)",
+        own_peak()
+    );
     app.shutdown().await;
 }
 
 /// Asks all `queries` one after the other, as often on both sides, and prints one line.
-async fn compare(app: &App, settings: &InstanceSettings, name: &str, queries: &[DataQuery], folder: &Path, rounds: usize) {
+async fn compare(
+    app: &App,
+    settings: &InstanceSettings,
+    name: &str,
+    queries: &[DataQuery],
+    folder: &Path,
+    rounds: usize,
+) {
     let alone = fixture::Alone::open(folder);
     let (mut ours, mut plain, mut encoded) = (Vec::new(), Vec::new(), Vec::new());
     let mut bytes = 0;
@@ -117,7 +157,9 @@ fn median(mut times: Vec<Duration>) -> f64 {
 fn worker_memory() -> (u64, u64) {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let children = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let workers: Vec<u32> = children.flat_map(|list| list.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<_>>()).collect();
+    let workers: Vec<u32> = children
+        .flat_map(|list| list.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<_>>())
+        .collect();
     let worker = workers.into_iter().max().expect("a worker runs");
     let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap();
     (field(&status, "VmRSS:"), field(&status, "VmHWM:"))

@@ -37,6 +37,21 @@ pub struct InstanceSettings {
     pub row_limit: Option<i64>,
 }
 
+/// Without the secrets' values.
+impl std::fmt::Debug for InstanceSettings {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("InstanceSettings")
+            .field("uid", &self.uid)
+            .field("org_id", &self.org_id)
+            .field("updated_ms", &self.updated_ms)
+            .field("url", &self.url)
+            .field("json_data", &self.json_data)
+            .field("secrets", &self.secrets.keys().collect::<Vec<_>>())
+            .field("row_limit", &self.row_limit)
+            .finish()
+    }
+}
+
 /// One query of a request.
 #[derive(Debug, Clone)]
 pub struct DataQuery {
@@ -112,7 +127,10 @@ impl App {
     #[must_use]
     pub fn new(policy: Result<Policy>) -> Self {
         if let Err(error) = &policy {
-            tracing::error!(error = error.full_text(), "the operator's policy cannot be read; no datasource will open");
+            tracing::error!(
+                error = error.full_text(),
+                "the operator's policy cannot be read; no datasource will open"
+            );
         }
         Self { policy, instances: Mutex::default(), run_dir: Mutex::default() }
     }
@@ -134,7 +152,12 @@ impl App {
         }
     }
 
-    async fn run(&self, settings: &InstanceSettings, query: DataQuery, executed: &mut String) -> Result<Bytes> {
+    async fn run(
+        &self,
+        settings: &InstanceSettings,
+        query: DataQuery,
+        executed: &mut String,
+    ) -> Result<Bytes> {
         let model = QueryModel::from_json(&query.json)?;
         executed.clone_from(&model.raw_sql);
         let instance = self.instance(settings)?;

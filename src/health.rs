@@ -47,13 +47,21 @@ fn diagnose(datasource: &Datasource, found: &Inspection, engine: &str, now: Time
             problems.push(format!("{folders} holds no report that matches `{}`", datasource.reports));
             hints.push(others(datasource));
         } else {
-            findings.push(format!("{folders}: {}, {}", counted(found.files, "report"), counted(found.rows, "row")));
+            findings.push(format!(
+                "{folders}: {}, {}",
+                counted(found.files, "report"),
+                counted(found.rows, "row")
+            ));
             findings.extend(found.newest_week.map(|week| newest(week, now)));
             findings.extend(schemas(found));
         }
     }
     if !datasource.databases.is_empty() {
-        findings.push(format!("{}: {}", names(&datasource.databases), counted(found.relations, "table or view").replace("views", "view")));
+        findings.push(format!(
+            "{}: {}",
+            names(&datasource.databases),
+            counted(found.relations, "table or view").replace("views", "view")
+        ));
     }
     if !found.broken.is_empty() {
         let (message, hint) = broken(found);
@@ -94,9 +102,21 @@ fn schemas(found: &Inspection) -> Option<String> {
     let (other, example, _) = rest.first()?;
     let split = |columns: &str| columns.split(", ").map(str::to_owned).collect::<Vec<_>>();
     let (usual, odd) = (split(columns), split(other));
-    let missing: Vec<_> = usual.iter().filter(|column| !odd.contains(column)).map(|column| format!("without `{column}`")).collect();
-    let added: Vec<_> = odd.iter().filter(|column| !usual.contains(column)).map(|column| format!("with `{column}`")).collect();
-    let difference = if missing.is_empty() && added.is_empty() { vec!["in another order".to_owned()] } else { [added, missing].concat() };
+    let missing: Vec<_> = usual
+        .iter()
+        .filter(|column| !odd.contains(column))
+        .map(|column| format!("without `{column}`"))
+        .collect();
+    let added: Vec<_> = odd
+        .iter()
+        .filter(|column| !usual.contains(column))
+        .map(|column| format!("with `{column}`"))
+        .collect();
+    let difference = if missing.is_empty() && added.is_empty() {
+        vec!["in another order".to_owned()]
+    } else {
+        [added, missing].concat()
+    };
     let others: u64 = rest.iter().map(|schema| schema.2).sum();
     Some(format!(
         "the weeks differ in their columns: {most} agree, {others} differ, such as `{}` ({}); `perf_all_weeks` reads them all",
@@ -139,7 +159,10 @@ fn others(datasource: &Datasource) -> String {
     parquet.sort();
     match parquet.as_slice() {
         [] => "There is no Parquet file in it: check `path`, or wait for the first report".to_owned(),
-        [first, ..] => format!("It holds {}, such as `{first}`: set `reports` to a pattern that matches them", counted(parquet.len() as u64, "other Parquet file")),
+        [first, ..] => format!(
+            "It holds {}, such as `{first}`: set `reports` to a pattern that matches them",
+            counted(parquet.len() as u64, "other Parquet file")
+        ),
     }
 }
 
@@ -188,10 +211,14 @@ mod tests {
             rows: 12_000,
             files: 60,
             newest_week: Some(202_653),
-            schemas: vec![("week INTEGER, a VARCHAR".into(), "x".into(), 59), ("week INTEGER".into(), "/d/r.parquet".into(), 1)],
+            schemas: vec![
+                ("week INTEGER, a VARCHAR".into(), "x".into(), 59),
+                ("week INTEGER".into(), "/d/r.parquet".into(), 1),
+            ],
             ..Inspection::default()
         };
-        let health = diagnose(&datasource(dir.path()), &found, "v2.0.0", "2027-01-12T00:00:00Z".parse().unwrap());
+        let health =
+            diagnose(&datasource(dir.path()), &found, "v2.0.0", "2027-01-12T00:00:00Z".parse().unwrap());
         assert!(health.ok);
         let expected = format!(
             "DuckDB Perf {} with DuckDB v2.0.0. `{}`: 60 reports, 12,000 rows. Newest week 2026-W53 (2 weeks ago). \
@@ -207,9 +234,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         let health = diagnose(&datasource(dir.path()), &Inspection::default(), "v2.0.0", now);
-        assert!(!health.ok && health.message.contains("holds no report that matches `query_perf_weekly_*.parquet`"), "{health:?}");
+        assert!(
+            !health.ok
+                && health.message.contains("holds no report that matches `query_perf_weekly_*.parquet`"),
+            "{health:?}"
+        );
         std::fs::write(dir.path().join("other.parquet"), b"").unwrap();
         let health = diagnose(&datasource(dir.path()), &Inspection::default(), "v2.0.0", now);
-        assert!(health.details["verboseMessage"].as_str().unwrap().contains("such as `other.parquet`"), "{health:?}");
+        assert!(
+            health.details["verboseMessage"].as_str().unwrap().contains("such as `other.parquet`"),
+            "{health:?}"
+        );
     }
 }

@@ -56,7 +56,10 @@ pub(super) fn read(json: &str) -> Result<Tree> {
         match event {
             Event::Open(is_object) => {
                 // `statements` is the array at depth 2; each object right inside it is a statement.
-                if is_object && stack.len() == 2 && stack.first().is_some_and(|level| level.key == "statements") {
+                if is_object
+                    && stack.len() == 2
+                    && stack.first().is_some_and(|level| level.key == "statements")
+                {
                     tree.statements += 1;
                 }
                 stack.push(Level { is_object, ..Level::default() });
@@ -150,7 +153,10 @@ impl<'a> Scanner<'a> {
                     let rest = self.bytes.get(start..).unwrap_or_default();
                     let length = rest.iter().position(|b| b",]}: \t\r\n".contains(b)).unwrap_or(rest.len());
                     self.at = start + length.max(1);
-                    Event::Scalar(std::str::from_utf8(rest.get(..length).unwrap_or_default()).map_err(|_| malformed())?)
+                    Event::Scalar(
+                        std::str::from_utf8(rest.get(..length).unwrap_or_default())
+                            .map_err(|_| malformed())?,
+                    )
                 }
             }));
         }
@@ -187,7 +193,11 @@ mod tests {
             {"class":"FUNCTION","type":"FUNCTION","query_location":7,"function_name":"sum","x":{"type":"ORDER_MODIFIER"}}],
             "from_table":{"type":"BASE_TABLE","query_location":18446744073709551615,"table_name":"a\"b"}}}]}"#;
         let tree = read(json).unwrap();
-        let seen: Vec<_> = tree.nodes.iter().map(|n| (n.kind.as_str(), n.function.as_str(), n.table.as_str(), n.position)).collect();
+        let seen: Vec<_> = tree
+            .nodes
+            .iter()
+            .map(|n| (n.kind.as_str(), n.function.as_str(), n.table.as_str(), n.position))
+            .collect();
         assert_eq!(tree.statements, 1);
         assert_eq!(
             seen,
@@ -202,9 +212,13 @@ mod tests {
 
     #[test]
     fn failures_and_depth() {
-        let tree = read(r#"{"error":true,"error_type":"parser","error_message":"no","position":"7"}"#).unwrap();
+        let tree =
+            read(r#"{"error":true,"error_type":"parser","error_message":"no","position":"7"}"#).unwrap();
         let failure = tree.failure.unwrap();
-        assert_eq!((failure.kind.as_str(), failure.message.as_str(), failure.position), ("parser", "no", Some(7)));
+        assert_eq!(
+            (failure.kind.as_str(), failure.message.as_str(), failure.position),
+            ("parser", "no", Some(7))
+        );
         let deep = format!("{}{}", r#"{"a":["#.repeat(100_000), "]}".repeat(100_000));
         assert!(read(&deep).unwrap().nodes.is_empty());
         assert!(read(r#"{"a":"#).is_err());

@@ -40,7 +40,12 @@ struct Fingerprint {
 
 impl From<Metadata> for Fingerprint {
     fn from(meta: Metadata) -> Self {
-        Self { device: meta.dev(), inode: meta.ino(), size: meta.size(), modified: (meta.mtime(), meta.mtime_nsec()) }
+        Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+            size: meta.size(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+        }
     }
 }
 
@@ -58,7 +63,11 @@ impl Attachments {
     ///
     /// # Errors
     /// A missing, locked, damaged or newer file; [`Kind::Cancelled`] when the query ends while waiting.
-    pub(super) fn hold<'a>(&'a self, connection: &'a Mutex<Connection>, cancel: &Cancel) -> Result<Option<Guard<'a>>> {
+    pub(super) fn hold<'a>(
+        &'a self,
+        connection: &'a Mutex<Connection>,
+        cancel: &Cancel,
+    ) -> Result<Option<Guard<'a>>> {
         if self.files.is_empty() {
             return Ok(None);
         }
@@ -77,7 +86,11 @@ impl Attachments {
                     break;
                 }
                 Some(_) => {
-                    state = self.changed.wait_timeout(state, Duration::from_millis(20)).unwrap_or_else(PoisonError::into_inner).0;
+                    state = self
+                        .changed
+                        .wait_timeout(state, Duration::from_millis(20))
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0;
                     cancel.check()?;
                 }
             }
@@ -91,8 +104,11 @@ impl Attachments {
             .iter()
             .map(|file| {
                 std::fs::metadata(file).map(Fingerprint::from).map_err(|error| {
-                    Error::new(Kind::NotFound, format!("the database file `{}` cannot be read: {error}", file.display()))
-                        .hint("Check `path` in the datasource's settings")
+                    Error::new(
+                        Kind::NotFound,
+                        format!("the database file `{}` cannot be read: {error}", file.display()),
+                    )
+                    .hint("Check `path` in the datasource's settings")
                 })
             })
             .collect()
@@ -100,7 +116,11 @@ impl Attachments {
 
     fn attach(&self, connection: &Connection) -> Result<()> {
         for (done, file) in self.files.iter().enumerate() {
-            let statement = format!("ATTACH {} AS {} (READ_ONLY)", sql_text(&file.to_string_lossy()), sql_name(&stem(file)));
+            let statement = format!(
+                "ATTACH {} AS {} (READ_ONLY)",
+                sql_text(&file.to_string_lossy()),
+                sql_name(&stem(file))
+            );
             if let Err(error) = connection.execute_batch(&statement) {
                 for earlier in self.files.iter().take(done) {
                     detach(connection, earlier);

@@ -57,7 +57,9 @@ impl Engine {
         let rows: Vec<(String, String, String, String)> = connection
             .prepare(columns)
             .and_then(|mut statement| {
-                statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?.collect()
+                statement
+                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+                    .collect()
             })
             .map_err(|error| error::translate(&error))?;
         for (database, name, column, type_name) in rows {

@@ -14,8 +14,10 @@ pub(super) fn translate(error: &duckdb::Error) -> Error {
         duckdb::Error::NulError(_) => {
             Error::bad_query("the query holds a NUL character").hint("Remove the character with code 0")
         }
-        duckdb::Error::FromSqlConversionFailure(column, _, cause) => Error::bad_query(format!("column {} cannot be shown: {cause}", column + 1))
-            .hint("Cast it, for instance to VARCHAR"),
+        duckdb::Error::FromSqlConversionFailure(column, _, cause) => {
+            Error::bad_query(format!("column {} cannot be shown: {cause}", column + 1))
+                .hint("Cast it, for instance to VARCHAR")
+        }
         other => Error::internal(format!("DuckDB: {other}")),
     }
 }
@@ -50,38 +52,73 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
     if class.eq_ignore_ascii_case("interrupt") || has("Interrupted!") {
         return (Kind::Cancelled, None);
     }
-    if class == "Out of Memory" || class == "OutOfMemory" || has("Out of Memory") || has("failed to allocate") {
-        return (Kind::Exhausted, Some("Aggregate more or select less, or raise the datasource's `memoryLimitMb`"));
+    if class == "Out of Memory" || class == "OutOfMemory" || has("Out of Memory") || has("failed to allocate")
+    {
+        return (
+            Kind::Exhausted,
+            Some("Aggregate more or select less, or raise the datasource's `memoryLimitMb`"),
+        );
     }
     if has("file system operations are disabled by configuration") || has("Permission denied") {
         return (
             Kind::Forbidden,
-            Some("A query reads only the datasource's own folders and files; add a folder to `paths` in its settings"),
+            Some(
+                "A query reads only the datasource's own folders and files; add a folder to `paths` in its settings",
+            ),
         );
     }
     if has("No files found that match the pattern") {
-        return (Kind::NotFound, Some("Relative paths start at the datasource's `basePath` (default: its folder)"));
+        return (
+            Kind::NotFound,
+            Some("Relative paths start at the datasource's `basePath` (default: its folder)"),
+        );
     }
     if has("No magic bytes found") || has("too small to be a Parquet file") || has("Invalid Parquet") {
         return (
             Kind::BadQuery,
-            Some("The file is half-written or not Parquet: let the job write under another name and rename it when done"),
+            Some(
+                "The file is half-written or not Parquet: let the job write under another name and rename it when done",
+            ),
         );
     }
     if has("Could not set lock on file") || has("Conflicting lock") {
-        return (Kind::Unavailable, Some("Another process has the database file open for writing; the query works when it closes the file"));
+        return (
+            Kind::Unavailable,
+            Some(
+                "Another process has the database file open for writing; the query works when it closes the file",
+            ),
+        );
     }
     if has("not a valid DuckDB database file") {
         return (Kind::BadSettings, Some("The file is damaged, half-copied or not a DuckDB database"));
     }
-    if has("newer version of DuckDB") || has("storage version") || has("Serialization Error: Failed to deserialize") {
-        return (Kind::BadSettings, Some("The file was written by a newer DuckDB: update this plugin or write the file with an older storage version"));
+    if has("newer version of DuckDB")
+        || has("storage version")
+        || has("Serialization Error: Failed to deserialize")
+    {
+        return (
+            Kind::BadSettings,
+            Some(
+                "The file was written by a newer DuckDB: update this plugin or write the file with an older storage version",
+            ),
+        );
     }
-    if has("union_by_name") || has("schema mismatch") || has("Schema mismatch") || has("If you are trying to read files with different schemas") {
-        return (Kind::BadQuery, Some("The reports differ in their columns: use `perf_all_weeks` or read_parquet(…, union_by_name = true)"));
+    if has("union_by_name")
+        || has("schema mismatch")
+        || has("Schema mismatch")
+        || has("If you are trying to read files with different schemas")
+    {
+        return (
+            Kind::BadQuery,
+            Some(
+                "The reports differ in their columns: use `perf_all_weeks` or read_parquet(…, union_by_name = true)",
+            ),
+        );
     }
     match class {
-        "Internal" | "Fatal" => (Kind::Internal, Some("The worker is started anew; if it happens again, please report the query")),
+        "Internal" | "Fatal" => {
+            (Kind::Internal, Some("The worker is started anew; if it happens again, please report the query"))
+        }
         "IO" => (Kind::BadQuery, None),
         "Permission" => (Kind::Forbidden, None),
         _ => (Kind::BadQuery, None),

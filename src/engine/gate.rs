@@ -16,23 +16,69 @@ use crate::query::{Token, TokenKind, tokens};
 
 /// Query nodes, table references and modifiers that only read.
 const NODES: &[&str] = &[
-    "SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE", //
-    "BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY", "PIVOT", "SHOW_REF", //
-    "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER", "ORDER_MODIFIER", "DISTINCT_MODIFIER", //
-    "ORDER_DEFAULT", "ASCENDING", "DESCENDING",
+    "SELECT_NODE",
+    "SET_OPERATION_NODE",
+    "RECURSIVE_CTE_NODE",
+    "CTE_NODE", //
+    "BASE_TABLE",
+    "SUBQUERY",
+    "JOIN",
+    "TABLE_FUNCTION",
+    "EXPRESSION_LIST",
+    "EMPTY",
+    "PIVOT",
+    "SHOW_REF", //
+    "LIMIT_MODIFIER",
+    "LIMIT_PERCENT_MODIFIER",
+    "ORDER_MODIFIER",
+    "DISTINCT_MODIFIER", //
+    "ORDER_DEFAULT",
+    "ASCENDING",
+    "DESCENDING",
 ];
 
 /// Classes of expressions, none of which acts by itself; functions are judged by name.
 const CLASSES: &[&str] = &[
-    "BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "DEFAULT", "FUNCTION",
-    "LAMBDA", "LAMBDA_REF", "OPERATOR", "POSITIONAL_REFERENCE", "STAR", "SUBQUERY", "TYPE", "WINDOW",
+    "BETWEEN",
+    "CASE",
+    "CAST",
+    "COLLATE",
+    "COLUMN_REF",
+    "COMPARISON",
+    "CONJUNCTION",
+    "CONSTANT",
+    "DEFAULT",
+    "FUNCTION",
+    "LAMBDA",
+    "LAMBDA_REF",
+    "OPERATOR",
+    "POSITIONAL_REFERENCE",
+    "STAR",
+    "SUBQUERY",
+    "TYPE",
+    "WINDOW",
 ];
 
 /// Functions that hide SQL from this gate, write, wait, log, or change state.
 const DENIED_FUNCTIONS: &[&str] = &[
-    "checkpoint", "create_external_resource", "disable_logging", "disable_profiling", "drop_external_resource",
-    "enable_logging", "enable_profiling", "force_checkpoint", "json_execute_serialized_sql", "nextval", "pg_sleep",
-    "query", "query_table", "set_seed", "setseed", "sleep_ms", "truncate_duckdb_logs", "write_log",
+    "checkpoint",
+    "create_external_resource",
+    "disable_logging",
+    "disable_profiling",
+    "drop_external_resource",
+    "enable_logging",
+    "enable_profiling",
+    "force_checkpoint",
+    "json_execute_serialized_sql",
+    "nextval",
+    "pg_sleep",
+    "query",
+    "query_table",
+    "set_seed",
+    "setseed",
+    "sleep_ms",
+    "truncate_duckdb_logs",
+    "write_log",
 ];
 
 /// What a statement that passed may need.
@@ -116,12 +162,19 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
             None => error,
         })?;
     }
-    let lists = |node: &ast::Node| node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_");
+    let lists = |node: &ast::Node| {
+        node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_")
+    };
     Ok(Verdict {
         sql: statement.to_owned(),
         offset: start,
         lists_catalog: tree.nodes.iter().any(lists),
-        tables: tree.nodes.into_iter().filter(|node| node.kind == "BASE_TABLE").map(|node| node.table).collect(),
+        tables: tree
+            .nodes
+            .into_iter()
+            .filter(|node| node.kind == "BASE_TABLE")
+            .map(|node| node.table)
+            .collect(),
         is_subquery,
     })
 }
@@ -132,15 +185,25 @@ fn judge(node: &ast::Node) -> Result<()> {
         return Err(Error::bad_query("the query holds a parameter (`?`, `$1` or `$name`)")
             .hint("Write the value itself, or use a template variable that the dashboard defines"));
     }
-    let known = if node.class.is_empty() { NODES.contains(&node.kind.as_str()) } else { CLASSES.contains(&node.class.as_str()) };
+    let known = if node.class.is_empty() {
+        NODES.contains(&node.kind.as_str())
+    } else {
+        CLASSES.contains(&node.class.as_str())
+    };
     if !known {
         let kind = if node.class.is_empty() { &node.kind } else { &node.class };
         let construct = kind.trim_end_matches("_QUERY_NODE").trim_end_matches("_NODE").replace('_', " ");
-        return Err(Error::new(Kind::Forbidden, format!("`{construct}` is not allowed in a query")).hint(only_reads));
+        return Err(
+            Error::new(Kind::Forbidden, format!("`{construct}` is not allowed in a query")).hint(only_reads)
+        );
     }
     let function = node.function.to_ascii_lowercase();
     if DENIED_FUNCTIONS.contains(&function.as_str()) {
-        return Err(Error::new(Kind::Forbidden, format!("the function `{function}` is not allowed in a query")).hint(only_reads));
+        return Err(Error::new(
+            Kind::Forbidden,
+            format!("the function `{function}` is not allowed in a query"),
+        )
+        .hint(only_reads));
     }
     Ok(())
 }
@@ -149,14 +212,17 @@ fn judge(node: &ast::Node) -> Result<()> {
 fn refusal(failure: &ast::Failure, text: &str, at: impl Fn(usize) -> usize) -> Error {
     if failure.kind == "not implemented" {
         if failure.message.contains("parameters") {
-            return Error::bad_query("the query holds parameters (`?`, `$1` or `$name`)").hint("Write the values themselves");
+            return Error::bad_query("the query holds parameters (`?`, `$1` or `$name`)")
+                .hint("Write the values themselves");
         }
         let head = significant(text).next();
         let word = head.map_or_else(String::new, |token| token.text.to_uppercase());
         let hint = match word.as_str() {
             "PRAGMA" => "Use DESCRIBE, SHOW or the duckdb_…() table functions instead of PRAGMA",
             "SET" | "RESET" | "USE" => "Settings of DuckDB belong to the datasource's settings",
-            _ => "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN",
+            _ => {
+                "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN"
+            }
         };
         return Error::new(Kind::Forbidden, format!("`{word}` statements are not allowed"))
             .hint(hint)
@@ -177,7 +243,7 @@ fn parse(connection: &Connection, sql: &str) -> Result<ast::Tree> {
     ast::read(&json)
 }
 
-fn significant(sql: &str) -> impl Iterator<Item = Token<'_>> {
+fn significant(sql: &str) -> impl Iterator<Item = Token<'_>> + Clone {
     tokens(sql).filter(|token| !token.is_blank())
 }
 
@@ -213,7 +279,9 @@ fn explained(statement: &str) -> usize {
     rest.next_if(|token| is_word(token, "ANALYZE") || is_word(token, "ANALYSE"));
     let mut ahead = rest.clone();
     let options = ahead.next().is_some_and(|token| token.text == "(")
-        && ahead.next().is_some_and(|token| ["ANALYZE", "ANALYSE", "FORMAT", "VERBOSE"].iter().any(|word| is_word(&token, word)));
+        && ahead.next().is_some_and(|token| {
+            ["ANALYZE", "ANALYSE", "FORMAT", "VERBOSE"].iter().any(|word| is_word(&token, word))
+        });
     if options {
         for token in rest.by_ref() {
             if token.text == ")" {
@@ -274,7 +342,10 @@ fn pivot_gaps(all: &[Token<'_>], at: usize, inserts: &mut Vec<usize>) -> usize {
         let text = token.map_or("", |token| token.text);
         let ends = depth == 0
             && token.is_none_or(|token| {
-                text == ")" || ["USING", "GROUP", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "OFFSET"].iter().any(|word| is_word(token, word))
+                text == ")"
+                    || ["USING", "GROUP", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "OFFSET"]
+                        .iter()
+                        .any(|word| is_word(token, word))
             });
         if ends || (depth == 0 && text == ",") {
             if !has_in && let Some(last) = all.get(index.wrapping_sub(1)) {

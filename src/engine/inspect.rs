@@ -42,8 +42,15 @@ impl Engine {
         let mut found = Inspection::default();
         let globs: Vec<String> = self.datasource.report_globs().iter().map(|glob| sql_text(glob)).collect();
         if !globs.is_empty() {
-            let files = rows_of::<String>(&connection, &format!("SELECT file FROM glob([{}]) ORDER BY file", globs.join(", ")))?;
-            let named = files.iter().filter_map(|file| reports::week_of_file_name(file)).max().map(reports::IsoWeek::yyyyww);
+            let files = rows_of::<String>(
+                &connection,
+                &format!("SELECT file FROM glob([{}]) ORDER BY file", globs.join(", ")),
+            )?;
+            let named = files
+                .iter()
+                .filter_map(|file| reports::week_of_file_name(file))
+                .max()
+                .map(reports::IsoWeek::yyyyww);
             if read_footers(&connection, &files, &mut found).is_err() {
                 // One bad file fails them all: look at each.
                 found = Inspection::default();
@@ -58,7 +65,10 @@ impl Engine {
                 read_footers(&connection, &good, &mut found)?;
             }
             found.newest_week = named.or_else(|| {
-                let newest = format!("SELECT max(week)::BIGINT FROM read_parquet([{}], union_by_name = true)", globs.join(", "));
+                let newest = format!(
+                    "SELECT max(week)::BIGINT FROM read_parquet([{}], union_by_name = true)",
+                    globs.join(", ")
+                );
                 rows_of::<Option<i64>>(&connection, &newest).ok()?.into_iter().next().flatten()
             });
         }
@@ -84,7 +94,10 @@ fn read_footers(connection: &Connection, files: &[String], found: &mut Inspectio
         .prepare(&columns)
         .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
         .map_err(|error| error::translate(&error))?;
-    let rows = rows_of::<u64>(connection, &format!("SELECT sum(num_rows)::UBIGINT FROM parquet_file_metadata([{list}])"))?;
+    let rows = rows_of::<u64>(
+        connection,
+        &format!("SELECT sum(num_rows)::UBIGINT FROM parquet_file_metadata([{list}])"),
+    )?;
     found.rows = rows.into_iter().next().unwrap_or(0);
     found.files = files.len() as u64;
     let mut by_columns: BTreeMap<String, (String, u64)> = BTreeMap::new();

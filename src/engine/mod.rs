@@ -16,6 +16,7 @@ mod report_writer;
 mod run;
 mod types;
 mod tz;
+mod views_file;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -26,6 +27,7 @@ pub use cancel::Cancel;
 pub use catalog::{Catalog, Column, Relation};
 pub use inspect::Inspection;
 pub use report_writer::write_reports;
+pub use views_file::write_views_file;
 
 use crate::error::Result;
 use crate::source::Datasource;
@@ -49,8 +51,11 @@ impl Engine {
     /// When the base path cannot be entered or DuckDB cannot be opened.
     pub fn open(datasource: Datasource, temp_dir: &Path) -> Result<Self> {
         std::env::set_current_dir(&datasource.base_path).map_err(|error| {
-            crate::error::Error::bad_settings(format!("`{}` (basePath) cannot be entered: {error}", datasource.base_path.display()))
-                .hint("Give the plugin's user execute permission on the folder")
+            crate::error::Error::bad_settings(format!(
+                "`{}` (basePath) cannot be entered: {error}",
+                datasource.base_path.display()
+            ))
+            .hint("Give the plugin's user execute permission on the folder")
         })?;
         let database = open::open(&datasource, temp_dir)?;
         let keeper = database.connect()?;
@@ -77,7 +82,8 @@ impl Engine {
         let names = self.attachments.names();
         if !names.is_empty() {
             let path: Vec<String> = names.iter().map(|name| format!("{}.main", sql_name(name))).collect();
-            let statement = format!("SET search_path = {}", sql_text(&format!("{},memory.main", path.join(","))));
+            let statement =
+                format!("SET search_path = {}", sql_text(&format!("{},memory.main", path.join(","))));
             connection.execute_batch(&statement).map_err(|error| error::translate(&error))?;
         }
         Ok(connection)

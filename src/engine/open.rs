@@ -67,12 +67,15 @@ pub(super) fn open(datasource: &Datasource, temp_dir: &Path) -> Result<Database>
     let database = open_instance(&options(datasource, temp_dir))?;
     let connection = database.connect()?;
     super::tz::register(&connection, database.raw())?;
-    let folders: Vec<String> = datasource.folders.iter().map(|folder| sql_text(&folder.to_string_lossy())).collect();
+    let folders: Vec<String> =
+        datasource.folders.iter().map(|folder| sql_text(&folder.to_string_lossy())).collect();
     // A database file is opened together with its write-ahead log.
     let files: Vec<String> = datasource
         .databases
         .iter()
-        .flat_map(|file| ["", ".wal", ".wal.checkpoint", ".wal.recovery"].map(|end| format!("{}{end}", file.display())))
+        .flat_map(|file| {
+            ["", ".wal", ".wal.checkpoint", ".wal.recovery"].map(|end| format!("{}{end}", file.display()))
+        })
         .map(|file| sql_text(&file))
         .collect();
     let lock_down = format!(
@@ -100,7 +103,8 @@ fn open_instance(options: &[(&str, String)]) -> Result<Database> {
     let mut database: ffi::duckdb_database = ptr::null_mut();
     let mut message = ptr::null_mut();
     // SAFETY: all pointers are valid for the call; `message` is freed below.
-    let state = unsafe { ffi::duckdb_open_ext(c":memory:".as_ptr(), &raw mut database, config.0, &raw mut message) };
+    let state =
+        unsafe { ffi::duckdb_open_ext(c":memory:".as_ptr(), &raw mut database, config.0, &raw mut message) };
     if state == ffi::DuckDBSuccess {
         return Ok(Database(database));
     }
@@ -123,12 +127,17 @@ impl Config {
         let mut config = ptr::null_mut();
         // SAFETY: `config` is valid for writing; Drop destroys it.
         let state = unsafe { ffi::duckdb_create_config(&raw mut config) };
-        if state == ffi::DuckDBSuccess { Ok(Self(config)) } else { Err(Error::internal("DuckDB has no memory for its options")) }
+        if state == ffi::DuckDBSuccess {
+            Ok(Self(config))
+        } else {
+            Err(Error::internal("DuckDB has no memory for its options"))
+        }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let refused = || Error::internal(format!("DuckDB refuses the option `{name}`"));
-        let (c_name, c_value) = (CString::new(name).map_err(|_| refused())?, CString::new(value).map_err(|_| refused())?);
+        let (c_name, c_value) =
+            (CString::new(name).map_err(|_| refused())?, CString::new(value).map_err(|_| refused())?);
         // SAFETY: the config is alive and both strings end in NUL.
         let state = unsafe { ffi::duckdb_set_config(self.0, c_name.as_ptr(), c_value.as_ptr()) };
         if state == ffi::DuckDBSuccess { Ok(()) } else { Err(refused()) }

@@ -56,7 +56,8 @@ impl Engine {
     fn create_views(&self, connection: &Connection, verdict: &gate::Verdict) -> Result<()> {
         let globs = self.datasource.report_globs();
         let named = |view: &str| verdict.tables.iter().any(|table| table.eq_ignore_ascii_case(view));
-        if globs.is_empty() || !(verdict.lists_catalog || reports::VIEW_NAMES.iter().any(|view| named(view))) {
+        if globs.is_empty() || !(verdict.lists_catalog || reports::VIEW_NAMES.iter().any(|view| named(view)))
+        {
             return Ok(());
         }
         let own = self.views_of_databases(connection)?;
@@ -98,7 +99,9 @@ fn prepare<'a>(connection: &'a Connection, verdict: &gate::Verdict) -> Result<St
     }
     drop(statement);
     let names = column_names(connection, &verdict.sql)?;
-    connection.prepare(&types::wrap(&verdict.sql, &names, &readings)).map_err(|error| error::translate(&error))
+    connection
+        .prepare(&types::wrap(&verdict.sql, &names, &readings))
+        .map_err(|error| error::translate(&error))
 }
 
 /// Names of the columns, which duckdb-rs gives only after execution.

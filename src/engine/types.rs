@@ -53,7 +53,9 @@ fn is_misread(id: LogicalTypeId) -> bool {
 fn holds_misread(kind: &LogicalTypeHandle, depth: usize) -> bool {
     // A type deeper than this is read as JSON, so that reading types cannot exhaust the stack.
     depth > 64
-        || (0..kind.num_children()).map(|index| kind.child(index)).any(|child| is_misread(child.id()) || holds_misread(&child, depth + 1))
+        || (0..kind.num_children())
+            .map(|index| kind.child(index))
+            .any(|child| is_misread(child.id()) || holds_misread(&child, depth + 1))
 }
 
 /// `sql` wrapped so that each column is read as `readings` say. `names` are the columns' names.
@@ -89,7 +91,9 @@ pub(super) fn tagged(schema: &Schema, names: Vec<String>) -> SchemaRef {
     let fields = schema.fields().iter().zip(names.into_iter().chain(std::iter::repeat(String::new())));
     Arc::new(Schema::new(
         fields
-            .map(|(field, name)| field.as_ref().clone().with_metadata(HashMap::from([(TYPE_KEY.to_owned(), name)])))
+            .map(|(field, name)| {
+                field.as_ref().clone().with_metadata(HashMap::from([(TYPE_KEY.to_owned(), name)]))
+            })
             .collect::<Vec<Field>>(),
     ))
 }
@@ -149,7 +153,10 @@ mod tests {
         let sql = "SELECT 1 AS a, 'x'::VARIANT AS b, ['101'::BIT] AS \"b\", {'t': 1} AS s, 1::UHUGEINT AS u, 'x'::ENUM('x') AS e";
         let statement = connection.prepare(sql).unwrap();
         let found = readings(&statement);
-        assert_eq!(found, [Reading::Plain, Reading::Text, Reading::Json, Reading::Plain, Reading::Text, Reading::Text]);
+        assert_eq!(
+            found,
+            [Reading::Plain, Reading::Text, Reading::Json, Reading::Plain, Reading::Text, Reading::Text]
+        );
         let names = ["a", "b", "b", "s", "u", "e"].map(str::to_owned);
         let wrapped = wrap(sql, &names, &found);
         let rows: Vec<(i32, String, String)> = connection

@@ -17,7 +17,11 @@ use crate::query;
 
 /// The resource routes: `GET /macros`, `GET /catalog`.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new().route("/macros", get(macros)).route("/catalog", get(catalog)).fallback(missing).with_state(app)
+    Router::new()
+        .route("/macros", get(macros))
+        .route("/catalog", get(catalog))
+        .fallback(missing)
+        .with_state(app)
 }
 
 /// The macro table: an array of `{name, signature, doc, example, expansion}`.
@@ -34,11 +38,16 @@ async fn catalog(State(app): State<Arc<App>>, Extension(settings): Extension<Ins
 }
 
 async fn missing() -> Response {
-    failure(&Error::new(crate::error::Kind::NotFound, "there is no such resource").hint("Known ones are `macros` and `catalog`"))
+    failure(
+        &Error::new(crate::error::Kind::NotFound, "there is no such resource")
+            .hint("Known ones are `macros` and `catalog`"),
+    )
 }
 
 /// `{"message", "hint", "position"}` with the status of the error's kind.
 fn failure(error: &Error) -> Response {
-    let status = StatusCode::from_u16(error.kind.facts().http_status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, Json(json!({ "message": error.message, "hint": error.hint, "position": error.position }))).into_response()
+    let status =
+        StatusCode::from_u16(error.kind.facts().http_status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, Json(json!({ "message": error.message, "hint": error.hint, "position": error.position })))
+        .into_response()
 }

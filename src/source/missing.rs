@@ -46,10 +46,17 @@ fn matches(folder: &Path, pattern: &str) -> bool {
             .iter()
             .flat_map(|folder| {
                 if is_plain {
-                    return Some(folder.join(part)).into_iter().filter(|path| path.exists()).collect::<Vec<_>>();
+                    return Some(folder.join(part))
+                        .into_iter()
+                        .filter(|path| path.exists())
+                        .collect::<Vec<_>>();
                 }
                 let entries = std::fs::read_dir(folder).into_iter().flatten().take(MOST_ENTRIES);
-                entries.filter_map(Result::ok).filter(|entry| glob.is_match(entry.file_name())).map(|entry| entry.path()).collect()
+                entries
+                    .filter_map(Result::ok)
+                    .filter(|entry| glob.is_match(entry.file_name()))
+                    .map(|entry| entry.path())
+                    .collect()
             })
             .take(MOST_ENTRIES)
             .collect();

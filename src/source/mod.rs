@@ -7,6 +7,6 @@ mod settings;
 
 pub use missing::explain_missing;
 pub use policy::Policy;
+pub(crate) use resolve::denied;
 pub use resolve::{Datasource, resolve};
 pub use settings::Settings;
-pub(crate) use resolve::{denied, user};

@@ -20,8 +20,14 @@ const PROTECTED: &[&str] = &[
     "/usr/share/grafana",
     "/var/log/grafana",
 ];
-const GRAFANA_PATHS: &[&str] =
-    &["GF_PATHS_DATA", "GF_PATHS_CONFIG", "GF_PATHS_PLUGINS", "GF_PATHS_PROVISIONING", "GF_PATHS_LOGS", "GF_PATHS_HOME"];
+const GRAFANA_PATHS: &[&str] = &[
+    "GF_PATHS_DATA",
+    "GF_PATHS_CONFIG",
+    "GF_PATHS_PLUGINS",
+    "GF_PATHS_PROVISIONING",
+    "GF_PATHS_LOGS",
+    "GF_PATHS_HOME",
+];
 
 /// The operator's policy. `None` leaves the datasource's value or the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,11 +59,15 @@ impl Policy {
         let text = |key: &str| variable(&format!("GF_PLUGIN_{key}")).filter(|value| !value.trim().is_empty());
         let whole = |key: &str| match text(key) {
             None => Ok(None),
-            Some(value) => value.trim().parse().ok().filter(|&number: &u64| number > 0).map(Some).ok_or_else(|| {
-                let key = key.to_lowercase();
-                Error::bad_settings(format!("the operator's setting `{key}` must be a whole number of at least 1, not `{value}`"))
+            Some(value) => {
+                value.trim().parse().ok().filter(|&number: &u64| number > 0).map(Some).ok_or_else(|| {
+                    let key = key.to_lowercase();
+                    Error::bad_settings(format!(
+                        "the operator's setting `{key}` must be a whole number of at least 1, not `{value}`"
+                    ))
                     .hint(format!("Correct `{key}` in the ini section [plugin.duckdb-perf-datasource]"))
-            }),
+                })
+            }
         };
         let absolute = |key: &str, path: &str| {
             let path = PathBuf::from(path.trim());
@@ -65,8 +75,11 @@ impl Policy {
                 return Ok(path.canonicalize().unwrap_or(path));
             }
             let key = key.to_lowercase();
-            Err(Error::bad_settings(format!("the operator's setting `{key}` needs absolute paths, not `{}`", path.display()))
-                .hint(format!("Correct `{key}` in the ini section [plugin.duckdb-perf-datasource]")))
+            Err(Error::bad_settings(format!(
+                "the operator's setting `{key}` needs absolute paths, not `{}`",
+                path.display()
+            ))
+            .hint(format!("Correct `{key}` in the ini section [plugin.duckdb-perf-datasource]")))
         };
         let allowed_paths = text("ALLOWED_PATHS")
             .iter()
@@ -106,8 +119,11 @@ impl Policy {
             return if self.allowed_paths.iter().any(|allowed| path.starts_with(allowed)) {
                 Ok(())
             } else {
-                Err(Error::new(Kind::Forbidden, format!("`{}` is outside the folders that the server's policy allows", path.display()))
-                    .hint(hint))
+                Err(Error::new(
+                    Kind::Forbidden,
+                    format!("`{}` is outside the folders that the server's policy allows", path.display()),
+                )
+                .hint(hint))
             };
         }
         // A folder above a protected one would open it as well.
@@ -115,7 +131,11 @@ impl Policy {
             None => Ok(()),
             Some(own) => Err(Error::new(
                 Kind::Forbidden,
-                format!("`{}` is not opened because `{}` belongs to Grafana or the system", path.display(), own.display()),
+                format!(
+                    "`{}` is not opened because `{}` belongs to Grafana or the system",
+                    path.display(),
+                    own.display()
+                ),
             )
             .hint(hint)),
         }
@@ -127,7 +147,9 @@ mod tests {
     use super::*;
 
     fn policy(pairs: &[(&str, &str)]) -> Result<Policy> {
-        Policy::from_env(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        Policy::from_env(|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
@@ -152,7 +174,12 @@ mod tests {
     #[test]
     fn bad_values_name_their_key() {
         let error = policy(&[("GF_PLUGIN_THREADS", "many")]).unwrap_err();
-        assert_eq!(error.message, "the operator's setting `threads` must be a whole number of at least 1, not `many`");
-        assert!(policy(&[("GF_PLUGIN_ALLOWED_PATHS", "reports")]).unwrap_err().message.contains("allowed_paths"));
+        assert_eq!(
+            error.message,
+            "the operator's setting `threads` must be a whole number of at least 1, not `many`"
+        );
+        assert!(
+            policy(&[("GF_PLUGIN_ALLOWED_PATHS", "reports")]).unwrap_err().message.contains("allowed_paths")
+        );
     }
 }

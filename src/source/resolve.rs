@@ -44,7 +44,10 @@ impl Datasource {
                 text
             })
         };
-        self.folders.iter().map(|folder| format!("{}/{}", literal(folder).trim_end_matches('/'), self.reports)).collect()
+        self.folders
+            .iter()
+            .map(|folder| format!("{}/{}", literal(folder).trim_end_matches('/'), self.reports))
+            .collect()
     }
 }
 
@@ -74,7 +77,11 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
             return Err(not_a("folder", &path, "path"));
         }
     }
-    if let Some(twin) = databases.iter().enumerate().find_map(|(i, a)| databases[..i].iter().find(|b| a.file_stem() == b.file_stem())) {
+    if let Some(twin) = databases
+        .iter()
+        .enumerate()
+        .find_map(|(i, a)| databases[..i].iter().find(|b| a.file_stem() == b.file_stem()))
+    {
         return Err(Error::bad_settings(format!("two database files are called `{}`", twin.display()))
             .hint("Files are attached under their names without `.duckdb`: rename one"));
     }
@@ -104,8 +111,9 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
 }
 
 fn limits(settings: &Settings, policy: &Policy) -> Limits {
-    let bounded =
-        |own: Option<u64>, default: u64, most: Option<u64>| own.unwrap_or(default).min(most.unwrap_or(u64::MAX));
+    let bounded = |own: Option<u64>, default: u64, most: Option<u64>| {
+        own.unwrap_or(default).min(most.unwrap_or(u64::MAX))
+    };
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     Limits {
         timeout: Duration::from_secs(bounded(settings.timeout_seconds, 30, policy.timeout_seconds)),
@@ -122,13 +130,16 @@ fn locate(written: &str, field: &str) -> Result<PathBuf> {
     let plain = written.strip_prefix("file://").or_else(|| written.strip_prefix("file:")).unwrap_or(written);
     let path = Path::new(plain);
     if !path.is_absolute() {
-        return Err(Error::bad_settings(format!("the setting `{field}` must be an absolute path, not `{written}`"))
-            .hint("Write the whole path, starting with `/`"));
+        return Err(Error::bad_settings(format!(
+            "the setting `{field}` must be an absolute path, not `{written}`"
+        ))
+        .hint("Write the whole path, starting with `/`"));
     }
     path.canonicalize().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => missing(path, field),
         std::io::ErrorKind::PermissionDenied => denied(path, "reach", &error),
-        _ => Error::bad_settings(format!("`{}` ({field}) cannot be used: {error}", path.display())).hint("Check the path"),
+        _ => Error::bad_settings(format!("`{}` ({field}) cannot be used: {error}", path.display()))
+            .hint("Check the path"),
     })
 }
 
@@ -154,7 +165,7 @@ pub(crate) fn denied(path: &Path, verb: &str, error: &std::io::Error) -> Error {
 }
 
 /// The user this process runs as, for permission errors.
-pub(crate) fn user() -> String {
+fn user() -> String {
     let uid = rustix::process::geteuid().as_raw();
     let name = std::fs::read_to_string("/etc/passwd").ok().and_then(|users| {
         let uid = uid.to_string();
@@ -176,15 +187,21 @@ fn not_a(what: &str, path: &Path, field: &str) -> Error {
 }
 
 fn is_database_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| ["duckdb", "db", "ddb"].iter().any(|known| extension.eq_ignore_ascii_case(known)))
+    path.extension().is_some_and(|extension| {
+        ["duckdb", "db", "ddb"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+    })
 }
 
 /// The glob stays inside its folder.
 fn check_glob(glob: &str) -> Result<()> {
     let bad = glob.starts_with('/') || glob.contains('\0') || glob.split('/').any(|part| part == "..");
     if bad {
-        return Err(Error::bad_settings(format!("the setting `reports` must stay inside the folder, not `{glob}`"))
-            .hint("Write a pattern relative to `path`, such as `query_perf_weekly_*.parquet` or `**/*.parquet`"));
+        return Err(Error::bad_settings(format!(
+            "the setting `reports` must stay inside the folder, not `{glob}`"
+        ))
+        .hint(
+            "Write a pattern relative to `path`, such as `query_perf_weekly_*.parquet` or `**/*.parquet`",
+        ));
     }
     Ok(())
 }
@@ -217,7 +234,8 @@ mod tests {
 
     #[test]
     fn limits_take_the_smaller() {
-        let settings = Settings::parse(br#"{"path":"/tmp","timeoutSeconds":60,"memoryLimitMb":64}"#, "").unwrap();
+        let settings =
+            Settings::parse(br#"{"path":"/tmp","timeoutSeconds":60,"memoryLimitMb":64}"#, "").unwrap();
         let policy = Policy { timeout_seconds: Some(10), ..Policy::default() };
         let limits = resolve(&settings, &policy).unwrap().limits;
         assert_eq!((limits.timeout.as_secs(), limits.memory_bytes), (10, 64 * MB));

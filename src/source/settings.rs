@@ -45,15 +45,19 @@ impl Settings {
                 Ok(Value::Null) => Map::new(),
                 Ok(other) => return Err(wrong("jsonData", "an object", &other)),
                 Err(error) => {
-                    return Err(Error::bad_settings(format!("the datasource's settings (jsonData) are not JSON: {error}"))
-                        .hint("Save the datasource again or mend its provisioning file"));
+                    return Err(Error::bad_settings(format!(
+                        "the datasource's settings (jsonData) are not JSON: {error}"
+                    ))
+                    .hint("Save the datasource again or mend its provisioning file"));
                 }
             },
         };
         let fields = Fields(&document);
         if let Some(engine) = fields.text("engine")?.filter(|engine| engine != "duckdb") {
-            return Err(Error::bad_settings(format!("`engine` is `{engine}`, which this version does not know"))
-                .hint("Remove `engine` or set it to `duckdb`"));
+            return Err(Error::bad_settings(format!(
+                "`engine` is `{engine}`, which this version does not know"
+            ))
+            .hint("Remove `engine` or set it to `duckdb`"));
         }
         let mut paths: Vec<String> = fields.text("path")?.into_iter().collect();
         paths.extend(fields.texts("paths")?);
@@ -100,7 +104,11 @@ impl Fields<'_> {
             Some(Value::Array(items)) => items
                 .iter()
                 .filter(|item| !item.is_null() && item.as_str() != Some(""))
-                .map(|item| item.as_str().map(|s| s.trim().to_owned()).ok_or_else(|| wrong(field, "a list of texts", item)))
+                .map(|item| {
+                    item.as_str()
+                        .map(|s| s.trim().to_owned())
+                        .ok_or_else(|| wrong(field, "a list of texts", item))
+                })
                 .collect(),
             Some(other) => Err(wrong(field, "a list of texts", other)),
         }
@@ -123,11 +131,17 @@ impl Fields<'_> {
 
     fn whole(&self, field: &str) -> Result<Option<u64>> {
         let number = self.number(field, 1.0)?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole, 1 to 2^53")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked: whole, 1 to 2^53"
+        )]
         match number.filter(|n| n.fract() == 0.0 && *n <= 9_007_199_254_740_992.0) {
             Some(number) => Ok(Some(number as u64)),
             None if number.is_none() => Ok(None),
-            None => Err(wrong(field, "a whole number of at least 1", self.present(field).unwrap_or(&Value::Null))),
+            None => {
+                Err(wrong(field, "a whole number of at least 1", self.present(field).unwrap_or(&Value::Null)))
+            }
         }
     }
 }
@@ -146,7 +160,9 @@ mod tests {
         let settings = Settings::parse(b"", "file:///data/perf.duckdb").unwrap();
         assert_eq!(settings.paths, ["file:///data/perf.duckdb"]);
         assert_eq!((settings.reports.as_str(), settings.slow_ms), (DEFAULT_REPORTS_GLOB, 100.0));
-        let settings = Settings::parse(br#"{"path":" /a ","paths":["/b",""],"threads":"4","x":1}"#, "file:///c").unwrap();
+        let settings =
+            Settings::parse(br#"{"path":" /a ","paths":["/b",""],"threads":"4","x":1}"#, "file:///c")
+                .unwrap();
         assert_eq!((settings.paths, settings.threads), (vec!["/a".to_owned(), "/b".to_owned()], Some(4)));
     }
 
@@ -154,12 +170,18 @@ mod tests {
     fn each_bad_value_is_refused_by_its_name() {
         for (json, message) in [
             ("[]", "the setting `jsonData` must be an object, not `[]`"),
-            ("{", "the datasource's settings (jsonData) are not JSON: EOF while parsing an object at line 1 column 1"),
+            (
+                "{",
+                "the datasource's settings (jsonData) are not JSON: EOF while parsing an object at line 1 column 1",
+            ),
             (r#"{"path":7}"#, "the setting `path` must be text, not `7`"),
             (r#"{"paths":"x"}"#, "the setting `paths` must be a list of texts, not `\"x\"`"),
             (r#"{"paths":[1]}"#, "the setting `paths` must be a list of texts, not `1`"),
             (r#"{"slowMs":-1}"#, "the setting `slowMs` must be a number of at least 0, not `-1`"),
-            (r#"{"timeoutSeconds":"soon"}"#, "the setting `timeoutSeconds` must be a number of at least 1, not `\"soon\"`"),
+            (
+                r#"{"timeoutSeconds":"soon"}"#,
+                "the setting `timeoutSeconds` must be a number of at least 1, not `\"soon\"`",
+            ),
             (r#"{"maxRows":1.5}"#, "the setting `maxRows` must be a whole number of at least 1, not `1.5`"),
             (r#"{"threads":0}"#, "the setting `threads` must be a number of at least 1, not `0`"),
             (r#"{"engine":"oracle"}"#, "`engine` is `oracle`, which this version does not know"),

@@ -83,7 +83,8 @@ impl Worker {
     pub(super) async fn start(open: &Open, temp_dir: TempDir) -> Result<Arc<Self>> {
         let unavailable = |error: io::Error| {
             tracing::error!(%error, "a worker cannot be started");
-            Error::new(Kind::Unavailable, "the worker process cannot be started").hint("Look at the plugin's log in Grafana's log")
+            Error::new(Kind::Unavailable, "the worker process cannot be started")
+                .hint("Look at the plugin's log in Grafana's log")
         };
         let (mut child, socket) = spawn::spawn().await.map_err(unavailable)?;
         let opened = async {
@@ -114,12 +115,18 @@ impl Worker {
             let error = serde_json::from_slice(&payload);
             return Err(error.unwrap_or_else(|_| Error::internal("the worker spoke out of turn")));
         }
-        let opened: Opened = serde_json::from_slice(&payload).map_err(|error| Error::internal(error.to_string()))?;
+        let opened: Opened =
+            serde_json::from_slice(&payload).map_err(|error| Error::internal(error.to_string()))?;
         let worker = Arc::new(Self {
             engine_version: opened.engine_version,
             pid: child.id(),
             writer: tokio::sync::Mutex::new(writer),
-            state: Mutex::new(State { jobs: HashMap::new(), dead: false, killed: false, last_used: Instant::now() }),
+            state: Mutex::new(State {
+                jobs: HashMap::new(),
+                dead: false,
+                killed: false,
+                last_used: Instant::now(),
+            }),
             child: Mutex::new(child),
             next_id: AtomicU64::new(1),
         });
@@ -129,13 +136,21 @@ impl Worker {
     }
 
     /// Runs one job. Dropping the future cancels the job, and kills the worker if it does not listen.
-    pub(super) async fn run(self: &Arc<Self>, job: &[u8], deadline: Duration) -> Result<JobReply, JobFailure> {
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        job: &[u8],
+        deadline: Duration,
+    ) -> Result<JobReply, JobFailure> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer, mut reply) = oneshot::channel();
         {
             let mut state = self.state();
             if state.dead {
-                return Err(JobFailure::Died(Death { killed: state.killed, jobs: 0, how: "ended".to_owned() }));
+                return Err(JobFailure::Died(Death {
+                    killed: state.killed,
+                    jobs: 0,
+                    how: "ended".to_owned(),
+                }));
             }
             state.last_used = Instant::now();
             state.jobs.insert(id, Pending { frame: Vec::new(), answer: Some(answer) });
@@ -288,7 +303,12 @@ async fn listen(worker: &Worker, reader: &mut OwnedReadHalf) -> io::Result<()> {
         let (length, id, tag) = messages::parse_header(&header)?;
         if tag == Tag::Chunk {
             // The bytes are read to where they stay.
-            let mut frame = worker.state().jobs.get_mut(&id).map(|job| std::mem::take(&mut job.frame)).unwrap_or_default();
+            let mut frame = worker
+                .state()
+                .jobs
+                .get_mut(&id)
+                .map(|job| std::mem::take(&mut job.frame))
+                .unwrap_or_default();
             frame.reserve(length);
             let read = (&mut *reader).take(length as u64).read_to_end(&mut frame).await?;
             if read < length {
@@ -303,7 +323,9 @@ async fn listen(worker: &Worker, reader: &mut OwnedReadHalf) -> io::Result<()> {
         reader.read_exact(&mut payload).await?;
         let Some(job) = worker.state().jobs.remove(&id) else { continue };
         let result = match tag {
-            Tag::Done => serde_json::from_slice(&payload).map(|done| JobReply { frame: job.frame, done }).map_err(io::Error::other)?,
+            Tag::Done => serde_json::from_slice(&payload)
+                .map(|done| JobReply { frame: job.frame, done })
+                .map_err(io::Error::other)?,
             Tag::Failed => {
                 let error: Error = serde_json::from_slice(&payload).map_err(io::Error::other)?;
                 if let Some(answer) = job.answer {

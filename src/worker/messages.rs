@@ -13,14 +13,14 @@ use crate::query::Offsets;
 use crate::source::Datasource;
 
 /// Longest message either side accepts; chunks are far smaller.
-pub const MAX_MESSAGE: usize = 64 << 20;
+pub(super) const MAX_MESSAGE: usize = 64 << 20;
 /// Bytes before the payload.
-pub const HEADER: usize = 4 + 8 + 1;
+pub(super) const HEADER: usize = 4 + 8 + 1;
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Tag {
+pub(super) enum Tag {
     /// Broker: open this [`Datasource`]. First message, id 0.
     Open = 1,
     /// Broker: do this [`Job`].
@@ -54,7 +54,7 @@ impl Tag {
 
 /// First message to a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Open {
+pub(super) struct Open {
     /// What to open.
     pub datasource: Datasource,
     /// The one folder the worker may write.
@@ -63,7 +63,7 @@ pub struct Open {
 
 /// Answer to [`Open`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Opened {
+pub(super) struct Opened {
     /// DuckDB's version, `v2.0.0`.
     pub engine_version: String,
 }
@@ -71,7 +71,7 @@ pub struct Opened {
 /// What a worker can be asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
-pub enum Job {
+pub(super) enum Job {
     /// Run one query and stream its frame.
     Query(Box<QueryJob>),
     /// Look at the reports or the database file; the answer is [`Done::value`].
@@ -93,7 +93,7 @@ pub struct QueryJob {
 
 /// The end of a job that went well.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Done {
+pub(super) struct Done {
     /// Rows in the frame.
     #[serde(default)]
     pub rows: u64,
@@ -104,7 +104,7 @@ pub struct Done {
 
 /// One message as read.
 #[derive(Debug)]
-pub struct Message {
+pub(super) struct Message {
     /// The request, or 0.
     pub id: u64,
     /// What the payload is.
@@ -117,7 +117,7 @@ pub struct Message {
 ///
 /// # Errors
 /// When the payload is longer than [`MAX_MESSAGE`].
-pub fn header(id: u64, tag: Tag, payload_len: usize) -> io::Result<[u8; HEADER]> {
+pub(super) fn header(id: u64, tag: Tag, payload_len: usize) -> io::Result<[u8; HEADER]> {
     let length = u32::try_from(payload_len + HEADER - 4)
         .ok()
         .filter(|_| payload_len <= MAX_MESSAGE)
@@ -133,7 +133,7 @@ pub fn header(id: u64, tag: Tag, payload_len: usize) -> io::Result<[u8; HEADER]>
 ///
 /// # Errors
 /// When the bytes are not such a header.
-pub fn parse_header(bytes: &[u8; HEADER]) -> io::Result<(usize, u64, Tag)> {
+pub(super) fn parse_header(bytes: &[u8; HEADER]) -> io::Result<(usize, u64, Tag)> {
     let (length, rest) = bytes.split_at(4);
     let (id, tag) = rest.split_at(8);
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "not a message of the worker protocol");
@@ -147,7 +147,7 @@ pub fn parse_header(bytes: &[u8; HEADER]) -> io::Result<(usize, u64, Tag)> {
 ///
 /// # Errors
 /// Those of the sink, and a payload longer than [`MAX_MESSAGE`].
-pub fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
+pub(super) fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
     let header = header(id, tag, payload.len())?;
     let mut parts = [io::IoSlice::new(&header), io::IoSlice::new(payload)];
     let mut rest = &mut parts[..];
@@ -167,7 +167,7 @@ pub fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: &[u8]) -> io::Re
 ///
 /// # Errors
 /// Those of the source, and bytes that are no message.
-pub fn read(source: &mut impl Read) -> io::Result<Option<Message>> {
+pub(super) fn read(source: &mut impl Read) -> io::Result<Option<Message>> {
     let mut bytes = [0; HEADER];
     if let Err(error) = source.read_exact(&mut bytes) {
         return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(None) } else { Err(error) };

@@ -46,7 +46,9 @@ pub fn serve() -> io::Result<()> {
                     std::thread::Builder::new().name("cancel".into()).spawn(move || cancel.cancel())?;
                 }
             }
-            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "unexpected message from the broker")),
+            _ => {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "unexpected message from the broker"));
+            }
         }
     }
     // Jobs may still run and the engine with them; the broker is gone, so nobody waits for either.
@@ -77,7 +79,10 @@ fn start(engine: &Arc<Engine>, jobs: &Jobs, sink: &Sink, message: Message) -> io
     let (engine, jobs, sink) = (Arc::clone(engine), jobs.clone(), sink.clone());
     std::thread::Builder::new().name(format!("job-{id}")).stack_size(STACK).spawn(move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| run(&engine, job, &cancel, id, &sink)))
-            .unwrap_or_else(|_| Err(Error::internal("the query ended in a defect of the plugin").hint("Please report it with the query")));
+            .unwrap_or_else(|_| {
+                Err(Error::internal("the query ended in a defect of the plugin")
+                    .hint("Please report it with the query"))
+            });
         cancel.end();
         jobs.lock().remove(&id);
         let sent = match &outcome {
@@ -99,7 +104,9 @@ fn run(engine: &Engine, job: Job, cancel: &Cancel, id: u64, sink: &Sink) -> Resu
         Job::Query(job) => {
             let mut chunks = Chunks { id, sink, buffer: Vec::with_capacity(CHUNK) };
             let summary = engine.query(*job, cancel, &mut chunks)?;
-            chunks.flush().map_err(|error| Error::new(Kind::Cancelled, format!("the broker is gone: {error}")))?;
+            chunks
+                .flush()
+                .map_err(|error| Error::new(Kind::Cancelled, format!("the broker is gone: {error}")))?;
             Ok(Done { rows: summary.rows, value: serde_json::Value::Null })
         }
         Job::Inspect => value(serde_json::to_value(engine.inspect(cancel)?)),

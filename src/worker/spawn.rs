@@ -62,7 +62,11 @@ fn start() -> io::Result<(Child, UnixStream)> {
             command.env(name, value);
         }
     }
-    let child = command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?;
+    let child = command
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()?;
     Ok((child, ours))
 }
 

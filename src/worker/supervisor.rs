@@ -39,7 +39,13 @@ impl Supervisor {
     /// For `datasource`; workers get temp folders below `temp_root`, which must exist.
     #[must_use]
     pub fn new(datasource: Datasource, temp_root: PathBuf) -> Self {
-        Self { datasource, temp_root, idle: IDLE, worker: Mutex::new(None), permits: Semaphore::new(CONCURRENT) }
+        Self {
+            datasource,
+            temp_root,
+            idle: IDLE,
+            worker: Mutex::new(None),
+            permits: Semaphore::new(CONCURRENT),
+        }
     }
 
     /// Stops idle workers after `idle` instead of ten minutes.
@@ -100,8 +106,11 @@ impl Supervisor {
         let timeout = self.datasource.limits.timeout;
         let waiting = tokio::time::timeout(timeout, self.permits.acquire()).await;
         let Ok(Ok(_permit)) = waiting else {
-            return Err(Error::new(Kind::Exhausted, format!("the query waited {} s for others to end", timeout.as_secs()))
-                .hint("Refresh less often, or make the dashboard's queries cheaper"));
+            return Err(Error::new(
+                Kind::Exhausted,
+                format!("the query waited {} s for others to end", timeout.as_secs()),
+            )
+            .hint("Refresh less often, or make the dashboard's queries cheaper"));
         };
         let death = match self.worker().await?.run(&bytes, timeout).await {
             Err(JobFailure::Died(death)) => death,

@@ -13,7 +13,16 @@ const WALLS: &[(&[&str], &str)] = &[
     (&["clap::"], "cli/"),
 ];
 /// What the pure modules never touch.
-const IMPURE: &[&str] = &["std::fs", "std::net", "std::process", "tokio::", "Timestamp::now", "SystemTime", "Instant::now", "std::env"];
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::process",
+    "tokio::",
+    "Timestamp::now",
+    "SystemTime",
+    "Instant::now",
+    "std::env",
+];
 const PURE: &[&str] = &["query/", "frame/", "reports/"];
 const LONGEST_FILE: usize = 400;
 
@@ -40,7 +49,8 @@ fn code(folder: &str) -> Vec<(String, Vec<String>)> {
             let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
             let text = fs::read_to_string(&path).unwrap();
             let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
-            let lines = lines.filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect();
+            let lines =
+                lines.filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect();
             (name, lines)
         })
         .collect()
@@ -54,7 +64,9 @@ fn crates_stay_behind_their_walls() {
             for line in lines.iter().filter(|_| !file.starts_with(home)) {
                 // `crate::duckdb` or `my_duckdb::` are other names.
                 let named = crates.iter().any(|name| {
-                    line.match_indices(name).any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
+                    line.match_indices(name).any(|(at, _)| {
+                        !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
+                    })
                 });
                 if named {
                     breaches.push(format!("{file}: {}", line.trim()));
@@ -68,7 +80,9 @@ fn crates_stay_behind_their_walls() {
 #[test]
 fn pure_modules_do_no_io_and_have_no_clock() {
     let mut breaches = Vec::new();
-    for (file, lines) in code("src").into_iter().filter(|(file, _)| PURE.iter().any(|folder| file.starts_with(folder))) {
+    for (file, lines) in
+        code("src").into_iter().filter(|(file, _)| PURE.iter().any(|folder| file.starts_with(folder)))
+    {
         for line in lines.iter().filter(|line| IMPURE.iter().any(|name| line.contains(name))) {
             breaches.push(format!("{file}: {}", line.trim()));
         }
@@ -80,7 +94,9 @@ fn pure_modules_do_no_io_and_have_no_clock() {
 fn unsafe_stays_in_the_engine() {
     let breaches: Vec<_> = code("src")
         .into_iter()
-        .filter(|(file, lines)| !file.starts_with("engine/") && lines.iter().any(|line| line.contains("unsafe ")))
+        .filter(|(file, lines)| {
+            !file.starts_with("engine/") && lines.iter().any(|line| line.contains("unsafe "))
+        })
         .map(|(file, _)| file)
         .collect();
     assert!(breaches.is_empty(), "{breaches:?}");
@@ -108,11 +124,15 @@ fn files_stay_short_and_say_what_they_are() {
 
 #[test]
 fn versions_agree() {
-    let plugin: serde_json::Value = serde_json::from_str(&fs::read_to_string(Path::new(ROOT).join("plugin.json")).unwrap()).unwrap();
+    let plugin: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(Path::new(ROOT).join("plugin.json")).unwrap()).unwrap();
     let package: serde_json::Value =
-        serde_json::from_str(&fs::read_to_string(Path::new(ROOT).join("frontend/package.json")).unwrap()).unwrap();
+        serde_json::from_str(&fs::read_to_string(Path::new(ROOT).join("frontend/package.json")).unwrap())
+            .unwrap();
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(plugin["info"]["version"], version);
     assert_eq!(package["version"], version);
-    assert!(fs::read_to_string(Path::new(ROOT).join("CHANGELOG.md")).unwrap().contains(&format!("## {version}")));
+    assert!(
+        fs::read_to_string(Path::new(ROOT).join("CHANGELOG.md")).unwrap().contains(&format!("## {version}"))
+    );
 }

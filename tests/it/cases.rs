@@ -64,7 +64,9 @@ async fn every_case_gives_the_same_frames_at_both_edges() {
         let variables: serde_json::Map<String, Value> = case
             .variables
             .iter()
-            .map(|(name, values)| (name.clone(), if let [value] = values.as_slice() { json!(value) } else { json!(values) }))
+            .map(|(name, values)| {
+                (name.clone(), if let [value] = values.as_slice() { json!(value) } else { json!(values) })
+            })
             .collect();
         let mut model: Value = serde_json::from_slice(&asked.json).unwrap();
         model["variables"] = variables.into();
@@ -74,7 +76,18 @@ async fn every_case_gives_the_same_frames_at_both_edges() {
         host.stop().await;
 
         let mut command = Command::new(executable());
-        command.args(["query", &case.sql, "--format", "arrow", "--query-format", &case.format, "--from", &case.from, "--to", &case.to]);
+        command.args([
+            "query",
+            &case.sql,
+            "--format",
+            "arrow",
+            "--query-format",
+            &case.format,
+            "--from",
+            &case.from,
+            "--to",
+            &case.to,
+        ]);
         command.arg("--path").arg(&folder).arg("--interval").arg(format!("{}ms", interval.as_millis()));
         for (name, values) in &case.variables {
             for value in values {

@@ -11,7 +11,9 @@ async fn a_writer_writes_between_queries_and_commits_are_seen() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("perf.duckdb");
     let attach = format!("ATTACH '{}' AS f; ", file.display());
-    duckdb(&format!("{attach} CREATE TABLE f.t AS SELECT 1 AS a; CREATE VIEW f.perf_all_weeks AS SELECT 'mine' AS pattern"));
+    duckdb(&format!(
+        "{attach} CREATE TABLE f.t AS SELECT 1 AS a; CREATE VIEW f.perf_all_weeks AS SELECT 'mine' AS pattern"
+    ));
     let host = Host::start(&file, &json!({})).await;
     assert_eq!(host.rows("SELECT a FROM t").await, ["1"]);
     assert_eq!(host.rows("FROM perf_all_weeks").await, ["mine"]);
@@ -27,9 +29,14 @@ async fn a_writer_writes_between_queries_and_commits_are_seen() {
 async fn many_queries_share_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("perf.duckdb");
-    duckdb(&format!("ATTACH '{}' AS f; CREATE TABLE f.t AS SELECT range AS a FROM range(1000)", file.display()));
+    duckdb(&format!(
+        "ATTACH '{}' AS f; CREATE TABLE f.t AS SELECT range AS a FROM range(1000)",
+        file.display()
+    ));
     let host = Host::start(&file, &json!({})).await;
-    let queries: Vec<_> = (0..30).map(|n| crate::support::query(&format!("Q{n}"), "SELECT count(*) FROM t, range(100)", "table")).collect();
+    let queries: Vec<_> = (0..30)
+        .map(|n| crate::support::query(&format!("Q{n}"), "SELECT count(*) FROM t, range(100)", "table"))
+        .collect();
     for answer in host.ask_all(&queries).await {
         assert_eq!(answer.error, None);
         assert_eq!(crate::support::rows(&answer), ["100000"]);

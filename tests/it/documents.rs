@@ -49,7 +49,10 @@ async fn a_relative_glob_says_from_where_it_would_match() {
     let host = Host::start(&reports, &json!({})).await;
     let error = host.error("FROM 'g/reports/query_perf_weekly_*.parquet'").await;
     let base = base.path().canonicalize().unwrap();
-    assert!(error.contains(&format!("matches from `{}`", base.display())) && error.contains("`basePath`"), "{error}");
+    assert!(
+        error.contains(&format!("matches from `{}`", base.display())) && error.contains("`basePath`"),
+        "{error}"
+    );
     host.stop().await;
 }
 
@@ -57,13 +60,22 @@ async fn a_relative_glob_says_from_where_it_would_match() {
 async fn provisioning_of_the_other_plugin_opens_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("perf.duckdb");
-    duckdb(&format!("ATTACH '{}' AS f; CREATE TABLE f.runs AS SELECT 202601 AS week, 'a' AS pattern, 5.0 AS p95_ms", file.display()));
+    duckdb(&format!(
+        "ATTACH '{}' AS f; CREATE TABLE f.runs AS SELECT 202601 AS week, 'a' AS pattern, 5.0 AS p95_ms",
+        file.display()
+    ));
     let mut host = Host::start(folder.path(), &json!({})).await;
     for (json_data, url) in [
         (json!({ "path": file }).to_string(), String::new()),
         ("{}".to_owned(), format!("file://{}", file.display())),
     ] {
-        host.settings = InstanceSettings { uid: url.clone(), org_id: 1, url, json_data: json_data.into(), ..Default::default() };
+        host.settings = InstanceSettings {
+            uid: url.clone(),
+            org_id: 1,
+            url,
+            json_data: json_data.into(),
+            ..Default::default()
+        };
         assert_eq!(host.rows("SELECT pattern FROM runs").await, ["a"]);
         assert_eq!(host.rows("SELECT pattern FROM perf.runs").await, ["a"]);
     }

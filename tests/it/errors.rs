@@ -56,7 +56,14 @@ async fn a_bad_query_fails_only_its_own_ref_id() {
     let host = Host::start(&reports(), &json!({})).await;
     let mut broken = query("B", "x", "table");
     broken.json = "{\"rawSql\": 7}".into();
-    let answers = host.ask_all(&[query("A", "SELECT 1", "table"), broken, query("C", "SELEC", "table"), query("D", "SELECT 1", "pie")]).await;
+    let answers = host
+        .ask_all(&[
+            query("A", "SELECT 1", "table"),
+            broken,
+            query("C", "SELEC", "table"),
+            query("D", "SELECT 1", "pie"),
+        ])
+        .await;
     assert_eq!(answers[0].error, None);
     assert!(answers[1].error.as_ref().unwrap().contains("rawSql"));
     assert!(answers[2].error.as_ref().unwrap().contains("Parser Error"));

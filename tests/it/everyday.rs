@@ -53,7 +53,13 @@ async fn readers_of_every_kind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_passes_from_one_query_to_the_next() {
     let host = Host::start(&reports(), &json!({})).await;
-    for refused in ["CREATE TEMP VIEW t AS SELECT 1", "SET VARIABLE x = 1", "USE temp", "PREPARE p AS SELECT 1", "SET threads = 1"] {
+    for refused in [
+        "CREATE TEMP VIEW t AS SELECT 1",
+        "SET VARIABLE x = 1",
+        "USE temp",
+        "PREPARE p AS SELECT 1",
+        "SET threads = 1",
+    ] {
         let error = host.error(refused).await;
         assert!(error.contains("statements are not allowed"), "{refused}: {error}");
     }

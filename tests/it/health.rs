@@ -31,17 +31,26 @@ async fn each_failure_has_its_sentence() {
     let good = std::fs::read(at("broken/query_perf_weekly_202653.parquet")).unwrap();
     std::fs::write(at("broken/query_perf_weekly_202701.parquet"), &good[..good.len() - 20]).unwrap();
     std::fs::write(at("foreign/query_perf_weekly_202701.parquet"), "week,pattern\n1,a\n").unwrap();
-    std::fs::write(at("junk.duckdb"), "not a database, but long enough to be read as one: ".repeat(400)).unwrap();
+    std::fs::write(at("junk.duckdb"), "not a database, but long enough to be read as one: ".repeat(400))
+        .unwrap();
 
     let mut host = Host::start(&reports(), &json!({})).await;
     for (path, message, remedy) in [
         (at("nowhere/deep"), "There is no folder", "exists, what follows does not"),
         (at("file.txt"), "is not a folder", "`path` is a folder of reports"),
-        (at("empty"), "holds no report that matches `query_perf_weekly_*.parquet`", "There is no Parquet file"),
+        (
+            at("empty"),
+            "holds no report that matches `query_perf_weekly_*.parquet`",
+            "There is no Parquet file",
+        ),
         (at("other"), "holds no report", "such as `daily.parquet`: set `reports`"),
         (at("broken"), "`query_perf_weekly_202701.parquet` cannot be read", "half-written"),
         (at("foreign"), "`query_perf_weekly_202701.parquet` cannot be read", "half-written or not Parquet"),
-        (at("junk.duckdb"), "not a valid DuckDB database file", "damaged, half-copied or not a DuckDB database"),
+        (
+            at("junk.duckdb"),
+            "not a valid DuckDB database file",
+            "damaged, half-copied or not a DuckDB database",
+        ),
         (at("missing.duckdb"), "There is no file", ""),
         ("/etc".into(), "belongs to Grafana or the system", "allowed_paths"),
         ("/".into(), "belongs to Grafana or the system", "allowed_paths"),
@@ -65,7 +74,13 @@ async fn differing_weeks_are_named_and_not_an_error() {
     ));
     let host = Host::start(folder.path(), &json!({})).await;
     let health = host.plugin.health(&host.settings).await.unwrap();
-    assert!(health.ok && health.message.contains("The weeks differ in their columns") && health.message.contains("with `agent VARCHAR`"), "{}", health.message);
+    assert!(
+        health.ok
+            && health.message.contains("The weeks differ in their columns")
+            && health.message.contains("with `agent VARCHAR`"),
+        "{}",
+        health.message
+    );
     host.stop().await;
 }
 
@@ -75,7 +90,10 @@ async fn a_path_outside_the_policy() {
     let env = [("GF_PLUGIN_ALLOWED_PATHS", allowed.path().to_str().unwrap())];
     let host = Host::start_with(&reports(), &json!({}), &env).await;
     let health = host.plugin.health(&host.settings).await.unwrap();
-    assert!(!health.ok && health.message.contains("outside the folders that the server's policy allows"), "{health:?}");
+    assert!(
+        !health.ok && health.message.contains("outside the folders that the server's policy allows"),
+        "{health:?}"
+    );
     host.stop().await;
 }
 
@@ -105,7 +123,8 @@ async fn missing_permission_names_the_user() {
         std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
         std::process::Command::new(&executable)
     };
-    let output = command.args(["query", "SELECT 1", "--path"]).arg(&closed).current_dir("/").output().unwrap();
+    let output =
+        command.args(["query", "SELECT 1", "--path"]).arg(&closed).current_dir("/").output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && error.contains("may not list") && error.contains("uid"), "{error}");
 }

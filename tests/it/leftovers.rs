@@ -78,9 +78,13 @@ async fn the_plugin_ends_when_its_host_dies() {
     );
     let mut host = Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(host.stdout.take().unwrap()), &mut line).unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(host.stdout.take().unwrap()), &mut line)
+        .unwrap();
     let plugin: u32 = line.trim().parse().unwrap();
-    eventually("the handshake", || std::fs::read_to_string(temp.path().join("line")).is_ok_and(|text| text.starts_with("1|2|unix|"))).await;
+    eventually("the handshake", || {
+        std::fs::read_to_string(temp.path().join("line")).is_ok_and(|text| text.starts_with("1|2|unix|"))
+    })
+    .await;
     host.kill().unwrap();
     host.wait().unwrap();
     eventually("the plugin's end", || !runs(plugin)).await;

@@ -56,14 +56,30 @@ fn writers_and_hiders_are_refused_with_their_position() {
         ("SELECT 1; DROP TABLE t", "the query holds more than one statement", Some(10)),
         ("SELECT 1;;SELECT 2", "the query holds more than one statement", Some(10)),
         ("WITH c AS (COPY (SELECT 1) TO 'a') FROM c", "`COPY` is not allowed in a query", None),
-        ("WITH c AS (INSERT INTO t VALUES (1) RETURNING *) FROM c", "`INSERT` is not allowed in a query", None),
-        ("SELECT (WITH c AS (DELETE FROM t RETURNING *) SELECT 1 FROM c)", "`DELETE` is not allowed in a query", None),
-        ("WITH c AS (COPY (SELECT 1) TO 'a') PIVOT c ON a USING sum(b)", "`COPY` is not allowed in a query", None),
+        (
+            "WITH c AS (INSERT INTO t VALUES (1) RETURNING *) FROM c",
+            "`INSERT` is not allowed in a query",
+            None,
+        ),
+        (
+            "SELECT (WITH c AS (DELETE FROM t RETURNING *) SELECT 1 FROM c)",
+            "`DELETE` is not allowed in a query",
+            None,
+        ),
+        (
+            "WITH c AS (COPY (SELECT 1) TO 'a') PIVOT c ON a USING sum(b)",
+            "`COPY` is not allowed in a query",
+            None,
+        ),
         ("SELECT * FROM query('SELECT 1')", "the function `query` is not allowed in a query", None),
         ("SELECT * FROM QUERY_TABLE('t')", "the function `query_table` is not allowed in a query", None),
         ("SELECT pg_sleep(1)", "the function `pg_sleep` is not allowed in a query", Some(7)),
         ("FROM checkpoint()", "the function `checkpoint` is not allowed in a query", None),
-        ("FROM json_execute_serialized_sql('x')", "the function `json_execute_serialized_sql` is not allowed in a query", None),
+        (
+            "FROM json_execute_serialized_sql('x')",
+            "the function `json_execute_serialized_sql` is not allowed in a query",
+            None,
+        ),
         ("SELECT ?", "the query holds a parameter (`?`, `$1` or `$name`)", Some(7)),
         ("SELEC 1", "Parser Error: syntax error at or near \"SELEC\"", Some(0)),
         ("SELECT 1 +", "Parser Error: syntax error at end of input", None),
@@ -81,7 +97,10 @@ fn writers_and_hiders_are_refused_with_their_position() {
 #[test]
 fn a_verdict_says_what_the_statement_names() {
     let seen = verdict("SELECT * FROM perf_all_weeks a JOIN 'x.parquet' b USING (week)").unwrap();
-    assert_eq!((seen.tables, seen.lists_catalog, seen.is_subquery), (vec!["perf_all_weeks".into(), "x.parquet".into()], false, true));
+    assert_eq!(
+        (seen.tables, seen.lists_catalog, seen.is_subquery),
+        (vec!["perf_all_weeks".into(), "x.parquet".into()], false, true)
+    );
     assert!(verdict("SHOW TABLES").unwrap().lists_catalog);
     assert!(verdict("FROM duckdb_views()").unwrap().lists_catalog);
     assert!(!verdict("EXPLAIN SELECT 1").unwrap().is_subquery);
@@ -90,5 +109,10 @@ fn a_verdict_says_what_the_statement_names() {
 #[test]
 fn a_deep_tree_is_read_without_recursion() {
     let sql = format!("SELECT {}1", "1 + ".repeat(3_000));
-    std::thread::Builder::new().stack_size(32 << 20).spawn(move || assert!(verdict(&sql).is_ok())).unwrap().join().unwrap();
+    std::thread::Builder::new()
+        .stack_size(32 << 20)
+        .spawn(move || assert!(verdict(&sql).is_ok()))
+        .unwrap()
+        .join()
+        .unwrap();
 }

@@ -1,0 +1,96 @@
+//! One query through either way into the datasource: the app in this process, or a plugin process as Grafana
+//! has one. Both end in the same worker.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use crate::app::{App, DataQuery, InstanceSettings};
+use crate::error::{Error, Kind, Result};
+use crate::frame::{self, Decoded};
+use crate::plugin::client::Plugin;
+use crate::query::TimeRange;
+
+/// Whom to ask.
+pub(super) enum Edge<'a> {
+    /// This process's own app.
+    App(&'a App),
+    /// A plugin process.
+    Plugin(&'a Plugin),
+}
+
+/// A datasource and the way to it.
+pub(super) struct Asker<'a> {
+    /// The way.
+    pub(super) edge: Edge<'a>,
+    /// The datasource.
+    pub(super) settings: &'a InstanceSettings,
+}
+
+/// A query before it is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    /// The query model.
+    pub(super) model: Map<String, Value>,
+    /// The query's letter.
+    pub(super) ref_id: String,
+    /// Its time range.
+    pub(super) range: TimeRange,
+    /// The suggested interval; zero when unknown.
+    pub(super) interval: Duration,
+    /// Points that can be shown; zero when unknown.
+    pub(super) max_data_points: i64,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The frame's bytes, or why there is none.
+    pub(super) frame: Result<Bytes>,
+    /// How long it took.
+    pub(super) took: Duration,
+}
+
+impl Answer {
+    /// The frame's rows, columns and notices.
+    pub(super) fn decoded(&self) -> Result<Decoded> {
+        frame::decode(self.frame.as_ref().map_err(Clone::clone)?)
+    }
+}
+
+impl Asker<'_> {
+    /// Asks and waits.
+    pub(super) async fn ask(&self, question: Question) -> Answer {
+        let query = DataQuery {
+            ref_id: question.ref_id.clone(),
+            json: Value::Object(question.model).to_string().into(),
+            range: question.range,
+            interval: question.interval,
+            max_data_points: question.max_data_points,
+        };
+        let start = Instant::now();
+        let frame = match &self.edge {
+            Edge::App(app) => {
+                let outcome = app.query(self.settings, query).await;
+                outcome.error.map_or(Ok(outcome.frame), Err)
+            }
+            Edge::Plugin(plugin) => through_plugin(plugin, self.settings, query).await,
+        };
+        Answer { frame, took: start.elapsed() }
+    }
+}
+
+async fn through_plugin(plugin: &Plugin, settings: &InstanceSettings, query: DataQuery) -> Result<Bytes> {
+    let ref_id = query.ref_id.clone();
+    let mut answers = plugin.query(settings, &[query]).await?;
+    let answer = answers
+        .remove(&ref_id)
+        .ok_or_else(|| Error::internal(format!("the plugin gave no answer to the query `{ref_id}`")))?;
+    if let Some(text) = answer.error {
+        let kind = if answer.error_source == "plugin" { Kind::Unavailable } else { Kind::BadQuery };
+        return Err(Error::new(kind, text));
+    }
+    let frame = answer.frames.into_iter().next();
+    frame.ok_or_else(|| Error::internal(format!("the plugin gave no frame for the query `{ref_id}`")))
+}

@@ -1,0 +1,180 @@
+//! The options that say which datasource is meant, and for which time: shared by all subcommands.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::app::InstanceSettings;
+use crate::error::{Error, Result};
+use crate::query::TimeRange;
+
+/// Settings of jsonData that have no option of their own.
+const OTHER_SETTINGS: &[&str] =
+    &["slowMs", "timeoutSeconds", "maxRows", "maxResultMb", "memoryLimitMb", "threads", "engine"];
+
+/// A datasource, as Grafana's settings page describes it.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Datasource")]
+pub(super) struct DatasourceArgs {
+    /// Folder of reports, or a `.duckdb` file; may be repeated [default: the current folder]
+    #[arg(long, short, value_name = "PATH")]
+    path: Vec<PathBuf>,
+    /// Folder where relative paths in SQL start [default: the first --path]
+    #[arg(long, value_name = "DIR")]
+    base_path: Option<PathBuf>,
+    /// Which files in the folder are reports [default: `query_perf_weekly_*.parquet`]
+    #[arg(long, value_name = "GLOB")]
+    reports: Option<String>,
+    /// Any other setting of the datasource, such as slowMs=250 or timeoutSeconds=5; may be repeated
+    #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    settings: Vec<(String, String)>,
+}
+
+impl DatasourceArgs {
+    /// The datasource of one folder, without any other option.
+    pub(super) fn of_folder(folder: &Path) -> Self {
+        Self { path: vec![folder.to_owned()], ..Self::default() }
+    }
+
+    /// Sets `name` unless the person did.
+    pub(super) fn or_setting(&mut self, name: &str, value: impl ToString) {
+        if self.settings.iter().all(|(given, _)| given != name) {
+            self.settings.push((name.to_owned(), value.to_string()));
+        }
+    }
+
+    /// The datasource as an edge hands it over. Paths are made absolute against the current folder.
+    pub(super) fn instance(&self) -> Result<InstanceSettings> {
+        Ok(InstanceSettings {
+            uid: "cli".to_owned(),
+            org_id: 1,
+            json_data: Value::Object(self.json_data()?).to_string().into(),
+            ..InstanceSettings::default()
+        })
+    }
+
+    fn json_data(&self) -> Result<Map<String, Value>> {
+        let mut document = Map::new();
+        let here = [PathBuf::from(".")];
+        let paths = if self.path.is_empty() { &here[..] } else { &self.path[..] };
+        let paths = paths.iter().map(|path| absolute(path)).collect::<Result<Vec<_>>>()?;
+        document.insert("paths".to_owned(), paths.into());
+        if let Some(base) = &self.base_path {
+            document.insert("basePath".to_owned(), absolute(base)?.into());
+        }
+        if let Some(reports) = &self.reports {
+            document.insert("reports".to_owned(), reports.as_str().into());
+        }
+        for (name, value) in &self.settings {
+            if !OTHER_SETTINGS.contains(&name.as_str()) {
+                let hint = match name.as_str() {
+                    "path" | "paths" => "Write `--path`".to_owned(),
+                    "basePath" => "Write `--base-path`".to_owned(),
+                    "reports" => "Write `--reports`".to_owned(),
+                    _ => format!("The settings are {}", OTHER_SETTINGS.join(", ")),
+                };
+                return Err(Error::bad_settings(format!("`--setting {name}` is not known")).hint(hint));
+            }
+            document.insert(name.clone(), value.as_str().into());
+        }
+        Ok(document)
+    }
+}
+
+/// `path` as text that does not depend on the current folder.
+fn absolute(path: &Path) -> Result<String> {
+    let text = path.to_str().ok_or_else(|| {
+        Error::bad_settings(format!("`{}` is not UTF-8", path.display()))
+            .hint("Rename it, or use a link to it")
+    })?;
+    if text.starts_with("file:") {
+        return Ok(text.to_owned());
+    }
+    let whole = std::path::absolute(path).map_err(|error| {
+        Error::bad_settings(format!("`{text}` is not a path: {error}")).hint("Check `--path`")
+    })?;
+    Ok(whole.to_string_lossy().into_owned())
+}
+
+/// The time range of queries.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Time range")]
+pub(super) struct TimeArgs {
+    /// Its start: now-6h, now-26w/w, 2026-03-01, 2026-W10 or RFC 3339
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(super) from: Option<String>,
+    /// Its end; a day or week is meant with its whole length
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(super) to: Option<String>,
+}
+
+impl TimeArgs {
+    /// The range; what was not given is taken from `default`.
+    pub(super) fn range(&self, default: (&str, &str), now: Timestamp) -> Result<TimeRange> {
+        let from = self.from.as_deref().unwrap_or(default.0);
+        let to = self.to.as_deref().unwrap_or(default.1);
+        TimeRange::parse(from, to, now)
+            .map_err(|error| Error { kind: crate::error::Kind::BadSettings, ..error })
+    }
+}
+
+/// Splits `name=value`.
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Settings;
+
+    fn parsed(args: &DatasourceArgs) -> Settings {
+        Settings::parse(&args.instance().unwrap().json_data, "").unwrap()
+    }
+
+    #[test]
+    fn options_become_settings() {
+        let mut args = DatasourceArgs {
+            path: vec!["/a".into(), "b.duckdb".into(), "file:///c".into()],
+            base_path: Some("/base".into()),
+            reports: Some("*.parquet".to_owned()),
+            settings: vec![("threads".to_owned(), "2".to_owned())],
+        };
+        args.or_setting("threads", 9);
+        args.or_setting("maxRows", 5);
+        let here = std::env::current_dir().unwrap();
+        let settings = parsed(&args);
+        assert_eq!(
+            settings.paths,
+            ["/a".to_owned(), here.join("b.duckdb").display().to_string(), "file:///c".to_owned()]
+        );
+        assert_eq!((settings.base_path.as_deref(), settings.reports.as_str()), (Some("/base"), "*.parquet"));
+        assert_eq!((settings.threads, settings.max_rows), (Some(2), Some(5)));
+        assert_eq!(parsed(&DatasourceArgs::default()).paths, [here.display().to_string()]);
+    }
+
+    #[test]
+    fn a_setting_that_is_not_known_is_refused() {
+        for (name, hint) in
+            [("slowms", "The settings are slowMs"), ("path", "--path"), ("basePath", "--base-path")]
+        {
+            let args =
+                DatasourceArgs { settings: vec![(name.to_owned(), "1".to_owned())], ..Default::default() };
+            let error = args.instance().unwrap_err();
+            assert!(error.hint.as_deref().unwrap_or_default().contains(hint), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_known_settings_are_those_of_the_datasource() {
+        for name in OTHER_SETTINGS {
+            let json = format!(r#"{{"path":"/a","{name}":"not a value"}}"#);
+            assert!(Settings::parse(json.as_bytes(), "").is_err(), "{name}");
+        }
+    }
+}

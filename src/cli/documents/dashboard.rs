@@ -1,0 +1,291 @@
+//! Dashboards as Grafana saves and exports them (classic JSON, `schemaVersion`): panels, rows, library panels,
+//! annotations, variables. Files of the newer resource form are read where they wrap a classic dashboard.
+
+use serde_json::{Map, Value};
+
+use super::owner::Owner;
+use super::variables::{Source, entries};
+use super::{Datasources, Document, Query, Variable, objects, text};
+
+/// Rows hold panels, and rows were once nested; deeper than this nothing is looked for.
+const MAX_DEPTH: usize = 8;
+
+/// Whether `json` is a dashboard, or a library panel of its own.
+pub(in crate::cli) fn is_dashboard(json: &Value) -> bool {
+    json.as_object().is_some_and(|object| unwrapped(object).is_some() || is_newer(object))
+}
+
+/// The queries of a dashboard that are for our datasource. `known` are datasources that other files define.
+pub(in crate::cli) fn read_dashboard(json: &Value, known: &Datasources) -> Document {
+    let mut document = Document::default();
+    let Some(object) = json.as_object() else { return document };
+    let Some(dashboard) = unwrapped(object) else {
+        if is_newer(object) {
+            document.skip("dashboard", "it has the resource form v2: export it as a classic dashboard");
+        }
+        return document;
+    };
+    let mut known = known.clone();
+    for (name, plugin_id) in named_datasources(dashboard) {
+        known.insert(name, plugin_id);
+    }
+    document.title = text(dashboard, "title").unwrap_or_default().to_owned();
+    document.range = range(dashboard);
+    document.variables = entries(dashboard)
+        .filter_map(|entry| Variable::read(entry, |datasource| known.owner(datasource) == Owner::Ours))
+        .collect();
+    let mut reader = Reader { dashboard, known: &known, document };
+    if dashboard.contains_key("targets") {
+        reader.panel(dashboard, 0);
+    }
+    for panel in objects(dashboard, "panels").chain(objects(dashboard, "rows")) {
+        reader.panel(panel, 0);
+    }
+    reader.annotations();
+    reader.document
+}
+
+/// The dashboard itself: bare, under `dashboard` (HTTP API), under `spec` (resource form v1); or a library panel's
+/// model, which reads like a panel.
+fn unwrapped(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    let is_one = |object: &&Map<String, Value>| {
+        ["panels", "rows"].iter().any(|key| object.get(*key).is_some_and(Value::is_array))
+            || object.contains_key("targets") && object.contains_key("type")
+    };
+    let inside = |key: &str| object.get(key).and_then(Value::as_object);
+    let library = || inside("result").or(Some(object))?.get("model")?.as_object();
+    Some(object)
+        .filter(is_one)
+        .or_else(|| inside("dashboard").filter(is_one))
+        .or_else(|| inside("spec").filter(is_one))
+        .or_else(|| library().filter(is_one))
+}
+
+fn is_newer(object: &Map<String, Value>) -> bool {
+    let spec = object.get("spec").and_then(Value::as_object).unwrap_or(object);
+    spec.get("elements").is_some_and(Value::is_object) && spec.contains_key("layout")
+}
+
+/// Variables of type `datasource` and the inputs of an exported dashboard, with the plugin they stand for.
+fn named_datasources(dashboard: &Map<String, Value>) -> impl Iterator<Item = (&str, &str)> {
+    let variables = entries(dashboard)
+        .filter(|entry| text(entry, "type") == Some("datasource"))
+        .filter_map(|entry| Some((text(entry, "name")?, text(entry, "query")?)));
+    let inputs = objects(dashboard, "__inputs")
+        .filter_map(|input| Some((text(input, "name")?, text(input, "pluginId")?)));
+    variables.chain(inputs)
+}
+
+fn range(dashboard: &Map<String, Value>) -> Option<(String, String)> {
+    let time = dashboard.get("time")?.as_object()?;
+    Some((text(time, "from")?.to_owned(), text(time, "to")?.to_owned()))
+}
+
+struct Reader<'a> {
+    dashboard: &'a Map<String, Value>,
+    known: &'a Datasources,
+    document: Document,
+}
+
+impl<'a> Reader<'a> {
+    fn panel(&mut self, panel: &'a Map<String, Value>, depth: usize) {
+        if depth > MAX_DEPTH {
+            return self.document.skip(title(panel), "it nests too deep");
+        }
+        for inner in objects(panel, "panels") {
+            self.panel(inner, depth + 1);
+        }
+        if let Some(library) = panel.get("libraryPanel").and_then(Value::as_object) {
+            return match self.library_model(library) {
+                Some(model) => self.panel(model, depth + 1),
+                None => {
+                    let name = text(library, "name").unwrap_or("without name");
+                    self.document
+                        .skip(title(panel), format!("the library panel `{name}` is not in the file"));
+                }
+            };
+        }
+        for target in objects(panel, "targets") {
+            self.target(panel, target);
+        }
+    }
+
+    /// A library panel's model: beside its reference (older exports), or among the dashboard's elements.
+    fn library_model(&self, library: &'a Map<String, Value>) -> Option<&'a Map<String, Value>> {
+        let elements = || {
+            let uid = text(library, "uid")?;
+            self.dashboard.get("__elements")?.get(uid)?.get("model")
+        };
+        library
+            .get("model")
+            .or_else(elements)?
+            .as_object()
+            .filter(|model| !model.contains_key("libraryPanel"))
+    }
+
+    fn target(&mut self, panel: &Map<String, Value>, target: &Map<String, Value>) {
+        let own = target.get("datasource").filter(|datasource| !datasource.is_null());
+        let owner = match self.known.owner(own) {
+            Owner::Unknown(_) if own.is_none() => self.known.owner(panel.get("datasource")),
+            found => found,
+        };
+        if !self.is_ours(owner, title(panel), text(target, "rawSql").is_some()) {
+            return;
+        }
+        let ref_id = text(target, "refId").unwrap_or("A").to_owned();
+        self.document.queries.push(Query {
+            title: title(panel).to_owned(),
+            ref_id,
+            model: target.clone(),
+            range: text(panel, "timeFrom").map(|from| (format!("now-{from}"), "now".to_owned())),
+            max_data_points: panel.get("maxDataPoints").and_then(Value::as_i64).unwrap_or(0),
+            interval: text(panel, "interval").map(|interval| interval.trim_start_matches('>').to_owned()),
+            repeat: text(panel, "repeat").map(str::to_owned),
+        });
+    }
+
+    fn annotations(&mut self) {
+        let Some(annotations) = self.dashboard.get("annotations").and_then(Value::as_object) else { return };
+        for annotation in objects(annotations, "list") {
+            let model = annotation.get("target").and_then(Value::as_object).unwrap_or(annotation);
+            let sql = text(model, "rawSql")
+                .or_else(|| text(annotation, "rawSql"))
+                .or_else(|| text(annotation, "rawQuery"));
+            let name = format!("annotation {}", text(annotation, "name").unwrap_or("without name"));
+            let owner = self.known.owner(annotation.get("datasource"));
+            if !self.is_ours(owner, &name, sql.is_some()) {
+                continue;
+            }
+            let mut model = model.clone();
+            if let Some(sql) = sql {
+                model.insert("rawSql".to_owned(), sql.into());
+            }
+            let ref_id = text(&model, "refId").unwrap_or("Anno").to_owned();
+            self.document.queries.push(Query { title: name, ref_id, model, ..Query::default() });
+        }
+    }
+
+    /// Whether to take a query; one whose owner is not to be told is noted when it looks like ours.
+    fn is_ours(&mut self, owner: Owner, title: &str, has_sql: bool) -> bool {
+        match owner {
+            Owner::Ours => true,
+            Owner::Others => false,
+            Owner::Unknown(why) => {
+                if has_sql {
+                    self.document.skip(title, why);
+                }
+                false
+            }
+        }
+    }
+}
+
+fn title(panel: &Map<String, Value>) -> &str {
+    text(panel, "title").unwrap_or("panel without title")
+}
+
+impl Document {
+    /// The queries of variables, by the variable's name.
+    pub(in crate::cli) fn variable_queries(&self) -> impl Iterator<Item = (&str, &Map<String, Value>)> {
+        self.variables.iter().filter_map(|variable| match &variable.source {
+            Source::Query(model) => Some((variable.name.as_str(), model)),
+            Source::Values(_) | Source::Elsewhere => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(json: &Value) -> Document {
+        assert!(is_dashboard(json), "{json}");
+        read_dashboard(json, &Datasources::default())
+    }
+
+    fn found(document: &Document) -> Vec<(&str, &str, &str)> {
+        document
+            .queries
+            .iter()
+            .map(|query| (query.title.as_str(), query.ref_id.as_str(), query.sql()))
+            .collect()
+    }
+
+    #[test]
+    fn panels_rows_library_panels_and_annotations() {
+        let ours = json!({"type": "duckdb-perf-datasource", "uid": "${datasource}"});
+        let target = |sql: &str| json!([{"refId": "B", "rawSql": sql}]);
+        let document = read(&json!({
+            "title": "T", "time": {"from": "now-1w", "to": "now"},
+            "templating": {"list": [{"type": "datasource", "name": "datasource", "query": "grafana-duckdb-datasource"}]},
+            "annotations": {"list": [
+                {"name": "built in", "datasource": {"type": "grafana", "uid": "-- Grafana --"}, "target": {"rawSql": "no"}},
+                {"name": "deploys", "datasource": ours, "target": {"rawSql": "SELECT 5"}},
+            ]},
+            "__elements": {"lib": {"name": "L", "model": {"title": "Lib", "datasource": ours, "targets": target("SELECT 4")}}},
+            "panels": [
+                {"title": "P", "datasource": ours, "targets": target("SELECT 1"), "timeFrom": "4w", "interval": ">1d", "repeat": "x"},
+                {"type": "row", "title": "R", "panels": [{"title": "Q", "datasource": "$datasource", "targets": target("SELECT 2")}]},
+                {"title": "M", "datasource": {"uid": "-- Mixed --"}, "targets": [
+                    {"refId": "A", "datasource": ours, "rawSql": "SELECT 3"},
+                    {"refId": "C", "datasource": {"type": "__expr__"}, "expression": "$A"},
+                    {"refId": "D", "datasource": {"type": "postgres"}, "rawSql": "no"},
+                ]},
+                {"title": "X", "libraryPanel": {"uid": "lib", "name": "L"}},
+                {"title": "Y", "libraryPanel": {"uid": "gone", "name": "G"}},
+                {"title": "Z", "targets": target("SELECT 6")},
+                {"title": "W", "targets": [{"refId": "A", "expr": "up"}]},
+                {"type": "text"},
+            ],
+        }));
+        assert_eq!(
+            found(&document),
+            [
+                ("P", "B", "SELECT 1"),
+                ("Q", "B", "SELECT 2"),
+                ("M", "A", "SELECT 3"),
+                ("Lib", "B", "SELECT 4"),
+                ("annotation deploys", "Anno", "SELECT 5"),
+            ]
+        );
+        let first = document.queries.first().unwrap();
+        assert_eq!(first.range, Some(("now-4w".to_owned(), "now".to_owned())));
+        assert_eq!((first.interval.as_deref(), first.repeat.as_deref()), (Some("1d"), Some("x")));
+        let skipped: Vec<_> = document.skipped.iter().map(|skipped| skipped.title.as_str()).collect();
+        assert_eq!(skipped, ["Y", "Z"]);
+        assert_eq!(document.range, Some(("now-1w".to_owned(), "now".to_owned())));
+    }
+
+    #[test]
+    fn wrapped_exported_and_newer_files() {
+        let panels =
+            json!([{"title": "P", "datasource": {"uid": "${DS_A}"}, "targets": [{"rawSql": "SELECT 1"}]}]);
+        let inputs = json!([{"name": "DS_A", "type": "datasource", "pluginId": "duckdb-perf-datasource"}]);
+        let classic = json!({"panels": panels, "__inputs": inputs});
+        for json in [
+            classic.clone(),
+            json!({"dashboard": classic, "meta": {}}),
+            json!({"kind": "Dashboard", "spec": classic}),
+        ] {
+            assert_eq!(found(&read(&json)), [("P", "A", "SELECT 1")]);
+        }
+        let library = json!({"model": {"type": "stat", "title": "L", "datasource": {"type": "duckdb-perf-datasource"}, "targets": [{"rawSql": "SELECT 2"}]}});
+        assert_eq!(found(&read(&library)), [("L", "A", "SELECT 2")]);
+        let newer = read(&json!({"kind": "Dashboard", "spec": {"elements": {}, "layout": {}}}));
+        assert!(newer.queries.is_empty() && newer.skipped.len() == 1);
+        assert!(!is_dashboard(&json!({"name": "package"})) && !is_dashboard(&json!([1])));
+    }
+
+    #[test]
+    fn the_dashboard_that_ships_is_read_whole() {
+        let json: Value =
+            serde_json::from_str(include_str!("../../../provisioning/dashboards/query_perf_overview.json"))
+                .unwrap();
+        let document = read(&json);
+        assert_eq!((document.queries.len(), document.skipped.len()), (5, 0));
+        let variables: Vec<_> = document.variable_queries().map(|(name, _)| name).collect();
+        assert_eq!(variables, ["pattern"]);
+    }
+}

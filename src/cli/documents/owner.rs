@@ -1,0 +1,114 @@
+//! Whose a query is: ours, another datasource's, or not to be told.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::variables::reference_name;
+
+/// Plugin ids of our datasource: its own, and the one it also answers to (`aliasIDs` of `plugin.json`).
+const PLUGIN_IDS: [&str; 2] = ["duckdb-perf-datasource", "grafana-duckdb-datasource"];
+/// Uids that Grafana has given away: expressions, several at once, another panel's result, built-in annotations.
+const RESERVED: [&str; 6] =
+    ["__expr__", "-100", "-- Mixed --", "-- Dashboard --", "-- Grafana --", "grafana"];
+
+/// Whose a query is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Our datasource's.
+    Ours,
+    /// Another one's.
+    Others,
+    /// Not to be told; why, as a clause.
+    Unknown(String),
+}
+
+/// Datasources whose type is known: by uid, by name, or as the variable that chooses one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::cli) struct Datasources(BTreeMap<String, String>);
+
+impl Datasources {
+    /// Adds one under its uid or name.
+    pub(in crate::cli) fn insert(&mut self, key: impl Into<String>, plugin_id: impl Into<String>) {
+        self.0.insert(key.into(), plugin_id.into());
+    }
+
+    /// Adds all of `other`.
+    pub(in crate::cli) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Whose a query with this `datasource` is: `{type, uid}`, a uid or name, or nothing.
+    pub(super) fn owner(&self, datasource: Option<&Value>) -> Owner {
+        match datasource {
+            Some(Value::Object(object)) => self.owner_of_object(object),
+            Some(Value::String(key)) if !key.is_empty() => self.owner_of_key(key),
+            _ => Owner::Unknown(
+                "it names no datasource, so Grafana takes its default one: give it `datasource.type`"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    fn owner_of_object(&self, object: &Map<String, Value>) -> Owner {
+        let of = |key| object.get(key).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
+        match (of("type"), of("uid")) {
+            (Some(plugin_id), _) => owner_of_type(plugin_id),
+            (None, Some(uid)) => self.owner_of_key(uid),
+            (None, None) => self.owner(None),
+        }
+    }
+
+    fn owner_of_key(&self, key: &str) -> Owner {
+        if RESERVED.contains(&key) {
+            return Owner::Others;
+        }
+        let known = self.0.get(key).or_else(|| self.0.get(reference_name(key)?));
+        match known {
+            Some(plugin_id) => owner_of_type(plugin_id),
+            None => Owner::Unknown(format!(
+                "the type of its datasource `{key}` is not known: give it `datasource.type`"
+            )),
+        }
+    }
+}
+
+fn owner_of_type(plugin_id: &str) -> Owner {
+    if PLUGIN_IDS.contains(&plugin_id) { Owner::Ours } else { Owner::Others }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn ours_and_others() {
+        let mut known = Datasources::default();
+        known.insert("datasource", "duckdb-perf-datasource");
+        known.insert("prom", "prometheus");
+        let cases = [
+            (json!({"type": "duckdb-perf-datasource", "uid": "x"}), Some(Owner::Ours)),
+            (json!({"type": "grafana-duckdb-datasource"}), Some(Owner::Ours)),
+            (json!({"type": "datasource", "uid": "-- Mixed --"}), Some(Owner::Others)),
+            (json!({"type": "__expr__", "uid": "__expr__"}), Some(Owner::Others)),
+            (json!({"uid": "${datasource}"}), Some(Owner::Ours)),
+            (json!({"uid": "$datasource"}), Some(Owner::Ours)),
+            (json!("${datasource:raw}"), Some(Owner::Ours)),
+            (json!("prom"), Some(Owner::Others)),
+            (json!("-- Grafana --"), Some(Owner::Others)),
+            (json!("elsewhere"), None),
+            (json!({}), None),
+            (json!(null), None),
+        ];
+        for (datasource, expected) in cases {
+            let found = known.owner(Some(&datasource));
+            assert_eq!(
+                Some(&found).filter(|found| !matches!(found, Owner::Unknown(_))),
+                expected.as_ref(),
+                "{datasource}"
+            );
+        }
+    }
+}

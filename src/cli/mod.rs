@@ -1,0 +1,177 @@
+//! Edge 3: the command line. The only place that names `clap`.
+//!
+//! Data goes to stdout, everything else to stderr; an error is `error: …`, where it is, and `hint: …`. Each
+//! subcommand is a file; queries take the same way as Grafana's ([`ask`]), and what dashboards, alert rules and
+//! query files ask for is read by [`documents`], which is pure.
+
+mod ask;
+mod check;
+mod datasource;
+mod demo;
+mod documents;
+mod outcome;
+mod query;
+mod render;
+mod report;
+mod run;
+mod vars;
+mod views;
+mod walk;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+/// Read weekly Parquet reports with DuckDB SQL, as the Grafana datasource does, without Grafana
+#[derive(Debug, Parser)]
+#[command(name = "duckdb-perf", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Start with `duckdb-perf demo`. Inside Grafana this same executable is the datasource's backend."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run one query and print its result
+    Query(query::Args),
+    /// Write demo reports and show what the dashboard makes of them
+    Demo(demo::Args),
+    /// Run every query of the dashboards, alert rules and query files in a folder
+    Check(check::Args),
+    /// Print the views over the reports, or put them into a database file
+    Views(views::Args),
+}
+
+/// Why a subcommand ended before its end.
+#[derive(Debug)]
+enum Stop {
+    /// It failed; nothing was printed yet.
+    Failed(Error),
+    /// It failed, and the person was told.
+    Told(u8),
+    /// Whoever read our stdout has seen enough.
+    ReaderGone,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// From writing to stdout.
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::ReaderGone;
+        }
+        Self::Failed(Error::new(
+            crate::error::Kind::Unavailable,
+            format!("the output cannot be written: {error}"),
+        ))
+    }
+}
+
+/// What the shell takes for "ended by Ctrl-C".
+const INTERRUPTED: u8 = 130;
+
+/// Reads the arguments, runs the subcommand, and says how it went.
+pub async fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout with code 0, mistakes to stderr with code 2.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let command = async {
+        match cli.command {
+            Command::Query(args) => query::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Check(args) => check::run(args).await,
+            Command::Views(args) => views::run(args).await,
+        }
+    };
+    // Dropping the command on Ctrl-C ends its workers and removes its temp folder.
+    let done = tokio::select! {
+        done = command => done,
+        () = interrupted() => Err(Stop::Told(INTERRUPTED)),
+    };
+    match done {
+        Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
+        Err(Stop::Told(code)) => ExitCode::from(code),
+        Err(Stop::Failed(error)) => {
+            report::error(&error, None);
+            ExitCode::from(error.kind.facts().exit_code)
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => if pressed.is_err() { std::future::pending().await },
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_people_type_is_understood() {
+        for line in [
+            "query SELECT",
+            "query -",
+            "query --file a.sql --path a --path b.duckdb --setting slowMs=50",
+            "query SELECT --var a=1 --var a=2 --var b= --from now-2w --to now --format csv --max-rows 5",
+            "demo --out x --weeks 3 --patterns 5 --seed 7 --until 2026-W53 --no-queries",
+            "check provisioning --path a --format json",
+            "views --path a",
+            "views a.duckdb --force",
+        ] {
+            let parsed = Cli::try_parse_from(std::iter::once("duckdb-perf").chain(line.split(' ')));
+            assert!(
+                parsed.is_ok(),
+                "{line}: {}",
+                parsed.err().map(|error| error.to_string()).unwrap_or_default()
+            );
+        }
+        for line in [
+            "query",
+            "query a --file b",
+            "query a --var 1a=2",
+            "demo --until 202600",
+            "check",
+            "views a.duckdb --print",
+        ] {
+            assert!(
+                Cli::try_parse_from(std::iter::once("duckdb-perf").chain(line.split(' '))).is_err(),
+                "{line} should be refused"
+            );
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! `duckdb-perf query`: one query, the way Grafana's queries go, its result on stdout.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::ask::{Answer, Asker, Edge, Question};
+use super::datasource::{DatasourceArgs, TimeArgs};
+use super::render::{self, Layout};
+use super::vars::VarArgs;
+use super::{Stop, report};
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+use crate::frame::Decoded;
+use crate::query::{Format, parse_interval};
+
+/// The time range when none is given.
+const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");
+
+/// Examples:
+///   duckdb-perf query --path reports "FROM perf_top_patterns WHERE place <= 10 ORDER BY week, place"
+///   duckdb-perf query --path reports --query-format time_series "SELECT week, pattern, p95_ms FROM perf_all_weeks"
+///   duckdb-perf query --file slow.sql --var pattern=a --var pattern=b --from 2026-W01 --format csv
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Args {
+    /// The SQL text, with macros and template variables; `-` reads it from stdin
+    #[arg(value_name = "SQL", required_unless_present = "file", conflicts_with = "file")]
+    sql: Option<String>,
+    /// Read the SQL from a file
+    #[arg(long, short, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// How to print the result: `table` rounds and shortens for the eye, the others do not
+    #[arg(long, value_enum, default_value = "table")]
+    format: Output,
+    /// What the result is shaped into, as the panel's choice "Format" does: table or `time_series`
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = query_format)]
+    query_format: Format,
+    /// Rows of the result at most [default: 1000000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_rows: Option<u64>,
+    /// What `$__interval` stands for, such as 1d [default: a hundredth of the time range]
+    #[arg(long, value_name = "INTERVAL", value_parser = interval)]
+    interval: Option<Duration>,
+    #[command(flatten)]
+    datasource: DatasourceArgs,
+    #[command(flatten)]
+    time: TimeArgs,
+    #[command(flatten)]
+    vars: VarArgs,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// Aligned text
+    Table,
+    /// An array of row objects
+    Json,
+    /// RFC 4180, with a header
+    Csv,
+    /// The frame as Grafana gets it: an Arrow IPC file
+    Arrow,
+}
+
+/// Runs the subcommand.
+pub(super) async fn run(mut args: Args) -> Result<(), Stop> {
+    let sql = args.sql()?;
+    if let Some(rows) = args.max_rows {
+        args.datasource.or_setting("maxRows", rows);
+    }
+    let settings = args.datasource.instance()?;
+    let app = App::from_env();
+    let asker = Asker { edge: Edge::App(&app), settings: &settings };
+    let answer = asker.ask(args.question(&sql)?).await;
+    app.shutdown().await;
+    if let Err(error) = &answer.frame {
+        report::error(error, Some(&sql));
+        return Err(Stop::Told(error.kind.facts().exit_code));
+    }
+    print(&answer, args.format)
+}
+
+impl Args {
+    fn sql(&self) -> Result<String> {
+        match (&self.file, self.sql.as_deref()) {
+            (Some(file), _) => std::fs::read_to_string(file).map_err(|error| {
+                Error::new(Kind::NotFound, format!("`{}` cannot be read: {error}", file.display()))
+                    .hint("Check `--file`")
+            }),
+            (None, Some("-")) => {
+                let mut sql = String::new();
+                std::io::stdin()
+                    .read_to_string(&mut sql)
+                    .map_err(|error| Error::bad_query(format!("stdin cannot be read: {error}")))?;
+                Ok(sql)
+            }
+            (None, sql) => Ok(sql.unwrap_or_default().to_owned()),
+        }
+    }
+
+    fn question(&self, sql: &str) -> Result<Question> {
+        let mut model = Map::new();
+        model.insert("rawSql".to_owned(), sql.into());
+        model.insert("format".to_owned(), self.query_format.as_str().into());
+        model.insert("variables".to_owned(), Value::Object(self.vars.to_json()));
+        Ok(Question {
+            model,
+            ref_id: "A".to_owned(),
+            range: self.time.range(DEFAULT_RANGE, Timestamp::now())?,
+            interval: self.interval.unwrap_or_default(),
+            max_data_points: 0,
+        })
+    }
+}
+
+fn print(answer: &Answer, format: Output) -> Result<(), Stop> {
+    let stdout = std::io::stdout();
+    let is_terminal = stdout.is_terminal();
+    let mut out = std::io::BufWriter::new(stdout.lock());
+    let frame = answer.decoded()?;
+    match format {
+        Output::Table => {
+            let width = is_terminal
+                .then(|| console::Term::stdout().size_checked())
+                .flatten()
+                .map(|(_, columns)| columns.into());
+            let (text, cut) = render::table(&frame, Layout { width, rows: usize::MAX });
+            out.write_all(text.as_bytes())?;
+            out.flush()?;
+            if cut > 0 {
+                report::notice(&format!(
+                    "{} shortened: `--format json` and `--format csv` show them whole",
+                    report::count(cut, "text")
+                ));
+            }
+        }
+        Output::Json => {
+            let lost = render::json(&frame, &mut out)?;
+            out.flush()?;
+            if lost > 0 {
+                report::notice(&format!(
+                    "{} (NaN or infinite) became null, because JSON has no such numbers",
+                    report::count(lost, "number")
+                ));
+            }
+        }
+        Output::Csv => {
+            render::csv(&frame, &mut out)?;
+            out.flush()?;
+        }
+        Output::Arrow if is_terminal => {
+            return Err(Error::bad_settings("`--format arrow` is binary, and stdout is a terminal")
+                .hint("Send it to a file or a program: `… --format arrow > result.arrow`")
+                .into());
+        }
+        Output::Arrow => {
+            out.write_all(answer.frame.as_deref().unwrap_or_default())?;
+            out.flush()?;
+        }
+    }
+    tell(&frame);
+    Ok(())
+}
+
+/// What the frame says beside its rows.
+fn tell(frame: &Decoded) {
+    for notice in report::notices_of(frame) {
+        report::notice(&notice);
+    }
+    if frame.rows() == 0 {
+        report::notice("the result has no rows");
+    }
+}
+
+fn query_format(text: &str) -> Result<Format, String> {
+    text.parse().map_err(|_| "it is `table` or `time_series`".to_owned())
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    parse_interval(text).map_err(|error| error.full_text())
+}

@@ -1,0 +1,119 @@
+//! A wide time series for a person's eyes: a line per series, a column per time, the newest ones.
+
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Field, TimestampNanosecondType};
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::Value;
+
+use super::table::{decimals, grid, one_line, shortened, shown};
+use super::{Cell, cell, display_name};
+use crate::frame::Decoded;
+use crate::reports::IsoWeek;
+
+/// Columns that a series' name may take.
+const NAME_WIDTH: usize = 48;
+/// The label that, where there is one, names the series alone.
+const NAME_LABEL: &str = "name";
+
+/// Whether the frame is a wide time series.
+pub(in crate::cli) fn is_series(frame: &Decoded) -> bool {
+    frame.meta.get("type").and_then(Value::as_str) == Some("timeseries-wide")
+}
+
+/// The newest `times` times of each series as text. Times that are all Mondays are written as ISO weeks.
+pub(in crate::cli) fn series(frame: &Decoded, times: usize) -> String {
+    let mut columns = frame.schema.fields().iter().enumerate();
+    let Some((time_at, _)) = columns.find(|(_, field)| matches!(field.data_type(), DataType::Timestamp(..)))
+    else {
+        return String::new();
+    };
+    let instants: Vec<i64> = frame
+        .batches
+        .iter()
+        .filter_map(|batch| batch.columns().get(time_at))
+        .flat_map(|column| column.as_primitive::<TimestampNanosecondType>().values().iter().copied())
+        .collect();
+    let first = instants.len().saturating_sub(times);
+    let mut header = vec!["series".to_owned()];
+    header.extend(time_names(instants.get(first..).unwrap_or_default()));
+    let mut right = vec![true; header.len()];
+    if let Some(name) = right.first_mut() {
+        *name = false;
+    }
+    let rows =
+        frame.schema.fields().iter().enumerate().filter(|(at, _)| *at != time_at).map(|(at, field)| {
+            let cells: Vec<Cell<'_>> = frame
+                .batches
+                .iter()
+                .filter_map(|batch| batch.columns().get(at))
+                .flat_map(|column| (0..column.len()).map(move |row| cell(column, row)))
+                .skip(first)
+                .collect();
+            let digits = decimals(&cells);
+            let mut row = vec![shortened(&one_line(&series_name(field)), NAME_WIDTH)];
+            row.extend(
+                cells.iter().map(|cell| {
+                    if *cell == Cell::Null { "·".to_owned() } else { shown(cell, digits, false) }
+                }),
+            );
+            row
+        });
+    grid(header, rows, &right)
+}
+
+fn series_name(field: &Field) -> String {
+    let labels: Option<Value> =
+        field.metadata().get("labels").and_then(|labels| serde_json::from_str(labels).ok());
+    let short = labels.as_ref().and_then(|labels| labels.get(NAME_LABEL)?.as_str());
+    short.map_or_else(|| display_name(field), str::to_owned)
+}
+
+fn time_names(instants: &[i64]) -> Vec<String> {
+    let times: Vec<_> = instants
+        .iter()
+        .map(|&ns| {
+            Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default().to_zoned(TimeZone::UTC).datetime()
+        })
+        .collect();
+    let is_day = |time: &jiff::civil::DateTime| time.time() == jiff::civil::Time::midnight();
+    let week = |time: &jiff::civil::DateTime| IsoWeek::of_date(time.date());
+    if times.iter().all(|time| is_day(time) && week(time).monday() == time.date()) {
+        return times.iter().map(|time| week(time).to_string()).collect();
+    }
+    if times.iter().all(is_day) {
+        return times.iter().map(|time| time.date().to_string()).collect();
+    }
+    times.iter().map(|time| format!("{time}Z")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float64Array, TimestampNanosecondArray};
+
+    use super::super::tests::frame;
+    use super::*;
+
+    #[test]
+    fn the_newest_weeks_of_each_series() {
+        let week = |number| IsoWeek::from_yyyyww(number).unwrap().start_ns();
+        let times = TimestampNanosecondArray::from(vec![week(202_652), week(202_653), week(202_701)])
+            .with_timezone("UTC");
+        let a: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), Some(2.5), Some(100.25)]));
+        let b: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), None, Some(3.0)]));
+        let frame = frame(vec![("Time", Arc::new(times)), ("SELECT 1", a), ("b", b)]);
+        assert_eq!(
+            series(&frame, 2),
+            "series    2026-W53  2027-W01\n─────────────────────────────\nSELECT 1      2.50    100.25\nb                ·         3\n"
+        );
+    }
+
+    #[test]
+    fn times_are_as_short_as_they_can_be() {
+        let day = 86_400_000_000_000;
+        assert_eq!(time_names(&[0, day]), ["1970-01-01", "1970-01-02"]);
+        assert_eq!(time_names(&[4 * day]), ["1970-W02"]);
+        assert_eq!(time_names(&[1_000_000_000]), ["1970-01-01T00:00:01Z"]);
+    }
+}

@@ -1,0 +1,79 @@
+//! `duckdb-perf views`: the three views over the reports, for the plain DuckDB shell and other programs.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::datasource::DatasourceArgs;
+use super::{Stop, report};
+use crate::engine;
+use crate::error::{Error, Result};
+use crate::reports::{VIEW_NAMES, View, create_views};
+use crate::source::{self, Policy, Settings};
+
+/// The views hold no data: a report that is added later is seen by the next query. Grafana needs none of this, every
+/// datasource has the views already.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Database file to make with the views in it
+    #[arg(value_name = "FILE.duckdb", conflicts_with = "print")]
+    file: Option<PathBuf>,
+    /// Print the SQL (what happens without a file)
+    #[arg(long)]
+    print: bool,
+    /// Put the views into a file that exists; its other contents stay
+    #[arg(long, requires = "file")]
+    force: bool,
+    #[command(flatten)]
+    datasource: DatasourceArgs,
+}
+
+/// Runs the subcommand.
+pub(super) async fn run(args: Args) -> Result<(), Stop> {
+    let views = views(&args.datasource)?;
+    let Some(file) = args.file else {
+        let mut out = std::io::stdout().lock();
+        for view in views {
+            writeln!(out, "{};\n", view.sql)?;
+        }
+        return Ok(());
+    };
+    refuse(&file, args.force)?;
+    let written = file.clone();
+    tokio::task::spawn_blocking(move || {
+        let statements: Vec<String> = views.into_iter().map(|view| view.sql).collect();
+        engine::write_views_file(&file, &statements)
+    })
+    .await
+    .map_err(|error| Error::internal(format!("the views were not written: {error}")))??;
+    let shown = written.display();
+    report::line(&format!("wrote the views {} into `{shown}`", VIEW_NAMES.join(", ")));
+    report::hint(&format!(
+        "`duckdb {shown}` opens it, version 1.4 or newer; in Grafana `path` may be this file"
+    ));
+    Ok(())
+}
+
+fn views(datasource: &DatasourceArgs) -> Result<Vec<View>> {
+    let settings = Settings::parse(&datasource.instance()?.json_data, "")?;
+    let policy = Policy::from_env(|name| std::env::var(name).ok())?;
+    let source = source::resolve(&settings, &policy)?;
+    let views = create_views(&source.report_globs(), source.slow_ms, false);
+    if views.is_empty() {
+        return Err(Error::bad_settings("the views need a folder of reports, and `--path` names none")
+            .hint("Give the folder with `--path`"));
+    }
+    Ok(views)
+}
+
+fn refuse(file: &Path, force: bool) -> Result<()> {
+    if file.extension().is_none_or(|extension| extension != "duckdb" && extension != "db") {
+        return Err(Error::bad_settings(format!("`{}` does not end in `.duckdb`", file.display()))
+            .hint("Give the file such a name, or no file to print the SQL"));
+    }
+    if file.exists() && !force {
+        return Err(Error::bad_settings(format!("`{}` exists", file.display())).hint(
+            "Choose another name, or give `--force` to put the views into it; what else it holds stays",
+        ));
+    }
+    Ok(())
+}

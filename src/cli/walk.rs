@@ -1,0 +1,201 @@
+//! Finds what a folder asks of a datasource: reads its JSON, YAML and SQL files.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::documents::{self, Datasources, Document};
+use crate::error::{Error, Kind, Result};
+
+/// Folders that hold other people's files.
+const LEFT_OUT: &[&str] = &["node_modules", "target"];
+
+/// A file that asks for something.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Its path, below the folder as it was given.
+    pub(super) file: PathBuf,
+    /// What it asks for, or why it cannot be read.
+    pub(super) document: Result<Document>,
+}
+
+/// The files under `root` (a folder or one file) that ask for something, by name. Hidden folders are left out.
+///
+/// # Errors
+/// When a folder cannot be listed.
+pub(super) fn find(root: &Path) -> Result<Vec<Found>> {
+    let mut files = Vec::new();
+    if root.is_dir() {
+        list(root, &mut files)?;
+    } else {
+        files.push(root.to_owned());
+    }
+    files.sort();
+    let mut known = Datasources::default();
+    let mut parsed = Vec::new();
+    for file in files {
+        let content = Content::read(&file);
+        if let Ok(Content::Tree(trees)) = &content {
+            trees.iter().for_each(|tree| known.extend(documents::datasources(tree)));
+        }
+        parsed.push((file, content));
+    }
+    let found = parsed.into_iter().filter_map(|(file, content)| {
+        let document = content.map(|content| content.document(&known)).transpose()?;
+        document.as_ref().map_or(true, |document| !document.is_empty()).then_some(Found { file, document })
+    });
+    Ok(found.collect())
+}
+
+fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let cannot = |error: std::io::Error| {
+        Error::new(Kind::NotFound, format!("the folder `{}` cannot be listed: {error}", folder.display()))
+            .hint("Check the path and its permissions")
+    };
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // A link to a folder is not followed: it may lead in a circle.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if !name.starts_with('.') && !LEFT_OUT.contains(&name.as_str()) {
+                list(&path, files)?;
+            }
+        } else if kind_of(&path).is_some() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum FileKind {
+    Json,
+    Yaml,
+    Sql,
+}
+
+fn kind_of(path: &Path) -> Option<FileKind> {
+    match path.extension()?.to_str()?.to_lowercase().as_str() {
+        "json" => Some(FileKind::Json),
+        "yaml" | "yml" => Some(FileKind::Yaml),
+        "sql" => Some(FileKind::Sql),
+        _ => None,
+    }
+}
+
+/// A file's content.
+enum Content {
+    /// JSON or YAML documents.
+    Tree(Vec<Value>),
+    Sql(String),
+    /// Nothing that could ask for something.
+    Other,
+}
+
+impl Content {
+    fn read(file: &Path) -> Result<Self> {
+        let cannot = |why: String| {
+            Error::bad_query(format!("`{}` {why}", file.display()))
+                .hint("Mend the file, or move it out of the folder")
+        };
+        let Some(kind) = kind_of(file) else { return Ok(Self::Other) };
+        let text =
+            std::fs::read_to_string(file).map_err(|error| cannot(format!("cannot be read: {error}")))?;
+        let trees = match kind {
+            FileKind::Sql => return Ok(Self::Sql(text)),
+            FileKind::Json => serde_json::from_str(&text)
+                .map(|tree| vec![tree])
+                .map_err(|error| format!("is not JSON: {error}")),
+            FileKind::Yaml => serde_saphyr::from_multiple(&text).map_err(|error| {
+                // The first line of it is the sentence; the rest draws the place.
+                let error = error.to_string();
+                let sentence = error.lines().next().unwrap_or_default();
+                format!("is not YAML: {}", sentence.trim_start_matches("error: "))
+            }),
+        };
+        match trees {
+            Ok(trees) => Ok(Self::Tree(trees)),
+            // Other programs have files of these kinds too.
+            Err(_) if !text.contains("rawSql") => Ok(Self::Other),
+            Err(why) => Err(cannot(why)),
+        }
+    }
+
+    fn document(&self, known: &Datasources) -> Option<Document> {
+        match self {
+            Self::Other => None,
+            Self::Sql(sql) => documents::read_statements(sql),
+            Self::Tree(trees) => {
+                let mut whole = Document::default();
+                for tree in trees {
+                    if documents::is_dashboard(tree) {
+                        whole.absorb(documents::read_dashboard(tree, known));
+                    } else if let Some(alerts) = documents::read_alerts(tree, known) {
+                        whole.absorb(alerts);
+                    }
+                }
+                Some(whole)
+            }
+        }
+    }
+}
+
+impl Document {
+    /// Takes what another document of the same file asks for.
+    fn absorb(&mut self, other: Self) {
+        if self.title.is_empty() {
+            self.title = other.title;
+        }
+        self.range = self.range.take().or(other.range);
+        self.variables.extend(other.variables);
+        self.queries.extend(other.queries);
+        self.skipped.extend(other.skipped);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("datasources/a.yaml", "datasources:\n  - {name: D, uid: u, type: duckdb-perf-datasource}\n");
+        write(
+            "alerting/rules.yml",
+            "groups:\n  - rules:\n      - title: Slow\n        data:\n          - {refId: A, datasourceUid: u, model: {rawSql: SELECT 1}}\n",
+        );
+        write(
+            "dashboards/d.json",
+            r#"{"panels": [{"title": "P", "datasource": "u", "targets": [{"rawSql": "SELECT 2"}]}]}"#,
+        );
+        write(
+            "dashboards/other.json",
+            r#"{"panels": [{"datasource": {"type": "prometheus"}, "targets": [{"expr": "up"}]}]}"#,
+        );
+        write("queries/q.sql", "-- name: Q\nSELECT 3;\n");
+        write("views/v.sql", "CREATE VIEW v AS SELECT 4;\n");
+        write("broken.json", r#"{"panels": [{"rawSql": "#);
+        write("tsconfig.json", "{ // comment\n}");
+        write(".hidden/d.json", r#"{"rawSql": "#);
+        write("node_modules/d.json", r#"{"rawSql": "#);
+        let found = find(dir.path()).unwrap();
+        let names: Vec<_> = found
+            .iter()
+            .map(|found| found.file.strip_prefix(dir.path()).unwrap().display().to_string())
+            .collect();
+        assert_eq!(names, ["alerting/rules.yml", "broken.json", "dashboards/d.json", "queries/q.sql"]);
+        for found in &found {
+            match &found.document {
+                Ok(document) => assert_eq!(document.queries.len(), 1, "{found:?}"),
+                Err(error) => assert!(error.message.contains("broken.json` is not JSON"), "{error}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+// Checks the plugin in a running Grafana through its API and in a real browser: it is loaded, its datasource is healthy,
+// the dashboard draws five panels without an error, and choosing a pattern changes all of them.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const url = process.env.GRAFANA_URL.replace(/\/$/, '');
+const out = process.env.E2E_OUT ?? 'target/e2e';
+const login = process.env.GRAFANA_LOGIN ?? 'admin:admin';
+const headers = { Authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+const range = process.env.E2E_RANGE ?? 'from=now-26w%2Fw&to=now%2Fw';
+mkdirSync(out, { recursive: true });
+
+let passed = 0;
+function check(condition, what) {
+  if (!condition) {
+    throw new Error(what);
+  }
+  passed += 1;
+  console.log(`ok: ${what}`);
+}
+
+async function api(path, init = {}) {
+  const response = await fetch(url + path, { ...init, headers: { ...headers, 'Content-Type': 'application/json' } });
+  return { status: response.status, body: await response.json().catch(() => null) };
+}
+
+async function started() {
+  for (let attempt = 0; attempt < 120; attempt += 1) {
+    const health = await fetch(`${url}/api/health`).catch(() => null);
+    if (health?.ok) {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new Error(`no Grafana answers at ${url}`);
+}
+
+/** What each panel got, by panel id, while the page loads; and the errors seen. */
+async function draw(page, query, file) {
+  const answers = new Map();
+  const errors = [];
+  const seen = async (response) => {
+    if (!response.url().includes('/api/ds/query')) {
+      return;
+    }
+    const panel = response.request().headers()['x-panel-id'];
+    const body = await response.text().catch(() => '');
+    if (response.status() !== 200) {
+      errors.push(`${response.status()} ${body.slice(0, 500)}`);
+    }
+    if (panel) {
+      answers.set(panel, body);
+    }
+  };
+  page.on('response', seen);
+  await page.goto(`${url}/d/query-perf-overview?${range}&kiosk&${query}`, { waitUntil: 'networkidle' });
+  await page.waitForTimeout(1500);
+  page.off('response', seen);
+  await page.screenshot({ path: join(out, file), fullPage: false });
+  const marks = await page.locator('[data-testid="data-testid Panel status error"]').count();
+  return { answers, errors, marks };
+}
+
+await started();
+const plugin = await api('/api/plugins/duckdb-perf-datasource/settings');
+check(plugin.status === 200 && plugin.body.name === 'DuckDB Perf', 'the plugin is loaded');
+const health = await api('/api/datasources/uid/duckdb-perf/health');
+console.log(`    ${health.body?.message}`);
+check(health.body?.status === 'OK', 'the provisioned datasource is healthy');
+const metrics = await fetch(`${url}/metrics/plugins/duckdb-perf-datasource`, { headers });
+check(metrics.ok && (await metrics.text()).includes('duckdb_perf_'), 'the plugin has metrics');
+const sql = "SELECT pattern FROM perf_top_patterns WHERE place = 3 ORDER BY week DESC LIMIT 1";
+const queries = [{ refId: 'A', datasource: { uid: 'duckdb-perf' }, rawSql: sql, format: 'table' }];
+const top = await api('/api/ds/query', { method: 'POST', body: JSON.stringify({ from: 'now-26w', to: 'now', queries }) });
+const pattern = top.body?.results?.A?.frames?.[0]?.data?.values?.[0]?.[0];
+check(typeof pattern === 'string', `a query through the API: ${pattern}`);
+const refused = await api('/api/ds/query', {
+  method: 'POST',
+  body: JSON.stringify({ from: 'now-1h', to: 'now', queries: [{ ...queries[0], rawSql: 'DROP TABLE x' }] }),
+});
+check(refused.status === 400 && refused.body.results.A.error.includes('not allowed'), 'a write is refused');
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+try {
+  for (const theme of ['dark', 'light']) {
+    const context = await browser.newContext({ viewport: { width: 1600, height: 1300 }, extraHTTPHeaders: headers });
+    const page = await context.newPage();
+    const all = await draw(page, `theme=${theme}`, `overview-${theme}.png`);
+    check(all.answers.size === 5 && all.errors.length === 0 && all.marks === 0, `five panels without an error (${theme}) ${all.errors.join(' ')}`);
+    if (theme === 'dark') {
+      const one = await draw(page, `theme=${theme}&var-pattern=${encodeURIComponent(pattern)}`, 'overview-one-pattern.png');
+      check(one.answers.size === 5 && one.errors.length === 0 && one.marks === 0, 'five panels of one pattern without an error');
+      for (const [panel, body] of one.answers) {
+        check(body !== all.answers.get(panel), `choosing a pattern changes panel ${panel}`);
+      }
+    }
+    await context.close();
+  }
+} finally {
+  await browser.close();
+}
+console.log(`${passed} passed, 0 failed`);
