@@ -18,6 +18,8 @@ const esModules = [
 
 module.exports = {
   testEnvironment: 'jsdom',
+  // For machines that have other things to do.
+  testTimeout: 60_000,
   roots: ['<rootDir>/src'],
   setupFilesAfterEnv: ['<rootDir>/jest-setup.js'],
   transform: { '^.+\\.m?[jt]sx?$': ['@swc/jest', { ...swcOptions, sourceMaps: 'inline' }] },

@@ -19,7 +19,7 @@ export const MACROS: Macro[] = [
   macro('$__weekTo()', 'Last ISO week of the time range, as YYYYWW'),
   macro('$__week([n])', 'The week n weeks after the last of the time range; n is mostly negative', '$__week(-1)'),
   macro('$__weekTime(column)', 'The Monday of a week YYYYWW, as a timestamp', '$__weekTime(week) AS "time"'),
-  macro('$__slowMs', 'From how many milliseconds on a query counts as slow: the datasource’s setting'),
+  macro('$__slowMs', 'Above how many milliseconds a pattern counts as slow: a setting of the datasource'),
   macro('$__timeFilter(column)', 'Rows of the time range, for timestamps and dates', '$__timeFilter(ts)'),
   macro('$__timeFrom()', 'Start of the time range, as a timestamp in UTC'),
   macro('$__timeTo()', 'End of the time range, as a timestamp in UTC'),

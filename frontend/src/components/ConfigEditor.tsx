@@ -68,12 +68,13 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
 
   const path = jsonData.path ?? '';
   const urlPath = !path && !jsonData.paths?.length && options.url ? options.url : undefined;
-  const problem = urlPath ? undefined : pathProblem(path, !jsonData.paths?.length);
+  const problem = pathProblem(path);
   return (
     <>
       <FieldSet label="Reports">
         <Field
           label="Path"
+          required={!urlPath && !jsonData.paths?.length}
           description="Folder of the Parquet reports, or a .duckdb file, on the machine that runs Grafana. It is only read."
           invalid={Boolean(problem)}
           error={problem}
@@ -109,26 +110,27 @@ function MorePaths({ paths, readOnly, onChange }: MorePathsProps) {
   return (
     <div className={styles.paths}>
       {paths.map((path, index) => {
-        const problem = pathProblem(path, true);
+        const problem = pathProblem(path);
         return (
-          <Field key={index} invalid={Boolean(problem)} error={problem} className={styles.path}>
-            <div className={styles.row}>
+          <div key={index} className={styles.row}>
+            <Field invalid={Boolean(problem)} error={problem} className={styles.path}>
               <Input
                 aria-label={`Further path ${index + 1}`}
-                width={WIDTH - 6}
+                width={WIDTH - 4}
                 value={path}
                 placeholder="/var/lib/more_reports"
                 disabled={readOnly}
                 onChange={(event) => onChange(paths.map((old, at) => (at === index ? event.currentTarget.value : old)))}
               />
-              <IconButton
-                name="trash-alt"
-                tooltip={`Remove further path ${index + 1}`}
-                disabled={readOnly}
-                onClick={() => onChange(paths.filter((_, at) => at !== index))}
-              />
-            </div>
-          </Field>
+            </Field>
+            <IconButton
+              className={styles.remove}
+              name="trash-alt"
+              tooltip={`Remove further path ${index + 1}`}
+              disabled={readOnly}
+              onClick={() => onChange(paths.filter((_, at) => at !== index))}
+            />
+          </div>
         );
       })}
       <Button size="sm" variant="secondary" icon="plus" disabled={readOnly} onClick={() => onChange([...paths, ''])}>
@@ -140,8 +142,9 @@ function MorePaths({ paths, readOnly, onChange }: MorePathsProps) {
 
 const getStyles = (theme: GrafanaTheme2) => ({
   paths: css({ marginTop: theme.spacing(-1), marginBottom: theme.spacing(2) }),
-  path: css({ marginBottom: theme.spacing(1) }),
-  row: css({ display: 'flex', alignItems: 'center', gap: theme.spacing(1) }),
+  path: css({ marginBottom: 0 }),
+  row: css({ display: 'flex', alignItems: 'flex-start', gap: theme.spacing(1), marginBottom: theme.spacing(1) }),
+  remove: css({ marginTop: theme.spacing(1) }),
   limits: css({ maxWidth: 860 }),
   grid: css({
     display: 'grid',

@@ -46,7 +46,12 @@ export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query
     <div className={styles.editor}>
       <div className={styles.bar}>
         <InlineField label="Format" className={styles.field}>
-          <RadioButtonGroup options={FORMATS} value={formatOf(query)} onChange={(format) => run({ format })} />
+          <RadioButtonGroup
+            size="sm"
+            options={FORMATS}
+            value={formatOf(query)}
+            onChange={(format) => run({ format })}
+          />
         </InlineField>
         <Button
           size="sm"

@@ -29,17 +29,17 @@ export const REPORT_SETTINGS: TextSetting[] = [
   {
     key: 'basePath',
     label: 'Base path',
-    description: 'Where relative paths in SQL start, for instance FROM ’reports/*.parquet’.',
+    description: "Where relative paths in SQL start, as in FROM 'reports/*.parquet'.",
     placeholder: 'The folder above',
-    problem: (value) => pathProblem(value, false),
+    problem: pathProblem,
   },
 ];
 
 export const LIMIT_SETTINGS: NumberSetting[] = [
   {
     key: 'slowMs',
-    label: 'Slow from',
-    description: 'A query pattern above this is slow.',
+    label: 'Slow above',
+    description: 'Patterns above this count as slow; $__slowMs in SQL.',
     placeholder: '100',
     unit: 'ms',
     least: 0,
@@ -97,11 +97,8 @@ export function numberProblem(value: unknown, least: number): string | undefined
   return least === 0 ? 'Enter a number of at least 0' : `Enter a whole number of at least ${least}`;
 }
 
-/** What is wrong with a path, if anything. */
-export function pathProblem(path: string, required: boolean): string | undefined {
-  const text = path.trim();
-  if (text === '') {
-    return required ? 'Enter a folder or a .duckdb file' : undefined;
-  }
-  return /^(\/|[A-Za-z]:[\\/]|\\\\|file:)/.test(text) ? undefined : 'Enter a full path, such as /var/lib/reports';
+/** What is wrong with a path that is not empty, if anything. */
+export function pathProblem(path: string): string | undefined {
+  const looksFull = /^(\s*$|\/|[A-Za-z]:[\\/]|\\\\|file:)/.test(path.trim());
+  return looksFull ? undefined : 'Enter a full path, such as /var/lib/reports';
 }
