@@ -1,6 +1,6 @@
 import { css } from '@emotion/css';
 import { GrafanaTheme2, LoadingState, QueryEditorProps } from '@grafana/data';
-import { Button, InlineField, RadioButtonGroup, useStyles2 } from '@grafana/ui';
+import { Button, RadioButtonGroup, useStyles2 } from '@grafana/ui';
 import React, { useEffect, useRef, useState } from 'react';
 
 import type { PerfDatasource } from '../datasource';
@@ -23,7 +23,7 @@ type Props = QueryEditorProps<PerfDatasource, PerfQuery, PerfOptions>;
 export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query: stored }: Props) {
   const styles = useStyles2(getStyles);
   const [showMacros, setShowMacros] = useState(false);
-  const insert = useRef<Insert>();
+  const insert = useRef<Insert | undefined>(undefined);
 
   // A query that nobody has written yet starts with the default; one that exists is never touched on opening.
   const isNew = stored.rawSql === undefined;
@@ -45,14 +45,13 @@ export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query
   return (
     <div className={styles.editor}>
       <div className={styles.bar}>
-        <InlineField label="Format" className={styles.field}>
-          <RadioButtonGroup
-            size="sm"
-            options={FORMATS}
-            value={formatOf(query)}
-            onChange={(format) => run({ format })}
-          />
-        </InlineField>
+        <RadioButtonGroup
+          size="sm"
+          aria-label="Format"
+          options={FORMATS}
+          value={formatOf(query)}
+          onChange={(format) => run({ format })}
+        />
         <Button
           size="sm"
           variant="secondary"
@@ -89,6 +88,5 @@ export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query
 const getStyles = (theme: GrafanaTheme2) => ({
   editor: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(1) }),
   bar: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: theme.spacing(1) }),
-  field: css({ margin: 0 }),
   space: css({ flexGrow: 1 }),
 });

@@ -133,7 +133,7 @@ function growWithText(editor: MonacoEditor, box: HTMLDivElement | null) {
 function suggestions(variables: string[]): CodeEditorSuggestionItem[] {
   return [
     ...MACROS.map(({ signature, doc, example }) => ({
-      label: signature,
+      label: signature.split('(')[0],
       detail: doc,
       insertText: example,
       kind: CodeEditorSuggestionItemKind.Method,

@@ -17,7 +17,7 @@ const KeyCode = { Enter: 3 };
  */
 export function FakeCodeEditor({ value, onChange, onBlur, onEditorDidMount, ...props }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
-  const runAction = useRef<() => void>();
+  const runAction = useRef<(() => void) | undefined>(undefined);
 
   useEffect(() => {
     const editor = {
