@@ -18,10 +18,16 @@ use super::{Stop, report};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 
-/// Looks for dashboards (JSON), alert rules (YAML or JSON) and query files (SQL with `-- name:` headers), and runs
-/// the queries that are for this datasource, with variables and time ranges as the files have them. The exit code
-/// is 0 only if every query ran.
+/// What `check` takes.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Looks for dashboards (JSON), alert rules (YAML or JSON) and query files (SQL with `-- name:` lines), and runs the \
+queries that are for this datasource, with variables and time ranges as the files have them. The exit code is 0 only \
+if every query ran.
+
+Example:
+  duckdb-perf check provisioning --path reports"
+)]
 pub(super) struct Args {
     /// The folder, or one file
     #[arg(value_name = "DIR")]

@@ -33,10 +33,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Times of a series, and rows of a table, that are shown.
 const SHOWN_TIMES: usize = 6;
 const SHOWN_ROWS: usize = 12;
+/// Columns of the output where no terminal says otherwise.
+const WIDTH: usize = 130;
 
-/// The reports are made up, but the same options give the same reports everywhere. They tell of slow drifts, a sudden
-/// regression, a fix, a pattern that appears and one that vanishes.
+/// What `demo` takes.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The reports are made up, and the same options give the same reports everywhere. They tell of slow drifts, a sudden \
+regression, a fix, a pattern that appears and one that vanishes. The panels' queries go through a plugin process and \
+its socket, as Grafana's do. The exit code is 0 only if all of them ran."
+)]
 pub(super) struct Args {
     /// Folder for the reports; made when missing, and nothing in it is deleted
     #[arg(long, value_name = "DIR", default_value = "duckdb-perf-demo")]
@@ -225,17 +231,18 @@ fn panel(title: &str, ran: &Ran) -> Result<String> {
     let rows = frame.rows();
     let is_series = render::is_series(&frame);
     let ms = ran.took().as_millis();
+    let width = render::terminal_width().unwrap_or(WIDTH);
     let what = if is_series { report::count(rows, "time") } else { report::count(rows, "row") };
     let mut text = format!("{}  ({what}, {ms} ms)\n", style(title).bold());
     if rows == 0 {
         text.push_str("no data\n");
     } else if is_series {
-        text.push_str(&render::series(&frame, SHOWN_TIMES));
+        text.push_str(&render::series(&frame, SHOWN_TIMES, width));
         if rows > SHOWN_TIMES {
             text.push_str(&format!("… and {} before\n", report::count(rows - SHOWN_TIMES, "time")));
         }
     } else {
-        text.push_str(&render::table(&frame, Layout { width: Some(120), rows: SHOWN_ROWS }).0);
+        text.push_str(&render::table(&frame, Layout { width: Some(width), rows: SHOWN_ROWS }).0);
         if rows > SHOWN_ROWS {
             text.push_str(&format!("… and {} more\n", report::count(rows - SHOWN_ROWS, "row")));
         }

@@ -21,12 +21,14 @@ use crate::query::{Format, parse_interval};
 /// The time range when none is given.
 const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");
 
-/// Examples:
-///   duckdb-perf query --path reports "FROM perf_top_patterns WHERE place <= 10 ORDER BY week, place"
-///   duckdb-perf query --path reports --query-format time_series "SELECT week, pattern, p95_ms FROM perf_all_weeks"
-///   duckdb-perf query --file slow.sql --var pattern=a --var pattern=b --from 2026-W01 --format csv
+/// What `query` takes.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "Examples:
+  duckdb-perf query --path reports 'FROM perf_top_patterns WHERE place <= 10 ORDER BY week, place'
+  duckdb-perf query --path reports --query-format time_series 'SELECT week, pattern, p95_ms FROM perf_all_weeks'
+  duckdb-perf query --file slow.sql --var pattern=a --var pattern=b --from 2026-W01 --format csv
+
+Exit codes: 0 done, 1 the query failed, 2 a setting or option is wrong")]
 pub(super) struct Args {
     /// The SQL text, with macros and template variables; `-` reads it from stdin
     #[arg(value_name = "SQL", required_unless_present = "file", conflicts_with = "file")]

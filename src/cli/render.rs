@@ -20,6 +20,12 @@ use serde_json::Value;
 
 use crate::frame::Decoded;
 
+/// Columns of the terminal that stdout is; `None` when it is none.
+pub(super) fn terminal_width() -> Option<usize> {
+    let stdout = console::Term::stdout();
+    stdout.is_term().then(|| stdout.size_checked()).flatten().map(|(_, columns)| columns.into())
+}
+
 /// One value of a frame.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Cell<'a> {

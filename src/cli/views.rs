@@ -10,9 +10,16 @@ use crate::error::{Error, Result};
 use crate::reports::{VIEW_NAMES, View, create_views};
 use crate::source::{self, Policy, Settings};
 
-/// The views hold no data: a report that is added later is seen by the next query. Grafana needs none of this, every
-/// datasource has the views already.
+/// What `views` takes.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The views are perf_all_weeks, perf_slow_patterns and perf_top_patterns. They hold no data: a report that is added \
+later is seen by the next query. Grafana needs none of this, every datasource has them already.
+
+Examples:
+  duckdb-perf views --path reports | duckdb
+  duckdb-perf views perf.duckdb --path reports"
+)]
 pub(super) struct Args {
     /// Database file to make with the views in it
     #[arg(value_name = "FILE.duckdb", conflicts_with = "print")]

@@ -8,9 +8,7 @@ use duckdb::Statement;
 use duckdb::core::{LogicalTypeHandle, LogicalTypeId};
 
 use super::sql_name;
-
-/// Key of the Arrow field metadata that holds DuckDB's type name; `frame` reads it.
-const TYPE_KEY: &str = "duckdb_type";
+use crate::frame::DUCKDB_TYPE;
 
 /// How a column is read so that Arrow carries it whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +90,7 @@ pub(super) fn tagged(schema: &Schema, names: Vec<String>) -> SchemaRef {
     Arc::new(Schema::new(
         fields
             .map(|(field, name)| {
-                field.as_ref().clone().with_metadata(HashMap::from([(TYPE_KEY.to_owned(), name)]))
+                field.as_ref().clone().with_metadata(HashMap::from([(DUCKDB_TYPE.to_owned(), name)]))
             })
             .collect::<Vec<Field>>(),
     ))

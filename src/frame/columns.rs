@@ -27,7 +27,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::meta::Notice;
 use super::times::Times;
-use super::{DUCKDB_TYPE, arrow_error, cell, counted, json, numbers, times};
+use super::{DUCKDB_TYPE, arrow_error, cell, counted, json, nulls, numbers, times};
 use crate::error::Result;
 
 /// One column: its plan, and what was lost in it so far.
@@ -174,7 +174,7 @@ impl Column {
     /// The values as the frame's field wants them.
     pub(super) fn convert(&mut self, array: &ArrayRef) -> Result<ArrayRef> {
         let array = self.decoded(array)?;
-        Ok(match self.target {
+        let converted: ArrayRef = match self.target {
             Target::Same => {
                 self.rounded += numbers::count_unsafe(&array);
                 array
@@ -189,7 +189,8 @@ impl Column {
             Target::Json => Arc::new(json::from_nested(&array, &self.name)?),
             Target::JsonText => Arc::new(json::from_text(&array, &self.name)?),
             Target::Null => Arc::new(StringArray::new_null(array.len())),
-        })
+        };
+        Ok(nulls::zeroed(converted))
     }
 
     /// The values as doubles, for a time series; nulls where the column is not a number.

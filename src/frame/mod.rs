@@ -13,6 +13,7 @@ mod fill;
 mod ipc;
 mod json;
 mod meta;
+mod nulls;
 mod numbers;
 mod pivot;
 mod series;

@@ -86,8 +86,9 @@ fn decimals(
         .map(|(row, value)| {
             let (value, scale) = trimmed(value, scale);
             if value.unsigned_abs() > SAFE as u128 && nulls.is_none_or(|nulls| nulls.is_valid(row)) {
-                // A power of two and its likes survive; they are as good as any.
-                lost += u64::from(scale > 0 || value as f64 as i128 != value);
+                // A power of two and its likes survive; they are as good as any. The cast back saturates at the
+                // largest integer, which no double holds.
+                lost += u64::from(scale > 0 || value == i128::MAX || value as f64 as i128 != value);
             }
             value as f64 / 10f64.powi(i32::from(scale))
         })

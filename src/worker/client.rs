@@ -192,7 +192,7 @@ impl Worker {
     pub(super) fn kill(&self, why: &str) {
         let jobs = {
             let mut state = self.state();
-            if state.dead {
+            if state.dead || state.killed {
                 return;
             }
             state.killed = true;

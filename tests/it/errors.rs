@@ -21,7 +21,7 @@ async fn each_mistake_has_its_message() {
         ("SELECT * FROM 'missing_*.parquet'", &["No files found", "basePath"]),
         ("SELECT * FROM nope", &["nope does not exist"]),
         ("SELECT nope FROM perf_all_weeks", &["nope"]),
-        ("SELECT * FROM '/etc/passwd'", &["paths"]),
+        ("SELECT * FROM read_csv('/etc/passwd')", &["paths"]),
         ("SELECT * FROM read_text('/etc/passwd')", &["paths"]),
         ("SELECT 1 +", &["Parser Error"]),
         ("SELECT 'x'::INTEGER", &["Conversion Error"]),

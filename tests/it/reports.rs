@@ -10,7 +10,7 @@ async fn changes_show_in_the_next_query() {
     let at = |name: &str| folder.path().join(name);
     demo(folder.path(), 2, 10);
     let host = Host::start(folder.path(), &json!({})).await;
-    let weeks = "SELECT string_agg(DISTINCT week::VARCHAR, ',' ORDER BY week) FROM perf_all_weeks";
+    let weeks = "SELECT string_agg(DISTINCT week::VARCHAR, ',' ORDER BY week::VARCHAR) FROM perf_all_weeks";
     assert_eq!(host.rows(weeks).await, ["202652,202653"]);
 
     let write = |week: i64, value: f64| {

@@ -1,9 +1,11 @@
 //! Folders of reports, a plugin process, and short ways to ask it.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::TimestampNanosecondType;
 use bytes::Bytes;
 use duckdb_perf::app::{DataQuery, InstanceSettings};
 use duckdb_perf::engine::write_reports;
@@ -93,7 +95,7 @@ impl Host {
     pub async fn start_with(path: &Path, more: &Value, env: &[(&str, &str)]) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let temp_dir = temp.path().to_str().unwrap();
-        let env = env.iter().copied().chain([("TMPDIR", temp_dir)]);
+        let env = [("TMPDIR", temp_dir)].into_iter().chain(env.iter().copied());
         let plugin = Plugin::spawn(executable(), env).await.unwrap();
         Self { plugin, settings: settings(path, more), temp }
     }
@@ -134,8 +136,16 @@ pub fn rows(answer: &Answer) -> Vec<String> {
     let options = arrow::util::display::FormatOptions::default().with_null("NULL");
     let mut rows = Vec::new();
     for batch in &decoded.batches {
-        let columns: Vec<_> = batch
+        // Times are UTC; arrow's own text of a named zone would need its database.
+        let columns: Vec<ArrayRef> = batch
             .columns()
+            .iter()
+            .map(|column| match column.as_primitive_opt::<TimestampNanosecondType>() {
+                Some(times) => Arc::new(times.clone().with_timezone_opt(None::<&str>)) as ArrayRef,
+                None => Arc::clone(column),
+            })
+            .collect();
+        let columns: Vec<_> = columns
             .iter()
             .map(|column| arrow::util::display::ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
             .collect();

@@ -10,8 +10,10 @@ use super::{Cell, cell, display_name};
 use crate::frame::Decoded;
 use crate::reports::IsoWeek;
 
-/// Columns that a series' name may take.
-const NAME_WIDTH: usize = 48;
+/// Columns that a series' name may take, at least and at most.
+const NAME_WIDTH: (usize, usize) = (24, 60);
+/// Columns that a value takes with the space before it.
+const VALUE_WIDTH: usize = 10;
 /// The label that, where there is one, names the series alone.
 const NAME_LABEL: &str = "name";
 
@@ -20,8 +22,10 @@ pub(in crate::cli) fn is_series(frame: &Decoded) -> bool {
     frame.meta.get("type").and_then(Value::as_str) == Some("timeseries-wide")
 }
 
-/// The newest `times` times of each series as text. Times that are all Mondays are written as ISO weeks.
-pub(in crate::cli) fn series(frame: &Decoded, times: usize) -> String {
+/// The newest `times` times of each series as text, about `width` columns wide. Times that are all Mondays are
+/// written as ISO weeks.
+pub(in crate::cli) fn series(frame: &Decoded, times: usize, width: usize) -> String {
+    let name_width = width.saturating_sub(times * VALUE_WIDTH).clamp(NAME_WIDTH.0, NAME_WIDTH.1);
     let mut columns = frame.schema.fields().iter().enumerate();
     let Some((time_at, _)) = columns.find(|(_, field)| matches!(field.data_type(), DataType::Timestamp(..)))
     else {
@@ -50,7 +54,7 @@ pub(in crate::cli) fn series(frame: &Decoded, times: usize) -> String {
                 .skip(first)
                 .collect();
             let digits = decimals(&cells);
-            let mut row = vec![shortened(&one_line(&series_name(field)), NAME_WIDTH)];
+            let mut row = vec![shortened(&one_line(&series_name(field)), name_width)];
             row.extend(
                 cells.iter().map(|cell| {
                     if *cell == Cell::Null { "·".to_owned() } else { shown(cell, digits, false) }
@@ -104,7 +108,7 @@ mod tests {
         let b: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), None, Some(3.0)]));
         let frame = frame(vec![("Time", Arc::new(times)), ("SELECT 1", a), ("b", b)]);
         assert_eq!(
-            series(&frame, 2),
+            series(&frame, 2, 100),
             "series    2026-W53  2027-W01\n─────────────────────────────\nSELECT 1      2.50    100.25\nb                ·         3\n"
         );
     }

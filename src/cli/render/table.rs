@@ -67,10 +67,11 @@ pub(super) fn grid(
         return String::new();
     }
     let mut table = Table::new();
+    // Between columns is a padding and a junction, each one space wide.
     let line = LineStyle::none().fill('─').junction('─');
     table.load_style(TableStyle::new().header_separator(line)).set_header(header).add_rows(rows);
     for (column, &right) in table.column_iter_mut().zip(to_the_right) {
-        column.set_padding((0, 2));
+        column.set_padding((0, 1));
         if right {
             column.set_cell_alignment(CellAlignment::Right);
         }
