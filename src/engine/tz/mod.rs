@@ -56,14 +56,28 @@ pub(crate) fn register(connection: &Connection, database: ffi::duckdb_database) 
         .map_err(|error| Error::internal(format!("the time macros are refused: {error}")))
 }
 
-/// What has no arguments is a macro over `now()`, so that all of a query's current times agree. DuckDB reads
-/// `current_date`, `current_time`, `localtime` and `localtimestamp` as calls of these.
+/// What has no arguments is a macro over `now()`, so that all of a query's current times agree; DuckDB reads
+/// `current_date`, `current_time`, `localtime` and `localtimestamp` as calls of these. `date_part`, as which
+/// `extract` is read, gives a type that depends on the part: only DuckDB's own can do that, so that a TIMESTAMPTZ
+/// goes to it as a TIMESTAMP. DATE and TIMESTAMP are named because they would be cast to TIMESTAMPTZ otherwise.
+///
+/// They live in the in-memory database, whose schema `memory.main` must be in the search path.
 const MACROS: &str = r#"
 CREATE MACRO memory.main."current_date"() AS CAST(CAST(now() AS TIMESTAMP) AS DATE);
 CREATE MACRO memory.main.today() AS CAST(CAST(now() AS TIMESTAMP) AS DATE);
 CREATE MACRO memory.main.get_current_time() AS CAST(now() AS TIMETZ);
 CREATE MACRO memory.main.current_localtime() AS CAST(CAST(now() AS TIMESTAMP) AS TIME);
 CREATE MACRO memory.main.current_localtimestamp() AS CAST(now() AS TIMESTAMP);
+CREATE MACRO memory.main.date_part
+    (part, ts TIMESTAMPTZ) AS system.main.date_part(part, CAST(ts AS TIMESTAMP)),
+    (part, ts TIMESTAMP) AS system.main.date_part(part, ts),
+    (part, ts DATE) AS system.main.date_part(part, ts),
+    (part, ts) AS system.main.date_part(part, ts);
+CREATE MACRO memory.main.datepart
+    (part, ts TIMESTAMPTZ) AS system.main.datepart(part, CAST(ts AS TIMESTAMP)),
+    (part, ts TIMESTAMP) AS system.main.datepart(part, ts),
+    (part, ts DATE) AS system.main.datepart(part, ts),
+    (part, ts) AS system.main.datepart(part, ts);
 "#;
 
 /// A connection for the parts of the C API that duckdb-rs does not wrap.

@@ -164,6 +164,10 @@ impl Part {
     /// # Errors
     /// When the part cannot be counted.
     pub(super) fn boundaries(self, start: i64, end: i64) -> Result<i64, String> {
+        if matches!(self, Self::Week | Self::YearWeek) {
+            // Weeks are the distance between the dates, not the Mondays passed.
+            return Ok((civil::split(end).0 - civil::split(start).0) / 7);
+        }
         let number = |micros: i64| -> Result<i64, String> {
             let days = civil::split(micros).0;
             Ok(match self {
@@ -173,14 +177,13 @@ impl Part {
                 Self::Month => Date::from_days(days).month_number(),
                 Self::Quarter => Date::from_days(days).month_number().div_euclid(3),
                 Self::IsoYear => civil::iso_week(days).0,
-                Self::Week | Self::YearWeek => (days + 3).div_euclid(7),
-                Self::Day | Self::DayOfWeek | Self::IsoDayOfWeek | Self::DayOfYear | Self::Julian => days,
                 Self::Hour => micros.div_euclid(HOUR),
                 Self::Minute => micros.div_euclid(MINUTE),
                 Self::Second | Self::Epoch => micros.div_euclid(SECOND),
                 Self::Millisecond => micros.div_euclid(1000),
                 Self::Nanosecond | Self::Microsecond => micros,
                 Self::Timezone | Self::TimezoneHour | Self::TimezoneMinute => return Err(self.uncountable()),
+                _ => days,
             })
         };
         number(end)?.checked_sub(number(start)?).ok_or_else(out_of_range)

@@ -51,3 +51,113 @@ fn answers_equal_those_of_duckdb_with_icu() {
     }
     assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn errors_say_what_to_do() {
+    let connection = connect();
+    for (expression, expected) in [
+        (
+            "TIMESTAMP '2026-01-01' AT TIME ZONE 'Europe/Berlim'",
+            "unknown time zone `Europe/Berlim`: did you mean `Europe/Berlin`",
+        ),
+        ("TIMESTAMP '2026-01-01' AT TIME ZONE 'Berlin'", "did you mean `Europe/Berlin`"),
+        ("TIMESTAMP '2026-01-01' AT TIME ZONE '+02:00'", "write an offset as `UTC+02:00`"),
+        ("now() AT TIME ZONE 'nowhere at all'", "use an IANA name such as `Europe/Berlin`"),
+        ("'2026-03-29 02:30:00 Nowhere/x'::TIMESTAMPTZ", "unknown time zone `Nowhere/x`"),
+        ("'2026-03-29 02:30:00x'::TIMESTAMPTZ", "expected format is (YYYY-MM-DD HH:MM"),
+        ("'2026-13-29'::TIMESTAMPTZ", "out of range"),
+        ("'2026-01-01 10:00+1'::TIMESTAMPTZ", "expected format"),
+        ("date_trunc('foo', now())", "extract specifier \"foo\" not recognized"),
+        ("TIMESTAMPTZ '294247-01-10' + INTERVAL 1 DAY", "timestamp out of range"),
+        ("TIMESTAMPTZ 'infinity' - now()", "infinite timestamps cannot be subtracted"),
+        ("time_bucket(INTERVAL 0 DAY, now())", "must be greater than 0"),
+        ("time_bucket(INTERVAL '1 month 1 day', now())", "cannot also have days or time"),
+        ("range(now(), TIMESTAMPTZ 'infinity', INTERVAL 1 DAY)", "infinite bound"),
+        ("range(now(), now() + INTERVAL 1 YEAR, INTERVAL 1 MICROSECOND)", "use a longer step"),
+        ("system.main.date_part('epoch', now())", "write `epoch(...)`"),
+        ("TIMESTAMPTZ 'infinity'::TIME", "infinity has no time of day"),
+    ] {
+        let answer = evaluate(&connection, expression);
+        assert!(answer.starts_with("ERR ") && answer.contains(expected), "{expression}: {answer}");
+    }
+    assert_eq!(evaluate(&connection, "now() IS NOT NULL"), "true", "the instance survives its errors");
+}
+
+#[test]
+fn what_icu_has_not() {
+    let connection = connect();
+    for (expression, expected) in [
+        ("TIMESTAMPTZ '2026-02-03 04:05:06.789'::TIME", "04:05:06.789"),
+        ("TRY_CAST(TIMESTAMPTZ 'infinity' AS TIME)", "NULL"),
+        ("localtime = now()::TIME", "true"),
+        // Before year 1 and 1970 the answers are those for a TIMESTAMP.
+        ("year(TIMESTAMPTZ '-0044-03-15')", "-44"),
+        ("epoch(TIMESTAMPTZ '1969-12-31 23:59:59.999999')", "-1e-06"),
+        ("make_timestamptz(-1, 2, 3, 4, 5, 6)", "0002-02-03 (BC) 04:05:06+00"),
+        ("time_bucket(INTERVAL '1 day 6 hours', TIMESTAMPTZ '2026-11-23 09:00')", "2026-11-23 06:00:00+00"),
+    ] {
+        assert_eq!(evaluate(&connection, expression), expected, "{expression}");
+    }
+}
+
+#[test]
+fn a_table_of_parts_equals_that_of_timestamps() {
+    let connection = connect();
+    for part in [
+        "year", "month", "quarter", "week", "isoyear", "yearweek", "day", "doy", "hour", "decade", "era",
+        "century",
+    ] {
+        let sql = format!(
+            "(SELECT count(*) FROM (SELECT TIMESTAMP '0004-01-01' + to_minutes((i * 1234567)::BIGINT) AS t FROM range(3000) r(i))
+              WHERE date_part('{part}', t) IS DISTINCT FROM date_part('{part}', t::TIMESTAMPTZ)
+                 OR date_diff('{part}', t, TIMESTAMP '2026-11-23 10:11') IS DISTINCT FROM date_diff('{part}', t::TIMESTAMPTZ, TIMESTAMPTZ '2026-11-23 10:11'))"
+        );
+        let sql = if part == "era" {
+            sql.replace("OR date_diff", "OR 1 <> 1 AND date_diff").replace("'era', t, T", "'day', t, T")
+        } else {
+            sql
+        };
+        assert_eq!(evaluate(&connection, &sql), "0", "{part}");
+        if part != "era" {
+            let truncated = format!(
+                "(SELECT count(*) FROM (SELECT TIMESTAMP '0004-01-01' + to_minutes((i * 1234567)::BIGINT) AS t FROM range(3000) r(i))
+                  WHERE date_trunc('{part}', t) IS DISTINCT FROM date_trunc('{part}', t::TIMESTAMPTZ)::TIMESTAMP)"
+            );
+            assert_eq!(evaluate(&connection, &truncated), "0", "{part}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_registration_and_of_a_row() {
+    for _ in 0..3 {
+        let start = std::time::Instant::now();
+        drop(connect());
+        eprintln!("open and register {:?}", start.elapsed());
+    }
+    let connection = connect();
+    connection
+        .execute_batch("CREATE TABLE t AS SELECT TIMESTAMP '2020-01-01' + to_seconds(i * 60) AS ts, (TIMESTAMP '2020-01-01' + to_seconds(i * 60))::TIMESTAMPTZ AS tz FROM range(3000000) r(i)")
+        .unwrap();
+    for expression in [
+        "epoch_us(date_trunc('hour', ts))",
+        "epoch_us(date_trunc('hour', tz))",
+        "epoch_us(date_trunc('month', tz))",
+        "epoch_us(time_bucket(INTERVAL 1 HOUR, ts))",
+        "epoch_us(time_bucket(INTERVAL 1 HOUR, tz))",
+        "epoch_us(time_bucket(INTERVAL 1 MONTH, tz))",
+        "epoch_us(ts + INTERVAL 1 DAY)",
+        "epoch_us(tz + INTERVAL 1 DAY)",
+        "year(ts)",
+        "year(tz)",
+        "extract(hour FROM tz)",
+        "epoch_us(tz AT TIME ZONE 'Europe/Berlin')",
+        "epoch_us(ts AT TIME ZONE 'Europe/Berlin')",
+        "epoch_us(time_bucket(INTERVAL 1 DAY, tz, 'Europe/Berlin'))",
+    ] {
+        let start = std::time::Instant::now();
+        evaluate(&connection, &format!("(SELECT sum({expression}) FROM t)"));
+        eprintln!("{expression}: {:?}", start.elapsed());
+    }
+}

@@ -102,6 +102,10 @@ plain! {
     TimestampTz = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP_TZ;
     /// TIMESTAMP: microseconds since 1970-01-01 of some clock.
     Timestamp = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP;
+    /// TIMESTAMPTZ_NS: nanoseconds since 1970-01-01 UTC.
+    TimestampTzNs = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP_TZ_NS;
+    /// TIMESTAMP_NS: nanoseconds since 1970-01-01 of some clock.
+    TimestampNs = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP_NS;
     /// DATE: days since 1970-01-01.
     Date = i32 as DUCKDB_TYPE_DUCKDB_TYPE_DATE;
     /// TIME: microseconds since midnight.
