@@ -39,9 +39,9 @@ impl DatasourceArgs {
     }
 
     /// Sets `name` unless the person did.
-    pub(super) fn or_setting(&mut self, name: &str, value: impl ToString) {
+    pub(super) fn or_setting(&mut self, name: &str, value: &str) {
         if self.settings.iter().all(|(given, _)| given != name) {
-            self.settings.push((name.to_owned(), value.to_string()));
+            self.settings.push((name.to_owned(), value.to_owned()));
         }
     }
 
@@ -145,8 +145,8 @@ mod tests {
             reports: Some("*.parquet".to_owned()),
             settings: vec![("threads".to_owned(), "2".to_owned())],
         };
-        args.or_setting("threads", 9);
-        args.or_setting("maxRows", 5);
+        args.or_setting("threads", "9");
+        args.or_setting("maxRows", "5");
         let here = std::env::current_dir().unwrap();
         let settings = parsed(&args);
         assert_eq!(

@@ -1,6 +1,7 @@
 //! `duckdb-perf demo`: writes reports that tell a story, then runs the dashboard's queries over them through the
 //! real plugin process, as Grafana would, and prints what its panels would show.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -220,7 +221,7 @@ fn headline(document: &Document, bindings: &Bindings, range: TimeRange) -> Strin
     let mut text = format!("{} · {} to {}", style(&document.title).bold(), day(range.from), day(range.to));
     for (name, &count) in &bindings.counts {
         let chosen = if bindings.is_all(name) { "All".to_owned() } else { bindings.shown(name) };
-        text.push_str(&format!(" · {name}: {chosen} of {}", report::count(count, "value")));
+        let _ = write!(text, " · {name}: {chosen} of {}", report::count(count, "value"));
     }
     text
 }
@@ -239,16 +240,16 @@ fn panel(title: &str, ran: &Ran) -> Result<String> {
     } else if is_series {
         text.push_str(&render::series(&frame, SHOWN_TIMES, width));
         if rows > SHOWN_TIMES {
-            text.push_str(&format!("… and {} before\n", report::count(rows - SHOWN_TIMES, "time")));
+            let _ = writeln!(text, "… and {} before", report::count(rows - SHOWN_TIMES, "time"));
         }
     } else {
         text.push_str(&render::table(&frame, Layout { width: Some(width), rows: SHOWN_ROWS }).0);
         if rows > SHOWN_ROWS {
-            text.push_str(&format!("… and {} more\n", report::count(rows - SHOWN_ROWS, "row")));
+            let _ = writeln!(text, "… and {} more", report::count(rows - SHOWN_ROWS, "row"));
         }
     }
     for notice in report::notices_of(&frame) {
-        text.push_str(&format!("notice: {notice}\n"));
+        let _ = writeln!(text, "notice: {notice}");
     }
     text.push('\n');
     Ok(text)

@@ -1,5 +1,6 @@
 //! How the queries of files went, for `check`: as lines for a person, as JSON for machines.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -96,7 +97,7 @@ impl Tally {
         let mut text = format!("{}: {} ok", count(self.ok + self.failed + self.skipped, "query"), self.ok);
         for (number, word) in [(self.failed, "failed"), (self.skipped, "skipped")] {
             if number > 0 {
-                text.push_str(&format!(", {number} {word}"));
+                let _ = write!(text, ", {number} {word}");
             }
         }
         text

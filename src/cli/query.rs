@@ -73,7 +73,7 @@ enum Output {
 pub(super) async fn run(mut args: Args) -> Result<(), Stop> {
     let sql = args.sql()?;
     if let Some(rows) = args.max_rows {
-        args.datasource.or_setting("maxRows", rows);
+        args.datasource.or_setting("maxRows", &rows.to_string());
     }
     let settings = args.datasource.instance()?;
     let app = App::from_env();

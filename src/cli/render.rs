@@ -296,8 +296,7 @@ pub(super) mod tests {
     #[test]
     fn names_are_those_that_grafana_shows() {
         let field = |name: &str, key: &str, json: &str| {
-            Field::new(name, DataType::Float64, true)
-                .with_metadata([(key, json.to_owned())].into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+            Field::new(name, DataType::Float64, true).with_metadata([(key, json)])
         };
         let schema = Arc::new(Schema::new(vec![
             field("p95_ms", "config", r#"{"displayNameFromDS":"SELECT 1"}"#),

@@ -212,14 +212,14 @@ fn built_in(document: &Document) -> Map<String, Value> {
 /// first of texts or numbers. Each once, in their order.
 fn options(frame: &Decoded) -> Vec<String> {
     let names: Vec<String> = frame.schema.fields().iter().map(|field| field.name().to_lowercase()).collect();
-    let named = ["__value", "value", "__text", "text"]
+    let chosen = ["__value", "value", "__text", "text"]
         .iter()
         .find_map(|wanted| names.iter().position(|name| name == wanted));
     let is_usable = |at: &usize| {
         let kind = frame.schema.fields().get(*at).map(|field| field.data_type().clone());
         kind.is_some_and(|kind| kind.is_numeric() || kind == arrow::datatypes::DataType::Utf8)
     };
-    let Some(at) = named.or_else(|| (0..names.len()).find(is_usable)) else { return Vec::new() };
+    let Some(at) = chosen.or_else(|| (0..names.len()).find(is_usable)) else { return Vec::new() };
     let mut seen = std::collections::HashSet::new();
     let mut values = Vec::new();
     for column in frame.batches.iter().filter_map(|batch| batch.columns().get(at)) {

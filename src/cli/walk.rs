@@ -36,7 +36,9 @@ pub(super) fn find(root: &Path) -> Result<Vec<Found>> {
     for file in files {
         let content = Content::read(&file);
         if let Ok(Content::Tree(trees)) = &content {
-            trees.iter().for_each(|tree| known.extend(documents::datasources(tree)));
+            for tree in trees {
+                known.extend(documents::datasources(tree));
+            }
         }
         parsed.push((file, content));
     }

@@ -1,5 +1,6 @@
 //! Puts views into a database file, for the command line. Our own statements only: no person's SQL comes here.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{error, open, sql_name, sql_text};
@@ -42,7 +43,7 @@ fn run(file: &Path, name: &str, statements: &[String]) -> Result<()> {
         script.push_str(statement);
         script.push_str(";\n");
     }
-    script.push_str(&format!("COMMIT; USE memory; DETACH {name};"));
+    let _ = write!(script, "COMMIT; USE memory; DETACH {name};");
     connection.execute_batch(&script).map_err(|error| error::translate(&error))
 }
 

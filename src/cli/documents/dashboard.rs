@@ -29,11 +29,14 @@ pub(in crate::cli) fn read_dashboard(json: &Value, known: &Datasources) -> Docum
     for (name, plugin_id) in named_datasources(dashboard) {
         known.insert(name, plugin_id);
     }
-    document.title = text(dashboard, "title").unwrap_or_default().to_owned();
-    document.range = range(dashboard);
-    document.variables = entries(dashboard)
-        .filter_map(|entry| Variable::read(entry, |datasource| known.owner(datasource) == Owner::Ours))
-        .collect();
+    let variables = entries(dashboard)
+        .filter_map(|entry| Variable::read(entry, |datasource| known.owner(datasource) == Owner::Ours));
+    let document = Document {
+        title: text(dashboard, "title").unwrap_or_default().to_owned(),
+        range: range(dashboard),
+        variables: variables.collect(),
+        ..document
+    };
     let mut reader = Reader { dashboard, known: &known, document };
     if dashboard.contains_key("targets") {
         reader.panel(dashboard, 0);
@@ -96,14 +99,13 @@ impl<'a> Reader<'a> {
             self.panel(inner, depth + 1);
         }
         if let Some(library) = panel.get("libraryPanel").and_then(Value::as_object) {
-            return match self.library_model(library) {
-                Some(model) => self.panel(model, depth + 1),
-                None => {
-                    let name = text(library, "name").unwrap_or("without name");
-                    self.document
-                        .skip(title(panel), format!("the library panel `{name}` is not in the file"));
-                }
-            };
+            if let Some(model) = self.library_model(library) {
+                return self.panel(model, depth + 1);
+            }
+            let name = text(library, "name").unwrap_or("without name");
+            return self
+                .document
+                .skip(title(panel), format!("the library panel `{name}` is not in the file"));
         }
         for target in objects(panel, "targets") {
             self.target(panel, target);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{Document, Query};
 use crate::cli::vars;
-use crate::query::{TokenKind, tokens};
+use crate::query::{Token, TokenKind, tokens};
 
 /// The statements of a query file; `None` for SQL without any `-- name:`, which is something else (views).
 pub(in crate::cli) fn read_statements(sql: &str) -> Option<Document> {
@@ -71,9 +71,8 @@ impl<'a> Header<'a> {
     /// Reads the comments before the first word of `statement`.
     fn read(statement: &'a str) -> Self {
         let mut header = Self::default();
-        for comment in tokens(statement)
-            .take_while(|token| token.is_blank())
-            .filter(|token| token.kind == TokenKind::Comment)
+        for comment in
+            tokens(statement).take_while(Token::is_blank).filter(|token| token.kind == TokenKind::Comment)
         {
             let Some((key, value)) = comment.text.strip_prefix("--").and_then(|line| line.split_once(':'))
             else {
