@@ -1,8 +1,8 @@
 //! Links the compiler's runtime into our binaries, so that they need only libc, libm and the loader.
 //!
 //! Rust's standard library links `libgcc_s.so`. A linker script of that name in front of the real one
-//! sends the linker to the static archives instead; Grafana's default image has neither libgcc_s nor
-//! libstdc++ (`.cargo/config.toml` does the same for the latter).
+//! sends the linker to the static archives instead; Grafana's default image has neither `libgcc_s` nor
+//! `libstdc++` (`.cargo/config.toml` does the same for the latter).
 
 use std::path::PathBuf;
 

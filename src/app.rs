@@ -238,8 +238,12 @@ impl App {
             supervisor: Supervisor::new(datasource, run_dir.path().to_owned()),
             _run_dir: run_dir,
         });
-        // Two first queries may race; the later one wins and the other ends with its query.
-        lock(&self.instances).insert(key, Arc::clone(&instance));
+        let mut instances = lock(&self.instances);
+        // Another first query may have been faster; ours has no worker yet.
+        if let Some(faster) = instances.get(&key).filter(|instance| instance.is_of(settings)) {
+            return Ok(Arc::clone(faster));
+        }
+        instances.insert(key, Arc::clone(&instance));
         Ok(instance)
     }
 

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cancel, Engine, error};
 use crate::error::Result;
-use crate::reports;
 
 /// Everything a query can name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,16 +42,12 @@ impl Engine {
         let _databases = self.hold_databases(cancel)?;
         let connection = self.session()?;
         cancel.watch(connection.interrupt_handle());
-        let globs = self.datasource.report_globs();
-        if !globs.is_empty() {
-            for view in reports::create_views(&globs, self.datasource.slow_ms, true) {
-                if let Err(error) = connection.execute_batch(&view.sql) {
-                    tracing::debug!(view = view.name, %error, "a view is left out of the catalog");
-                }
-            }
+        if let Err(error) = self.make_views(cancel, true) {
+            tracing::debug!(error = error.message, "the views are left out of the catalog");
         }
+        cancel.watch(connection.interrupt_handle());
         let mut catalog = Catalog::default();
-        let columns = "SELECT if(database_name = 'temp', '', database_name), table_name, column_name, data_type \
+        let columns = "SELECT if(database_name = 'memory', '', database_name), table_name, column_name, data_type \
                        FROM duckdb_columns() WHERE NOT internal ORDER BY 1, 2, column_index";
         let rows: Vec<(String, String, String, String)> = connection
             .prepare(columns)

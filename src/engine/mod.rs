@@ -16,6 +16,7 @@ mod report_writer;
 mod run;
 mod types;
 mod tz;
+mod views;
 mod views_file;
 
 use std::path::Path;
@@ -37,6 +38,7 @@ pub struct Engine {
     datasource: Datasource,
     attachments: attach::Attachments,
     verdicts: gate::Verdicts,
+    views: views::Views,
     /// For attaching and detaching; queries have connections of their own. Dropped before `database`.
     keeper: Mutex<Connection>,
     database: open::Database,
@@ -64,6 +66,7 @@ impl Engine {
             attachments: attach::Attachments::new(datasource.databases.clone()),
             datasource,
             verdicts: gate::Verdicts::default(),
+            views: views::Views::default(),
             keeper: Mutex::new(keeper),
             database,
             version,

@@ -8,7 +8,6 @@ use super::types::{self, Reading};
 use super::{Cancel, Engine, error, gate};
 use crate::error::{Error, Result};
 use crate::frame::{Flow, FrameWriter, Summary};
-use crate::reports;
 use crate::worker::QueryJob;
 
 impl Engine {
@@ -32,8 +31,18 @@ impl Engine {
             error.position = error.position.map(|position| position + verdict.offset);
             located(error)
         };
-        self.create_views(&connection, &verdict)?;
-        let mut statement = prepare(&connection, &verdict).map_err(inside)?;
+        self.ensure_views(&verdict, cancel)?;
+        cancel.watch(connection.interrupt_handle());
+        let mut statement = match prepare(&connection, &verdict) {
+            // A view remembers its columns' types; a report may have brought other ones.
+            Err(error) if error.message.contains("view were altered") => {
+                self.make_views(cancel, true)?;
+                cancel.watch(connection.interrupt_handle());
+                prepare(&connection, &verdict)
+            }
+            prepared => prepared,
+        }
+        .map_err(inside)?;
         cancel.check()?;
         let type_names = types::names(&statement);
         let mut rows = statement.stream_arrow([]).map_err(|error| inside(error::translate(&error)))?;
@@ -49,44 +58,6 @@ impl Engine {
         drop(statement);
         drop(databases);
         frame.finish()
-    }
-
-    /// Creates the views over the weekly reports that the query names and no attached file defines.
-    /// They are temporary: each query sees the reports that are there now.
-    fn create_views(&self, connection: &Connection, verdict: &gate::Verdict) -> Result<()> {
-        let globs = self.datasource.report_globs();
-        let named = |view: &str| verdict.tables.iter().any(|table| table.eq_ignore_ascii_case(view));
-        if globs.is_empty() || !(verdict.lists_catalog || reports::VIEW_NAMES.iter().any(|view| named(view)))
-        {
-            return Ok(());
-        }
-        let own = self.views_of_databases(connection)?;
-        for view in reports::create_views(&globs, self.datasource.slow_ms, true) {
-            if own.iter().any(|defined| defined.eq_ignore_ascii_case(view.name)) {
-                continue;
-            }
-            match connection.execute_batch(&view.sql) {
-                Ok(()) => {}
-                // A listing shows what is there; a query that names the view needs it.
-                Err(_) if !reports::VIEW_NAMES.iter().any(|view| named(view)) => break,
-                Err(error) => {
-                    let mut error = error::translate(&error);
-                    error.position = None;
-                    return Err(error);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn views_of_databases(&self, connection: &Connection) -> Result<Vec<String>> {
-        if self.datasource.databases.is_empty() {
-            return Ok(Vec::new());
-        }
-        connection
-            .prepare("SELECT view_name FROM duckdb_views() WHERE NOT internal UNION ALL SELECT table_name FROM duckdb_tables()")
-            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
-            .map_err(|error| error::translate(&error))
     }
 }
 

@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn garbage_under_nulls_is_gone_and_values_stay() {
         let nulls = NullBuffer::from(vec![true, false, true]);
-        let dirty: ArrayRef = Arc::new(Int64Array::new(vec![1, 0x5ec2e7, 3].into(), Some(nulls.clone())));
+        let dirty: ArrayRef = Arc::new(Int64Array::new(vec![1, 0x005e_c2e7, 3].into(), Some(nulls.clone())));
         let clean = zeroed(dirty);
         assert_eq!(clean.as_primitive::<arrow::datatypes::Int64Type>().values()[..], [1, 0, 3]);
         assert_eq!(clean.null_count(), 1);

@@ -30,6 +30,17 @@ async fn changes_show_in_the_next_query() {
     assert_eq!(host.rows(new).await, ["500.0 | NULL | true"]);
     std::fs::remove_file(at("query_perf_weekly_202652.parquet")).unwrap();
     assert_eq!(host.rows(weeks).await, ["202653,202701"]);
+
+    // New columns, and one whose type is another than when the views were made.
+    for (value, kind) in [("7", "INTEGER"), ("'v1.2'", "VARCHAR")] {
+        duckdb(&format!(
+            "COPY (SELECT 202702::INTEGER AS week, 'x' AS pattern, 1.0::DOUBLE AS p95_ms, {value}::{kind} AS build) TO '{}' (FORMAT parquet)",
+            at("query_perf_weekly_202702.parquet").display()
+        ));
+        let build = value.trim_matches('\'');
+        assert_eq!(host.rows("SELECT build FROM perf_all_weeks WHERE week = 202702").await, [build]);
+        assert_eq!(host.rows("SELECT * EXCLUDE (place) FROM perf_top_patterns WHERE week = 202702").await.len(), 1);
+    }
     host.stop().await;
 }
 

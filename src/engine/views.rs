@@ -1,0 +1,72 @@
+//! The views over the weekly reports. They hold no data, so they are made once per engine, as soon as a query wants
+//! them and a report is there; a view of the same name in an attached file comes first in the search path.
+
+use std::sync::Mutex;
+
+use super::{Cancel, Engine, error, gate, lock};
+use crate::error::{Error, Result};
+use crate::reports;
+
+/// Whether the views are there.
+#[derive(Default)]
+pub(super) struct Views(Mutex<bool>);
+
+/// What a verdict wants of the views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    /// It names one: without reports the query fails.
+    Named,
+    /// It lists what is there: without reports they are not.
+    Listed,
+    Nothing,
+}
+
+impl Engine {
+    /// Makes the views if the statement can see them and they are not there yet.
+    ///
+    /// # Errors
+    /// No report, or one that cannot be read, when the statement names a view.
+    pub(super) fn ensure_views(&self, verdict: &gate::Verdict, cancel: &Cancel) -> Result<()> {
+        match want(verdict) {
+            Want::Nothing => Ok(()),
+            Want::Named => self.make_views(cancel, false),
+            Want::Listed => {
+                if let Err(error) = self.make_views(cancel, false) {
+                    tracing::debug!(error = error.message, "the views are left out of a listing");
+                }
+                cancel.check()
+            }
+        }
+    }
+
+    /// Makes the views, `again` even if they are there: reports may have changed the type of a column.
+    pub(super) fn make_views(&self, cancel: &Cancel, again: bool) -> Result<()> {
+        let globs = self.datasource.report_globs();
+        let mut made = lock(&self.views.0);
+        if globs.is_empty() || (*made && !again) {
+            return Ok(());
+        }
+        // A session of its own: that of a query may have an attached file first in its search path.
+        let connection = self.database.connect()?;
+        cancel.watch(connection.interrupt_handle());
+        for view in reports::create_views(&globs, self.datasource.slow_ms, false) {
+            // The position is one in our text, not in the person's.
+            connection
+                .execute_batch(&view.sql)
+                .map_err(|error| Error { position: None, ..error::translate(&error) })?;
+        }
+        *made = true;
+        Ok(())
+    }
+}
+
+fn want(verdict: &gate::Verdict) -> Want {
+    let names_one = |table: &String| reports::VIEW_NAMES.iter().any(|view| table.eq_ignore_ascii_case(view));
+    if verdict.tables.iter().any(names_one) {
+        Want::Named
+    } else if verdict.lists_catalog {
+        Want::Listed
+    } else {
+        Want::Nothing
+    }
+}
