@@ -8,10 +8,10 @@ use super::bucket::Width;
 use super::cast;
 use super::civil::{self, DAY, HOUR, Interval, MINUTE, SECOND};
 use super::part::{Part, day_name, month_name, out_of_range};
-use super::series::series;
+use super::series;
 use super::vector::{
-    Argument, BigInt, Date, Double, Output, Returned, Span, Text, TextList, TimeTz, Timestamp, TimestampNs,
-    TimestampTz, TimestampTzList, TimestampTzNs,
+    Argument, BigInt, Column, Date, Double, Output, Returned, Span, Text, TextList, TimeTz, Timestamp,
+    TimestampNs, TimestampTz, TimestampTzList, TimestampTzNs,
 };
 use super::zone::Zone;
 
@@ -138,7 +138,8 @@ fn buckets(all: &mut Vec<Overload>) {
         for row in 0..input.rows() {
             match (widths.get(row), times.get(row), names.get(row)) {
                 (Some(width), Some(micros), Some(name)) => {
-                    let start = Width::of(width)?.start_in_zone(micros, zone.get(name, Zone::named)?)?;
+                    let start =
+                        Width::of(width)?.start_in_zone(micros, zone.get(&names, row, name, Zone::named)?)?;
                     output.put::<TimestampTz>(row, Some(start));
                 }
                 _ => output.put_null(row),
@@ -186,7 +187,7 @@ fn makers(all: &mut Vec<Overload>) {
     for (name, closed) in [("range", false), ("generate_series", true)] {
         all.push(Overload::ternary::<TimestampTz, TimestampTz, Span, TimestampTzList>(
             name,
-            move |start, end, step| series(start, end, step, closed).map(Some),
+            move |start, end, step| series::list(start, end, step, closed).map(Some),
         ));
     }
 }
@@ -194,7 +195,7 @@ fn makers(all: &mut Vec<Overload>) {
 /// A function whose first argument is a word, usually the same in every row: it is understood once.
 fn keyed<A: Argument, R: Returned, P: 'static>(
     name: &'static str,
-    understand: fn(&str) -> Result<P, String>,
+    understand: Understand<P>,
     function: impl for<'a> Fn(&P, A::Item<'a>) -> Outcome<R::Item> + Send + Sync + 'static,
 ) -> Overload {
     Overload::new::<R>(name, vec![<Text as Argument>::logical_type, A::logical_type], move |input, output| {
@@ -203,7 +204,7 @@ fn keyed<A: Argument, R: Returned, P: 'static>(
         for row in 0..input.rows() {
             match (words.get(row), values.get(row)) {
                 (Some(word), Some(value)) => {
-                    output.put::<R>(row, function(memo.get(word, understand)?, value)?)
+                    output.put::<R>(row, function(memo.get(&words, row, word, understand)?, value)?);
                 }
                 _ => output.put_null(row),
             }
@@ -226,7 +227,7 @@ fn keyed_pair(name: &'static str, count: fn(Part, i64, i64) -> Result<i64, Strin
         for row in 0..input.rows() {
             match (words.get(row), starts.get(row).and_then(finite), ends.get(row).and_then(finite)) {
                 (Some(word), Some(start), Some(end)) => {
-                    let part = *memo.get(word, Part::parse)?;
+                    let part = *memo.get(&words, row, word, Part::parse)?;
                     output.put::<BigInt>(row, Some(count(part, start, end)?));
                 }
                 _ => output.put_null(row),
@@ -236,8 +237,8 @@ fn keyed_pair(name: &'static str, count: fn(Part, i64, i64) -> Result<i64, Strin
     })
 }
 
-/// The last word and what it means.
-struct Memo<P>(Option<(String, P)>);
+/// The row whose word was understood last, and what it means.
+struct Memo<P>(Option<(usize, P)>);
 
 impl<P> Default for Memo<P> {
     fn default() -> Self {
@@ -246,14 +247,24 @@ impl<P> Default for Memo<P> {
 }
 
 impl<P> Memo<P> {
-    fn get(&mut self, word: &str, understand: fn(&str) -> Result<P, String>) -> Result<&P, String> {
-        let entry = match self.0.take() {
-            Some(entry) if entry.0 == word => entry,
-            _ => (word.to_owned(), understand(word)?),
+    /// What `word`, that of `row` in `words`, means.
+    fn get(
+        &mut self,
+        words: &Column<'_, Text>,
+        row: usize,
+        word: &str,
+        understand: Understand<P>,
+    ) -> Result<&P, String> {
+        let known = self.0.take_if(|(at, _)| words.same(*at, row));
+        let entry = match known {
+            Some(entry) => entry,
+            None => (row, understand(word)?),
         };
         Ok(&self.0.insert(entry).1)
     }
 }
+
+type Understand<P> = fn(&str) -> Result<P, String>;
 
 /// Moves nanoseconds as `convert` moves the microseconds that hold them.
 fn nanos(value: i64, convert: impl Fn(i64) -> Result<i64, String>) -> Outcome<i64> {
@@ -318,19 +329,19 @@ fn make(input: &Input, output: &mut Output, zoned: bool) -> Result<(), String> {
     let mut memo = Memo::default();
     for row in 0..input.rows() {
         let numbers: Option<Vec<i64>> = fields.iter().map(|field| field.get(row)).collect();
-        let name = names.as_ref().map(|names| names.get(row));
         let (Some(numbers), Some(seconds)) = (numbers, seconds.get(row)) else {
             output.put_null(row);
             continue;
         };
         let local = clock(&numbers, seconds).ok_or_else(out_of_range)?;
-        match name {
-            None => output.put::<TimestampTz>(row, Some(local)),
-            Some(Some(name)) => {
-                output.put::<TimestampTz>(row, Some(memo.get(name, Zone::named)?.to_instant(local)?))
-            }
-            Some(None) => output.put_null(row),
-        }
+        let instant = match &names {
+            None => Some(local),
+            Some(names) => match names.get(row) {
+                Some(name) => Some(memo.get(names, row, name, Zone::named)?.to_instant(local)?),
+                None => None,
+            },
+        };
+        output.put::<TimestampTz>(row, instant);
     }
     Ok(())
 }

@@ -5,8 +5,9 @@
 //! zone is UTC and cannot be changed; results are those of DuckDB with ICU and `SET TimeZone = 'UTC'` (`cases.tsv`
 //! holds what that build answers).
 //!
-//! Not for: the table functions `range` and `generate_series` (they take TIMESTAMP), `date_part` with a list of
-//! parts, collations, calendars other than the Gregorian.
+//! Not for: collations, `pg_timezone_names()`, calendars other than the Gregorian, `strptime` with a zone's name,
+//! and `range` and `generate_series` of TIMESTAMPTZ in FROM: DuckDB's C API loses overloads of table functions, and
+//! a macro would break their use on another table's rows. There, TIMESTAMP or `unnest(generate_series(...))` serve.
 
 #![expect(unsafe_code, reason = "casts, overloads and options are registered through the C API")]
 

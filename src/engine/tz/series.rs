@@ -1,16 +1,17 @@
-//! `range` and `generate_series` of TIMESTAMPTZ as lists.
+//! The instants of `range` and `generate_series` on TIMESTAMPTZ, as lists.
 
 use super::civil::{self, Interval};
 use super::part::out_of_range;
 
-/// More values than this fail the query: a list is held in memory whole, and no deadline can stop its making.
+/// More values than this in one list fail the query: a list is held in memory whole, and no deadline can stop its
+/// making.
 const LONGEST: usize = 10_000_000;
 
-/// The instants from `start` by `step` up to `end`, with `end` itself when `closed`.
+/// The instants from `start` by `step` up to `end`, with `end` itself when `closed`. A step of nothing gives none.
 ///
 /// # Errors
 /// When a bound is infinite, the step mixes signs, or there are too many values.
-pub(super) fn series(start: i64, end: i64, step: Interval, closed: bool) -> Result<Vec<i64>, String> {
+pub(super) fn list(start: i64, end: i64, step: Interval, closed: bool) -> Result<Vec<i64>, String> {
     if !civil::is_finite(start) || !civil::is_finite(end) {
         return Err("a series cannot have an infinite bound".to_owned());
     }
@@ -24,9 +25,9 @@ pub(super) fn series(start: i64, end: i64, step: Interval, closed: bool) -> Resu
         return Ok(values);
     }
     let mut current = start;
-    while (current == end && closed) || (if up { current < end } else { current > end }) {
+    while (closed && current == end) || (if up { current < end } else { current > end }) {
         if values.len() == LONGEST {
-            return Err(format!("a series has more than {LONGEST} values: use a longer step"));
+            return Err(format!("a list of more than {LONGEST} instants: use a longer step"));
         }
         values.push(current);
         current = civil::add(current, step).ok_or_else(out_of_range)?;

@@ -20,8 +20,8 @@ pub(super) fn parse(text: &str) -> Result<i64, String> {
     let out_of_range = || format!("timestamp field value out of range: \"{text}\"");
 
     cursor.skip_spaces();
-    if let Some(special) = cursor.special() {
-        return special.ok_or_else(malformed);
+    if !cursor.starts_with_date() {
+        return cursor.special().ok_or_else(malformed);
     }
     let (year, month, day) = cursor.date().ok_or_else(malformed)?;
     let date = Date::checked(year, month, day).ok_or_else(out_of_range)?;
@@ -87,19 +87,20 @@ impl<'a> Cursor<'a> {
         value
     }
 
-    /// `[-]infinity`, its short form `inf`, or `epoch`; the outer `None` when the text starts with a date.
-    fn special(&mut self) -> Option<Option<i64>> {
-        let negative = self.peek() == Some(b'-');
-        let start = self.at + usize::from(negative);
-        if self.bytes.get(start).is_some_and(u8::is_ascii_digit) {
-            return None;
-        }
-        let word = self.bytes.get(start..).unwrap_or_default().trim_ascii_end().to_ascii_lowercase();
-        Some(match word.as_slice() {
-            b"infinity" | b"inf" => Some(if negative { -INFINITY } else { INFINITY }),
-            b"epoch" => Some(0),
+    fn starts_with_date(&self) -> bool {
+        let start = self.at + usize::from(self.peek() == Some(b'-'));
+        self.bytes.get(start).is_some_and(u8::is_ascii_digit)
+    }
+
+    /// `[-]infinity`, its short form `inf`, or `epoch`.
+    fn special(&self) -> Option<i64> {
+        let word = self.bytes.get(self.at..)?.trim_ascii_end().to_ascii_lowercase();
+        match word.as_slice() {
+            b"infinity" | b"inf" => Some(INFINITY),
+            b"-infinity" | b"-inf" => Some(-INFINITY),
+            b"epoch" | b"-epoch" => Some(0),
             _ => None,
-        })
+        }
     }
 
     fn date(&mut self) -> Option<(i64, i64, i64)> {
@@ -151,7 +152,7 @@ impl<'a> Cursor<'a> {
         {
             return None;
         }
-        Some(hours.checked_mul(HOUR)?.checked_add(minutes * MINUTE + seconds * SECOND + micros)?)
+        hours.checked_mul(HOUR)?.checked_add(minutes * MINUTE + seconds * SECOND + micros)
     }
 
     /// Up to two digits below 60; none at the end of the time is 0.

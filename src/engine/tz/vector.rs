@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "DuckDB's vectors are reached through its C API")]
 
+use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::{ptr, slice, str};
 
@@ -62,8 +63,8 @@ pub(super) trait Returned {
     /// Writes a row.
     ///
     /// # Safety
-    /// `row` must be within `vector`, a flat vector of this type.
-    unsafe fn write(vector: ffi::duckdb_vector, row: usize, item: Self::Item);
+    /// `row` must be within `vector`, a flat vector of this type whose values start at `data`.
+    unsafe fn write(vector: ffi::duckdb_vector, data: *mut c_void, row: usize, item: Self::Item);
 }
 
 /// Types stored as one plain value per row.
@@ -89,9 +90,9 @@ macro_rules! plain {
             fn logical_type() -> LogicalType {
                 LogicalType::of(ffi::$id)
             }
-            unsafe fn write(vector: ffi::duckdb_vector, row: usize, item: $item) {
+            unsafe fn write(_vector: ffi::duckdb_vector, data: *mut c_void, row: usize, item: $item) {
                 // SAFETY: the caller's promise; the vector stores this type.
-                unsafe { ffi::duckdb_vector_get_data(vector).cast::<$item>().add(row).write(item) };
+                unsafe { data.cast::<$item>().add(row).write(item) };
             }
         }
     )* };
@@ -102,9 +103,9 @@ plain! {
     TimestampTz = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP_TZ;
     /// TIMESTAMP: microseconds since 1970-01-01 of some clock.
     Timestamp = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP;
-    /// TIMESTAMPTZ_NS: nanoseconds since 1970-01-01 UTC.
+    /// `TIMESTAMPTZ_NS`: nanoseconds since 1970-01-01 UTC.
     TimestampTzNs = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP_TZ_NS;
-    /// TIMESTAMP_NS: nanoseconds since 1970-01-01 of some clock.
+    /// `TIMESTAMP_NS`: nanoseconds since 1970-01-01 of some clock.
     TimestampNs = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP_NS;
     /// DATE: days since 1970-01-01.
     Date = i32 as DUCKDB_TYPE_DUCKDB_TYPE_DATE;
@@ -145,7 +146,7 @@ impl Returned for Text {
     fn logical_type() -> LogicalType {
         <Self as Argument>::logical_type()
     }
-    unsafe fn write(vector: ffi::duckdb_vector, row: usize, item: String) {
+    unsafe fn write(vector: ffi::duckdb_vector, _data: *mut c_void, row: usize, item: String) {
         // SAFETY: the caller's promise; DuckDB copies the text.
         unsafe {
             ffi::duckdb_vector_assign_string_element_len(
@@ -178,7 +179,7 @@ impl Returned for TimestampTzList {
     fn logical_type() -> LogicalType {
         <TimestampTz as Argument>::logical_type().list()
     }
-    unsafe fn write(vector: ffi::duckdb_vector, row: usize, item: Vec<i64>) {
+    unsafe fn write(vector: ffi::duckdb_vector, data: *mut c_void, row: usize, item: Vec<i64>) {
         // SAFETY: the child is grown before it is written; entries are offset and length within it.
         unsafe {
             let offset = ffi::duckdb_list_vector_get_size(vector);
@@ -192,7 +193,7 @@ impl Returned for TimestampTzList {
                 item.len(),
             );
             ffi::duckdb_list_vector_set_size(vector, offset + length);
-            let entries = ffi::duckdb_vector_get_data(vector).cast::<ffi::duckdb_list_entry>();
+            let entries = data.cast::<ffi::duckdb_list_entry>();
             entries.add(row).write(ffi::duckdb_list_entry { offset, length });
         }
     }
@@ -229,9 +230,23 @@ impl<'a, A: Argument> Column<'a, A> {
     }
 }
 
+impl Column<'_, Text> {
+    /// True when both rows hold the same bytes in the same place, which a constant argument does in every row.
+    pub(super) fn same(&self, left: usize, right: usize) -> bool {
+        if left >= self.rows || right >= self.rows {
+            return false;
+        }
+        let cells = self.cells.cast::<[u64; 2]>();
+        // SAFETY: both rows are within the vector; a string is 16 bytes, aligned to 8, with zeroes after a short
+        // text.
+        unsafe { *cells.add(left) == *cells.add(right) }
+    }
+}
+
 /// The vector that a function or cast fills.
 pub(super) struct Output {
     vector: ffi::duckdb_vector,
+    data: *mut c_void,
     rows: usize,
 }
 
@@ -239,14 +254,15 @@ impl Output {
     /// # Safety
     /// `vector` must be a flat vector with room for `rows` rows, of the type that is then put into it.
     pub(super) unsafe fn new(vector: ffi::duckdb_vector, rows: usize) -> Self {
-        Self { vector, rows }
+        // SAFETY: the caller's promise.
+        Self { vector, data: unsafe { ffi::duckdb_vector_get_data(vector) }, rows }
     }
 
     /// Writes row `row`; `None` is NULL.
     pub(super) fn put<R: Returned>(&mut self, row: usize, item: Option<R::Item>) {
         match item {
             // SAFETY: the row is within the vector, whose type is `R`.
-            Some(item) if row < self.rows => unsafe { R::write(self.vector, row, item) },
+            Some(item) if row < self.rows => unsafe { R::write(self.vector, self.data, row, item) },
             _ => self.put_null(row),
         }
     }
