@@ -24,7 +24,7 @@ func TestCases(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases in tests/cases (%v)", err)
 	}
-	// One request for each folder, because it is a datasource's setting.
+	// One request for each datasource, that is, for each folder and settings.
 	requests := map[string]*pluginv2.QueryDataRequest{}
 	cases := map[string]testCase{}
 	for _, file := range files {
@@ -33,12 +33,14 @@ func TestCases(t *testing.T) {
 			t.Fatalf("%s: %v", file, err)
 		}
 		cases[parsed.name] = parsed
-		request := requests[parsed.path]
+		parsed.settings["path"] = filepath.Join(root, parsed.path)
+		datasource := jsonText(t, parsed.settings)
+		request := requests[datasource]
 		if request == nil {
-			pc := pluginContext(map[string]any{"path": filepath.Join(root, parsed.path)})
-			pc.DataSourceInstanceSettings.Uid = parsed.path
+			pc := pluginContext(datasource)
+			pc.DataSourceInstanceSettings.Uid = fmt.Sprintf("cases-%d", len(requests))
 			request = &pluginv2.QueryDataRequest{PluginContext: pc}
-			requests[parsed.path] = request
+			requests[datasource] = request
 		}
 		request.Queries = append(request.Queries, parsed.query())
 	}
@@ -64,7 +66,7 @@ func TestCases(t *testing.T) {
 // the same files.
 type testCase struct {
 	name, file, sql, format, from, to, path, wantError string
-	variables                                          map[string]any
+	variables, settings                                map[string]any
 }
 
 func readCase(file string) (testCase, error) {
@@ -74,7 +76,8 @@ func readCase(file string) (testCase, error) {
 	}
 	parsed := testCase{
 		name: strings.TrimSuffix(filepath.Base(file), ".sql"), file: file,
-		format: "table", from: defaultFrom, to: defaultTo, path: "reports", variables: map[string]any{},
+		format: "table", from: defaultFrom, to: defaultTo, path: "reports",
+		variables: map[string]any{}, settings: map[string]any{},
 	}
 	lines := strings.Split(string(text), "\n")
 	for len(lines) > 0 && strings.HasPrefix(lines[0], "--") {
@@ -91,6 +94,9 @@ func readCase(file string) (testCase, error) {
 			parsed.path = value
 		case "error":
 			parsed.wantError = value
+		case "setting":
+			name, text, _ := strings.Cut(value, "=")
+			parsed.settings[name] = text
 		case "var":
 			name, list, _ := strings.Cut(value, "=")
 			if values := strings.Split(list, "|"); len(values) > 1 {

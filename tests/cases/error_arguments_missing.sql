@@ -1,0 +1,2 @@
+-- error: `$__timeGroup` needs its arguments in parentheses
+SELECT $__timeGroup FROM perf_all_weeks

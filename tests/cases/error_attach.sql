@@ -1,0 +1,2 @@
+-- error: `ATTACH` statements are not allowed
+ATTACH '/tmp/x.duckdb'

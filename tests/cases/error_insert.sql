@@ -1,0 +1,2 @@
+-- error: `INSERT` statements are not allowed
+INSERT INTO perf_all_weeks VALUES (1)

@@ -1,0 +1,2 @@
+-- error: nothing_here.parquet
+SELECT * FROM 'nothing_here.parquet'

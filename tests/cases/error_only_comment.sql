@@ -1,0 +1,3 @@
+-- error: empty
+
+-- nothing here

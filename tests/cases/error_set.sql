@@ -1,0 +1,2 @@
+-- error: not allowed
+SET memory_limit = '100GB'

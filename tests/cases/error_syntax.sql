@@ -1,0 +1,3 @@
+-- error: syntax error
+SELECT week,
+FROM FROM perf_all_weeks

@@ -1,0 +1,2 @@
+-- error: one statement
+SELECT 1; SELECT 2

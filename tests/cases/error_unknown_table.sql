@@ -1,0 +1,2 @@
+-- error: perf_all_week
+SELECT * FROM perf_all_week

@@ -1,0 +1,2 @@
+-- error: comment
+SELECT 1 /* never closed

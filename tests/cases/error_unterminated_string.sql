@@ -1,0 +1,2 @@
+-- error: string
+SELECT * FROM perf_all_weeks WHERE pattern = 'SELECT

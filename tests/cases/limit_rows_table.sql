@@ -1,0 +1,2 @@
+-- setting: maxRows=5
+SELECT range AS n FROM range(9)

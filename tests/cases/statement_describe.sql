@@ -1,0 +1,1 @@
+DESCRIBE SELECT * FROM perf_all_weeks
