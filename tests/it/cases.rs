@@ -16,6 +16,7 @@ struct Case {
     from: String,
     to: String,
     variables: Vec<(String, Vec<String>)>,
+    settings: Vec<(String, String)>,
     path: String,
     error: Option<String>,
 }
@@ -49,6 +50,11 @@ fn parse(path: &Path) -> Case {
         from: one("from", "2026-01-01T00:00:00Z"),
         to: one("to", "2027-01-03T23:59:59Z"),
         variables,
+        settings: header("setting")
+            .iter()
+            .map(|line| line.split_once('=').unwrap())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
         path: one("path", "reports"),
         error: header("error").pop(),
     }
@@ -58,7 +64,9 @@ fn parse(path: &Path) -> Case {
 async fn every_case_gives_the_same_frames_at_both_edges() {
     for case in cases() {
         let folder = fixtures().join(&case.path);
-        let host = Host::start(&folder, &json!({})).await;
+        let settings: Value =
+            case.settings.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        let host = Host::start(&folder, &settings).await;
         let mut asked = query("A", &case.sql, &case.format);
         asked.range = TimeRange::parse(&case.from, &case.to, jiff::Timestamp::now()).unwrap();
         let variables: serde_json::Map<String, Value> = case
@@ -89,6 +97,9 @@ async fn every_case_gives_the_same_frames_at_both_edges() {
             &case.to,
         ]);
         command.arg("--path").arg(&folder).arg("--interval").arg(format!("{}ms", interval.as_millis()));
+        for (name, value) in &case.settings {
+            command.arg("--setting").arg(format!("{name}={value}"));
+        }
         for (name, values) in &case.variables {
             for value in values {
                 command.arg("--var").arg(format!("{name}={value}"));
