@@ -15,7 +15,7 @@ use crate::health;
 use crate::query::{self, Context, QueryModel, TimeRange};
 use crate::rundir::{self, RunDir};
 use crate::source::{self, Policy, Settings};
-use crate::worker::{QueryJob, Supervisor};
+use crate::worker::{self, QueryJob, Supervisor};
 
 /// A datasource as an edge hands it over: not yet parsed, because a broken one must answer with an error
 /// of its own and not fail a request that it is only part of.
@@ -231,11 +231,12 @@ impl App {
         let policy = self.policy.as_ref().map_err(Clone::clone)?;
         let datasource = source::resolve(&Settings::parse(&settings.json_data, &settings.url)?, policy)?;
         let run_dir = self.run_dir(policy)?;
+        let idle = policy.idle_seconds.map_or(worker::IDLE, Duration::from_secs);
         let instance = Arc::new(Instance {
             url: settings.url.clone(),
             json_data: settings.json_data.clone(),
             secrets: settings.secrets.clone(),
-            supervisor: Supervisor::new(datasource, run_dir.path().to_owned()),
+            supervisor: Supervisor::new(datasource, run_dir.path().to_owned(), idle),
             _run_dir: run_dir,
         });
         let mut instances = lock(&self.instances);

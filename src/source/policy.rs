@@ -46,6 +46,8 @@ pub struct Policy {
     pub max_rows: Option<u64>,
     /// Upper bound of `maxResultMb`.
     pub max_result_mb: Option<u64>,
+    /// Seconds after its last query until a worker is stopped; ten minutes when not set.
+    pub idle_seconds: Option<u64>,
     /// Where workers keep their temp folders.
     pub temp_dir: Option<PathBuf>,
 }
@@ -102,6 +104,7 @@ impl Policy {
             timeout_seconds: whole("TIMEOUT_SECONDS")?,
             max_rows: whole("MAX_ROWS")?,
             max_result_mb: whole("MAX_RESULT_MB")?,
+            idle_seconds: whole("IDLE_SECONDS")?,
             temp_dir: text("TEMP_DIR").map(|path| absolute("TEMP_DIR", &path)).transpose()?,
         })
     }

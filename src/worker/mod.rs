@@ -12,7 +12,7 @@ mod supervisor;
 
 pub use messages::QueryJob;
 pub use server::serve;
-pub use supervisor::{Reply, Supervisor};
+pub use supervisor::{IDLE, Reply, Supervisor};
 
 /// The hidden command line argument that makes a process a worker.
 pub const WORKER_ARGUMENT: &str = "worker";

@@ -13,8 +13,8 @@ use crate::engine::{Catalog, Inspection};
 use crate::error::{Error, Kind, Result};
 use crate::source::Datasource;
 
-/// A worker nobody asked anything for this long is stopped.
-const IDLE: Duration = Duration::from_secs(600);
+/// A worker nobody asked anything for this long is stopped, unless the operator says otherwise.
+pub const IDLE: Duration = Duration::from_secs(600);
 /// Queries of one datasource that run at the same time; the rest wait their turn.
 const CONCURRENT: usize = 8;
 
@@ -36,23 +36,11 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// For `datasource`; workers get temp folders below `temp_root`, which must exist.
+    /// For `datasource`; workers get temp folders below `temp_root`, which must exist, and are stopped when nobody
+    /// asked anything for `idle`.
     #[must_use]
-    pub fn new(datasource: Datasource, temp_root: PathBuf) -> Self {
-        Self {
-            datasource,
-            temp_root,
-            idle: IDLE,
-            worker: Mutex::new(None),
-            permits: Semaphore::new(CONCURRENT),
-        }
-    }
-
-    /// Stops idle workers after `idle` instead of ten minutes.
-    #[must_use]
-    pub fn with_idle(mut self, idle: Duration) -> Self {
-        self.idle = idle;
-        self
+    pub fn new(datasource: Datasource, temp_root: PathBuf, idle: Duration) -> Self {
+        Self { datasource, temp_root, idle, worker: Mutex::new(None), permits: Semaphore::new(CONCURRENT) }
     }
 
     /// What the workers have open.

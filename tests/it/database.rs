@@ -59,3 +59,23 @@ async fn a_locked_file_is_a_clear_error_and_no_wait() {
     assert_eq!(host.rows("SELECT a FROM t").await, ["1"]);
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_a_newer_duckdb_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("perf.duckdb");
+    duckdb(&format!("ATTACH '{}' AS f; CREATE TABLE f.t AS SELECT 1 AS a", file.display()));
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The main header: a checksum of what follows, "DUCK", the version.
+    bytes[12..20].copy_from_slice(&99_999_u64.to_le_bytes());
+    let words = bytes[8..4096].chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap()));
+    let checksum = words.fold(5381, |sum, word| sum ^ word.wrapping_mul(0xbf58_476d_1ce4_e5b9));
+    bytes[..8].copy_from_slice(&checksum.to_le_bytes());
+    std::fs::write(&file, bytes).unwrap();
+    let host = Host::start(&file, &json!({})).await;
+    let error = host.error("SELECT 1").await;
+    assert!(error.contains("newer version of DuckDB") && error.contains("update this plugin"), "{error}");
+    let health = host.plugin.health(&host.settings).await.unwrap();
+    assert!(!health.ok && health.message.contains("newer version of DuckDB"), "{health:?}");
+    host.stop().await;
+}

@@ -136,3 +136,14 @@ async fn changed_settings_get_a_new_worker_and_the_old_one_ends() {
     assert_eq!(workers(host.plugin.pid().unwrap()).len(), 1);
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_worker_is_stopped_and_the_next_query_starts_one() {
+    let host = Host::start_with(&reports(), &json!({}), &[("GF_PLUGIN_IDLE_SECONDS", "1")]).await;
+    host.rows("SELECT 1").await;
+    let first = workers(host.plugin.pid().unwrap())[0];
+    eventually("the idle worker's end", || !runs(first)).await;
+    assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    assert_ne!(workers(host.plugin.pid().unwrap()), [first]);
+    host.stop().await;
+}

@@ -39,7 +39,10 @@ async fn changes_show_in_the_next_query() {
         ));
         let build = value.trim_matches('\'');
         assert_eq!(host.rows("SELECT build FROM perf_all_weeks WHERE week = 202702").await, [build]);
-        assert_eq!(host.rows("SELECT * EXCLUDE (place) FROM perf_top_patterns WHERE week = 202702").await.len(), 1);
+        assert_eq!(
+            host.rows("SELECT * EXCLUDE (place) FROM perf_top_patterns WHERE week = 202702").await.len(),
+            1
+        );
     }
     host.stop().await;
 }
