@@ -60,7 +60,7 @@ pub(crate) fn register(connection: &Connection, database: ffi::duckdb_database) 
 /// What has no arguments is a macro over `now()`, so that all of a query's current times agree; DuckDB reads
 /// `current_date`, `current_time`, `localtime` and `localtimestamp` as calls of these. `date_part`, as which
 /// `extract` is read, gives a type that depends on the part: only DuckDB's own can do that, so that a TIMESTAMPTZ
-/// goes to it as a TIMESTAMP. DATE and TIMESTAMP are named because they would be cast to TIMESTAMPTZ otherwise.
+/// goes to it as a TIMESTAMP. DATE and TIMESTAMP are named so that they are not cast to TIMESTAMPTZ on the way.
 ///
 /// They live in the in-memory database, whose schema `memory.main` must be in the search path.
 const MACROS: &str = r#"
@@ -76,8 +76,6 @@ CREATE MACRO memory.main.date_part
     (part, ts) AS system.main.date_part(part, ts);
 CREATE MACRO memory.main.datepart
     (part, ts TIMESTAMPTZ) AS system.main.datepart(part, CAST(ts AS TIMESTAMP)),
-    (part, ts TIMESTAMP) AS system.main.datepart(part, ts),
-    (part, ts DATE) AS system.main.datepart(part, ts),
     (part, ts) AS system.main.datepart(part, ts);
 "#;
 

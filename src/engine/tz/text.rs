@@ -134,12 +134,12 @@ impl<'a> Cursor<'a> {
         let hours = self.digits(10)?;
         self.take(b':')?;
         let minutes = self.sixtieth()?;
-        let mut seconds = 0;
+        let mut seconds = None;
         if self.take(b':').is_some() {
-            seconds = self.sixtieth()?;
+            seconds = Some(self.sixtieth()?);
         }
         let mut micros = 0;
-        if self.take(b'.').is_some() {
+        if seconds.is_some() && self.take(b'.').is_some() {
             let mut unit = SECOND / 10;
             while let Some(digit) = self.digits(1) {
                 micros += digit * unit;
@@ -152,7 +152,7 @@ impl<'a> Cursor<'a> {
         {
             return None;
         }
-        hours.checked_mul(HOUR)?.checked_add(minutes * MINUTE + seconds * SECOND + micros)
+        hours.checked_mul(HOUR)?.checked_add(minutes * MINUTE + seconds.unwrap_or_default() * SECOND + micros)
     }
 
     /// Up to two digits below 60; none at the end of the time is 0.
