@@ -42,7 +42,6 @@ pub(super) struct Column {
     encoded: bool,
     rounded: u64,
     lost_times: u64,
-    not_weeks: u64,
 }
 
 /// What a column is made into.
@@ -91,7 +90,6 @@ pub(super) fn plan(schema: &Schema) -> Result<Vec<Column>> {
                 plain,
                 rounded: 0,
                 lost_times: 0,
-                not_weeks: 0,
             })
         })
         .collect()
@@ -212,11 +210,7 @@ impl Column {
             Target::Week => times::from_weeks(&array)?,
             _ => times::from_temporal(&array),
         };
-        if self.target == Target::Week {
-            self.not_weeks += lost;
-        } else {
-            self.lost_times += lost;
-        }
+        self.lost_times += lost;
         Ok(times)
     }
 
@@ -254,17 +248,12 @@ impl Column {
         let lost = (self.lost_times > 0).then(|| {
             Notice::warning(format!(
                 "Column `{name}`: {} infinite or outside the years 1677 to 2262, shown as empty. `CAST({sql} AS \
-                 VARCHAR)` shows them.",
-                counted(self.lost_times, "time")
+                 VARCHAR)` shows {}.",
+                counted(self.lost_times, "time"),
+                if self.lost_times == 1 { "it" } else { "them" }
             ))
         });
-        let weeks = (self.not_weeks > 0).then(|| {
-            Notice::warning(format!(
-                "Column `{name}`: {} not an ISO week (YYYYWW).",
-                counted(self.not_weeks, "value")
-            ))
-        });
-        [rounded, lost, weeks].into_iter().flatten()
+        [rounded, lost].into_iter().flatten()
     }
 }
 

@@ -29,9 +29,10 @@ pub(super) fn write<W: Write>(long: &Long, options: &Options, mut meta: Meta, si
     let mut layout = Layout::of(long);
     if layout.repeated > 0 {
         meta.notices.push(Notice::warning(format!(
-            "{} with a time that their series already has. Each is kept as a row of its own; GROUP BY the \
+            "{} with a time that {} series already has. Each is kept as a row of its own; GROUP BY the \
              time{} for one value per time.",
             counted(layout.repeated, "row"),
+            if layout.repeated == 1 { "its" } else { "their" },
             if long.label_names.is_empty() { "" } else { " and the labels" }
         )));
     }

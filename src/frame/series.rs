@@ -148,14 +148,22 @@ impl<W: Write> Series<W> {
                 names(left_out)
             )));
         }
-        if self.without_time > 0 {
-            let time = self.columns.get(self.roles.time).map_or("", |column| &column.name);
+        if self.without_time > 0
+            && let Some(time) = self.columns.get(self.roles.time)
+        {
+            let rows = counted(self.without_time, "row");
+            let reason = match time.target {
+                Target::Week => "NULL or not an ISO week (YYYYWW)",
+                _ => "NULL, infinite or outside the years 1677 to 2262",
+            };
             notices.push(Notice::warning(format!(
-                "{} left out for want of a time: `{time}` is NULL or cannot be shown.",
-                counted(self.without_time, "row")
+                "{rows} left out for want of a time: `{}` is {reason}.",
+                time.name
             )));
         }
-        notices.extend(self.columns.iter().flat_map(Column::notices));
+        // What was lost in the time column has been said.
+        let others = self.columns.iter().enumerate().filter(|(place, _)| *place != self.roles.time);
+        notices.extend(others.flat_map(|(_, column)| column.notices()));
         meta.notices = notices;
         if self.long.times.is_empty() {
             return ipc::write_empty(&meta, self.sink);
