@@ -30,9 +30,12 @@ impl Width {
         let width = match (months, days, micros) {
             (0, 0, micros) => Self::Micros(micros),
             (0, days, 0) => Self::Days(i64::from(days)),
-            (0, days, micros) => {
-                Self::Micros((i64::from(days) * DAY).checked_add(micros).ok_or_else(out_of_range)?)
-            }
+            (0, days, micros) => Self::Micros(
+                i64::from(days)
+                    .checked_mul(DAY)
+                    .and_then(|whole| whole.checked_add(micros))
+                    .ok_or_else(out_of_range)?,
+            ),
             (months, 0, 0) => Self::Months(i64::from(months)),
             _ => return Err("time_bucket: a width of months cannot also have days or time".to_owned()),
         };
@@ -76,8 +79,8 @@ impl Width {
             return Ok(micros);
         }
         let start = match self {
-            Self::Micros(width) => floor(micros, width, origin),
-            Self::Days(days) => floor(micros, days * DAY, origin),
+            Self::Micros(width) => floor(micros, i128::from(width), origin),
+            Self::Days(days) => floor(micros, i128::from(days) * i128::from(DAY), origin),
             Self::Months(width) => {
                 let month = month_of(micros);
                 let start = month - (month - origin_month).rem_euclid(width);
@@ -89,8 +92,8 @@ impl Width {
     }
 }
 
-fn floor(micros: i64, width: i64, origin: i64) -> Option<i64> {
-    let past = (i128::from(micros) - i128::from(origin)).rem_euclid(i128::from(width));
+fn floor(micros: i64, width: i128, origin: i64) -> Option<i64> {
+    let past = (i128::from(micros) - i128::from(origin)).rem_euclid(width);
     i64::try_from(i128::from(micros) - past)
         .ok()
         .filter(|&start| civil::is_finite(start) && start != i64::MIN)

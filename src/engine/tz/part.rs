@@ -21,7 +21,6 @@ pub(super) enum Part {
     Week,
     IsoYear,
     YearWeek,
-    Nanosecond,
     Microsecond,
     Millisecond,
     Second,
@@ -95,7 +94,6 @@ impl Part {
                 let (year, week) = civil::iso_week(days);
                 year * 100 + if year > 0 { week } else { -week }
             }
-            Self::Nanosecond => time % MINUTE * 1000,
             Self::Microsecond => time % MINUTE,
             Self::Millisecond => time % MINUTE / 1000,
             Self::Second => time % MINUTE / SECOND,
@@ -128,7 +126,7 @@ impl Part {
     pub(super) fn truncate(self, micros: i64) -> Result<i64, String> {
         let (days, time) = civil::split(micros);
         let unit = match self {
-            Self::Nanosecond | Self::Microsecond => return Ok(micros),
+            Self::Microsecond => return Ok(micros),
             Self::Millisecond => 1000,
             Self::Second | Self::Epoch => SECOND,
             Self::Minute => MINUTE,
@@ -181,7 +179,7 @@ impl Part {
                 Self::Minute => micros.div_euclid(MINUTE),
                 Self::Second | Self::Epoch => micros.div_euclid(SECOND),
                 Self::Millisecond => micros.div_euclid(1000),
-                Self::Nanosecond | Self::Microsecond => micros,
+                Self::Microsecond => micros,
                 Self::Timezone | Self::TimezoneHour | Self::TimezoneMinute => return Err(self.uncountable()),
                 _ => days,
             })
@@ -209,7 +207,7 @@ impl Part {
             Self::Minute => MINUTE,
             Self::Second | Self::Epoch => SECOND,
             Self::Millisecond => 1000,
-            Self::Nanosecond | Self::Microsecond => 1,
+            Self::Microsecond => 1,
         };
         Ok(end.checked_sub(start).ok_or_else(out_of_range)? / unit)
     }

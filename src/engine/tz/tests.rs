@@ -79,6 +79,7 @@ fn errors_say_what_to_do() {
         ("TIMESTAMPTZ 'infinity' - now()", "infinite timestamps cannot be subtracted"),
         ("time_bucket(INTERVAL 0 DAY, now())", "must be greater than 0"),
         ("time_bucket(INTERVAL '1 month 1 day', now())", "cannot also have days or time"),
+        ("time_bucket(INTERVAL '2147483647 days 1 second', now())", "timestamp out of range"),
         ("range(now(), TIMESTAMPTZ 'infinity', INTERVAL 1 DAY)", "infinite bound"),
         ("range(now(), now() + INTERVAL 1 YEAR, INTERVAL 1 MICROSECOND)", "use a longer step"),
         ("system.main.date_part('epoch', now())", "write `epoch(...)`"),
@@ -117,6 +118,11 @@ fn what_icu_has_not() {
         ("TIMESTAMPTZ '2026-02-03 04:05:06.789'::TIME", "04:05:06.789"),
         ("TRY_CAST(TIMESTAMPTZ 'infinity' AS TIME)", "NULL"),
         ("localtime = now()::TIME", "true"),
+        (
+            "time_bucket(INTERVAL 2147483647 DAY, TIMESTAMPTZ '2026-11-23', TIMESTAMPTZ '2026-11-01')",
+            "2026-11-01 00:00:00+00",
+        ),
+        ("strptime('2026-02-03 04:05:06 +0100', '%Y-%m-%d %H:%M:%S %z')", "2026-02-03 03:05:06+00"),
         // Before year 1 and 1970 the answers are those for a TIMESTAMP.
         ("year(TIMESTAMPTZ '-0044-03-15')", "-44"),
         ("epoch(TIMESTAMPTZ '1969-12-31 23:59:59.999999')", "-1e-06"),
