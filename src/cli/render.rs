@@ -183,12 +183,20 @@ pub(super) fn csv(frame: &Decoded, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-    writer.write_record(names(&frame.schema))?;
+    writer.write_record(names(&frame.schema)).map_err(csv_error)?;
     each_row(frame, |batch, row| {
         let record = batch.columns().iter().map(|column| cell(column, row).plain());
-        writer.write_record(record).map_err(io::Error::from)
+        writer.write_record(record).map_err(csv_error)
     })?;
     writer.flush()
+}
+
+/// The error of the writer below, so that a broken pipe is still told as one.
+fn csv_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn each_row(frame: &Decoded, mut visit: impl FnMut(&RecordBatch, usize) -> io::Result<()>) -> io::Result<()> {

@@ -262,7 +262,8 @@ mod tests {
         assert_eq!(options(&frame(vec![("x", texts()), ("y", numbers())])), ["a", "b"]);
         assert_eq!(options(&frame(vec![("__text", texts()), ("__value", numbers())])), ["1", "2", "3"]);
         assert_eq!(options(&frame(vec![("n", numbers()), ("Text", texts())])), ["a", "b"]);
-        assert!(options(&frame(vec![])).is_empty());
+        let truths = Arc::new(arrow::array::BooleanArray::from(vec![true]));
+        assert!(options(&frame(vec![("t", truths)])).is_empty());
     }
 
     #[test]

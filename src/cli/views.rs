@@ -54,9 +54,7 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
     .map_err(|error| Error::internal(format!("the views were not written: {error}")))??;
     let shown = written.display();
     report::line(&format!("wrote the views {} into `{shown}`", VIEW_NAMES.join(", ")));
-    report::hint(&format!(
-        "`duckdb {shown}` opens it, version 1.4 or newer; in Grafana `path` may be this file"
-    ));
+    report::hint(&format!("`duckdb {shown}` opens it, version 1.4 or newer"));
     Ok(())
 }
 

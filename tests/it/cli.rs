@@ -40,10 +40,9 @@ fn each_format_on_stdout_and_nothing_else() {
     let table = query(&[sql]);
     assert_eq!(
         good(&table),
-        "  week  pattern   ms  nothing  at                    list\n\
-         ─────────────────────────────────────────────────────────\n\
-         202653  a, \"b\"  1.25  NULL     2026-01-02T03:04:05Z  [1]\n"
-            .replace("pattern   ms", "pattern    ms")
+        "  week  pattern    ms  nothing  at                    list\n\
+         ───────────────────────────────────────────────────────────\n\
+         202653  a, \"b\"   1.25  NULL     2026-01-02T03:04:05Z  [1]\n"
     );
     assert_eq!(stderr(&table), "");
     let rows: Value = serde_json::from_str(&good(&query(&["--format", "json", sql]))).unwrap();
@@ -106,7 +105,6 @@ fn errors_show_the_place_and_the_way_out() {
     assert_eq!(
         stderr(&macros),
         "error: unknown macro `$__timeFilte`\n  line 2:   $__timeFilte(week)\n            ^\nhint: Did you mean `$__timeFilter`?\n"
-            .replace("            ^", "            ^")
     );
     let column = query(&["SELECT week,\n  nosuch FROM perf_all_weeks"]);
     assert!(

@@ -173,7 +173,7 @@ mod tests {
             text,
             concat!(
                 "  week  pattern            p95_ms  slow\n",
-                "────────────────────────────────────────\n",
+                "─────────────────────────────────────────\n",
                 "202653  SELECT ?            1.500  true\n",
                 "202701  NULL             1234.568  false\n",
                 "     1  a\\u{1b}[31m日本      NULL  NULL\n",
@@ -186,7 +186,7 @@ mod tests {
         let texts = vec!["x".repeat(200), "y".repeat(10)];
         let frame = frame(vec![("t", Arc::new(StringArray::from(texts)))]);
         let (text, cut) = table(&frame, ALL);
-        assert_eq!((cut, text.lines().map(|line| line.chars().count()).max()), (1, Some(82)));
+        assert_eq!((cut, text.lines().map(|line| line.chars().count()).max()), (1, Some(81)));
         let (text, _) = table(&frame, Layout { width: Some(40), rows: 1 });
         assert!(text.lines().all(|line| line.chars().count() <= 40) && text.lines().count() == 3, "{text}");
     }
