@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const DASHBOARD: &str = include_str!("../provisioning/dashboards/query_perf_overview.json");
 
 /// A folder of demo reports up to 2026-W53.
-pub fn reports(weeks: u32, patterns: u32) -> TempDir {
+pub(crate) fn reports(weeks: u32, patterns: u32) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let options = DemoOptions { weeks, patterns, seed: 1, until: "202653".parse().unwrap() };
     write_reports(generate(&options).unwrap().reports(), folder.path(), || {}).unwrap();
@@ -22,7 +22,7 @@ pub fn reports(weeks: u32, patterns: u32) -> TempDir {
 }
 
 /// A datasource over `folder`.
-pub fn settings(folder: &Path) -> InstanceSettings {
+pub(crate) fn settings(folder: &Path) -> InstanceSettings {
     InstanceSettings {
         uid: folder.display().to_string(),
         json_data: json!({ "path": folder, "maxResultMb": 1024, "timeoutSeconds": 300 }).to_string().into(),
@@ -31,20 +31,20 @@ pub fn settings(folder: &Path) -> InstanceSettings {
 }
 
 /// A query as the dashboard sends it.
-pub fn query(sql: &str, format: &str) -> DataQuery {
+pub(crate) fn query(sql: &str, format: &str) -> DataQuery {
     let model = json!({ "rawSql": sql, "format": format, "variables": { "pattern": "$__all" } });
     DataQuery {
         ref_id: "A".to_owned(),
         json: Bytes::from(model.to_string()),
         range: TimeRange::parse("2026-07-06T00:00:00Z", "2027-01-03T23:59:59Z", jiff::Timestamp::now())
             .unwrap(),
-        interval: Duration::from_secs(3600),
+        interval: Duration::from_hours(1),
         max_data_points: 1000,
     }
 }
 
 /// The dashboard's five panels.
-pub fn panels() -> Vec<DataQuery> {
+pub(crate) fn panels() -> Vec<DataQuery> {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let panels: Vec<DataQuery> = dashboard["panels"]
         .as_array()
@@ -58,12 +58,12 @@ pub fn panels() -> Vec<DataQuery> {
 }
 
 /// A plain DuckDB in this process that knows the views over `folder`, and the SQL it gets for `query`.
-pub struct Alone {
+pub(crate) struct Alone {
     connection: duckdb::Connection,
 }
 
 impl Alone {
-    pub fn open(folder: &Path) -> Self {
+    pub(crate) fn open(folder: &Path) -> Self {
         let connection = duckdb::Connection::open_in_memory().unwrap();
         let globs = [format!("{}/query_perf_weekly_*.parquet", folder.display())];
         for view in create_views(&globs, 100.0, false) {
@@ -73,7 +73,7 @@ impl Alone {
     }
 
     /// Runs the query to Arrow batches; with `encode` they are written as one Arrow IPC file. Returns its bytes.
-    pub fn run(&self, query: &DataQuery, encode: bool) -> usize {
+    pub(crate) fn run(&self, query: &DataQuery, encode: bool) -> usize {
         let model = QueryModel::from_json(&query.json).unwrap();
         let context = Context {
             range: query.range,

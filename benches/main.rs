@@ -117,7 +117,7 @@ async fn compare(
         "{name:<42} {ours:>9.2} {plain:>9.2} {encoded:>9.2} {:>7.2} {:>9.2}   {:.2} MB",
         ours / plain,
         ours / encoded,
-        bytes as f64 / 1e6
+        megabytes(bytes)
     );
 }
 
@@ -137,6 +137,11 @@ async fn ask(app: &App, settings: &InstanceSettings, query: &DataQuery) -> usize
     let outcome = app.query(settings, query.clone()).await;
     assert_eq!(outcome.error, None);
     outcome.frame.len()
+}
+
+/// Bytes as megabytes.
+fn megabytes(bytes: usize) -> f64 {
+    f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1e6
 }
 
 fn timed(alone: &fixture::Alone, queries: &[DataQuery], encode: bool) -> Duration {

@@ -119,7 +119,6 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
         "Internal" | "Fatal" => {
             (Kind::Internal, Some("The worker is started anew; if it happens again, please report the query"))
         }
-        "IO" => (Kind::BadQuery, None),
         "Permission" => (Kind::Forbidden, None),
         _ => (Kind::BadQuery, None),
     }

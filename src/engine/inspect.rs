@@ -105,7 +105,7 @@ fn read_footers(connection: &Connection, files: &[String], found: &mut Inspectio
         by_columns.entry(columns).or_insert_with(|| (file, 0)).1 += 1;
     }
     found.schemas = by_columns.into_iter().map(|(columns, (file, count))| (columns, file, count)).collect();
-    found.schemas.sort_by(|a, b| b.2.cmp(&a.2));
+    found.schemas.sort_by_key(|schema| std::cmp::Reverse(schema.2));
     Ok(())
 }
 

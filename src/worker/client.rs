@@ -161,21 +161,17 @@ impl Worker {
         if let Err(error) = sent {
             tracing::debug!(%error, "a worker does not take a job");
         }
-        let ended = |result: Result<Result<JobReply, JobFailure>, oneshot::error::RecvError>| {
+        let result = if let Ok(result) = tokio::time::timeout(deadline, &mut reply).await {
             result.unwrap_or_else(|_| Err(JobFailure::Failed(Error::internal("a job got no answer"))))
-        };
-        let result = match tokio::time::timeout(deadline, &mut reply).await {
-            Ok(result) => ended(result),
-            Err(_) => {
-                self.cancel(id).await;
-                match tokio::time::timeout(GRACE, &mut reply).await {
-                    // It may just have finished in time after all.
-                    Ok(Ok(Ok(reply))) => Ok(reply),
-                    Ok(_) => Err(JobFailure::Deadline),
-                    Err(_) => {
-                        self.kill("a query ran past its deadline and did not stop");
-                        Err(JobFailure::Deadline)
-                    }
+        } else {
+            self.cancel(id).await;
+            match tokio::time::timeout(GRACE, &mut reply).await {
+                // It may just have finished in time after all.
+                Ok(Ok(Ok(reply))) => Ok(reply),
+                Ok(_) => Err(JobFailure::Deadline),
+                Err(_) => {
+                    self.kill("a query ran past its deadline and did not stop");
+                    Err(JobFailure::Deadline)
                 }
             }
         };

@@ -40,7 +40,7 @@ pub fn serve() -> io::Result<()> {
     let jobs = Jobs::default();
     while let Some(message) = messages::read(&mut source)? {
         match message.tag {
-            Tag::Job => start(&engine, &jobs, &sink, message)?,
+            Tag::Job => start(&engine, &jobs, &sink, &message)?,
             Tag::Cancel => {
                 if let Some(cancel) = jobs.lock().get(&message.id).cloned() {
                     std::thread::Builder::new().name("cancel".into()).spawn(move || cancel.cancel())?;
@@ -71,9 +71,9 @@ fn parse<T: serde::de::DeserializeOwned>(message: &Message, tag: Tag) -> io::Res
     serde_json::from_slice(&message.payload).map_err(io::Error::other)
 }
 
-fn start(engine: &Arc<Engine>, jobs: &Jobs, sink: &Sink, message: Message) -> io::Result<()> {
+fn start(engine: &Arc<Engine>, jobs: &Jobs, sink: &Sink, message: &Message) -> io::Result<()> {
     let id = message.id;
-    let job: Job = parse(&message, Tag::Job)?;
+    let job: Job = parse(message, Tag::Job)?;
     let cancel = Cancel::default();
     jobs.lock().insert(id, cancel.clone());
     let (engine, jobs, sink) = (Arc::clone(engine), jobs.clone(), sink.clone());

@@ -22,25 +22,26 @@ type Request = oneshot::Sender<io::Result<(Child, UnixStream)>>;
 /// When no process or socket can be had.
 pub(super) async fn spawn() -> io::Result<(Child, UnixStream)> {
     static SPAWNER: OnceLock<mpsc::Sender<Request>> = OnceLock::new();
-    let spawner = match SPAWNER.get() {
-        Some(spawner) => spawner,
-        None => {
-            let (sender, requests) = mpsc::channel::<Request>();
-            std::thread::Builder::new().name("worker-spawner".into()).spawn(move || {
-                for request in requests {
-                    // A caller that went away while waiting leaves a worker nobody owns.
-                    if let Err(Ok((mut child, _))) = request.send(start()) {
-                        let _ = child.kill();
-                        let _ = child.wait();
-                    }
-                }
-            })?;
-            SPAWNER.get_or_init(|| sender)
-        }
+    let spawner = if let Some(spawner) = SPAWNER.get() {
+        spawner
+    } else {
+        let (sender, requests) = mpsc::channel::<Request>();
+        std::thread::Builder::new().name("worker-spawner".into()).spawn(move || serve(requests))?;
+        SPAWNER.get_or_init(|| sender)
     };
     let (request, answer) = oneshot::channel();
     spawner.send(request).map_err(|_| io::Error::other("the spawning thread has ended"))?;
     answer.await.map_err(|_| io::Error::other("the spawning thread has ended"))?
+}
+
+fn serve(requests: mpsc::Receiver<Request>) {
+    for request in requests {
+        // A caller that went away while waiting leaves a worker nobody owns.
+        if let Err(Ok((mut child, _))) = request.send(start()) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 fn start() -> io::Result<(Child, UnixStream)> {

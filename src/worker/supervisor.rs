@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::source::Datasource;
 
 /// A worker nobody asked anything for this long is stopped, unless the operator says otherwise.
-pub const IDLE: Duration = Duration::from_secs(600);
+pub const IDLE: Duration = Duration::from_mins(10);
 /// Queries of one datasource that run at the same time; the rest wait their turn.
 const CONCURRENT: usize = 8;
 
@@ -100,9 +100,16 @@ impl Supervisor {
             )
             .hint("Refresh less often, or make the dashboard's queries cheaper"));
         };
-        let death = match self.worker().await?.run(&bytes, timeout).await {
+        let worker = self.worker().await?;
+        let death = match worker.run(&bytes, timeout).await {
             Err(JobFailure::Died(death)) => death,
-            result => return self.settle(result),
+            result => {
+                // After an internal error DuckDB may refuse every further query.
+                if matches!(&result, Err(JobFailure::Failed(error)) if error.kind == Kind::Internal) {
+                    worker.kill("an internal error");
+                }
+                return self.settle(result);
+            }
         };
         // Queries only read, so they can be repeated. If the worker was killed because of another query, in the
         // next one; if it died by itself and several were in it, alone, so that the guilty one harms nobody twice.

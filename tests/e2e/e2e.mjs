@@ -54,8 +54,12 @@ async function draw(page, query, file) {
     }
   };
   page.on('response', seen);
-  await page.goto(`${url}/d/query-perf-overview?${range}&kiosk&${query}`, { waitUntil: 'networkidle' });
-  await page.waitForTimeout(1500);
+  await page.goto(`${url}/d/query-perf-overview?${range}&kiosk&${query}`);
+  for (let waited = 0; answers.size < 5 && waited < 60000; waited += 250) {
+    await page.waitForTimeout(250);
+  }
+  // Drawing, and what a panel may ask again.
+  await page.waitForTimeout(2500);
   page.off('response', seen);
   await page.screenshot({ path: join(out, file), fullPage: false });
   const marks = await page.locator('[data-testid="data-testid Panel status error"]').count();

@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The executable under test.
-pub fn executable() -> &'static Path {
+pub(crate) fn executable() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_duckdb-perf"))
 }
 
 /// A folder `reports` with 60 weeks of 20 patterns up to 2026-W53, the same for all tests: read only.
-pub fn fixtures() -> &'static Path {
+pub(crate) fn fixtures() -> &'static Path {
     static FIXTURES: OnceLock<TempDir> = OnceLock::new();
     FIXTURES
         .get_or_init(|| {
@@ -35,30 +35,30 @@ pub fn fixtures() -> &'static Path {
 }
 
 /// Writes demo reports up to 2026-W53.
-pub fn demo(folder: &Path, weeks: u32, patterns: u32) {
+pub(crate) fn demo(folder: &Path, weeks: u32, patterns: u32) {
     let until = "202653".parse().unwrap();
     let options = DemoOptions { weeks, patterns, seed: 1, until };
     write_reports(generate(&options).unwrap().reports(), folder, || {}).unwrap();
 }
 
 /// The reports of [`fixtures`].
-pub fn reports() -> PathBuf {
+pub(crate) fn reports() -> PathBuf {
     fixtures().join("reports")
 }
 
 /// Runs statements in a plain DuckDB: for making files.
-pub fn duckdb(statements: &str) {
+pub(crate) fn duckdb(statements: &str) {
     duckdb::Connection::open_in_memory().unwrap().execute_batch(statements).unwrap();
 }
 
 /// Settings with `path` and whatever else `more` holds.
-pub fn settings(path: &Path, more: &Value) -> InstanceSettings {
+pub(crate) fn settings(path: &Path, more: &Value) -> InstanceSettings {
     let mut json_data = json!({ "path": path });
     for (key, value) in more.as_object().into_iter().flatten() {
         json_data[key] = value.clone();
     }
     InstanceSettings {
-        uid: format!("uid-{}", json_data),
+        uid: format!("uid-{json_data}"),
         org_id: 1,
         json_data: json_data.to_string().into(),
         ..InstanceSettings::default()
@@ -66,72 +66,72 @@ pub fn settings(path: &Path, more: &Value) -> InstanceSettings {
 }
 
 /// A query over the year 2026.
-pub fn query(ref_id: &str, sql: &str, format: &str) -> DataQuery {
+pub(crate) fn query(ref_id: &str, sql: &str, format: &str) -> DataQuery {
     let now = jiff::Timestamp::now();
     DataQuery {
         ref_id: ref_id.to_owned(),
         json: Bytes::from(json!({ "refId": ref_id, "rawSql": sql, "format": format }).to_string()),
         range: TimeRange::parse("2026-01-01T00:00:00Z", "2027-01-03T23:59:59Z", now).unwrap(),
-        interval: Duration::from_secs(3600),
+        interval: Duration::from_hours(1),
         max_data_points: 1000,
     }
 }
 
 /// A plugin process and the settings it is asked with.
-pub struct Host {
+pub(crate) struct Host {
     pub plugin: Plugin,
     pub settings: InstanceSettings,
     /// Where the plugin keeps its temp folders.
-    pub temp: TempDir,
+    _temp: TempDir,
 }
 
 impl Host {
     /// Starts a plugin over `path`.
-    pub async fn start(path: &Path, more: &Value) -> Self {
+    pub(crate) async fn start(path: &Path, more: &Value) -> Self {
         Self::start_with(path, more, &[]).await
     }
 
     /// … with environment variables.
-    pub async fn start_with(path: &Path, more: &Value, env: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(path: &Path, more: &Value, env: &[(&str, &str)]) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let temp_dir = temp.path().to_str().unwrap();
         let env = [("TMPDIR", temp_dir)].into_iter().chain(env.iter().copied());
         let plugin = Plugin::spawn(executable(), env).await.unwrap();
-        Self { plugin, settings: settings(path, more), temp }
+        Self { plugin, settings: settings(path, more), _temp: temp }
     }
 
     /// Asks one query.
-    pub async fn ask(&self, sql: &str, format: &str) -> Answer {
+    pub(crate) async fn ask(&self, sql: &str, format: &str) -> Answer {
         self.ask_all(&[query("A", sql, format)]).await.remove(0)
     }
 
     /// Asks several in one request; answers in their order.
-    pub async fn ask_all(&self, queries: &[DataQuery]) -> Vec<Answer> {
+    pub(crate) async fn ask_all(&self, queries: &[DataQuery]) -> Vec<Answer> {
         let mut answers = self.plugin.query(&self.settings, queries).await.unwrap();
         queries.iter().map(|query| answers.remove(&query.ref_id).unwrap()).collect()
     }
 
     /// The rows of a table query as text, columns separated by ` | `; panics with the error if there is one.
-    pub async fn rows(&self, sql: &str) -> Vec<String> {
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<String> {
         let answer = self.ask(sql, "table").await;
         assert_eq!(answer.error, None, "{sql}");
         rows(&answer)
     }
 
     /// The error of a query that must fail.
-    pub async fn error(&self, sql: &str) -> String {
+    pub(crate) async fn error(&self, sql: &str) -> String {
         let answer = self.ask(sql, "table").await;
         answer.error.unwrap_or_else(|| panic!("`{sql}` did not fail"))
     }
 
     /// Ends the plugin politely.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.plugin.shutdown().await.unwrap();
     }
 }
 
 /// The rows of an answer's frame as text.
-pub fn rows(answer: &Answer) -> Vec<String> {
+pub(crate) fn rows(answer: &Answer) -> Vec<String> {
     let decoded = frame::decode(&answer.frames[0]).unwrap();
     let options = arrow::util::display::FormatOptions::default().with_null("NULL");
     let mut rows = Vec::new();
@@ -157,12 +157,12 @@ pub fn rows(answer: &Answer) -> Vec<String> {
 }
 
 /// The frame's meta object.
-pub fn meta(answer: &Answer) -> Value {
+pub(crate) fn meta(answer: &Answer) -> Value {
     frame::decode(&answer.frames[0]).unwrap().meta
 }
 
 /// Ids of the running workers of the plugin process `parent`.
-pub fn workers(parent: u32) -> Vec<u32> {
+pub(crate) fn workers(parent: u32) -> Vec<u32> {
     let children = format!("/proc/{parent}/task");
     std::fs::read_dir(children)
         .into_iter()
@@ -173,13 +173,13 @@ pub fn workers(parent: u32) -> Vec<u32> {
 }
 
 /// Whether a process runs (and is no zombie).
-pub fn runs(pid: u32) -> bool {
+pub(crate) fn runs(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
 }
 
 /// Waits until `condition` holds; panics with `what` after ten seconds.
-pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     for _ in 0..400 {
         if condition() {
             return;
@@ -190,7 +190,7 @@ pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Sends a signal to one process.
-pub fn signal(pid: u32, signal: rustix::process::Signal) {
+pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
 }
