@@ -53,7 +53,8 @@ func TestMain(m *testing.M) {
 // launch starts an executable with Grafana's handshake and protocol.
 func launch(exe string, env ...string) (*host, error) {
 	command := exec.Command(exe)
-	command.Env = env
+	// go-plugin would put the environment after ours, and a TMPDIR in it would win.
+	command.Env = append(os.Environ(), env...)
 	client := goplugin.NewClient(&goplugin.ClientConfig{
 		Cmd: command,
 		HandshakeConfig: goplugin.HandshakeConfig{
@@ -68,6 +69,7 @@ func launch(exe string, env ...string) (*host, error) {
 				"resource":    &grpcplugin.ResourceGRPCPlugin{},
 			},
 		},
+		SkipHostEnv:      true,
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		Logger:           hclog.New(&hclog.LoggerOptions{Output: os.Stderr, Level: logLevel()}),
 	})

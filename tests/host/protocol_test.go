@@ -134,6 +134,26 @@ func TestRowLimitOfGrafana(t *testing.T) {
 	}
 }
 
+// Without an interval from Grafana (variable queries, bare API calls) it is the range over the panel's points.
+func TestIntervalIsDerived(t *testing.T) {
+	plugin := start(t)
+	for _, test := range []struct {
+		interval, points int64
+		want             string
+	}{{0, 10, "30s"}, {0, 0, "3s"}, {60_000, 10, "1m"}} {
+		asked := query("A", "SELECT '$__interval' AS text", nil)
+		asked.IntervalMS, asked.MaxDataPoints = test.interval, test.points
+		asked.TimeRange = &pluginv2.TimeRange{FromEpochMS: 1_772_359_200_000, ToEpochMS: 1_772_359_500_000}
+		response := plugin.ask(t, pluginContext(settings(t)), asked)["A"]
+		if response.Error != nil {
+			t.Fatal(response.Error)
+		}
+		if got := *response.Frames[0].At(0, 0).(*string); got != test.want {
+			t.Errorf("interval %d ms, %d points: %s, not %s", test.interval, test.points, got, test.want)
+		}
+	}
+}
+
 // Fifty queries of one request are answered, each with its own result.
 func TestManyQueriesAtOnce(t *testing.T) {
 	plugin := start(t)

@@ -1,0 +1,2 @@
+-- error: parameter
+SELECT * FROM perf_all_weeks WHERE week = ?

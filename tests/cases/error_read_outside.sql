@@ -1,0 +1,2 @@
+-- error: /etc/passwd
+SELECT * FROM read_csv('/etc/passwd')
