@@ -60,7 +60,10 @@ fn diagnose(datasource: &Datasource, found: &Inspection, engine: &str, now: Time
         findings.push(format!(
             "{}: {}",
             names(&datasource.databases),
-            counted(found.relations, "table or view").replace("views", "view")
+            match found.relations {
+                1 => "1 table or view".to_owned(),
+                many => format!("{} and views", counted(many, "table")),
+            }
         ));
     }
     if !found.broken.is_empty() {

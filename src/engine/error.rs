@@ -103,6 +103,11 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
+    if has("No function matches")
+        && (has("'range(TIMESTAMP WITH TIME ZONE") || has("'generate_series(TIMESTAMP WITH TIME ZONE"))
+    {
+        return (Kind::BadQuery, Some("Cast the ends to TIMESTAMP, for instance `now()::TIMESTAMP`"));
+    }
     if has("union_by_name")
         || has("schema mismatch")
         || has("Schema mismatch")

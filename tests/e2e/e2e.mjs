@@ -79,6 +79,11 @@ const queries = [{ refId: 'A', datasource: { uid: 'duckdb-perf' }, rawSql: sql, 
 const top = await api('/api/ds/query', { method: 'POST', body: JSON.stringify({ from: 'now-26w', to: 'now', queries }) });
 const pattern = top.body?.results?.A?.frames?.[0]?.data?.values?.[0]?.[0];
 check(typeof pattern === 'string', `a query through the API: ${pattern}`);
+if (process.env.E2E_OTHER) {
+  const other = await api(`/api/datasources/uid/${process.env.E2E_OTHER}/health`);
+  console.log(`    ${other.body?.message}`);
+  check(other.body?.status === 'OK', 'a datasource provisioned with the type of the other plugin is healthy');
+}
 const refused = await api('/api/ds/query', {
   method: 'POST',
   body: JSON.stringify({ from: 'now-1h', to: 'now', queries: [{ ...queries[0], rawSql: 'DROP TABLE x' }] }),

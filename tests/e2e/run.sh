@@ -22,6 +22,20 @@ if [ -z "${GRAFANA_URL:-}" ]; then
     cp -r provisioning/. "$work/provisioning/"
     sed -i "s|/etc/grafana/provisioning|$work/provisioning|" "$work/provisioning/dashboards/"*.yaml
     dist/duckdb-perf-datasource/gpx_duckdb_perf_linux_amd64 demo --no-queries --out "$work/reports" >/dev/null
+    # Provisioning as it is written for the other DuckDB plugin: its type, a url and a path to a database file.
+    "$work/plugins/duckdb-perf-datasource/gpx_duckdb_perf_linux_amd64" views "$work/perf.duckdb" --path "$work/reports" >/dev/null
+    cat >"$work/provisioning/datasources/other.yaml" <<YAML
+apiVersion: 1
+datasources:
+  - name: Other
+    uid: e2e-other
+    type: grafana-duckdb-datasource
+    url: file://$work/perf.duckdb
+    jsonData:
+      path: $work/perf.duckdb
+      paths: ["$work/reports"]
+YAML
+    export E2E_OTHER=e2e-other
     port="${E2E_PORT:-3199}"
     export GRAFANA_URL="http://127.0.0.1:$port"
     DUCKDB_PERF_PATH="$work/reports" \

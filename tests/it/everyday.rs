@@ -23,6 +23,8 @@ async fn time_without_icu() {
     ] {
         assert_eq!(host.rows(sql).await, ["true"], "{sql}");
     }
+    let error = host.error("FROM generate_series(now() - INTERVAL 1 DAY, now(), INTERVAL 1 HOUR)").await;
+    assert!(error.contains("`now()::TIMESTAMP`"), "{error}");
     host.stop().await;
 }
 
