@@ -273,7 +273,7 @@ mod tests {
             |interval: Option<&str>| Query { interval: interval.map(str::to_owned), ..Query::default() };
         assert_eq!(interval(&query(None), range, 10).unwrap(), Duration::ZERO);
         assert_eq!(interval(&query(Some("1s")), range, 10).unwrap(), Duration::from_secs(10));
-        assert_eq!(interval(&query(Some("1m")), range, 10).unwrap(), Duration::from_secs(60));
+        assert_eq!(interval(&query(Some("1m")), range, 10).unwrap(), Duration::from_mins(1));
         assert!(interval(&query(Some("$x")), range, 10).is_err());
     }
 }
