@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::engine::Catalog;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, line_and_column};
 use crate::frame::{self, Options};
 use crate::health;
 use crate::query::{self, Context, QueryModel, TimeRange};
@@ -75,6 +75,8 @@ pub struct QueryOutcome {
     pub frame: Bytes,
     /// Why there is no data.
     pub error: Option<Error>,
+    /// Where in the text as the person wrote it the error is: line and column, from 1.
+    pub place: Option<(usize, usize)>,
 }
 
 /// What the health check found.
@@ -138,16 +140,25 @@ impl App {
     /// Runs one query. Never fails as a whole; dropping the future cancels the query.
     pub async fn query(&self, settings: &InstanceSettings, query: DataQuery) -> QueryOutcome {
         let ref_id = query.ref_id.clone();
-        let mut executed = String::new();
-        match self.run(settings, query, &mut executed).await {
-            Ok(frame) => QueryOutcome { frame, error: None },
+        let model = match QueryModel::from_json(&query.json) {
+            Ok(model) => model,
+            Err(error) => {
+                let frame = frame::empty_frame(&ref_id, "", &[]).into();
+                return QueryOutcome { frame, error: Some(error), place: None };
+            }
+        };
+        let mut executed = model.raw_sql.clone();
+        match self.run(settings, query, &model, &mut executed).await {
+            Ok(frame) => QueryOutcome { frame, error: None, place: None },
             Err(error) => {
                 if error.kind == Kind::Internal {
                     tracing::error!(ref_id, error = error.full_text(), "a query failed by our own mistake");
                 } else {
                     tracing::debug!(ref_id, error = error.full_text(), "a query failed");
                 }
-                QueryOutcome { frame: frame::empty_frame(&ref_id, &executed, &[]).into(), error: Some(error) }
+                let place = error.position.map(|position| line_and_column(&model.raw_sql, position));
+                let frame = frame::empty_frame(&ref_id, &executed, &[]).into();
+                QueryOutcome { frame, error: Some(error), place }
             }
         }
     }
@@ -156,10 +167,9 @@ impl App {
         &self,
         settings: &InstanceSettings,
         query: DataQuery,
+        model: &QueryModel,
         executed: &mut String,
     ) -> Result<Bytes> {
-        let model = QueryModel::from_json(&query.json)?;
-        executed.clone_from(&model.raw_sql);
         let instance = self.instance(settings)?;
         let datasource = instance.supervisor.datasource();
         let context = Context {

@@ -138,11 +138,29 @@ impl Error {
     /// Message and hint in one text, for places that show a single string (Grafana's panels).
     #[must_use]
     pub fn full_text(&self) -> String {
+        self.text_at(None)
+    }
+
+    /// As [`Error::full_text`], with the place in the query where it is known: line and column, from 1.
+    #[must_use]
+    pub fn text_at(&self, place: Option<(usize, usize)>) -> String {
+        let message = self.message.trim_end_matches('.');
+        let place =
+            place.map_or_else(String::new, |(line, column)| format!(" (line {line}, column {column})"));
         match &self.hint {
-            Some(hint) => format!("{}. {}", self.message.trim_end_matches('.'), hint),
-            None => self.message.clone(),
+            Some(hint) => format!("{message}{place}. {hint}"),
+            None => format!("{message}{place}"),
         }
     }
+}
+
+/// Where the byte at `position` is in `text`: line and column, both from 1; columns count characters.
+#[must_use]
+pub fn line_and_column(text: &str, position: usize) -> (usize, usize) {
+    let position = (0..=position.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let before = text.get(..position).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 #[cfg(test)]
@@ -154,5 +172,16 @@ mod tests {
         let error = Error::bad_query("unknown macro `$__foo`").hint("Did you mean `$__from`?").at(7);
         assert_eq!(error.full_text(), "unknown macro `$__foo`. Did you mean `$__from`?");
         assert_eq!(error.kind.facts().source, ErrorSource::Downstream);
+        assert_eq!(
+            error.text_at(Some((1, 8))),
+            "unknown macro `$__foo` (line 1, column 8). Did you mean `$__from`?"
+        );
+    }
+
+    #[test]
+    fn lines_and_columns_count_characters() {
+        assert_eq!(line_and_column("a\nüb", 4), (2, 2));
+        assert_eq!(line_and_column("a\nüb", 3), (2, 1));
+        assert_eq!(line_and_column("", 7), (1, 1));
     }
 }

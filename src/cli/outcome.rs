@@ -7,9 +7,9 @@ use std::time::Duration;
 use console::style;
 use serde_json::{Value, json};
 
-use super::report::{self, count, excerpt, line_and_column};
+use super::report::{self, count, excerpt};
 use super::run::Ran;
-use crate::error::Error;
+use crate::error::{Error, line_and_column};
 
 /// One query of one file.
 #[derive(Debug)]

@@ -77,14 +77,6 @@ fn printable(c: char) -> char {
     if c.is_control() { ' ' } else { c }
 }
 
-/// Where the byte at `position` is: line and column, both from 1.
-pub(super) fn line_and_column(sql: &str, position: usize) -> (usize, usize) {
-    let position = (0..=position.min(sql.len())).rev().find(|&at| sql.is_char_boundary(at)).unwrap_or(0);
-    let before = sql.get(..position).unwrap_or_default();
-    let last = before.rsplit('\n').next().unwrap_or_default();
-    (before.matches('\n').count() + 1, last.chars().count() + 1)
-}
-
 /// `1 row`, `2 rows`.
 pub(super) fn count(number: usize, one: &str) -> String {
     let plural = match one.strip_suffix('y') {
@@ -124,9 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_columns() {
-        assert_eq!(line_and_column("a\nüb", 4), (2, 2));
-        assert_eq!(line_and_column("", 7), (1, 1));
+    fn counts() {
         assert_eq!(
             (count(1, "query"), count(2, "query"), count(0, "row")),
             ("1 query".into(), "2 queries".into(), "0 rows".into())

@@ -2,8 +2,8 @@
 //! at every depth of the text that will run, and a deny-list of functions that hide SQL or act.
 //!
 //! `json_serialize_sql` parses without binding and refuses whatever is not a SELECT. Two readers it refuses
-//! as well are let in here: `EXPLAIN` (what it explains is checked) and `PIVOT` without `IN` (checked with a
-//! list put in).
+//! as well are let in here: `EXPLAIN` (what it explains is checked) and `PIVOT` without `IN` (checked with lists
+//! put in).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -228,6 +228,10 @@ fn refusal(failure: &ast::Failure, text: &str, at: impl Fn(usize) -> usize) -> E
             .hint(hint)
             .at(at(head.map_or(0, |token| token.start)));
     }
+    if failure.message.contains("Cannot pivot on subquery") {
+        return Error::new(Kind::Forbidden, "a subquery in the `ON` list of `PIVOT` is not supported")
+            .hint("List the values in `IN (…)`, or leave `IN` away: then every value gets a column");
+    }
     let error = Error::bad_query(format!("Parser Error: {}", failure.message));
     match failure.position {
         Some(position) => error.at(at(position)),
@@ -292,78 +296,57 @@ fn explained(statement: &str) -> usize {
     rest.peek().map_or(0, |token| token.start)
 }
 
-/// The text with a list put behind every `ON` of a `PIVOT` that has none, so that it parses as a SELECT;
-/// `None` when there is no such `PIVOT`. What runs is the text as written.
+/// The text with every `ON` item of its `PIVOT`s written as `(item) IN (0)`, so that it parses as a SELECT and what
+/// the items hold is walked too; `None` without a `PIVOT`. What runs is the text as written.
 fn with_pivot_lists(sql: &str) -> Option<String> {
     let all: Vec<Token<'_>> = significant(sql).collect();
-    let mut inserts = Vec::new();
-    let mut at = 0;
-    while at < all.len() {
-        if is_word(&all[at], "PIVOT") || is_word(&all[at], "PIVOT_WIDER") {
-            at = pivot_gaps(&all, at + 1, &mut inserts);
-        } else {
-            at += 1;
+    let mut inserts: Vec<(usize, &str)> = Vec::new();
+    for (index, token) in all.iter().enumerate() {
+        if is_word(token, "PIVOT") || is_word(token, "PIVOT_WIDER") {
+            pivot_items(all.get(index + 1..).unwrap_or_default(), &mut inserts);
         }
     }
     if inserts.is_empty() {
         return None;
     }
+    inserts.sort_by_key(|insert| insert.0);
     let mut text = String::with_capacity(sql.len() + inserts.len() * 8);
     let mut from = 0;
-    for position in inserts {
+    for (position, insert) in inserts {
         text.push_str(sql.get(from..position)?);
-        text.push_str(" IN (0) ");
+        text.push_str(insert);
         from = position;
     }
     text.push_str(sql.get(from..)?);
     Some(text)
 }
 
-/// Notes where the `ON` items of the PIVOT whose source starts at `at` lack an `IN`; returns where to go on.
-fn pivot_gaps(all: &[Token<'_>], at: usize, inserts: &mut Vec<usize>) -> usize {
-    let mut depth = 0_i32;
-    let mut index = at;
-    // The source: up to its ON at this depth.
-    loop {
-        let Some(token) = all.get(index) else { return at };
-        match token.text {
-            "(" => depth += 1,
-            ")" if depth == 0 => return at,
-            ")" => depth -= 1,
-            _ if depth == 0 && is_word(token, "ON") => break,
+/// Notes what to insert around the `ON` items of a PIVOT; `tokens` are those behind its keyword.
+fn pivot_items(tokens: &[Token<'_>], inserts: &mut Vec<(usize, &str)>) {
+    const ENDS: &[&str] = &["USING", "GROUP", "ORDER", "LIMIT", "OFFSET", "UNION", "EXCEPT", "INTERSECT"];
+    let mut depth = 0_usize;
+    // Where the item being read starts; none while the source is read.
+    let mut start: Option<usize> = None;
+    let mut last_end = 0;
+    for token in tokens {
+        let closes = token.text == ")" && depth == 0;
+        let ends = closes || (depth == 0 && ENDS.iter().any(|word| is_word(token, word)));
+        match (start, token.text) {
+            (None, _) if closes => return,
+            (None, _) if depth == 0 && is_word(token, "ON") => start = Some(token.end()),
+            (Some(item), ",") if depth == 0 => {
+                inserts.extend([(item, " ("), (last_end, ") IN (0) ")]);
+                start = Some(token.end());
+            }
+            (Some(_), _) if ends => break,
+            (_, "(") => depth += 1,
+            (_, ")") => depth -= 1,
             _ => {}
         }
-        index += 1;
+        last_end = token.end();
     }
-    index += 1;
-    let mut has_in = false;
-    loop {
-        let token = all.get(index);
-        let text = token.map_or("", |token| token.text);
-        let ends = depth == 0
-            && token.is_none_or(|token| {
-                text == ")"
-                    || ["USING", "GROUP", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "OFFSET"]
-                        .iter()
-                        .any(|word| is_word(token, word))
-            });
-        if ends || (depth == 0 && text == ",") {
-            if !has_in && let Some(last) = all.get(index.wrapping_sub(1)) {
-                inserts.push(last.end());
-            }
-            has_in = false;
-            if ends {
-                // The source may hold a PIVOT of its own.
-                return at;
-            }
-        }
-        match text {
-            "(" => depth += 1,
-            ")" => depth -= 1,
-            _ if depth == 0 && token.is_some_and(|token| is_word(token, "IN")) => has_in = true,
-            _ => {}
-        }
-        index += 1;
+    if let Some(item) = start {
+        inserts.extend([(item, " ("), (last_end, ") IN (0) ")]);
     }
 }
 

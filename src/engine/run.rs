@@ -33,7 +33,7 @@ impl Engine {
         };
         self.ensure_views(&verdict, cancel)?;
         cancel.watch(connection.interrupt_handle());
-        let mut statement = match prepare(&connection, &verdict) {
+        let (mut statement, type_names) = match prepare(&connection, &verdict) {
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.contains("view were altered") => {
                 self.make_views(cancel, true)?;
@@ -44,7 +44,6 @@ impl Engine {
         }
         .map_err(inside)?;
         cancel.check()?;
-        let type_names = types::names(&statement);
         let mut rows = statement.stream_arrow([]).map_err(|error| inside(error::translate(&error)))?;
         let mut frame = FrameWriter::new(types::tagged(&rows.get_schema(), type_names), options, sink)?;
         for batch in rows.by_ref() {
@@ -61,18 +60,19 @@ impl Engine {
     }
 }
 
-/// Prepares the statement; columns that Arrow would misread are cast by a wrapping SELECT.
-fn prepare<'a>(connection: &'a Connection, verdict: &gate::Verdict) -> Result<Statement<'a>> {
+/// Prepares the statement; columns that Arrow would misread are cast by a wrapping SELECT. Also the names of the
+/// columns' types.
+fn prepare<'a>(connection: &'a Connection, verdict: &gate::Verdict) -> Result<(Statement<'a>, Vec<String>)> {
     let statement = connection.prepare(&verdict.sql).map_err(|error| error::translate(&error))?;
     let readings = types::readings(&statement);
+    let types = types::names(&statement, &readings);
     if !verdict.is_subquery || readings.iter().all(|reading| *reading == Reading::Plain) {
-        return Ok(statement);
+        return Ok((statement, types));
     }
     drop(statement);
     let names = column_names(connection, &verdict.sql)?;
-    connection
-        .prepare(&types::wrap(&verdict.sql, &names, &readings))
-        .map_err(|error| error::translate(&error))
+    let statement = connection.prepare(&types::wrap(&verdict.sql, &names, &readings));
+    Ok((statement.map_err(|error| error::translate(&error))?, types))
 }
 
 /// Names of the columns, which duckdb-rs gives only after execution.

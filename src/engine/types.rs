@@ -76,12 +76,17 @@ pub(super) fn wrap(sql: &str, names: &[String], readings: &[Reading]) -> String 
     format!("SELECT {} FROM (\n{sql}\n) AS q({})", columns.join(", "), aliases.join(", "))
 }
 
-/// DuckDB's name of each column's type: its alias (`JSON`) or its own.
-pub(super) fn names(statement: &Statement<'_>) -> Vec<String> {
-    (0..statement.column_count())
-        .map(|column| statement.column_logical_type(column))
-        .map(|kind| kind.get_alias().unwrap_or_else(|| type_name(kind.id()).to_owned()))
-        .collect()
+/// The name of each column's type as `frame` shall take it: DuckDB's alias (`JSON`) or name, of the type before
+/// any cast; `JSON` where it is read so.
+pub(super) fn names(statement: &Statement<'_>, readings: &[Reading]) -> Vec<String> {
+    let name = |(column, reading): (usize, &Reading)| {
+        if *reading == Reading::Json {
+            return "JSON".to_owned();
+        }
+        let kind = statement.column_logical_type(column);
+        kind.get_alias().unwrap_or_else(|| type_name(kind.id()).to_owned())
+    };
+    readings.iter().enumerate().map(name).collect()
 }
 
 /// The schema with each field's type name as a tag.

@@ -7,7 +7,7 @@
 //! | in | out |
 //! |---|---|
 //! | integers, floats, booleans, text | as they are; a notice when integers lie beyond ±2^53 |
-//! | HUGEINT, DECIMAL | float64; a notice when digits are lost |
+//! | HUGEINT, UHUGEINT, BIGNUM, DECIMAL | float64; a notice when digits are lost |
 //! | DATE, TIMESTAMP of any unit or zone | time; a notice for infinities and years outside 1677–2262 |
 //! | a number named `time` or `timeend` | time, its unit told from its magnitude, as in Grafana's SQL sources |
 //! | ENUM (dictionary), UUID, TIME, INTERVAL, BLOB and other bytes | text, as `CAST(x AS VARCHAR)` writes it |
@@ -81,10 +81,9 @@ pub(super) fn plan(schema: &Schema) -> Result<Vec<Column>> {
             json::check_depth(field)?;
             let name = unique_name(field.name(), position, &mut taken);
             let plain = unwrapped(field.data_type());
-            let is_json =
-                field.metadata().get(DUCKDB_TYPE).is_some_and(|tag| tag.eq_ignore_ascii_case("json"));
+            let tag = field.metadata().get(DUCKDB_TYPE).map_or("", String::as_str);
             Ok(Column {
-                target: target(&name, &plain, is_json),
+                target: target(&name, &plain, tag),
                 name,
                 encoded: plain != *field.data_type(),
                 plain,
@@ -116,8 +115,11 @@ fn unwrapped(data_type: &DataType) -> DataType {
     }
 }
 
-fn target(name: &str, plain: &DataType, is_json: bool) -> Target {
+fn target(name: &str, plain: &DataType, tag: &str) -> Target {
     use DataType as T;
+    let is_json = tag.eq_ignore_ascii_case("json");
+    // Integers wider than any of Arrow's come as their digits.
+    let is_digits = tag == "UHUGEINT" || tag == "BIGNUM";
     let epoch = ["time", "timeend"].iter().any(|epoch| name.eq_ignore_ascii_case(epoch));
     match plain {
         T::Null => Target::Null,
@@ -132,6 +134,7 @@ fn target(name: &str, plain: &DataType, is_json: bool) -> Target {
         numeric if numeric.is_numeric() => Target::Same,
         T::Date32 | T::Date64 | T::Timestamp(..) => Target::Time,
         T::Utf8 | T::LargeUtf8 | T::Utf8View if is_json => Target::JsonText,
+        T::Utf8 if is_digits => Target::Float,
         T::Utf8 => Target::Same,
         T::List(_)
         | T::LargeList(_)

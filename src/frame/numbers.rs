@@ -2,7 +2,7 @@
 //! beyond ±2^53 and decimals of more than 15 digits come out rounded. They are sent all the same, and
 //! counted, so that a notice can say so.
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, PrimitiveArray, StringArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
@@ -52,12 +52,27 @@ pub(super) fn to_f64(array: &ArrayRef) -> Result<(Float64Array, u64)> {
             Ok(decimals(array.values().iter().copied(), array.nulls(), *scale))
         }
         DataType::Float64 => Ok((array.as_primitive::<Float64Type>().clone(), 0)),
+        DataType::Utf8 => Ok(digits(array.as_string::<i32>())),
         _ => {
             let lost = count_unsafe(array);
             let array = cast(array, &DataType::Float64).map_err(|e| arrow_error(&e))?;
             Ok((array.as_primitive::<Float64Type>().clone(), lost))
         }
     }
+}
+
+/// Integers written out, of any width.
+fn digits(array: &StringArray) -> (Float64Array, u64) {
+    let mut lost = 0;
+    let floats = array
+        .iter()
+        .map(|text| {
+            let number: f64 = text?.parse().ok()?;
+            lost += u64::from(text != Some(format!("{number:.0}").as_str()));
+            Some(number)
+        })
+        .collect();
+    (floats, lost)
 }
 
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // what it loses is counted

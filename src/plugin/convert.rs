@@ -94,7 +94,8 @@ pub(super) fn data_response(outcome: QueryOutcome) -> messages::DataResponse {
         .error
         .as_ref()
         .map_or_else(|| messages::DataResponse { status: 200, ..Default::default() }, error_response);
-    messages::DataResponse { frames: vec![outcome.frame], ..response }
+    let error = outcome.error.map_or_else(String::new, |error| error.text_at(outcome.place));
+    messages::DataResponse { frames: vec![outcome.frame], error, ..response }
 }
 
 /// The answer to a query that came to nothing, not even an empty frame.
@@ -184,11 +185,14 @@ mod tests {
             (Kind::Internal, 500, "plugin"),
         ] {
             let error = Some(Error::new(kind, "no").hint("Do this"));
-            let response = data_response(QueryOutcome { frame: frame.clone(), error });
+            let response = data_response(QueryOutcome { frame: frame.clone(), error, place: Some((2, 3)) });
             assert_eq!((response.status, response.error_source.as_str()), (status, source));
-            assert_eq!((response.error.as_str(), response.frames.len()), ("no. Do this", 1));
+            assert_eq!(
+                (response.error.as_str(), response.frames.len()),
+                ("no (line 2, column 3). Do this", 1)
+            );
         }
-        let response = data_response(QueryOutcome { frame, error: None });
+        let response = data_response(QueryOutcome { frame, error: None, place: None });
         assert_eq!((response.status, response.error.as_str(), response.error_source.as_str()), (200, "", ""));
     }
 }

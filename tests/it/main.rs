@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cases;
+mod cli;
 mod database;
 mod documents;
 mod errors;
