@@ -144,12 +144,16 @@ impl Error {
     /// As [`Error::full_text`], with the place in the query where it is known: line and column, from 1.
     #[must_use]
     pub fn text_at(&self, place: Option<(usize, usize)>) -> String {
-        let message = self.message.trim_end_matches('.');
         let place =
             place.map_or_else(String::new, |(line, column)| format!(" (line {line}, column {column})"));
+        // DuckDB's suggestions stand on lines of their own, after the sentence that the place belongs to.
+        let message = match self.message.split_once('\n') {
+            Some((sentence, rest)) => format!("{sentence}{place}\n{}", rest.trim_end_matches('.')),
+            None => format!("{}{place}", self.message.trim_end_matches('.')),
+        };
         match &self.hint {
-            Some(hint) => format!("{message}{place}. {hint}"),
-            None => format!("{message}{place}"),
+            Some(hint) => format!("{message}. {hint}"),
+            None => message,
         }
     }
 }
