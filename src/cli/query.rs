@@ -31,7 +31,13 @@ const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");
 Exit codes: 0 done, 1 the query failed, 2 a setting or option is wrong")]
 pub(super) struct Args {
     /// The SQL text, with macros and template variables; `-` reads it from stdin
-    #[arg(value_name = "SQL", required_unless_present = "file", conflicts_with = "file")]
+    // SQL may start with a `--` comment.
+    #[arg(
+        value_name = "SQL",
+        required_unless_present = "file",
+        conflicts_with = "file",
+        allow_hyphen_values = true
+    )]
     sql: Option<String>,
     /// Read the SQL from a file
     #[arg(long, short, value_name = "FILE")]

@@ -3,13 +3,15 @@
 
 use std::sync::Mutex;
 
-use super::{Cancel, Engine, error, gate, lock};
+use duckdb::Connection;
+
+use super::{Cancel, Engine, error, gate, lock, sql_text};
 use crate::error::{Error, Result};
 use crate::reports;
 
-/// Whether the views are there.
+/// The globs that the views were made over; none while they are not there.
 #[derive(Default)]
-pub(super) struct Views(Mutex<bool>);
+pub(super) struct Views(Mutex<Option<Vec<String>>>);
 
 /// What a verdict wants of the views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,23 +43,45 @@ impl Engine {
 
     /// Makes the views, `again` even if they are there: reports may have changed the type of a column.
     pub(super) fn make_views(&self, cancel: &Cancel, again: bool) -> Result<()> {
-        let globs = self.datasource.report_globs();
+        let mut globs = self.datasource.report_globs();
         let mut made = lock(&self.views.0);
-        if globs.is_empty() || (*made && !again) {
+        if globs.is_empty() || (made.as_ref() == Some(&globs) && !again) {
             return Ok(());
         }
         // A session of its own: that of a query may have an attached file first in its search path.
         let connection = self.database.connect()?;
         cancel.watch(connection.interrupt_handle());
+        // One folder without reports would fail them all.
+        if globs.len() > 1 {
+            let matching = matching(&connection, &globs)?;
+            if !matching.is_empty() {
+                globs = matching;
+            }
+        }
+        if made.as_ref() == Some(&globs) && !again {
+            return Ok(());
+        }
         for view in reports::create_views(&globs, self.datasource.slow_ms, false) {
             // The position is one in our text, not in the person's.
             connection
                 .execute_batch(&view.sql)
                 .map_err(|error| Error { position: None, ..error::translate(&error) })?;
         }
-        *made = true;
+        *made = Some(globs);
         Ok(())
     }
+}
+
+/// Those globs that match a file.
+fn matching(connection: &Connection, globs: &[String]) -> Result<Vec<String>> {
+    let mut matching = Vec::new();
+    for glob in globs {
+        let sql = format!("SELECT count(*) > 0 FROM glob({})", sql_text(glob));
+        if connection.query_row(&sql, [], |row| row.get(0)).map_err(|error| error::translate(&error))? {
+            matching.push(glob.clone());
+        }
+    }
+    Ok(matching)
 }
 
 fn want(verdict: &gate::Verdict) -> Want {

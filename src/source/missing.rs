@@ -1,4 +1,4 @@
-//! Says where a relative pattern that matched nothing would have matched.
+//! Says more of a pattern that matched nothing: that it is the reports', or where it would have matched.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,20 @@ use crate::error::{Error, Kind};
 /// Entries of one folder that are looked at.
 const MOST_ENTRIES: usize = 10_000;
 
-/// Adds to a "no files found" error the folder above the base path from which its relative pattern would
-/// match, if there is one. Other errors pass unchanged.
+/// Turns a "no files found" error over the reports into words about the datasource, and adds to one over a relative
+/// pattern the folder above the base path from which it would match, if there is one. Other errors pass unchanged.
 #[must_use]
 pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
     let pattern = match error.message.split_once("match the pattern \"") {
         Some((_, rest)) if error.kind == Kind::NotFound => rest.trim_end_matches('"').to_owned(),
         _ => return error,
     };
+    if datasource.report_globs().contains(&pattern) {
+        let folder = pattern.strip_suffix(&datasource.reports).unwrap_or(&pattern).trim_end_matches('/');
+        let message = format!("`{folder}` holds no report that matches `{}`", datasource.reports);
+        return Error::new(Kind::NotFound, message)
+            .hint("Check `path` and `reports` in the datasource's settings, or wait for the first report");
+    }
     if Path::new(&pattern).is_absolute() {
         return error;
     }

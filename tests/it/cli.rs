@@ -79,6 +79,11 @@ fn sql_from_a_file_and_from_stdin() {
 }
 
 #[test]
+fn sql_may_start_with_a_comment() {
+    assert_eq!(good(&query(&["-- one\nSELECT 1 AS a", "--format", "csv"])), "a\r\n1\r\n");
+}
+
+#[test]
 fn variables_time_range_and_series() {
     let sql = "SELECT $one AS one, $empty AS empty, count(*) AS n FROM perf_all_weeks WHERE $__weekFilter(week) AND list_contains([$many], 'b')";
     let variables =

@@ -52,8 +52,25 @@ async fn a_folder_without_reports_gets_its_first_one() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start(folder.path(), &json!({})).await;
     let error = host.error("SELECT * FROM perf_all_weeks").await;
-    assert!(error.contains("No files found that match the pattern"), "{error}");
+    assert!(error.contains("holds no report that matches `query_perf_weekly_*.parquet`"), "{error}");
     demo(folder.path(), 1, 5);
     assert_eq!(host.rows("SELECT count(DISTINCT week) FROM perf_all_weeks").await, ["1"]);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_folders_are_one_set_of_reports() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    demo(first.path(), 1, 5);
+    let host = Host::start(first.path(), &json!({ "paths": [second.path()] })).await;
+    let weeks = "SELECT string_agg(DISTINCT week::VARCHAR, ',' ORDER BY week::VARCHAR) FROM perf_all_weeks";
+    assert_eq!(host.rows(weeks).await, ["202653"], "a folder without reports does no harm");
+    let health = host.plugin.health(&host.settings).await.unwrap();
+    assert!(health.ok && health.message.contains("1 report"), "{health:?}");
+    duckdb(&format!(
+        "COPY (SELECT 202701::INTEGER AS week, 'x' AS pattern) TO '{}' (FORMAT parquet)",
+        second.path().join("query_perf_weekly_202701.parquet").display()
+    ));
+    assert_eq!(host.rows(weeks).await, ["202653,202701"]);
     host.stop().await;
 }
