@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use duckdb_perf::app::{App, DataQuery, InstanceSettings};
+use duckdb_perf::plugin::client::Plugin;
 use duckdb_perf::source::Policy;
 use duckdb_perf::worker;
 
@@ -46,6 +47,7 @@ async fn measure(rounds: usize) {
         rounds,
     )
     .await;
+    over_grpc(&settings, &one_row[0], rounds * 20).await;
     let large = fixture::reports(260, 10_000);
     let settings = fixture::settings(large.path());
     compare(
@@ -119,6 +121,26 @@ async fn compare(
         ours / encoded,
         megabytes(bytes)
     );
+}
+
+/// The same through the plugin process and its gRPC socket, as Grafana asks; and the time to its first answer.
+async fn over_grpc(settings: &InstanceSettings, query: &DataQuery, rounds: usize) {
+    let executable = Path::new(env!("CARGO_BIN_EXE_duckdb-perf"));
+    let none: [(&str, &str); 0] = [];
+    let (mut first, mut next) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let started = Instant::now();
+        let plugin = Plugin::spawn(executable, none).await.unwrap();
+        for round in 0..=rounds / 5 {
+            let asked = if round == 0 { started } else { Instant::now() };
+            let answers = plugin.query(settings, std::slice::from_ref(query)).await.unwrap();
+            assert_eq!(answers[&query.ref_id].error, None);
+            if round == 0 { &mut first } else { &mut next }.push(asked.elapsed());
+        }
+        plugin.shutdown().await.unwrap();
+    }
+    println!("{:<42} {:>9.2}", "one row, through the plugin's gRPC socket", median(next));
+    println!("{:<42} {:>9.2}", "start of the plugin to its first answer", median(first));
 }
 
 /// Time from no worker at all to the first answer.
