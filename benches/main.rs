@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use duckdb_perf::app::{App, DataQuery, InstanceSettings};
 use duckdb_perf::plugin::client::Plugin;
 use duckdb_perf::source::Policy;
-use duckdb_perf::worker;
+use duckdb_perf::worker::{self, Walls};
 
 /// Two million rows, five columns: bigint, double, varchar, timestamp, double.
 const LARGE: &str = "SELECT range AS id, range * 0.5 AS a, 'pattern ' || (range % 1000) AS pattern, \
@@ -61,8 +61,10 @@ async fn measure(rounds: usize) {
     .await;
     app.shutdown().await;
 
+    walls(&settings_of(small.path()), rounds).await;
+
     // A worker of its own, so that its peak is this query's.
-    let unlimited = InstanceSettings { row_limit: Some(-1), ..fixture::settings(small.path()) };
+    let unlimited = settings_of(small.path());
     let idle = {
         start(&app, &unlimited).await;
         worker_memory()
@@ -121,6 +123,58 @@ async fn compare(
         ours / encoded,
         megabytes(bytes)
     );
+}
+
+/// What the gate and the jail cost: the same queries with both walls and with none, in turn.
+async fn walls(settings: &InstanceSettings, rounds: usize) {
+    let none = Walls { gate: false, jail: false, landlock: false };
+    let (with, without) = (App::new(Ok(Policy::default())), App::new(Ok(Policy::default())).with_walls(none));
+    println!("\n{:<42} {:>9} {:>9} {:>9} {:>7}", "walls, median ms", "with", "without", "cost", "ratio");
+    for (name, sql, rounds) in
+        [("one row", "SELECT 1 AS a", rounds * 40), ("2 million rows x 5 columns", LARGE, rounds)]
+    {
+        let query = fixture::query(sql, "table");
+        let (mut walled, mut open) = (Vec::new(), Vec::new());
+        for round in 0..=rounds {
+            // Whoever goes second finds warmer caches: they take turns.
+            let mut pair = [(&with, &mut walled), (&without, &mut open)];
+            if round % 2 == 1 {
+                pair.reverse();
+            }
+            for (app, times) in pair {
+                let started = Instant::now();
+                ask(app, settings, &query).await;
+                if round > 0 {
+                    times.push(started.elapsed());
+                }
+            }
+        }
+        let (walled, open) = (median(walled), median(open));
+        println!("{name:<42} {walled:>9.3} {open:>9.3} {:>9.3} {:>7.3}", walled - open, walled / open);
+    }
+    let mut starts = [Vec::new(), Vec::new()];
+    for _ in 0..rounds.min(20) {
+        for (app, times) in [&with, &without].into_iter().zip(&mut starts) {
+            app.shutdown().await;
+            let started = Instant::now();
+            ask(app, settings, &fixture::query("SELECT 1 AS a", "table")).await;
+            times.push(started.elapsed());
+        }
+    }
+    let [walled, open] = starts.map(median);
+    println!(
+        "{:<42} {walled:>9.3} {open:>9.3} {:>9.3} {:>7.3}",
+        "start of a worker to its first answer",
+        walled - open,
+        walled / open
+    );
+    with.shutdown().await;
+    without.shutdown().await;
+}
+
+/// Settings of a datasource without a row limit.
+fn settings_of(folder: &Path) -> InstanceSettings {
+    InstanceSettings { row_limit: Some(-1), ..fixture::settings(folder) }
 }
 
 /// The same through the plugin process and its gRPC socket, as Grafana asks; and the time to its first answer.

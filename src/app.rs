@@ -15,7 +15,7 @@ use crate::health;
 use crate::query::{self, Context, QueryModel, TimeRange};
 use crate::rundir::{self, RunDir};
 use crate::source::{self, Policy, Settings};
-use crate::worker::{self, QueryJob, Supervisor};
+use crate::worker::{self, QueryJob, Supervisor, Terms, Walls};
 
 /// A datasource as an edge hands it over: not yet parsed, because a broken one must answer with an error
 /// of its own and not fail a request that it is only part of.
@@ -93,6 +93,7 @@ pub struct Health {
 /// The plugin's state: the operator's policy and the instances of the datasources in use.
 pub struct App {
     policy: Result<Policy>,
+    walls: Walls,
     instances: Mutex<HashMap<InstanceKey, Arc<Instance>>>,
     /// Holds the workers' temp folders; made with the first instance.
     run_dir: Mutex<Option<Arc<RunDir>>>,
@@ -134,7 +135,14 @@ impl App {
                 "the operator's policy cannot be read; no datasource will open"
             );
         }
-        Self { policy, instances: Mutex::default(), run_dir: Mutex::default() }
+        Self { policy, walls: Walls::default(), instances: Mutex::default(), run_dir: Mutex::default() }
+    }
+
+    /// The same with other walls around its queries: for tests that each wall holds alone, and to measure what they
+    /// cost.
+    #[must_use]
+    pub fn with_walls(self, walls: Walls) -> Self {
+        Self { walls, ..self }
     }
 
     /// Runs one query. Never fails as a whole; dropping the future cancels the query.
@@ -194,7 +202,7 @@ impl App {
         };
         let job = QueryJob { sql: prepared.sql, offsets: prepared.offsets, options };
         match instance.supervisor.query(job).await {
-            Ok(reply) => Ok(reply.frame.into()),
+            Ok(reply) => Ok(reply.frame),
             Err(error) => Err(source::explain_missing(error, datasource)),
         }
     }
@@ -241,12 +249,16 @@ impl App {
         let policy = self.policy.as_ref().map_err(Clone::clone)?;
         let datasource = source::resolve(&Settings::parse(&settings.json_data, &settings.url)?, policy)?;
         let run_dir = self.run_dir(policy)?;
-        let idle = policy.idle_seconds.map_or(worker::IDLE, Duration::from_secs);
+        let terms = Terms {
+            idle: policy.idle_seconds.map_or(worker::IDLE, Duration::from_secs),
+            walls: self.walls,
+            require_jail: policy.require_jail,
+        };
         let instance = Arc::new(Instance {
             url: settings.url.clone(),
             json_data: settings.json_data.clone(),
             secrets: settings.secrets.clone(),
-            supervisor: Supervisor::new(datasource, run_dir.path().to_owned(), idle),
+            supervisor: Supervisor::new(datasource, run_dir.path().to_owned(), terms),
             _run_dir: run_dir,
         });
         let mut instances = lock(&self.instances);
@@ -265,7 +277,8 @@ impl App {
         }
         let parent: PathBuf = policy.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
         let run_dir = RunDir::create(&parent).map_err(|error| {
-            Error::new(Kind::Unavailable, format!("no temp folder can be made in `{}`: {error}", parent.display()))
+            tracing::error!(%error, folder = %parent.display(), "no temp folder can be made");
+            Error::new(Kind::Unavailable, format!("no temp folder can be made: {}", error.kind()))
                 .hint("Set `temp_dir` in the ini section [plugin.duckdb-perf-datasource] to a folder that Grafana's user may write")
         })?;
         for swept in rundir::sweep(&parent) {

@@ -10,21 +10,37 @@ use crate::engine::Inspection;
 use crate::error::Error;
 use crate::reports::IsoWeek;
 use crate::source::{Datasource, denied};
-use crate::worker::Supervisor;
+use crate::worker::{Jail, Supervisor};
 
 /// Broken reports that are named one by one.
 const MOST_NAMED: usize = 3;
 
 /// Looks at the files through a worker and says what is there.
 pub async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {
-    let version = match supervisor.engine_version().await {
-        Ok(version) => version,
-        Err(error) => return failed(&error),
+    let looked = async {
+        let engine = supervisor.engine().await?;
+        Ok((engine, supervisor.inspect().await?))
     };
-    match supervisor.inspect().await {
-        Ok(found) => diagnose(supervisor.datasource(), &found, &version, now),
-        Err(error) => failed(&error),
+    match looked.await {
+        Ok(((version, jail), found)) => {
+            let state = State { engine: &version, jail, deaths: supervisor.deaths().summary() };
+            diagnose(supervisor.datasource(), &found, &state, now)
+        }
+        Err(error) => {
+            let mut health = failed(&error);
+            if let Some(deaths) = supervisor.deaths().summary() {
+                health.message = format!("{} {}", health.message, sentence(&died(&deaths)));
+            }
+            health
+        }
     }
+}
+
+/// What the health check knows beside the files.
+struct State<'a> {
+    engine: &'a str,
+    jail: Jail,
+    deaths: Option<(usize, String)>,
 }
 
 /// The answer when the datasource cannot even be opened.
@@ -37,7 +53,8 @@ pub fn failed(error: &Error) -> Health {
     }
 }
 
-fn diagnose(datasource: &Datasource, found: &Inspection, engine: &str, now: Timestamp) -> Health {
+fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now: Timestamp) -> Health {
+    let engine = state.engine;
     let mut problems = Vec::new();
     let mut hints = Vec::new();
     let mut findings = vec![format!("DuckDB Perf {} with DuckDB {engine}", env!("CARGO_PKG_VERSION"))];
@@ -71,12 +88,15 @@ fn diagnose(datasource: &Datasource, found: &Inspection, engine: &str, now: Time
         problems.push(message);
         hints.extend(hint);
     }
+    findings.extend(state.jail.gap().map(str::to_owned));
+    findings.extend(state.deaths.as_ref().map(died));
     let ok = problems.is_empty();
     let message = if ok { &findings } else { &problems };
     let text: Vec<String> = message.iter().map(|part| sentence(part)).collect();
     let details = json!({
         "verboseMessage": hints.iter().chain(if ok { [].iter() } else { findings.iter() }).map(|part| sentence(part)).collect::<Vec<_>>().join(" "),
         "engine": engine,
+        "jail": state.jail,
         "version": env!("CARGO_PKG_VERSION"),
         "reports": found.files,
         "broken": found.broken.len(),
@@ -85,6 +105,15 @@ fn diagnose(datasource: &Datasource, found: &Inspection, engine: &str, now: Time
         "schemas": found.schemas.len(),
     });
     Health { ok, message: text.join(" "), details }
+}
+
+fn died((count, last): &(usize, String)) -> String {
+    match count {
+        1 => format!("within the last five minutes a worker {last}"),
+        _ => format!(
+            "within the last five minutes {count} workers ended before their time; the last one {last}"
+        ),
+    }
 }
 
 fn newest(number: i64, now: Timestamp) -> String {
@@ -200,6 +229,27 @@ fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::Enforced;
+
+    const JAILED: State<'static> =
+        State { engine: "v2.0.0", jail: Jail { landlock: Enforced::Full, seccomp: true }, deaths: None };
+
+    #[test]
+    fn a_missing_jail_and_dying_workers_are_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = Inspection { files: 1, rows: 1, ..Inspection::default() };
+        let state = State {
+            jail: Jail { landlock: Enforced::No, seccomp: true },
+            deaths: Some((4, "ended by itself (signal 11)".to_owned())),
+            ..JAILED
+        };
+        let health = diagnose(&datasource(dir.path()), &found, &state, Timestamp::UNIX_EPOCH);
+        assert!(health.ok, "{health:?}");
+        assert!(health.message.contains("This system has no Landlock: workers cannot write"), "{health:?}");
+        let deaths = "Within the last five minutes 4 workers ended before their time; the last one ended by itself (signal 11).";
+        assert!(health.message.ends_with(deaths), "{health:?}");
+        assert_eq!(health.details["jail"], json!({ "landlock": "no", "seccomp": true }));
+    }
 
     fn datasource(folder: &Path) -> Datasource {
         let json = format!(r#"{{"path":"{}"}}"#, folder.display());
@@ -221,7 +271,7 @@ mod tests {
             ..Inspection::default()
         };
         let health =
-            diagnose(&datasource(dir.path()), &found, "v2.0.0", "2027-01-12T00:00:00Z".parse().unwrap());
+            diagnose(&datasource(dir.path()), &found, &JAILED, "2027-01-12T00:00:00Z".parse().unwrap());
         assert!(health.ok);
         let expected = format!(
             "DuckDB Perf {} with DuckDB v2.0.0. `{}`: 60 reports, 12,000 rows. Newest week 2026-W53 (2 weeks ago). \
@@ -236,14 +286,14 @@ mod tests {
     fn an_empty_folder_says_what_else_is_there() {
         let dir = tempfile::tempdir().unwrap();
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let health = diagnose(&datasource(dir.path()), &Inspection::default(), "v2.0.0", now);
+        let health = diagnose(&datasource(dir.path()), &Inspection::default(), &JAILED, now);
         assert!(
             !health.ok
                 && health.message.contains("holds no report that matches `query_perf_weekly_*.parquet`"),
             "{health:?}"
         );
         std::fs::write(dir.path().join("other.parquet"), b"").unwrap();
-        let health = diagnose(&datasource(dir.path()), &Inspection::default(), "v2.0.0", now);
+        let health = diagnose(&datasource(dir.path()), &Inspection::default(), &JAILED, now);
         assert!(
             health.details["verboseMessage"].as_str().unwrap().contains("such as `other.parquet`"),
             "{health:?}"

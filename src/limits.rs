@@ -24,10 +24,27 @@ pub struct Limits {
     pub threads: usize,
 }
 
+/// What broker and worker may take together beyond a datasource's memory limit, in bytes.
+const BESIDE: u64 = 256 * MB;
+/// A spilling query may fill this many times the memory limit on disk.
+const SPILL_FACTOR: u64 = 4;
+
 /// Grafana's own default of `[dataproxy] row_limit`, for callers that send none.
 const DEFAULT_ROW_LIMIT: u64 = 1_000_000;
 
 impl Limits {
+    /// Bytes of spill files, all together and each.
+    #[must_use]
+    pub fn spill_bytes(&self) -> u64 {
+        self.memory_bytes.saturating_mul(SPILL_FACTOR)
+    }
+
+    /// Bytes of memory that broker and worker may take together for this datasource.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        self.memory_bytes.saturating_add(BESIDE)
+    }
+
     /// How many rows a result may have (`None` is unlimited) and the setting that says so. `row_limit` is
     /// Grafana's own, if it sent one; negative is unlimited.
     #[must_use]

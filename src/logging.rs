@@ -23,6 +23,15 @@ pub enum Format {
 /// level, libraries from `warn` on. Later calls do nothing.
 pub fn init(format: Format, level: &str) {
     let (filter, refused) = filter(level);
+    if start(format, filter)
+        && let Some(refused) = refused
+    {
+        tracing::warn!("{refused}");
+    }
+}
+
+/// Whether this call was the one that started it.
+fn start(format: Format, filter: EnvFilter) -> bool {
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
         Format::Hclog => registry.with(crate::plugin::hclog_layer()).try_init(),
@@ -37,30 +46,52 @@ pub fn init(format: Format, level: &str) {
     };
     if started.is_ok() {
         std::panic::set_hook(Box::new(log_panic));
-        if let Some(refused) = refused {
-            tracing::warn!("{refused}");
-        }
     }
+    started.is_ok()
+}
+
+/// Ours at `level`, libraries from `warn` on.
+fn filter_of(level: &str) -> EnvFilter {
+    EnvFilter::try_new(format!("warn,duckdb_perf={level}")).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+/// The filter that the environment asks for, for a worker, which has none: `RUST_LOG`'s or `GF_PLUGIN_LOG_LEVEL`'s
+/// value, or nothing.
+#[must_use]
+pub fn wanted() -> String {
+    variable("RUST_LOG")
+        .or_else(|| {
+            variable(LEVEL_VARIABLE).map(|level| format!("warn,duckdb_perf={}", level.to_lowercase()))
+        })
+        .unwrap_or_default()
+}
+
+/// As [`init`], with a filter that [`wanted`] gave.
+pub fn init_worker(format: Format, wanted: &str) {
+    let filter = Some(wanted).filter(|text| !text.is_empty()).and_then(|text| EnvFilter::try_new(text).ok());
+    start(format, filter.unwrap_or_else(|| filter_of("info")));
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The filter, and what is wrong with the one that was asked for.
 fn filter(level: &str) -> (EnvFilter, Option<String>) {
-    let of_level = |level: &str| EnvFilter::try_new(format!("warn,duckdb_perf={level}"));
-    let default = || of_level(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let (name, value, wanted) = if let Some(value) = variable("RUST_LOG") {
         ("RUST_LOG", value.clone(), EnvFilter::try_new(value).ok())
     } else if let Some(value) = variable(LEVEL_VARIABLE) {
         let known = value.parse::<tracing::Level>().is_ok();
-        (LEVEL_VARIABLE, value.clone(), known.then(|| of_level(&value.to_lowercase()).ok()).flatten())
+        (LEVEL_VARIABLE, value.clone(), known.then(|| filter_of(&value.to_lowercase())))
     } else {
-        return (default(), None);
+        return (filter_of(level), None);
     };
     match wanted {
         Some(filter) => (filter, None),
-        None => {
-            (default(), Some(format!("`{name}` is `{value}`, which is not a log level; `{level}` is used")))
-        }
+        None => (
+            filter_of(level),
+            Some(format!("`{name}` is `{value}`, which is not a log level; `{level}` is used")),
+        ),
     }
 }
 

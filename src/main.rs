@@ -9,10 +9,8 @@ use duckdb_perf::{app::App, cli, http, plugin, worker};
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     if arguments.next().is_some_and(|argument| argument == worker::WORKER_ARGUMENT) {
-        logging::init(
-            if arguments.next().as_deref() == Some("text") { Format::Text } else { Format::Hclog },
-            "info",
-        );
+        let format = if arguments.next().as_deref() == Some("text") { Format::Text } else { Format::Hclog };
+        logging::init_worker(format, &arguments.next().unwrap_or_default());
         return match worker::serve() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -41,6 +41,8 @@ pub(super) fn from_text(text: &str) -> Error {
         "" => "DuckDB".to_owned(),
         class => format!("{class} Error"),
     };
+    // What follows is for people who may change DuckDB's settings.
+    let message = message.split("\n\nPossible solutions:").next().unwrap_or(&message);
     let message = message.trim_end().trim_end_matches('.');
     let message = if json.is_some() { format!("{label}: {message}") } else { message.to_owned() };
     Error { kind, message, hint: hint.map(str::to_owned), position }

@@ -43,15 +43,18 @@ pub struct Engine {
     keeper: Mutex<Connection>,
     database: open::Database,
     version: String,
+    /// Whether queries pass the gate and DuckDB's settings are locked.
+    gated: bool,
 }
 
 impl Engine {
     /// Opens DuckDB for `datasource`; `temp_dir` is where it may spill. Changes the process's current folder
-    /// to the datasource's base path, where relative paths in SQL start.
+    /// to the datasource's base path, where relative paths in SQL start. Without `gated` any text runs, in a DuckDB
+    /// that may do everything: for tests of the walls around it.
     ///
     /// # Errors
     /// When the base path cannot be entered or DuckDB cannot be opened.
-    pub fn open(datasource: Datasource, temp_dir: &Path) -> Result<Self> {
+    pub fn open(datasource: Datasource, temp_dir: &Path, gated: bool) -> Result<Self> {
         std::env::set_current_dir(&datasource.base_path).map_err(|error| {
             crate::error::Error::bad_settings(format!(
                 "`{}` (basePath) cannot be entered: {error}",
@@ -59,7 +62,7 @@ impl Engine {
             ))
             .hint("Give the plugin's user execute permission on the folder")
         })?;
-        let database = open::open(&datasource, temp_dir)?;
+        let database = open::open(&datasource, temp_dir, gated)?;
         let keeper = database.connect()?;
         let version = keeper.version().map_err(|error| error::translate(&error))?;
         Ok(Self {
@@ -70,6 +73,7 @@ impl Engine {
             keeper: Mutex::new(keeper),
             database,
             version,
+            gated,
         })
     }
 

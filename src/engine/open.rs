@@ -50,6 +50,7 @@ fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, Strin
         ("async_threads", limits.threads.clamp(1, 4).to_string()),
         ("memory_limit", format!("{}B", limits.memory_bytes)),
         ("temp_directory", temp_dir.to_string_lossy().into_owned()),
+        ("max_temp_directory_size", format!("{}B", datasource.limits.spill_bytes())),
         ("autoinstall_known_extensions", "false".to_owned()),
         ("autoload_known_extensions", "false".to_owned()),
         ("allow_community_extensions", "false".to_owned()),
@@ -59,25 +60,23 @@ fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, Strin
     ]
 }
 
-/// Opens an instance for `datasource`, spilling to `temp_dir`.
+/// Opens an instance for `datasource`, spilling to `temp_dir`; `locked` closes it to everything outside.
 ///
 /// # Errors
 /// [`crate::error::Kind::Internal`] or what DuckDB says of an option.
-pub(super) fn open(datasource: &Datasource, temp_dir: &Path) -> Result<Database> {
+pub(super) fn open(datasource: &Datasource, temp_dir: &Path, locked: bool) -> Result<Database> {
     let database = open_instance(&options(datasource, temp_dir))?;
     let connection = database.connect()?;
     super::tz::register(&connection, database.raw())?;
+    if !locked {
+        return Ok(database);
+    }
     let folders: Vec<String> =
         datasource.folders.iter().map(|folder| sql_text(&folder.to_string_lossy())).collect();
     // A database file is opened together with its write-ahead log.
-    let files: Vec<String> = datasource
-        .databases
-        .iter()
-        .flat_map(|file| {
-            ["", ".wal", ".wal.checkpoint", ".wal.recovery"].map(|end| format!("{}{end}", file.display()))
-        })
-        .map(|file| sql_text(&file))
-        .collect();
+    let logs = datasource.write_ahead_logs();
+    let files: Vec<String> =
+        datasource.databases.iter().chain(&logs).map(|file| sql_text(&file.to_string_lossy())).collect();
     let lock_down = format!(
         "SET allowed_directories = [{}]; SET allowed_paths = [{}]; SET enable_external_access = false; SET lock_configuration = true;",
         folders.join(", "),

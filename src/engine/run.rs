@@ -1,6 +1,7 @@
 //! One query: gate, session, execution, frame. Everything a query needs and nothing it can leave behind.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use duckdb::{Connection, Statement};
 
@@ -26,7 +27,11 @@ impl Engine {
         let connection = self.session()?;
         cancel.watch(connection.interrupt_handle());
         cancel.check()?;
-        let verdict = self.verdicts.check(&connection, &sql).map_err(located)?;
+        let verdict = if self.gated {
+            self.verdicts.check(&connection, &sql).map_err(located)?
+        } else {
+            Arc::new(gate::Verdict::unchecked(sql))
+        };
         let inside = |mut error: Error| {
             error.position = error.position.map(|position| position + verdict.offset);
             located(error)

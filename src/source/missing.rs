@@ -11,7 +11,8 @@ use crate::error::{Error, Kind};
 const MOST_ENTRIES: usize = 10_000;
 
 /// Turns a "no files found" error over the reports into words about the datasource, and adds to one over a relative
-/// pattern the folder above the base path from which it would match, if there is one. Other errors pass unchanged.
+/// pattern the folder above the base path from which it would match a file of the datasource, if there is one. What is
+/// elsewhere is not told, not even that it is there. Other errors pass unchanged.
 #[must_use]
 pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
     let pattern = match error.message.split_once("match the pattern \"") {
@@ -27,7 +28,8 @@ pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
     if Path::new(&pattern).is_absolute() {
         return error;
     }
-    let above = datasource.base_path.ancestors().skip(1).find(|folder| matches(folder, &pattern));
+    let above =
+        datasource.base_path.ancestors().skip(1).find(|above| matches(above, &pattern, &datasource.folders));
     match above {
         Some(folder) => error.hint(format!(
             "`{pattern}` matches from `{}`, but relative paths start at `{}`: set `basePath` in the datasource's settings to the former",
@@ -38,8 +40,9 @@ pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
     }
 }
 
-/// Whether `pattern` (components with `*`, `?`, `[…]`) matches a file below `folder`. `**` is not followed.
-fn matches(folder: &Path, pattern: &str) -> bool {
+/// Whether `pattern` (components with `*`, `?`, `[…]`), starting at `folder`, matches a file within one of `inside`.
+/// `**` is not followed, and nothing outside of `inside` and the way there is looked at.
+fn matches(folder: &Path, pattern: &str, inside: &[PathBuf]) -> bool {
     let mut found: Vec<PathBuf> = vec![folder.to_owned()];
     for part in pattern.split('/').filter(|part| !part.is_empty() && *part != ".") {
         if part == ".." || part == "**" {
@@ -52,10 +55,7 @@ fn matches(folder: &Path, pattern: &str) -> bool {
             .iter()
             .flat_map(|folder| {
                 if is_plain {
-                    return Some(folder.join(part))
-                        .into_iter()
-                        .filter(|path| path.exists())
-                        .collect::<Vec<_>>();
+                    return vec![folder.join(part)];
                 }
                 let entries = std::fs::read_dir(folder).into_iter().flatten().take(MOST_ENTRIES);
                 entries
@@ -64,10 +64,11 @@ fn matches(folder: &Path, pattern: &str) -> bool {
                     .map(|entry| entry.path())
                     .collect()
             })
+            .filter(|path| inside.iter().any(|root| root.starts_with(path) || path.starts_with(root)))
             .take(MOST_ENTRIES)
             .collect();
     }
-    !found.is_empty()
+    found.iter().any(|path| inside.iter().any(|root| path.starts_with(root)) && path.exists())
 }
 
 #[cfg(test)]
@@ -79,9 +80,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("g/reports")).unwrap();
         std::fs::write(dir.path().join("g/reports/query_perf_weekly_202601.parquet"), b"").unwrap();
-        assert!(matches(dir.path(), "g/reports/query_perf_weekly_*.parquet"));
-        assert!(matches(dir.path(), "./*/reports/*_202601.parquet"));
-        assert!(!matches(dir.path(), "reports/*.parquet"));
-        assert!(!matches(dir.path(), "g/../g/reports/*.parquet"));
+        let reports = [dir.path().join("g/reports")];
+        let found = |pattern: &str| matches(dir.path(), pattern, &reports);
+        assert!(found("g/reports/query_perf_weekly_*.parquet"));
+        assert!(found("./*/reports/*_202601.parquet"));
+        assert!(!found("reports/*.parquet"));
+        assert!(!found("g/../g/reports/*.parquet"));
+        // What is not the datasource's is not told.
+        std::fs::write(dir.path().join("secret.parquet"), b"").unwrap();
+        std::fs::write(dir.path().join("g/secret.parquet"), b"").unwrap();
+        assert!(!found("secret.parquet") && !found("*.parquet") && !found("g/*.parquet"));
     }
 }

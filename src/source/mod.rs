@@ -1,12 +1,15 @@
 //! A datasource: what its settings ask for, what the operator allows, and the files that come of it.
 
 mod missing;
+mod mounts;
 mod policy;
 mod resolve;
+mod roots;
 mod settings;
 
 pub use missing::explain_missing;
 pub use policy::Policy;
 pub(crate) use resolve::denied;
 pub use resolve::{Datasource, resolve};
+pub use roots::Roots;
 pub use settings::Settings;

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::mounts::Mounts;
 use crate::error::{Error, Kind, Result};
 
 /// Folders nobody may read through a datasource unless `allowed_paths` says so: the system's own, and those
@@ -50,6 +51,8 @@ pub struct Policy {
     pub idle_seconds: Option<u64>,
     /// Where workers keep their temp folders.
     pub temp_dir: Option<PathBuf>,
+    /// Whether to refuse every query where the kernel has no Landlock.
+    pub require_jail: bool,
 }
 
 impl Policy {
@@ -69,6 +72,17 @@ impl Policy {
                     ))
                     .hint(format!("Correct `{key}` in the ini section [plugin.duckdb-perf-datasource]"))
                 })
+            }
+        };
+        let switch = |key: &str| match text(key).unwrap_or_default().trim().to_lowercase().as_str() {
+            "" | "false" | "0" | "no" | "off" => Ok(false),
+            "true" | "1" | "yes" | "on" => Ok(true),
+            other => {
+                let key = key.to_lowercase();
+                Err(Error::bad_settings(format!(
+                    "the operator's setting `{key}` must be `true` or `false`, not `{other}`"
+                ))
+                .hint(format!("Correct `{key}` in the ini section [plugin.duckdb-perf-datasource]")))
             }
         };
         let absolute = |key: &str, path: &str| {
@@ -94,6 +108,7 @@ impl Policy {
             .iter()
             .map(PathBuf::from)
             .chain(grafana.filter(|path| path.is_absolute() && path.parent().is_some()))
+            .chain(own_folders(std::env::current_exe().ok().as_deref()))
             .map(|path| path.canonicalize().unwrap_or(path))
             .collect();
         Ok(Self {
@@ -106,6 +121,7 @@ impl Policy {
             max_result_mb: whole("MAX_RESULT_MB")?,
             idle_seconds: whole("IDLE_SECONDS")?,
             temp_dir: text("TEMP_DIR").map(|path| absolute("TEMP_DIR", &path)).transpose()?,
+            require_jail: switch("REQUIRE_JAIL")?,
         })
     }
 
@@ -129,20 +145,43 @@ impl Policy {
                 .hint(hint))
             };
         }
-        // A folder above a protected one would open it as well.
-        match self.protected_paths.iter().find(|own| path.starts_with(own) || own.starts_with(path)) {
-            None => Ok(()),
-            Some(own) => Err(Error::new(
-                Kind::Forbidden,
-                format!(
-                    "`{}` is not opened because `{}` belongs to Grafana or the system",
-                    path.display(),
-                    own.display()
-                ),
-            )
-            .hint(hint)),
+        let mounts = Mounts::read();
+        if !self.protected_paths.iter().any(|own| overlap(path, own, &mounts)) {
+            return Ok(());
         }
+        let what = "is not opened because it, or a folder in or above it, belongs to Grafana or the system";
+        Err(Error::new(Kind::Forbidden, format!("`{}` {what}", path.display())).hint(hint))
     }
+}
+
+/// Whether one of two canonical paths is or holds the other, by whatever name: a folder above a protected one would
+/// open it as well, and so would a bind mount, or another spelling where case does not count.
+fn overlap(path: &Path, own: &Path, mounts: &Mounts) -> bool {
+    let holds = |outer: &Path, inner: &Path| {
+        inner.starts_with(outer)
+            || identity(outer).is_some_and(|id| inner.ancestors().any(|at| identity(at) == Some(id)))
+    };
+    let is_shown_in = |inner: &Path, outer: &Path| {
+        mounts.place(inner).zip(mounts.place(outer)).is_some_and(|(inner, outer)| inner.is_within(&outer))
+    };
+    holds(path, own) || holds(own, path) || is_shown_in(path, own) || is_shown_in(own, path)
+}
+
+/// Device and inode.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+/// Where this plugin is installed: Grafana's plugins folder, and its data folder if that is the one above.
+fn own_folders(executable: Option<&Path>) -> Vec<PathBuf> {
+    let Some(plugin) = executable.and_then(Path::parent).filter(|dir| dir.join("plugin.json").is_file())
+    else {
+        return Vec::new();
+    };
+    let plugins = plugin.parent().filter(|folder| folder.parent().is_some()).unwrap_or(plugin);
+    let data = plugins.parent().filter(|folder| folder.join("grafana.db").is_file());
+    [Some(plugins), data].into_iter().flatten().map(Path::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -175,11 +214,44 @@ mod tests {
     }
 
     #[test]
+    fn another_name_of_a_protected_folder_does_not_help() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("grafana/data")).unwrap();
+        std::fs::create_dir(dir.path().join("reports")).unwrap();
+        // As the same folder looks where case does not count, or where it is mounted twice.
+        std::os::unix::fs::symlink(dir.path().join("grafana"), dir.path().join("GRAFANA")).unwrap();
+        let own = dir.path().join("grafana/data");
+        for (path, expected) in
+            [("GRAFANA", true), ("GRAFANA/data", true), ("GRAFANA/data/x", true), ("reports", false)]
+        {
+            assert_eq!(overlap(&dir.path().join(path), &own, &Mounts::default()), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_plugins_own_folder_and_grafanas_data_are_protected() {
+        let data = tempfile::tempdir().unwrap();
+        let plugin = data.path().join("plugins/duckdb-perf-datasource");
+        std::fs::create_dir_all(&plugin).unwrap();
+        let executable = plugin.join("gpx_duckdb_perf_linux_amd64");
+        let executable = Some(executable.as_path());
+        assert_eq!(own_folders(executable), Vec::<PathBuf>::new(), "not an installed plugin");
+        std::fs::write(plugin.join("plugin.json"), "{}").unwrap();
+        assert_eq!(own_folders(executable), [data.path().join("plugins")]);
+        std::fs::write(data.path().join("grafana.db"), "").unwrap();
+        assert_eq!(own_folders(executable), [data.path().join("plugins"), data.path().to_owned()]);
+    }
+
+    #[test]
     fn bad_values_name_their_key() {
         let error = policy(&[("GF_PLUGIN_THREADS", "many")]).unwrap_err();
         assert_eq!(
             error.message,
             "the operator's setting `threads` must be a whole number of at least 1, not `many`"
+        );
+        assert!(policy(&[("GF_PLUGIN_REQUIRE_JAIL", "true")]).unwrap().require_jail);
+        assert!(
+            policy(&[("GF_PLUGIN_REQUIRE_JAIL", "maybe")]).unwrap_err().message.contains("`require_jail`")
         );
         assert!(
             policy(&[("GF_PLUGIN_ALLOWED_PATHS", "reports")]).unwrap_err().message.contains("allowed_paths")

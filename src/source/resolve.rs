@@ -30,6 +30,18 @@ pub struct Datasource {
 }
 
 impl Datasource {
+    /// Where DuckDB keeps what was not yet written into the database files, if there is any.
+    #[must_use]
+    pub fn write_ahead_logs(&self) -> Vec<PathBuf> {
+        let ends = [".wal", ".wal.checkpoint", ".wal.recovery"];
+        let named = |file: &PathBuf, end| {
+            let mut name = file.clone().into_os_string();
+            name.push(end);
+            PathBuf::from(name)
+        };
+        self.databases.iter().flat_map(|file| ends.map(|end| named(file, end))).collect()
+    }
+
     /// The reports of every folder as absolute globs.
     #[must_use]
     pub fn report_globs(&self) -> Vec<String> {

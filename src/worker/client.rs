@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::process::{Child, ExitStatus};
+use std::process::Child;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::oneshot;
 
+use super::memory::{self, Frame, Held};
 use super::messages::{self, Done, HEADER, Open, Opened, Tag};
-use super::spawn;
+use super::reader::{self, describe};
+use super::{Deaths, Jail, spawn};
 use crate::error::{Error, Kind, Result};
+use crate::limits::Limits;
 
 /// How long an interrupted job may take to end before its worker is killed.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
@@ -25,7 +28,7 @@ const OPENING: Duration = Duration::from_secs(20);
 /// What a job came to.
 pub(super) struct JobReply {
     /// The frame's bytes; empty for jobs that are not queries.
-    pub(super) frame: Vec<u8>,
+    pub(super) frame: Frame,
     /// What the worker said at the end.
     pub(super) done: Done,
 }
@@ -44,35 +47,88 @@ pub(super) enum JobFailure {
 /// How a worker ended.
 #[derive(Debug, Clone)]
 pub(super) struct Death {
-    /// We killed it because of another job.
-    pub(super) killed: bool,
+    /// Why.
+    pub(super) cause: Cause,
     /// Jobs that were in it.
     pub(super) jobs: usize,
-    /// `signal 11`, `exit code 1`, …
-    pub(super) how: String,
+}
+
+/// Why a worker ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// By itself: `signal 11`, `exit code 1`, …
+    Itself(String),
+    /// It came near the datasource's total of memory.
+    Memory,
+    /// A query ran past its deadline and did not stop.
+    Deaf,
+    /// A cancelled query did not stop.
+    Abandoned,
+    /// DuckDB had an internal error, after which it may refuse every further query.
+    Internal,
+    /// It keeps much memory although nothing runs in it.
+    Swollen,
+    /// Nobody asked anything for long.
+    Idle,
+    /// What it was opened for is there no more or was replaced.
+    Outdated,
+    /// The datasource was changed, removed or closed.
+    Closed,
+}
+
+impl Cause {
+    /// What follows "a worker".
+    pub(super) fn phrase(&self) -> String {
+        match self {
+            Self::Itself(how) => return format!("ended by itself ({how})"),
+            Self::Memory => "was killed because it took too much memory",
+            Self::Deaf => "was killed because a query ran past its deadline and did not stop",
+            Self::Abandoned => "was killed because a cancelled query did not stop",
+            Self::Internal => "was replaced after an internal error of DuckDB",
+            Self::Swollen => "was replaced because it kept much memory",
+            Self::Idle => "was stopped because nobody asked anything",
+            Self::Outdated => "was replaced because its folder or file was",
+            Self::Closed => "was stopped with its datasource",
+        }
+        .to_owned()
+    }
+
+    /// Whether it counts as a death, or is how a worker is meant to end.
+    pub(super) fn is_fault(&self) -> bool {
+        matches!(self, Self::Itself(_) | Self::Memory | Self::Deaf | Self::Abandoned | Self::Internal)
+    }
 }
 
 /// A running worker.
 pub(super) struct Worker {
     pub(super) engine_version: String,
+    pub(super) jail: Jail,
     pub(super) pid: u32,
+    pub(super) limits: Limits,
+    pub(super) held: Arc<Held>,
+    pub(super) deaths: Arc<Deaths>,
     writer: tokio::sync::Mutex<OwnedWriteHalf>,
     state: Mutex<State>,
     child: Mutex<Child>,
     next_id: AtomicU64,
 }
 
-struct State {
-    jobs: HashMap<u64, Pending>,
-    dead: bool,
-    killed: bool,
-    last_used: Instant,
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) jobs: HashMap<u64, Pending>,
+    /// Set when the process is gone.
+    pub(super) dead: bool,
+    /// Set when we killed it.
+    pub(super) killed: Option<Cause>,
+    last_used: Option<Instant>,
 }
 
-struct Pending {
-    frame: Vec<u8>,
+/// A job that the worker has.
+pub(super) struct Pending {
+    /// What came of it so far; out while more of it is read.
+    pub(super) frame: Option<Frame>,
     /// `None` once nobody waits any more; the entry stays until the worker has ended the job.
-    answer: Option<oneshot::Sender<Result<JobReply, JobFailure>>>,
+    pub(super) answer: Option<oneshot::Sender<Result<JobReply, JobFailure>>>,
 }
 
 impl Worker {
@@ -80,7 +136,12 @@ impl Worker {
     ///
     /// # Errors
     /// [`Kind::Unavailable`] when no process can be had, or what opening the datasource failed with.
-    pub(super) async fn start(open: &Open, temp_dir: TempDir) -> Result<Arc<Self>> {
+    pub(super) async fn start(
+        open: &Open,
+        temp_dir: TempDir,
+        held: Arc<Held>,
+        deaths: Arc<Deaths>,
+    ) -> Result<Arc<Self>> {
         let unavailable = |error: io::Error| {
             tracing::error!(%error, "a worker cannot be started");
             Error::new(Kind::Unavailable, "the worker process cannot be started")
@@ -106,6 +167,7 @@ impl Worker {
                     Ok(Err(error)) => error,
                     _ => io::Error::new(io::ErrorKind::TimedOut, "opening takes too long"),
                 };
+                deaths.note(&format!("ended while it opened the datasource ({how})"));
                 return Err(unavailable(io::Error::other(format!("{error} ({how})"))));
             }
         };
@@ -119,19 +181,20 @@ impl Worker {
             serde_json::from_slice(&payload).map_err(|error| Error::internal(error.to_string()))?;
         let worker = Arc::new(Self {
             engine_version: opened.engine_version,
+            jail: opened.jail,
             pid: child.id(),
+            limits: open.datasource.limits.clone(),
+            held,
+            deaths,
             writer: tokio::sync::Mutex::new(writer),
-            state: Mutex::new(State {
-                jobs: HashMap::new(),
-                dead: false,
-                killed: false,
-                last_used: Instant::now(),
-            }),
+            state: Mutex::default(),
             child: Mutex::new(child),
             next_id: AtomicU64::new(1),
         });
-        tracing::debug!(pid = worker.pid, engine = %worker.engine_version, "worker started");
-        tokio::spawn(watch(Arc::clone(&worker), reader, temp_dir));
+        worker.state().last_used = Some(Instant::now());
+        tracing::debug!(pid = worker.pid, engine = %worker.engine_version, jail = ?worker.jail, "worker started");
+        memory::watch(&worker);
+        tokio::spawn(reader::run(Arc::clone(&worker), reader, temp_dir));
         Ok(worker)
     }
 
@@ -146,17 +209,16 @@ impl Worker {
         {
             let mut state = self.state();
             if state.dead {
-                return Err(JobFailure::Died(Death {
-                    killed: state.killed,
-                    jobs: 0,
-                    how: "ended".to_owned(),
-                }));
+                let cause = state.killed.clone().unwrap_or_else(|| Cause::Itself("ended".to_owned()));
+                return Err(JobFailure::Died(Death { cause, jobs: 0 }));
             }
-            state.last_used = Instant::now();
-            state.jobs.insert(id, Pending { frame: Vec::new(), answer: Some(answer) });
+            state.last_used = Some(Instant::now());
+            let frame = Some(Frame::new(Arc::clone(&self.held)));
+            state.jobs.insert(id, Pending { frame, answer: Some(answer) });
         }
+        memory::wake();
         let mut guard = InFlight { worker: self, id, ended: false };
-        // A failed write means that the worker is ending; `watch` answers for it.
+        // A failed write means that the worker is ending; the reader answers for it.
         let sent = write(&mut *self.writer.lock().await, id, Tag::Job, job).await;
         if let Err(error) = sent {
             tracing::debug!(%error, "a worker does not take a job");
@@ -170,13 +232,13 @@ impl Worker {
                 Ok(Ok(Ok(reply))) => Ok(reply),
                 Ok(_) => Err(JobFailure::Deadline),
                 Err(_) => {
-                    self.kill("a query ran past its deadline and did not stop");
+                    self.kill(Cause::Deaf);
                     Err(JobFailure::Deadline)
                 }
             }
         };
         guard.ended = true;
-        self.state().last_used = Instant::now();
+        self.state().last_used = Some(Instant::now());
         result
     }
 
@@ -184,37 +246,73 @@ impl Worker {
         let _ = write(&mut *self.writer.lock().await, id, Tag::Cancel, &[]).await;
     }
 
+    /// Nobody waits for this job any more: interrupts it, and kills the worker if it does not listen.
+    pub(super) fn abandon(self: &Arc<Self>, id: u64) {
+        if let Some(job) = self.state().jobs.get_mut(&id) {
+            job.answer = None;
+            job.frame = None;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let worker = Arc::clone(self);
+        runtime.spawn(async move {
+            worker.cancel(id).await;
+            tokio::time::sleep(GRACE).await;
+            if worker.state().jobs.contains_key(&id) {
+                worker.kill(Cause::Abandoned);
+            }
+        });
+    }
+
     /// Kills the process. Jobs in it are answered with [`JobFailure::Died`].
-    pub(super) fn kill(&self, why: &str) {
-        let jobs = {
+    pub(super) fn kill(&self, cause: Cause) {
+        {
             let mut state = self.state();
-            if state.dead || state.killed {
+            if state.dead || state.killed.is_some() {
                 return;
             }
-            state.killed = true;
-            state.jobs.len()
-        };
-        if jobs > 0 {
-            tracing::warn!(pid = self.pid, jobs, why, "worker killed");
-        } else {
-            tracing::debug!(pid = self.pid, why, "worker stopped");
+            if cause.is_fault() {
+                tracing::warn!(pid = self.pid, jobs = state.jobs.len(), "a worker {}", cause.phrase());
+            } else {
+                tracing::debug!(pid = self.pid, jobs = state.jobs.len(), "a worker {}", cause.phrase());
+            }
+            state.killed = Some(cause);
         }
-        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+        let _ = self.child().kill();
+    }
+
+    /// Kills the process as soon as nothing runs in it.
+    pub(super) fn retire(self: &Arc<Self>, cause: Cause) {
+        let worker = Arc::clone(self);
+        tokio::spawn(async move {
+            while worker.jobs() > 0 && !worker.is_dead() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            worker.kill(cause);
+        });
     }
 
     pub(super) fn is_dead(&self) -> bool {
         let state = self.state();
-        state.dead || state.killed
+        state.dead || state.killed.is_some()
+    }
+
+    /// How many jobs are in it.
+    pub(super) fn jobs(&self) -> usize {
+        self.state().jobs.len()
     }
 
     /// How long no job has been in it; `None` while one is.
     pub(super) fn idle(&self) -> Option<Duration> {
         let state = self.state();
-        state.jobs.is_empty().then(|| state.last_used.elapsed())
+        state.jobs.is_empty().then(|| state.last_used.map_or(Duration::ZERO, |at| at.elapsed()))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -227,22 +325,9 @@ struct InFlight<'a> {
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        if self.ended {
-            return;
+        if !self.ended {
+            self.worker.abandon(self.id);
         }
-        let (worker, id) = (Arc::clone(self.worker), self.id);
-        if let Some(job) = worker.state().jobs.get_mut(&id) {
-            job.answer = None;
-            job.frame = Vec::new();
-        }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        runtime.spawn(async move {
-            worker.cancel(id).await;
-            tokio::time::sleep(GRACE).await;
-            if worker.state().jobs.contains_key(&id) {
-                worker.kill("a cancelled query did not stop");
-            }
-        });
     }
 }
 
@@ -250,101 +335,4 @@ async fn write(writer: &mut OwnedWriteHalf, id: u64, tag: Tag, payload: &[u8]) -
     let mut message = messages::header(id, tag, payload.len())?.to_vec();
     message.extend_from_slice(payload);
     writer.write_all(&message).await
-}
-
-/// Hands out what the worker says until it ends, then answers for it and cleans up.
-async fn watch(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir: TempDir) {
-    if let Err(error) = listen(&worker, &mut reader).await {
-        tracing::debug!(pid = worker.pid, %error, "the connection to a worker ended");
-    }
-    let ending = Arc::clone(&worker);
-    let how = tokio::task::spawn_blocking(move || {
-        let mut child = ending.child.lock().unwrap_or_else(PoisonError::into_inner);
-        // A worker that closed its socket but lives on is of no use.
-        let early = child.try_wait().ok().flatten();
-        let status = early.or_else(|| {
-            // Give a crashing process the moment it needs to be seen as crashed and not as killed.
-            std::thread::sleep(Duration::from_millis(20));
-            child.try_wait().ok().flatten()
-        });
-        let status = status.or_else(|| {
-            let _ = child.kill();
-            child.wait().ok()
-        });
-        drop(temp_dir);
-        describe(status)
-    })
-    .await
-    .unwrap_or_else(|_| "unknown".to_owned());
-    let (jobs, killed) = {
-        let mut state = worker.state();
-        state.dead = true;
-        (std::mem::take(&mut state.jobs), state.killed)
-    };
-    if !killed {
-        tracing::error!(pid = worker.pid, how, jobs = jobs.len(), "a worker ended by itself");
-    }
-    let death = Death { killed, jobs: jobs.len(), how };
-    for job in jobs.into_values() {
-        if let Some(answer) = job.answer {
-            let _ = answer.send(Err(JobFailure::Died(death.clone())));
-        }
-    }
-}
-
-async fn listen(worker: &Worker, reader: &mut OwnedReadHalf) -> io::Result<()> {
-    let mut header = [0; HEADER];
-    loop {
-        reader.read_exact(&mut header).await?;
-        let (length, id, tag) = messages::parse_header(&header)?;
-        if tag == Tag::Chunk {
-            // The bytes are read to where they stay.
-            let mut frame = worker
-                .state()
-                .jobs
-                .get_mut(&id)
-                .map(|job| std::mem::take(&mut job.frame))
-                .unwrap_or_default();
-            frame.reserve(length);
-            let read = (&mut *reader).take(length as u64).read_to_end(&mut frame).await?;
-            if read < length {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            if let Some(job) = worker.state().jobs.get_mut(&id).filter(|job| job.answer.is_some()) {
-                job.frame = frame;
-            }
-            continue;
-        }
-        let mut payload = vec![0; length];
-        reader.read_exact(&mut payload).await?;
-        let Some(job) = worker.state().jobs.remove(&id) else { continue };
-        let result = match tag {
-            Tag::Done => serde_json::from_slice(&payload)
-                .map(|done| JobReply { frame: job.frame, done })
-                .map_err(io::Error::other)?,
-            Tag::Failed => {
-                let error: Error = serde_json::from_slice(&payload).map_err(io::Error::other)?;
-                if let Some(answer) = job.answer {
-                    let _ = answer.send(Err(JobFailure::Failed(error)));
-                }
-                continue;
-            }
-            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "unexpected message from a worker")),
-        };
-        if let Some(answer) = job.answer {
-            let _ = answer.send(Ok(result));
-        }
-    }
-}
-
-fn describe(status: Option<ExitStatus>) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match status {
-        Some(status) => match (status.signal(), status.code()) {
-            (Some(signal), _) => format!("signal {signal}"),
-            (None, Some(code)) => format!("exit code {code}"),
-            (None, None) => "unknown".to_owned(),
-        },
-        None => "unknown".to_owned(),
-    }
 }

@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::{Jail, Walls};
 use crate::frame::Options;
 use crate::query::Offsets;
 use crate::source::Datasource;
@@ -59,6 +60,10 @@ pub(super) struct Open {
     pub datasource: Datasource,
     /// The one folder the worker may write.
     pub temp_dir: std::path::PathBuf,
+    /// What stands between its queries and the machine.
+    pub walls: Walls,
+    /// Whether to end rather than to run where the kernel has no Landlock.
+    pub require_jail: bool,
 }
 
 /// Answer to [`Open`].
@@ -66,6 +71,8 @@ pub(super) struct Open {
 pub(super) struct Opened {
     /// DuckDB's version, `v2.0.0`.
     pub engine_version: String,
+    /// How much of the jail the system gave.
+    pub jail: Jail,
 }
 
 /// What a worker can be asked.

@@ -1,18 +1,50 @@
 //! The process boundary. DuckDB, the gate and even the parser run in a worker: this executable started again,
-//! one per datasource, which can be killed at any time because queries only read.
+//! one per datasource, jailed by the operating system, which can be killed at any time because queries only read.
 //!
 //! [`serve`] is the worker's side, synchronous and without a runtime; [`Supervisor`] is the broker's.
 //! They speak [`messages`] over a socket pair that the worker finds as its standard input.
 
 mod client;
+mod deaths;
+mod jail;
+mod memory;
 mod messages;
+mod reader;
+mod redact;
 mod server;
 mod spawn;
 mod supervisor;
 
+use serde::{Deserialize, Serialize};
+
+pub use deaths::Deaths;
+pub use jail::{Enforced, Jail};
 pub use messages::QueryJob;
 pub use server::serve;
-pub use supervisor::{IDLE, Reply, Supervisor};
+pub use spawn::use_executable;
+pub use supervisor::{IDLE, Reply, Supervisor, Terms};
 
 /// The hidden command line argument that makes a process a worker.
 pub const WORKER_ARGUMENT: &str = "worker";
+/// Queries of one datasource that run at the same time; the rest wait their turn.
+const CONCURRENT: usize = 8;
+/// Bytes of a job's stack: DuckDB's deepest recursions need more than a thread's usual 2 MB.
+const STACK: usize = 16 << 20;
+
+/// Which walls stand between SQL and the machine: all of them, but in tests and measurements. A worker is told in the
+/// first message on its socket, so nothing outside the broker can take one down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walls {
+    /// The gate and DuckDB's own locked settings. Off: the text runs as it is, in an unrestricted DuckDB.
+    pub gate: bool,
+    /// The operating system's jail: Landlock, seccomp, resource limits.
+    pub jail: bool,
+    /// Landlock within the jail. Off: as on a kernel without it.
+    pub landlock: bool,
+}
+
+impl Default for Walls {
+    fn default() -> Self {
+        Self { gate: true, jail: true, landlock: true }
+    }
+}

@@ -1,8 +1,7 @@
 //! The worker's side: opens the datasource, runs each job on a thread of its own, and ends when the broker
 //! closes the socket.
 //!
-//! This is where the operating system's jail goes: between the first message and opening DuckDB, while the
-//! process still has one thread.
+//! The jail closes between the first message and opening DuckDB, while the process still has one thread.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -12,11 +11,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::messages::{self, Done, Job, Message, Open, Opened, Tag};
+use super::redact::redact;
+use super::{STACK, jail};
 use crate::engine::{Cancel, Engine};
 use crate::error::{Error, Kind, Result};
+use crate::source::Datasource;
 
-/// DuckDB's deepest recursions need more than a thread's usual 2 MB.
-const STACK: usize = 32 << 20;
 /// Frame bytes per message.
 const CHUNK: usize = 512 << 10;
 
@@ -25,25 +25,37 @@ const CHUNK: usize = 512 << 10;
 /// # Errors
 /// When standard input is no such socket or the broker speaks another protocol.
 pub fn serve() -> io::Result<()> {
-    // Ends this process when the broker's spawning thread ends, even if the socket lives on in a child of it.
-    #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    let meter = jail::prepare()?;
     let mut source = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let sink = Sink(Arc::new(Mutex::new(source.try_clone()?)));
     let Some(first) = messages::read(&mut source)? else { return Ok(()) };
-    let open: Open = parse(&first, Tag::Open)?;
-    let engine = match Engine::open(open.datasource, &open.temp_dir) {
-        Ok(engine) => Arc::new(engine),
-        Err(error) => return sink.json(0, Tag::Failed, &error),
+    let Open { datasource, temp_dir, walls, require_jail } = parse(&first, Tag::Open)?;
+    let context = Arc::new(datasource.clone());
+    let opened = jail::enter(&datasource, &temp_dir, walls, require_jail).and_then(|jail| {
+        let engine = Engine::open(datasource, &temp_dir, walls.gate)?;
+        Ok((engine, jail))
+    });
+    let engine = match opened {
+        Ok((engine, jail)) => {
+            let opened = Opened { engine_version: engine.version().to_owned(), jail };
+            sink.json(0, Tag::Opened, &opened)?;
+            Arc::new(engine)
+        }
+        Err(error) => return sink.json(0, Tag::Failed, &redact(error, &context, "")),
     };
-    sink.json(0, Tag::Opened, &Opened { engine_version: engine.version().to_owned() })?;
+    jail::bound_memory(&meter, &context, walls);
     let jobs = Jobs::default();
     while let Some(message) = messages::read(&mut source)? {
         match message.tag {
-            Tag::Job => start(&engine, &jobs, &sink, &message)?,
+            Tag::Job => start(&engine, &context, &jobs, &sink, &message)?,
             Tag::Cancel => {
                 if let Some(cancel) = jobs.lock().get(&message.id).cloned() {
-                    std::thread::Builder::new().name("cancel".into()).spawn(move || cancel.cancel())?;
+                    let started =
+                        std::thread::Builder::new().name("cancel".into()).spawn(move || cancel.cancel());
+                    if let Err(error) = started {
+                        // The broker kills what does not stop.
+                        tracing::warn!(%error, "a query cannot be interrupted");
+                    }
                 }
             }
             _ => {
@@ -71,28 +83,47 @@ fn parse<T: serde::de::DeserializeOwned>(message: &Message, tag: Tag) -> io::Res
     serde_json::from_slice(&message.payload).map_err(io::Error::other)
 }
 
-fn start(engine: &Arc<Engine>, jobs: &Jobs, sink: &Sink, message: &Message) -> io::Result<()> {
+fn start(
+    engine: &Arc<Engine>,
+    datasource: &Arc<Datasource>,
+    jobs: &Jobs,
+    sink: &Sink,
+    message: &Message,
+) -> io::Result<()> {
     let id = message.id;
     let job: Job = parse(message, Tag::Job)?;
     let cancel = Cancel::default();
     jobs.lock().insert(id, cancel.clone());
-    let (engine, jobs, sink) = (Arc::clone(engine), jobs.clone(), sink.clone());
-    std::thread::Builder::new().name(format!("job-{id}")).stack_size(STACK).spawn(move || {
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(&engine, job, &cancel, id, &sink)))
+    let (engine, datasource, running, answers) =
+        (Arc::clone(engine), Arc::clone(datasource), jobs.clone(), sink.clone());
+    let work = move || {
+        let query = match &job {
+            Job::Query(job) => job.sql.clone(),
+            Job::Inspect | Job::Catalog => String::new(),
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(&engine, job, &cancel, id, &answers)))
             .unwrap_or_else(|_| {
                 Err(Error::internal("the query ended in a defect of the plugin")
                     .hint("Please report it with the query"))
             });
         cancel.end();
-        jobs.lock().remove(&id);
-        let sent = match &outcome {
-            Ok(done) => sink.json(id, Tag::Done, done),
-            Err(error) => sink.json(id, Tag::Failed, error),
+        running.lock().remove(&id);
+        let sent = match outcome {
+            Ok(done) => answers.json(id, Tag::Done, &done),
+            Err(error) => answers.json(id, Tag::Failed, &redact(error, &datasource, &query)),
         };
         if let Err(error) = sent {
             tracing::debug!(%error, "the broker is gone");
         }
-    })?;
+    };
+    let started = std::thread::Builder::new().name(format!("job-{id}")).stack_size(STACK).spawn(work);
+    if let Err(error) = started {
+        tracing::warn!(%error, "no thread for a query");
+        jobs.lock().remove(&id);
+        let error = Error::new(Kind::Exhausted, "the worker has no memory left for another query")
+            .hint("Ask for less at the same time, or raise `memoryLimitMb` in the datasource's settings");
+        sink.json(id, Tag::Failed, &error)?;
+    }
     Ok(())
 }
 

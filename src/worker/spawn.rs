@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 
@@ -52,17 +53,10 @@ fn start() -> io::Result<(Child, UnixStream)> {
         let _ = rustix::net::sockopt::set_socket_recv_buffer_size(socket, SOCKET_BUFFER);
     }
     ours.set_nonblocking(true)?;
-    let mut command = Command::new(executable()?);
-    // Its log lines join ours on stderr, in our form.
+    // Its log lines join ours on stderr, in our form and at our level. It gets no environment at all.
     let log_format = if crate::plugin::is_grafana_child() { "hclog" } else { "text" };
-    command.args([WORKER_ARGUMENT, log_format]).env_clear();
-    // Fewer arenas: a third less memory after heavy queries at the same speed.
-    command.env("MALLOC_ARENA_MAX", "2");
-    for name in ["RUST_LOG", "RUST_BACKTRACE", "GF_PLUGIN_LOG_LEVEL"] {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
+    let mut command = Command::new(executable()?);
+    command.args([WORKER_ARGUMENT, log_format, &crate::logging::wanted()]).env_clear();
     let child = command
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
@@ -71,7 +65,19 @@ fn start() -> io::Result<(Child, UnixStream)> {
     Ok((child, ours))
 }
 
+static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Starts workers from `path`, once for this process: for programs that use this library and have no worker mode of
+/// their own, such as tests.
+pub fn use_executable(path: &Path) {
+    EXECUTABLE.get_or_init(|| path.to_owned());
+}
+
 /// This very executable, also when its file was replaced since it started.
-fn executable() -> io::Result<std::path::PathBuf> {
-    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
+fn executable() -> io::Result<PathBuf> {
+    match EXECUTABLE.get() {
+        Some(path) => Ok(path.clone()),
+        None if cfg!(target_os = "linux") => Ok("/proc/self/exe".into()),
+        None => std::env::current_exe(),
+    }
 }

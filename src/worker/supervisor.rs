@@ -1,27 +1,44 @@
 //! Keeps one worker for one datasource: started on first use, replaced when it ends, stopped when idle.
 //! Says what a job's failure means and runs innocent queries again.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore};
+use bytes::Bytes;
+use tempfile::TempDir;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
-use super::client::{JobFailure, JobReply, Worker};
+use super::client::{Cause, Death, JobFailure, JobReply, Worker};
+use super::memory::Held;
 use super::messages::{Job, Open, QueryJob};
+use super::{CONCURRENT, Deaths, Jail, Walls};
 use crate::engine::{Catalog, Inspection};
 use crate::error::{Error, Kind, Result};
-use crate::source::Datasource;
+use crate::source::{Datasource, Roots};
 
 /// A worker nobody asked anything for this long is stopped, unless the operator says otherwise.
 pub const IDLE: Duration = Duration::from_mins(10);
-/// Queries of one datasource that run at the same time; the rest wait their turn.
-const CONCURRENT: usize = 8;
+/// Queries of one datasource that wait for their turn; more are refused at once.
+const WAITING: usize = 200;
+
+/// What workers are started under.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// A worker nobody asked anything for this long is stopped.
+    pub idle: Duration,
+    /// What stands between its queries and the machine.
+    pub walls: Walls,
+    /// Whether it must not run where the kernel has no Landlock.
+    pub require_jail: bool,
+}
 
 /// A query's result.
 pub struct Reply {
     /// The frame: an Arrow IPC file.
-    pub frame: Vec<u8>,
+    pub frame: Bytes,
     /// Its rows.
     pub rows: u64,
 }
@@ -30,17 +47,35 @@ pub struct Reply {
 pub struct Supervisor {
     datasource: Datasource,
     temp_root: PathBuf,
-    idle: Duration,
-    worker: Mutex<Option<Arc<Worker>>>,
+    terms: Terms,
+    slot: Mutex<Option<Slot>>,
+    /// First come, first served.
     permits: Semaphore,
+    waiting: AtomicUsize,
+    held: Arc<Held>,
+    deaths: Arc<Deaths>,
+}
+
+/// The worker in use, and what it was opened for as it was then.
+struct Slot {
+    worker: Arc<Worker>,
+    roots: Roots,
 }
 
 impl Supervisor {
-    /// For `datasource`; workers get temp folders below `temp_root`, which must exist, and are stopped when nobody
-    /// asked anything for `idle`.
+    /// For `datasource`; workers get temp folders below `temp_root`.
     #[must_use]
-    pub fn new(datasource: Datasource, temp_root: PathBuf, idle: Duration) -> Self {
-        Self { datasource, temp_root, idle, worker: Mutex::new(None), permits: Semaphore::new(CONCURRENT) }
+    pub fn new(datasource: Datasource, temp_root: PathBuf, terms: Terms) -> Self {
+        Self {
+            datasource,
+            temp_root,
+            terms,
+            slot: Mutex::new(None),
+            permits: Semaphore::new(CONCURRENT),
+            waiting: AtomicUsize::new(0),
+            held: Arc::default(),
+            deaths: Arc::default(),
+        }
     }
 
     /// What the workers have open.
@@ -49,13 +84,20 @@ impl Supervisor {
         &self.datasource
     }
 
+    /// The workers that ended before their time.
+    #[must_use]
+    pub fn deaths(&self) -> &Deaths {
+        &self.deaths
+    }
+
     /// Runs a query. Dropping the future cancels it.
     ///
     /// # Errors
-    /// What the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when workers die of it.
+    /// What the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when workers die of it;
+    /// [`Kind::Exhausted`] when too many wait already or it takes too much memory.
     pub async fn query(&self, job: QueryJob) -> Result<Reply> {
         let reply = self.run(&Job::Query(Box::new(job))).await?;
-        Ok(Reply { frame: reply.frame, rows: reply.done.rows })
+        Ok(Reply { frame: Bytes::from_owner(reply.frame), rows: reply.done.rows })
     }
 
     /// Looks at the files.
@@ -74,54 +116,68 @@ impl Supervisor {
         from_value(self.run(&Job::Catalog).await?)
     }
 
-    /// DuckDB's version, starting a worker if there is none.
+    /// DuckDB's version and how much of the jail there is, starting a worker if there is none.
     ///
     /// # Errors
     /// When no worker can be started.
-    pub async fn engine_version(&self) -> Result<String> {
-        Ok(self.worker().await?.engine_version.clone())
+    pub async fn engine(&self) -> Result<(String, Jail)> {
+        let worker = self.worker().await?;
+        Ok((worker.engine_version.clone(), worker.jail))
     }
 
     /// Ends the worker; jobs in it fail.
     pub async fn stop(&self) {
-        if let Some(worker) = self.worker.lock().await.take() {
-            worker.kill("the plugin ends");
+        if let Some(slot) = self.slot.lock().await.take() {
+            slot.worker.kill(Cause::Closed);
         }
     }
 
     async fn run(&self, job: &Job) -> Result<JobReply> {
         let bytes = serde_json::to_vec(job).map_err(|error| Error::internal(error.to_string()))?;
+        let permit = self.turn(1).await?;
+        let first = self.attempt(&bytes).await?;
+        let Err(JobFailure::Died(Death { cause, jobs })) = &first else { return self.settle(first) };
+        // Queries only read, so they can be repeated: in the next worker if this one ended because of another query.
+        // If nobody knows which of several it was, alone, so that the guilty one harms nobody twice.
+        let _turn = match cause {
+            Cause::Itself(_) | Cause::Memory if *jobs == 1 => return self.settle(first),
+            Cause::Itself(_) | Cause::Memory => {
+                drop(permit);
+                self.turn(CONCURRENT).await?
+            }
+            _ => permit,
+        };
+        let second = self.attempt(&bytes).await?;
+        self.settle(second)
+    }
+
+    /// Waits until this job may run beside at most `CONCURRENT - share` others.
+    async fn turn(&self, share: usize) -> Result<SemaphorePermit<'_>> {
+        let share = u32::try_from(share).unwrap_or(1);
+        if let Ok(permit) = self.permits.try_acquire_many(share) {
+            return Ok(permit);
+        }
+        let queue = Queue::enter(&self.waiting)?;
         let timeout = self.datasource.limits.timeout;
-        let waiting = tokio::time::timeout(timeout, self.permits.acquire()).await;
-        let Ok(Ok(_permit)) = waiting else {
-            return Err(Error::new(
+        let waited = tokio::time::timeout(timeout, self.permits.acquire_many(share)).await;
+        drop(queue);
+        match waited {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Error::new(
                 Kind::Exhausted,
                 format!("the query waited {} s for others to end", timeout.as_secs()),
             )
-            .hint("Refresh less often, or make the dashboard's queries cheaper"));
-        };
-        let worker = self.worker().await?;
-        let death = match worker.run(&bytes, timeout).await {
-            Err(JobFailure::Died(death)) => death,
-            result => {
-                // After an internal error DuckDB may refuse every further query.
-                if matches!(&result, Err(JobFailure::Failed(error)) if error.kind == Kind::Internal) {
-                    worker.kill("an internal error");
-                }
-                return self.settle(result);
-            }
-        };
-        // Queries only read, so they can be repeated. If the worker was killed because of another query, in the
-        // next one; if it died by itself and several were in it, alone, so that the guilty one harms nobody twice.
-        if death.killed || death.jobs != 1 {
-            let again = if death.killed { self.worker().await? } else { self.start().await? };
-            let result = again.run(&bytes, timeout).await;
-            if !death.killed {
-                again.kill("it was for one query only");
-            }
-            return self.settle(result);
+            .hint("Refresh less often, or make the dashboard's queries cheaper")),
         }
-        self.settle(Err(JobFailure::Died(death)))
+    }
+
+    async fn attempt(&self, job: &[u8]) -> Result<Result<JobReply, JobFailure>> {
+        let worker = self.worker().await?;
+        let result = worker.run(job, self.datasource.limits.timeout).await;
+        if matches!(&result, Err(JobFailure::Failed(error)) if error.kind == Kind::Internal) {
+            worker.kill(Cause::Internal);
+        }
+        Ok(result)
     }
 
     /// A job's end in words for its sender.
@@ -134,53 +190,105 @@ impl Supervisor {
                 Err(Error::new(Kind::Timeout, format!("the query was stopped after {seconds} s"))
                     .hint("Select less, or raise `timeoutSeconds` in the datasource's settings"))
             }
-            Err(JobFailure::Died(death)) => Err(Error::new(
+            Err(JobFailure::Died(Death { cause: Cause::Memory, .. })) => Err(Error::new(
+                Kind::Exhausted,
+                "the query was stopped because it took more memory than the datasource may have",
+            )
+            .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings")),
+            Err(JobFailure::Died(Death { cause: Cause::Itself(how), .. })) => Err(Error::new(
                 Kind::Unavailable,
-                format!("the worker process died while it ran this query ({})", death.how),
+                format!("the worker process died while it ran this query ({how})"),
             )
             .hint("A new worker serves the next query; make this one simpler or smaller")),
+            Err(JobFailure::Died(Death { cause, .. })) => Err(Error::new(
+                Kind::Unavailable,
+                format!("two workers ended under this query: the last one {}", cause.phrase()),
+            )
+            .hint("Run the query again; if it happens often, look at what else runs on this datasource")),
         }
     }
 
-    /// The worker, started if there is none or the last one has ended.
+    /// The worker, started if there is none, the last one has ended, or what it was opened for was replaced.
     async fn worker(&self) -> Result<Arc<Worker>> {
-        let mut slot = self.worker.lock().await;
-        if let Some(worker) = slot.as_ref().filter(|worker| !worker.is_dead()) {
-            return Ok(Arc::clone(worker));
-        }
-        let worker = self.start().await?;
-        *slot = Some(Arc::clone(&worker));
-        let (weak, idle) = (Arc::downgrade(&worker), self.idle);
-        tokio::spawn(async move {
-            loop {
-                let Some(worker) = weak.upgrade().filter(|worker| !worker.is_dead()) else { return };
-                let wait = match worker.idle() {
-                    Some(quiet) if quiet >= idle => return worker.kill("idle"),
-                    Some(quiet) => idle.saturating_sub(quiet),
-                    None => idle,
-                };
-                drop(worker);
-                tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
+        let mut slot = self.slot.lock().await;
+        let datasource = self.datasource.clone();
+        let roots = tokio::task::spawn_blocking(move || Roots::of(&datasource)).await.unwrap_or_default();
+        if let Some(Slot { worker, roots: then }) = slot.as_ref().filter(|slot| !slot.worker.is_dead()) {
+            if roots.are_among(then) {
+                return Ok(Arc::clone(worker));
             }
-        });
+            worker.retire(Cause::Outdated);
+        }
+        tokio::time::sleep(self.deaths.pause()).await;
+        let worker = self.start().await?;
+        *slot = Some(Slot { worker: Arc::clone(&worker), roots });
+        tokio::spawn(stop_when_idle(Arc::downgrade(&worker), self.terms.idle));
         Ok(worker)
     }
 
     async fn start(&self) -> Result<Arc<Worker>> {
-        let temp_dir = tempfile::Builder::new().prefix("worker-").tempdir_in(&self.temp_root).map_err(|error| {
-            Error::new(Kind::Unavailable, format!("no temp folder can be made: {error}"))
+        let temp_dir = self.temp_dir().map_err(|error| {
+            tracing::error!(%error, folder = %self.temp_root.display(), "no temp folder can be made");
+            Error::new(Kind::Unavailable, format!("no temp folder can be made: {}", error.kind()))
                 .hint("Give the plugin's user a writable temp folder, or set `temp_dir` in the ini section [plugin.duckdb-perf-datasource]")
         })?;
-        let open = Open { datasource: self.datasource.clone(), temp_dir: temp_dir.path().to_owned() };
-        Worker::start(&open, temp_dir).await
+        let open = Open {
+            datasource: self.datasource.clone(),
+            temp_dir: temp_dir.path().to_owned(),
+            walls: self.terms.walls,
+            require_jail: self.terms.require_jail,
+        };
+        Worker::start(&open, temp_dir, Arc::clone(&self.held), Arc::clone(&self.deaths)).await
+    }
+
+    /// A folder for one worker. Cleaners of temp folders may have removed what it lies in.
+    fn temp_dir(&self) -> std::io::Result<TempDir> {
+        if !self.temp_root.is_dir() {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.temp_root)?;
+        }
+        tempfile::Builder::new().prefix("worker-").tempdir_in(&self.temp_root)
     }
 }
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        if let Some(worker) = self.worker.get_mut().take() {
-            worker.kill("the datasource was changed, removed or closed");
+        if let Some(slot) = self.slot.get_mut().take() {
+            slot.worker.kill(Cause::Closed);
         }
+    }
+}
+
+async fn stop_when_idle(worker: std::sync::Weak<Worker>, idle: Duration) {
+    loop {
+        let Some(worker) = worker.upgrade().filter(|worker| !worker.is_dead()) else { return };
+        let wait = match worker.idle() {
+            Some(quiet) if quiet >= idle => return worker.kill(Cause::Idle),
+            Some(quiet) => idle.saturating_sub(quiet),
+            None => idle,
+        };
+        drop(worker);
+        tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
+    }
+}
+
+/// A place among those that wait.
+struct Queue<'a>(&'a AtomicUsize);
+
+impl<'a> Queue<'a> {
+    fn enter(waiting: &'a AtomicUsize) -> Result<Self> {
+        let before = waiting.fetch_add(1, Ordering::Relaxed);
+        let place = Self(waiting);
+        if before < WAITING {
+            return Ok(place);
+        }
+        Err(Error::new(Kind::Exhausted, format!("{WAITING} queries are already waiting for this datasource"))
+            .hint("Refresh less often, or make the dashboard's queries cheaper"))
+    }
+}
+
+impl Drop for Queue<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

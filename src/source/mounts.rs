@@ -1,0 +1,90 @@
+//! Where a path really is: a bind mount shows one folder under two names, which only the mount table tells.
+
+use std::path::{Path, PathBuf};
+
+/// A path as the file system that holds it sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// `major:minor` of the file system.
+    device: String,
+    /// The path from that file system's own root.
+    path: PathBuf,
+}
+
+impl Place {
+    /// Whether this is `other` or lies below it.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        self.device == other.device && self.path.starts_with(&other.path)
+    }
+}
+
+/// This process's mounts, in the order in which they were made.
+#[derive(Debug, Default)]
+pub(super) struct Mounts(Vec<Mount>);
+
+#[derive(Debug)]
+struct Mount {
+    device: String,
+    /// What of the file system is shown.
+    root: PathBuf,
+    /// Where it is shown.
+    at: PathBuf,
+}
+
+impl Mounts {
+    /// Reads the mount table; empty where there is none.
+    pub(super) fn read() -> Self {
+        Self::parse(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default())
+    }
+
+    /// Lines of `/proc/self/mountinfo`: id, parent, `major:minor`, root, mount point, and more (proc(5)).
+    fn parse(table: &str) -> Self {
+        let mount = |line: &str| {
+            let mut fields = line.split(' ').skip(2);
+            let device = fields.next()?.to_owned();
+            Some(Mount { device, root: unescape(fields.next()?), at: unescape(fields.next()?) })
+        };
+        Self(table.lines().filter_map(mount).collect())
+    }
+
+    /// Where canonical `path` is; `None` when no mount holds it.
+    pub(super) fn place(&self, path: &Path) -> Option<Place> {
+        // A later mount hides an earlier one at the same point.
+        let mount = self
+            .0
+            .iter()
+            .filter(|mount| path.starts_with(&mount.at))
+            .max_by_key(|mount| mount.at.components().count())?;
+        let below = path.strip_prefix(&mount.at).ok()?;
+        Some(Place { device: mount.device.clone(), path: mount.root.join(below) })
+    }
+}
+
+/// Blank, tab, line end and backslash are written as octal numbers.
+fn unescape(field: &str) -> PathBuf {
+    let plain = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    PathBuf::from(plain.iter().fold(field.to_owned(), |text, (code, c)| text.replace(code, c)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "\
+25 1 8:1 / / rw - ext4 /dev/sda1 rw
+30 25 8:2 / /var rw - ext4 /dev/sda2 rw
+31 25 8:2 /lib/grafana /data/my\\040reports rw - ext4 /dev/sda2 rw
+32 25 8:1 /etc /srv/e rw - ext4 /dev/sda1 rw
+33 32 0:40 / /srv/e/inner rw - tmpfs tmpfs rw
+";
+
+    #[test]
+    fn two_names_of_one_folder_are_one_place() {
+        let mounts = Mounts::parse(TABLE);
+        let place = |path: &str| mounts.place(Path::new(path)).unwrap();
+        assert!(place("/data/my reports/db").is_within(&place("/var/lib/grafana")));
+        assert!(place("/srv/e").is_within(&place("/etc")) && place("/etc").is_within(&place("/srv/e")));
+        assert!(!place("/srv/e/inner").is_within(&place("/etc")));
+        assert!(!place("/var/etc").is_within(&place("/etc")));
+    }
+}

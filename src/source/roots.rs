@@ -1,0 +1,64 @@
+//! Which folders and files a worker was opened for, to notice when one of them was replaced: the jail's rules and the
+//! current folder hold for what was opened, not for what has its name later.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use super::Datasource;
+
+/// Device and inode of everything a worker may read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roots(Vec<(PathBuf, u64, u64)>);
+
+impl Roots {
+    /// What is there now. Only `stat` is used.
+    #[must_use]
+    pub fn of(datasource: &Datasource) -> Self {
+        let logs = datasource.write_ahead_logs();
+        let paths = datasource
+            .folders
+            .iter()
+            .chain(&datasource.databases)
+            .chain([&datasource.base_path])
+            .chain(&logs);
+        Self(
+            paths
+                .filter_map(|path| {
+                    let found = std::fs::metadata(path).ok()?;
+                    Some((path.clone(), found.dev(), found.ino()))
+                })
+                .collect(),
+        )
+    }
+
+    /// Whether everything here was there `then` already. What has vanished does not count.
+    #[must_use]
+    pub fn are_among(&self, then: &Self) -> bool {
+        self.0.iter().all(|root| then.0.contains(root))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Policy, Settings, resolve};
+
+    #[test]
+    fn a_folder_made_again_and_a_new_write_ahead_log_are_noticed() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("reports");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(parent.path().join("a.duckdb"), b"x").unwrap();
+        let json = serde_json::json!({ "paths": [folder, parent.path().join("a.duckdb")] }).to_string();
+        let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        let then = Roots::of(&datasource);
+        assert!(Roots::of(&datasource).are_among(&then));
+        std::fs::write(parent.path().join("a.duckdb.wal"), b"x").unwrap();
+        assert!(!Roots::of(&datasource).are_among(&then));
+        let then = Roots::of(&datasource);
+        std::fs::rename(&folder, parent.path().join("old")).unwrap();
+        assert!(Roots::of(&datasource).are_among(&then), "nothing new is there");
+        std::fs::create_dir(&folder).unwrap();
+        assert!(!Roots::of(&datasource).are_among(&then));
+    }
+}

@@ -1,0 +1,66 @@
+//! How often a datasource's workers ended before their time, and what follows: a pause before the next start, and a
+//! sentence for the health check.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What is older is forgotten.
+const WINDOW: Duration = Duration::from_mins(5);
+/// What is older costs no pause.
+const RECENT: Duration = Duration::from_mins(1);
+/// Recent deaths that cost no pause.
+const FREE: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The deaths of the last five minutes.
+#[derive(Debug, Default)]
+pub struct Deaths(Mutex<VecDeque<(Instant, String)>>);
+
+impl Deaths {
+    /// One more, `how` follows "a worker": `was killed because it took too much memory`.
+    pub(super) fn note(&self, how: &str) {
+        self.with(|deaths| deaths.push_back((Instant::now(), how.to_owned())));
+    }
+
+    /// How long to wait before the next worker is started: nothing for the first three deaths within a minute, then
+    /// twice as long with each, up to two seconds.
+    pub(super) fn pause(&self) -> Duration {
+        let recent = self.with(|deaths| deaths.iter().filter(|(at, _)| at.elapsed() < RECENT).count());
+        let count = u32::try_from(recent).unwrap_or(u32::MAX);
+        let Some(doublings) = count.checked_sub(FREE + 1) else { return Duration::ZERO };
+        FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_PAUSE)
+    }
+
+    /// How many there were, and how the last one went; `None` without any.
+    #[must_use]
+    pub fn summary(&self) -> Option<(usize, String)> {
+        self.with(|deaths| deaths.back().map(|(_, how)| (deaths.len(), how.clone())))
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut VecDeque<(Instant, String)>) -> T) -> T {
+        let mut deaths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while deaths.front().is_some_and(|(at, _)| at.elapsed() > WINDOW) {
+            deaths.pop_front();
+        }
+        look(&mut deaths)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_two_seconds() {
+        let deaths = Deaths::default();
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            pauses.push(u64::try_from(deaths.pause().as_millis()).unwrap());
+            deaths.note("signal 9");
+        }
+        assert_eq!(pauses, [0, 0, 0, 0, 50, 100, 200, 400, 800, 1600, 2000, 2000]);
+        assert_eq!(deaths.summary(), Some((12, "signal 9".to_owned())));
+    }
+}

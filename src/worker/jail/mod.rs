@@ -1,0 +1,118 @@
+//! The operating system's wall around a worker: what it may read, the one folder it may write, the system calls it
+//! may make and the memory it may have, whatever SQL or a crafted file makes of DuckDB.
+//!
+//! [`enter`] is called once, between the first message and opening DuckDB, while the process has one thread: Landlock
+//! and seccomp hold for threads that start later. [`bound_memory`] follows when DuckDB is open.
+//!
+//! Not for: judging SQL (that is the engine's gate), and `stat`, which Landlock does not cover.
+
+mod process;
+#[cfg(target_os = "linux")]
+mod seccomp;
+#[cfg(target_os = "linux")]
+mod view;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Walls;
+use crate::error::{Error, Kind, Result};
+use crate::source::Datasource;
+
+pub(super) use process::{Meter, prepare};
+
+/// How much of the jail the system gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Jail {
+    /// Files: only the datasource's can be read, only the temp folder can be written.
+    pub landlock: Enforced,
+    /// System calls: no new program, no socket, no signal to others.
+    pub seccomp: bool,
+}
+
+/// How far Landlock is enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforced {
+    /// All that this version knows of.
+    Full,
+    /// The kernel is older: files are covered, network and signals are left to seccomp.
+    Partial,
+    /// The kernel has no Landlock, or something forbids its use.
+    #[default]
+    No,
+}
+
+impl Jail {
+    /// Whether files outside the datasource cannot be opened even if DuckDB wants to.
+    #[must_use]
+    pub fn holds(self) -> bool {
+        self.landlock != Enforced::No && self.seccomp
+    }
+
+    /// What is missing, as a sentence for the operator; `None` when nothing is.
+    #[must_use]
+    pub fn gap(self) -> Option<&'static str> {
+        match (self.landlock, self.seccomp) {
+            (Enforced::No, true) => Some(
+                "this system has no Landlock: workers cannot write files or reach the network, but what they read is bounded by DuckDB's own settings only",
+            ),
+            (Enforced::No, false) => Some(
+                "this system has neither Landlock nor seccomp: workers are bounded by the gate and DuckDB's own settings only",
+            ),
+            (_, false) => Some(
+                "this system has no seccomp: workers are bounded by Landlock, the gate and DuckDB's own settings",
+            ),
+            (_, true) => None,
+        }
+    }
+}
+
+/// Locks this process in, for good. Spill files are possible in `temp_dir` only where Landlock is: without it nothing
+/// can be opened for writing at all.
+///
+/// # Errors
+/// [`Kind::NotFound`] when a folder or file of the datasource is gone, [`Kind::Forbidden`] when it is no longer the one
+/// that was checked, [`Kind::Unavailable`] when `required` and the system has no Landlock.
+#[cfg(target_os = "linux")]
+pub(super) fn enter(datasource: &Datasource, temp_dir: &Path, walls: Walls, required: bool) -> Result<Jail> {
+    if !walls.jail {
+        return Ok(Jail::default());
+    }
+    process::bound_resources(&datasource.limits);
+    let landlock = if walls.landlock { view::restrict(datasource, temp_dir)? } else { Enforced::No };
+    let seccomp = match seccomp::apply(landlock != Enforced::No) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, "system calls cannot be restricted");
+            false
+        }
+    };
+    let jail = Jail { landlock, seccomp };
+    refuse_if(required, jail)?;
+    Ok(jail)
+}
+
+/// No jail is known for this system.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn enter(_: &Datasource, _: &Path, _: Walls, required: bool) -> Result<Jail> {
+    refuse_if(required, Jail::default())?;
+    Ok(Jail::default())
+}
+
+fn refuse_if(required: bool, jail: Jail) -> Result<()> {
+    match jail.gap().filter(|_| required && !jail.holds()) {
+        None => Ok(()),
+        Some(gap) => Err(Error::new(Kind::Unavailable, format!("`require_jail` is set, but {gap}")).hint(
+            "Use Linux 5.13 or later with Landlock enabled and allowed by the container's seccomp profile, or remove `require_jail` from the ini section [plugin.duckdb-perf-datasource]",
+        )),
+    }
+}
+
+/// Bounds what the process may allocate from now on: DuckDB's memory and what its functions take beside it.
+pub(super) fn bound_memory(meter: &Meter, datasource: &Datasource, walls: Walls) {
+    if walls.jail {
+        process::bound_memory(meter, &datasource.limits);
+    }
+}

@@ -1,0 +1,113 @@
+//! Landlock: the worker's view of the file system.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath, Ruleset,
+    RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
+};
+use rustix::fs::{Mode, OFlags};
+
+use super::Enforced;
+use crate::error::{Error, Kind, Result};
+use crate::source::Datasource;
+
+/// The newest rules this code knows; older kernels enforce those they have.
+const NEWEST: ABI = ABI::V7;
+
+/// Restricts this thread and those it starts: read the datasource's files, write `temp_dir`, no TCP, no signals and
+/// no abstract sockets outward.
+///
+/// # Errors
+/// [`Kind::NotFound`] or [`Kind::Forbidden`] for a path of the datasource that is gone or leads elsewhere by now.
+pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path) -> Result<Enforced> {
+    let read_folder = AccessFs::ReadFile | AccessFs::ReadDir;
+    let mut rules = Vec::new();
+    for folder in &datasource.folders {
+        rules.push(PathBeneath::new(open_checked(folder)?, read_folder));
+    }
+    for file in &datasource.databases {
+        rules.push(PathBeneath::new(open_checked(file)?, AccessFs::ReadFile));
+    }
+    for file in datasource.write_ahead_logs().iter().chain(&cgroup_files()) {
+        if let Ok(found) = open(file) {
+            rules.push(PathBeneath::new(found, AccessFs::ReadFile));
+        }
+    }
+    // Neither a program nor a device, socket or link is ever made there.
+    let make: BitFlags<AccessFs> = AccessFs::from_all(NEWEST)
+        & !(AccessFs::Execute
+            | AccessFs::MakeChar
+            | AccessFs::MakeBlock
+            | AccessFs::MakeFifo
+            | AccessFs::MakeSock
+            | AccessFs::MakeSym
+            | AccessFs::IoctlDev);
+    rules.push(PathBeneath::new(open_checked(temp_dir)?, make));
+    let restricted = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(NEWEST))
+        .and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(NEWEST)))
+        .and_then(|ruleset| ruleset.scope(Scope::from_all(NEWEST)))
+        .and_then(Ruleset::create)
+        .and_then(|ruleset| ruleset.add_rules(rules.into_iter().map(Ok::<_, landlock::RulesetError>)))
+        .and_then(landlock::RulesetCreated::restrict_self);
+    Ok(match restricted {
+        Ok(status) => match status.ruleset {
+            RulesetStatus::FullyEnforced => Enforced::Full,
+            RulesetStatus::PartiallyEnforced => Enforced::Partial,
+            RulesetStatus::NotEnforced => Enforced::No,
+        },
+        // A container's seccomp profile may forbid the call.
+        Err(error) => {
+            tracing::warn!(%error, "Landlock cannot be used");
+            Enforced::No
+        }
+    })
+}
+
+fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Opens a path that the broker has resolved. The rule holds for what was opened, so it must still be that.
+fn open_checked(path: &Path) -> Result<OwnedFd> {
+    use std::os::fd::AsRawFd as _;
+    let file = open(path).map_err(|error| {
+        Error::new(Kind::NotFound, format!("`{}` cannot be opened: {error}", path.display()))
+            .hint("Check `path` in the datasource's settings")
+    })?;
+    let led_to = rustix::fs::readlink(format!("/proc/self/fd/{}", file.as_raw_fd()), Vec::new());
+    match led_to {
+        Ok(target) if target.as_bytes() != path.as_os_str().as_encoded_bytes() => Err(Error::new(
+            Kind::Forbidden,
+            format!("`{}` was replaced by a link to another place", path.display()),
+        )
+        .hint("Save the datasource's settings again to have the new place checked")),
+        // Without /proc there is nothing to compare with.
+        _ => Ok(file),
+    }
+}
+
+/// What DuckDB looks at when it opens, and ends the process when it may not: this process's control group and the
+/// bounds of that group.
+fn cgroup_files() -> Vec<PathBuf> {
+    let own = "/proc/self/cgroup";
+    let groups = std::fs::read_to_string(own).unwrap_or_default();
+    let mut files = vec![PathBuf::from(own)];
+    for group in groups.lines().filter_map(|line| line.splitn(3, ':').nth(2)) {
+        let group = if group == "/" { "" } else { group };
+        files.extend(
+            [
+                format!("/sys/fs/cgroup{group}/cpu.max"),
+                format!("/sys/fs/cgroup{group}/memory.max"),
+                format!("/sys/fs/cgroup/cpu{group}/cpu.cfs_quota_us"),
+                format!("/sys/fs/cgroup/cpu{group}/cpu.cfs_period_us"),
+                format!("/sys/fs/cgroup/memory{group}/memory.limit_in_bytes"),
+            ]
+            .map(PathBuf::from),
+        );
+    }
+    files
+}

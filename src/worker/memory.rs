@@ -1,0 +1,143 @@
+//! Keeps broker and worker together below a datasource's total: counts the frames that the broker holds, and watches
+//! the workers' resident memory, whatever SQL does inside them.
+//!
+//! One thread looks at every worker that has jobs, each 10 ms; it sleeps while none has.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use super::client::{Cause, Worker};
+use crate::limits::{Limits, MB};
+
+const INTERVAL: Duration = Duration::from_millis(10);
+/// The broker without frames, and what a worker may still take between two looks and its end.
+const RESERVE: u64 = 80 * MB;
+/// What a worker needs to answer at all; frames never take it.
+const SMALLEST_WORKER: u64 = 128 * MB;
+/// A frame lies in the broker twice while it is sent.
+const COPIES: u64 = 2;
+
+/// Bytes of frames in the broker for one datasource: being collected, or not yet sent.
+#[derive(Debug, Default)]
+pub(super) struct Held(AtomicU64);
+
+impl Held {
+    fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether `more` bytes still fit beside what is held.
+    pub(super) fn has_room(&self, more: usize, limits: &Limits) -> bool {
+        self.bytes() + more as u64 <= most_held(limits)
+    }
+}
+
+/// Bytes of frames that a datasource may have in the broker at one time.
+pub(super) fn most_held(limits: &Limits) -> u64 {
+    limits.total_bytes().saturating_sub(RESERVE + SMALLEST_WORKER) / COPIES
+}
+
+/// A frame's bytes, counted as long as they live.
+#[derive(Debug)]
+pub(super) struct Frame {
+    bytes: Vec<u8>,
+    held: Arc<Held>,
+}
+
+impl Frame {
+    pub(super) fn new(held: Arc<Held>) -> Self {
+        Self { bytes: Vec::new(), held }
+    }
+
+    /// Hands the buffer out to be appended to, and counts what was added.
+    pub(super) async fn extend<T>(&mut self, append: impl AsyncFnOnce(&mut Vec<u8>) -> T) -> T {
+        let before = self.bytes.len();
+        let result = append(&mut self.bytes).await;
+        self.held.0.fetch_add((self.bytes.len() - before) as u64, Ordering::Relaxed);
+        result
+    }
+}
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        self.held.0.fetch_sub(self.bytes.len() as u64, Ordering::Relaxed);
+    }
+}
+
+#[derive(Default)]
+struct Watch {
+    workers: Mutex<Vec<Weak<Worker>>>,
+    woken: Condvar,
+}
+
+/// Watches `worker` until it ends.
+pub(super) fn watch(worker: &Arc<Worker>) {
+    shared().workers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(worker));
+}
+
+/// A job has begun somewhere.
+pub(super) fn wake() {
+    let watch = shared();
+    // Locked, so that the watch cannot be between its last look and its sleep.
+    let _workers = watch.workers.lock().unwrap_or_else(PoisonError::into_inner);
+    watch.woken.notify_one();
+}
+
+fn shared() -> &'static Watch {
+    static WATCH: OnceLock<Watch> = OnceLock::new();
+    let mut is_new = false;
+    let watch = WATCH.get_or_init(|| {
+        is_new = true;
+        Watch::default()
+    });
+    if is_new
+        && let Err(error) = std::thread::Builder::new().name("memory-watch".into()).spawn(|| run(shared()))
+    {
+        tracing::error!(%error, "workers' memory is not watched; only their own limits hold");
+    }
+    watch
+}
+
+fn run(watch: &Watch) {
+    let mut workers = watch.workers.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let mut busy = false;
+        workers.retain(|worker| match worker.upgrade().filter(|worker| !worker.is_dead()) {
+            Some(worker) => {
+                busy |= look(&worker);
+                true
+            }
+            None => false,
+        });
+        let wait = if busy { INTERVAL } else { Duration::from_secs(1) };
+        workers = watch.woken.wait_timeout(workers, wait).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+/// Looks at one worker, and kills it when it takes too much. Whether it has jobs.
+fn look(worker: &Worker) -> bool {
+    let jobs = worker.jobs();
+    let Some(resident) = resident(worker.pid) else { return jobs > 0 };
+    let most = worker.limits.total_bytes().saturating_sub(RESERVE + COPIES * worker.held.bytes());
+    if jobs > 0 && resident > most {
+        worker.kill(Cause::Memory);
+    } else if jobs == 0 && resident > worker.limits.memory_bytes / 2 {
+        // Its allocator keeps what a heavy query had; a new worker is quicker than a crowded one.
+        worker.kill(Cause::Swollen);
+    }
+    jobs > 0
+}
+
+/// Resident memory of a process in bytes; `None` when it has ended or `/proc` cannot be read.
+fn resident(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages.saturating_mul(rustix::param::page_size() as u64))
+}

@@ -1,0 +1,96 @@
+//! Keeps what a Viewer must not learn out of messages: paths that are neither the datasource's nor in the query itself.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::source::Datasource;
+
+const ELSEWHERE: &str = "(a path outside the datasource)";
+
+/// `error` with foreign paths in message and hint replaced. `query` is the text its sender wrote, who knows what is
+/// in it.
+pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Error {
+    let known = |path: &str| {
+        let roots = datasource.folders.iter().chain(&datasource.databases).chain([&datasource.base_path]);
+        query.contains(path) || roots.into_iter().any(|root: &PathBuf| belongs(path, root))
+    };
+    Error {
+        message: without_foreign_paths(&error.message, &known),
+        hint: error.hint.map(|hint| without_foreign_paths(&hint, &known)),
+        ..error
+    }
+}
+
+/// Whether `path` is `root`, below it, or a file beside it such as a database's write-ahead log.
+fn belongs(path: &str, root: &Path) -> bool {
+    let root = root.to_string_lossy();
+    let lies = root.trim_end_matches('/');
+    path.strip_prefix(lies)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with(".wal"))
+        && !Path::new(path).components().any(|part| part == std::path::Component::ParentDir)
+}
+
+/// Every absolute path in `text` that is not `known` is replaced. A path starts with `/` at the start of a word; it
+/// ends with the quotation mark it began with, or with the word.
+fn without_foreign_paths(text: &str, known: &impl Fn(&str) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('/') {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let previous = out.chars().next_back();
+        let is_address =
+            ["http:", "https:"].iter().any(|scheme| out.ends_with(scheme)) && from.starts_with("//");
+        let starts = !is_address && previous.is_none_or(|c| c.is_whitespace() || "\"'`([=:,".contains(c));
+        let quote = previous.filter(|c| "\"'`".contains(*c));
+        let end = match quote {
+            Some(quote) => from.find(quote),
+            None => from.find(|c: char| c.is_whitespace() || "\"'`)],;".contains(c)),
+        };
+        let path = from.get(..end.unwrap_or(from.len())).unwrap_or(from);
+        let bare = path.trim_end_matches(['.', ':']);
+        if !starts || !bare.contains(|c: char| c.is_alphanumeric()) || known(bare) {
+            out.push('/');
+            rest = from.get(1..).unwrap_or_default();
+            // The rest of a known path is not looked at again.
+            if starts {
+                out.push_str(path.get(1..).unwrap_or_default());
+                rest = from.get(path.len().max(1)..).unwrap_or_default();
+            }
+            continue;
+        }
+        out.push_str(ELSEWHERE);
+        rest = from.get(bare.len()..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_foreign_paths_are_replaced() {
+        let known = |path: &str| belongs(path, Path::new("/data/reports")) || path == "/asked/for";
+        for (text, expected) in [
+            (
+                "IO Error: Cannot open \"/tmp/duckdb-perf-7/w/x.tmp\": No space",
+                "IO Error: Cannot open \"(a path outside the datasource)\": No space",
+            ),
+            ("Cannot access \"/asked/for\"", "Cannot access \"/asked/for\""),
+            ("no file /data/reports/a.parquet here", "no file /data/reports/a.parquet here"),
+            ("`/data/reports/../x`", "`(a path outside the datasource)`"),
+            ("/data/reports2 or /data", "(a path outside the datasource) or (a path outside the datasource)"),
+            (
+                "See also https://duckdb.org/docs, (/x)",
+                "See also https://duckdb.org/docs, ((a path outside the datasource))",
+            ),
+            ("1/2 and a / b and application/json", "1/2 and a / b and application/json"),
+            ("path: /home/x y.", "path: (a path outside the datasource) y."),
+            ("with blanks '/home/my files/x'!", "with blanks '(a path outside the datasource)'!"),
+        ] {
+            assert_eq!(without_foreign_paths(text, &known), expected);
+        }
+    }
+}
