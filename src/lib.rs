@@ -25,3 +25,6 @@ pub mod reports;
 pub mod rundir;
 pub mod source;
 pub mod worker;
+
+#[cfg(test)]
+mod random_tests;

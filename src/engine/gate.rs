@@ -5,81 +5,19 @@
 //! as well are let in here: `EXPLAIN` (what it explains is checked) and `PIVOT` without `IN` (checked with lists
 //! put in).
 
+mod judged;
+mod pivot;
+mod statement;
+mod tree;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use duckdb::Connection;
 
-use super::{ast, error, lock};
+use self::statement::{explained, is_word, significant, single_statement};
+use super::{error, lock};
 use crate::error::{Error, Kind, Result};
-use crate::query::{Token, TokenKind, tokens};
-
-/// Query nodes, table references and modifiers that only read.
-const NODES: &[&str] = &[
-    "SELECT_NODE",
-    "SET_OPERATION_NODE",
-    "RECURSIVE_CTE_NODE",
-    "CTE_NODE", //
-    "BASE_TABLE",
-    "SUBQUERY",
-    "JOIN",
-    "TABLE_FUNCTION",
-    "EXPRESSION_LIST",
-    "EMPTY",
-    "PIVOT",
-    "SHOW_REF", //
-    "LIMIT_MODIFIER",
-    "LIMIT_PERCENT_MODIFIER",
-    "ORDER_MODIFIER",
-    "DISTINCT_MODIFIER", //
-    "ORDER_DEFAULT",
-    "ASCENDING",
-    "DESCENDING",
-];
-
-/// Classes of expressions, none of which acts by itself; functions are judged by name.
-const CLASSES: &[&str] = &[
-    "BETWEEN",
-    "CASE",
-    "CAST",
-    "COLLATE",
-    "COLUMN_REF",
-    "COMPARISON",
-    "CONJUNCTION",
-    "CONSTANT",
-    "DEFAULT",
-    "FUNCTION",
-    "LAMBDA",
-    "LAMBDA_REF",
-    "OPERATOR",
-    "POSITIONAL_REFERENCE",
-    "STAR",
-    "SUBQUERY",
-    "TYPE",
-    "WINDOW",
-];
-
-/// Functions that hide SQL from this gate, write, wait, log, or change state.
-const DENIED_FUNCTIONS: &[&str] = &[
-    "checkpoint",
-    "create_external_resource",
-    "disable_logging",
-    "disable_profiling",
-    "drop_external_resource",
-    "enable_logging",
-    "enable_profiling",
-    "force_checkpoint",
-    "json_execute_serialized_sql",
-    "nextval",
-    "pg_sleep",
-    "query",
-    "query_table",
-    "set_seed",
-    "setseed",
-    "sleep_ms",
-    "truncate_duckdb_logs",
-    "write_log",
-];
 
 /// What a statement that passed may need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +86,7 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
     let mut tree = parse(connection, text)?;
     let mut is_subquery = body == 0;
     if tree.failure.as_ref().is_some_and(|failure| failure.kind == "not implemented")
-        && let Some(listed) = with_pivot_lists(text)
+        && let Some(listed) = pivot::with_pivot_lists(text)
     {
         tree = parse(connection, &listed)?;
         is_subquery = false;
@@ -164,12 +102,12 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
             .hint("Send one statement per query"));
     }
     for node in &tree.nodes {
-        judge(node).map_err(|error| match node.position {
+        judge(node).map_err(|error| match node.position.or_else(|| place_of(node, text)) {
             Some(position) => error.at(at(position)),
             None => error,
         })?;
     }
-    let lists = |node: &ast::Node| {
+    let lists = |node: &tree::Node| {
         node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_")
     };
     Ok(Verdict {
@@ -186,37 +124,64 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
     })
 }
 
-fn judge(node: &ast::Node) -> Result<()> {
-    let only_reads = "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN";
+const ONLY_READS: &str = "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN";
+
+fn judge(node: &tree::Node) -> Result<()> {
     if node.class == "PARAMETER" {
         return Err(Error::bad_query("the query holds a parameter (`?`, `$1` or `$name`)")
             .hint("Write the value itself, or use a template variable that the dashboard defines"));
     }
-    let known = if node.class.is_empty() {
-        NODES.contains(&node.kind.as_str())
-    } else {
-        CLASSES.contains(&node.class.as_str())
+    let (allowed, kind) = match node.class.as_str() {
+        "" => (judged::NODES, &node.kind),
+        _ => (judged::CLASSES, &node.class),
     };
-    if !known {
-        let kind = if node.class.is_empty() { &node.kind } else { &node.class };
-        let construct = kind.trim_end_matches("_QUERY_NODE").trim_end_matches("_NODE").replace('_', " ");
-        return Err(
-            Error::new(Kind::Forbidden, format!("`{construct}` is not allowed in a query")).hint(only_reads)
-        );
+    if !allowed.contains(&kind.as_str()) {
+        return Err(Error::new(Kind::Forbidden, format!("`{}` is not allowed in a query", construct(kind)))
+            .hint(ONLY_READS));
     }
-    let function = node.function.to_ascii_lowercase();
-    if DENIED_FUNCTIONS.contains(&function.as_str()) {
+    if let Some(reason) = judged::denial(&node.function) {
+        let function = node.function.to_ascii_lowercase();
         return Err(Error::new(
             Kind::Forbidden,
             format!("the function `{function}` is not allowed in a query"),
         )
-        .hint(only_reads));
+        .hint(judged::instead(reason)));
+    }
+    if node.exports_state {
+        return Err(Error::new(Kind::Forbidden, "`EXPORT_STATE` is not allowed in a query")
+            .hint("Aggregate to the result itself"));
+    }
+    if node.function.eq_ignore_ascii_case("current_setting") {
+        let name = node.constant.as_deref().unwrap_or_default();
+        if !judged::SETTINGS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            return Err(Error::new(
+                Kind::Forbidden,
+                "`current_setting` tells only of settings that say nothing about the machine",
+            )
+            .hint(format!("Write one of these names as a text: {}", judged::SETTINGS.join(", "))));
+        }
     }
     Ok(())
 }
 
+/// `COPY_QUERY_NODE` → `COPY`.
+fn construct(kind: &str) -> String {
+    kind.trim_end_matches("_QUERY_NODE").trim_end_matches("_NODE").replace('_', " ")
+}
+
+/// Where a statement inside a CTE starts, which DuckDB does not tell: at its keyword, in parentheses if it stands so.
+fn place_of(node: &tree::Node, text: &str) -> Option<usize> {
+    if !node.kind.ends_with("_QUERY_NODE") {
+        return None;
+    }
+    let word = construct(&node.kind);
+    let words = significant(text).zip(significant(text).skip(1)).filter(|(_, token)| is_word(token, &word));
+    let (in_parentheses, elsewhere): (Vec<_>, Vec<_>) = words.partition(|(before, _)| before.text == "(");
+    in_parentheses.first().or(elsewhere.first()).map(|(_, token)| token.start)
+}
+
 /// What the person sees when DuckDB cannot serialise the text.
-fn refusal(failure: &ast::Failure, text: &str, at: impl Fn(usize) -> usize) -> Error {
+fn refusal(failure: &tree::Failure, text: &str, at: impl Fn(usize) -> usize) -> Error {
     if failure.kind == "not implemented" {
         if failure.message.contains("parameters") {
             return Error::bad_query("the query holds parameters (`?`, `$1` or `$name`)")
@@ -227,9 +192,7 @@ fn refusal(failure: &ast::Failure, text: &str, at: impl Fn(usize) -> usize) -> E
         let hint = match word.as_str() {
             "PRAGMA" => "Use DESCRIBE, SHOW or the duckdb_…() table functions instead of PRAGMA",
             "SET" | "RESET" | "USE" => "Settings of DuckDB belong to the datasource's settings",
-            _ => {
-                "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN"
-            }
+            _ => ONLY_READS,
         };
         return Error::new(Kind::Forbidden, format!("`{word}` statements are not allowed"))
             .hint(hint)
@@ -246,114 +209,34 @@ fn refusal(failure: &ast::Failure, text: &str, at: impl Fn(usize) -> usize) -> E
     }
 }
 
-fn parse(connection: &Connection, sql: &str) -> Result<ast::Tree> {
+fn parse(connection: &Connection, sql: &str) -> Result<tree::Tree> {
     let json: String = connection
         .prepare_cached("SELECT json_serialize_sql(?)")
         .and_then(|mut statement| statement.query_row([sql], |row| row.get(0)))
         .map_err(|error| error::translate(&error))?;
-    ast::read(&json)
+    tree::read(&json)
 }
 
-fn significant(sql: &str) -> impl Iterator<Item = Token<'_>> + Clone {
-    tokens(sql).filter(|token| !token.is_blank())
-}
-
-fn is_word(token: &Token<'_>, word: &str) -> bool {
-    token.kind == TokenKind::Ident && token.text.eq_ignore_ascii_case(word)
-}
-
-/// Bytes of the one statement: from its first token to before its `;`.
-fn single_statement(sql: &str) -> Result<(usize, usize)> {
-    let mut span: Option<(usize, usize)> = None;
-    let mut ended = false;
-    for token in significant(sql) {
-        match (&mut span, token.text) {
-            (_, ";") if token.kind == TokenKind::Punct => ended = span.is_some(),
-            (Some(_), _) if ended => {
-                return Err(Error::new(Kind::Forbidden, "the query holds more than one statement")
-                    .hint("Send one statement per query; `;` may only end it")
-                    .at(token.start));
-            }
-            (Some((_, end)), _) => *end = token.end(),
-            (None, _) => span = Some((token.start, token.end())),
+/// The parts that run before DuckDB parses, and the reader of its tree, on any text.
+#[cfg(test)]
+pub(crate) fn read_anything(text: &str) {
+    if let Ok((start, end)) = single_statement(text) {
+        let statement = &text[start..end];
+        let body = &statement[explained(statement)..];
+        if let Some(listed) = pivot::with_pivot_lists(body) {
+            assert!(listed.len() > body.len());
         }
     }
-    span.ok_or_else(|| Error::bad_query("the query is empty").hint("Write a SELECT statement"))
-}
-
-/// Where the statement behind `EXPLAIN [ANALYZE] [(options)]` starts; 0 when nothing is explained.
-fn explained(statement: &str) -> usize {
-    let mut rest = significant(statement).peekable();
-    if !rest.next().is_some_and(|token| is_word(&token, "EXPLAIN")) {
-        return 0;
-    }
-    rest.next_if(|token| is_word(token, "ANALYZE") || is_word(token, "ANALYSE"));
-    let mut ahead = rest.clone();
-    let options = ahead.next().is_some_and(|token| token.text == "(")
-        && ahead.next().is_some_and(|token| {
-            ["ANALYZE", "ANALYSE", "FORMAT", "VERBOSE"].iter().any(|word| is_word(&token, word))
-        });
-    if options {
-        for token in rest.by_ref() {
-            if token.text == ")" {
-                break;
-            }
-        }
-    }
-    rest.peek().map_or(0, |token| token.start)
-}
-
-/// The text with every `ON` item of its `PIVOT`s written as `(item) IN (0)`, so that it parses as a SELECT and what
-/// the items hold is walked too; `None` without a `PIVOT`. What runs is the text as written.
-fn with_pivot_lists(sql: &str) -> Option<String> {
-    let all: Vec<Token<'_>> = significant(sql).collect();
-    let mut inserts: Vec<(usize, &str)> = Vec::new();
-    for (index, token) in all.iter().enumerate() {
-        if is_word(token, "PIVOT") || is_word(token, "PIVOT_WIDER") {
-            pivot_items(all.get(index + 1..).unwrap_or_default(), &mut inserts);
-        }
-    }
-    if inserts.is_empty() {
-        return None;
-    }
-    inserts.sort_by_key(|insert| insert.0);
-    let mut text = String::with_capacity(sql.len() + inserts.len() * 8);
-    let mut from = 0;
-    for (position, insert) in inserts {
-        text.push_str(sql.get(from..position)?);
-        text.push_str(insert);
-        from = position;
-    }
-    text.push_str(sql.get(from..)?);
-    Some(text)
-}
-
-/// Notes what to insert around the `ON` items of a PIVOT; `tokens` are those behind its keyword.
-fn pivot_items(tokens: &[Token<'_>], inserts: &mut Vec<(usize, &str)>) {
-    const ENDS: &[&str] = &["USING", "GROUP", "ORDER", "LIMIT", "OFFSET", "UNION", "EXCEPT", "INTERSECT"];
-    let mut depth = 0_usize;
-    // Where the item being read starts; none while the source is read.
-    let mut start: Option<usize> = None;
-    let mut last_end = 0;
-    for token in tokens {
-        let closes = token.text == ")" && depth == 0;
-        let ends = closes || (depth == 0 && ENDS.iter().any(|word| is_word(token, word)));
-        match (start, token.text) {
-            (None, _) if closes => return,
-            (None, _) if depth == 0 && is_word(token, "ON") => start = Some(token.end()),
-            (Some(item), ",") if depth == 0 => {
-                inserts.extend([(item, " ("), (last_end, ") IN (0) ")]);
-                start = Some(token.end());
-            }
-            (Some(_), _) if ends => break,
-            (_, "(") => depth += 1,
-            (_, ")") => depth -= 1,
-            _ => {}
-        }
-        last_end = token.end();
-    }
-    if let Some(item) = start {
-        inserts.extend([(item, " ("), (last_end, ") IN (0) ")]);
+    for json in [text, &format!("{{\"error\":false,\"statements\":[{{\"node\":{{{text}}}}}]}}")] {
+        let read = tree::read(json);
+        // As a string of the person's, the same text makes no node.
+        let quoted = serde_json::Value::from(json).to_string();
+        let held = format!(
+            "{{\"error\":false,\"statements\":[{{\"node\":{{\"type\":\"EMPTY\",\"alias\":{quoted}}}}}]}}"
+        );
+        let held = tree::read(&held).unwrap();
+        assert_eq!((held.nodes.len(), held.statements), (1, 1));
+        drop(read);
     }
 }
 

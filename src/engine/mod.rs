@@ -4,7 +4,6 @@
 //! its own, so that nothing passes from one query to the next. A query goes [`gate`] → run → frame; what
 //! stops it is a [`Cancel`].
 
-mod ast;
 mod attach;
 mod cancel;
 mod catalog;
@@ -23,6 +22,9 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use duckdb::Connection;
+
+#[cfg(test)]
+pub(crate) use gate::read_anything;
 
 pub use cancel::Cancel;
 pub use catalog::{Catalog, Column, Relation};

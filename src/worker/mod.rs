@@ -48,3 +48,18 @@ impl Default for Walls {
         Self { gate: true, jail: true, landlock: true }
     }
 }
+
+/// Reads messages out of any bytes, some with a header that is right.
+#[cfg(test)]
+pub(crate) fn read_anything(text: &str, tag: usize) {
+    let mut wire = u32::try_from(text.len() + 9).unwrap().to_le_bytes().to_vec();
+    wire.extend([7, 0, 0, 0, 0, 0, 0, 0, u8::try_from(tag % 16).unwrap()]);
+    wire.extend(text.as_bytes());
+    wire.extend(text.as_bytes());
+    for mut source in [wire.as_slice(), text.as_bytes()] {
+        while let Ok(Some(message)) = messages::read(&mut source) {
+            let _ = serde_json::from_slice::<messages::Done>(&message.payload);
+            let _ = serde_json::from_slice::<crate::error::Error>(&message.payload);
+        }
+    }
+}

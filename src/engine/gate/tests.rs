@@ -37,6 +37,8 @@ fn readers_pass() {
         "SELECT 1 UNION BY NAME SELECT 2 ORDER BY ALL LIMIT 10%",
         "SELECT now() - INTERVAL 7 DAY, current_date, a AT TIME ZONE 'x', CASE a WHEN 1 THEN 2 END, a COLLATE nocase FROM t",
         "SELECT 'DROP TABLE t; --', \"insert\" FROM t",
+        "SELECT current_setting('threads'), current_setting('TimeZone'), current_setting('MEMORY_LIMIT')",
+        "SELECT 'current_setting(x)', [1, 2].list_aggregate('sum'), histogram(a) FROM t",
     ] {
         assert!(verdict(sql).is_ok(), "{sql}: {:?}", verdict(sql));
     }
@@ -56,30 +58,70 @@ fn writers_and_hiders_are_refused_with_their_position() {
         ("CREATE TABLE p AS PIVOT t ON a USING sum(b)", "`CREATE` statements are not allowed", Some(0)),
         ("SELECT 1; DROP TABLE t", "the query holds more than one statement", Some(10)),
         ("SELECT 1;;SELECT 2", "the query holds more than one statement", Some(10)),
-        ("WITH c AS (COPY (SELECT 1) TO 'a') FROM c", "`COPY` is not allowed in a query", None),
+        ("WITH c AS (COPY (SELECT 1) TO 'a') FROM c", "`COPY` is not allowed in a query", Some(11)),
         (
             "WITH c AS (INSERT INTO t VALUES (1) RETURNING *) FROM c",
             "`INSERT` is not allowed in a query",
-            None,
+            Some(11),
         ),
         (
-            "SELECT (WITH c AS (DELETE FROM t RETURNING *) SELECT 1 FROM c)",
+            "SELECT (WITH delete AS (DELETE FROM t RETURNING *) SELECT 1 FROM delete)",
             "`DELETE` is not allowed in a query",
+            Some(24),
+        ),
+        (
+            "EXPLAIN ANALYZE WITH c AS MATERIALIZED (COPY (SELECT 1) TO 'a') PIVOT c ON a USING sum(b)",
+            "`COPY` is not allowed in a query",
+            Some(40),
+        ),
+        ("SELECT * FROM query('SELECT 1')", "the function `query` is not allowed in a query", Some(14)),
+        (
+            "SELECT * FROM t, LATERAL QUERY_TABLE('t')",
+            "the function `query_table` is not allowed in a query",
+            Some(17),
+        ),
+        (
+            "SELECT * FROM system.main.\"Query\"('x')",
+            "the function `query` is not allowed in a query",
+            Some(14),
+        ),
+        ("SELECT 'x'.write_log()", "the function `write_log` is not allowed in a query", Some(11)),
+        ("SUMMARIZE SELECT pg_sleep(1)", "the function `pg_sleep` is not allowed in a query", Some(17)),
+        (
+            "DESCRIBE (FROM (SELECT [1].list_transform(lambda x: sleep_ms(x))))",
+            "the function `sleep_ms` is not allowed in a query",
             None,
         ),
         (
-            "WITH c AS (COPY (SELECT 1) TO 'a') PIVOT c ON a USING sum(b)",
-            "`COPY` is not allowed in a query",
+            "SELECT COLUMNS(lambda c: write_log(c)) FROM t",
+            "the function `write_log` is not allowed in a query",
             None,
         ),
-        ("SELECT * FROM query('SELECT 1')", "the function `query` is not allowed in a query", None),
-        ("SELECT * FROM QUERY_TABLE('t')", "the function `query_table` is not allowed in a query", None),
+        ("SELECT 1 ORDER BY setseed(0.5)", "the function `setseed` is not allowed in a query", Some(18)),
+        ("FROM range((SELECT nextval('s')))", "the function `nextval` is not allowed in a query", None),
+        ("SELECT sum(a) EXPORT_STATE FROM t", "`EXPORT_STATE` is not allowed in a query", Some(7)),
+        ("FROM duckdb_settings()", "the function `duckdb_settings` is not allowed in a query", Some(5)),
+        (
+            "SELECT current_setting('temp_directory')",
+            "`current_setting` tells only of settings that say nothing about the machine",
+            Some(7),
+        ),
+        (
+            "SELECT current_setting('temp_' || 'directory')",
+            "`current_setting` tells only of settings that say nothing about the machine",
+            Some(7),
+        ),
+        (
+            "SELECT current_setting(n) FROM (VALUES ('threads'), ('temp_directory')) t(n)",
+            "`current_setting` tells only of settings that say nothing about the machine",
+            Some(7),
+        ),
         ("SELECT pg_sleep(1)", "the function `pg_sleep` is not allowed in a query", Some(7)),
-        ("FROM checkpoint()", "the function `checkpoint` is not allowed in a query", None),
+        ("FROM checkpoint()", "the function `checkpoint` is not allowed in a query", Some(5)),
         (
             "FROM json_execute_serialized_sql('x')",
             "the function `json_execute_serialized_sql` is not allowed in a query",
-            None,
+            Some(5),
         ),
         ("SELECT ?", "the query holds a parameter (`?`, `$1` or `$name`)", Some(7)),
         ("SELEC 1", "Parser Error: syntax error at or near \"SELEC\"", Some(0)),
@@ -99,6 +141,7 @@ fn writers_and_hiders_are_refused_with_their_position() {
     ] {
         let error = verdict(sql).expect_err(sql);
         assert_eq!(error.message, message, "{sql}");
+        assert!(error.hint.is_some() || error.message.starts_with("Parser Error"), "{sql}: no remedy");
         if position.is_some() {
             assert_eq!(error.position, position, "{sql}");
         }
@@ -126,4 +169,51 @@ fn a_deep_tree_is_read_without_recursion() {
         .unwrap()
         .join()
         .unwrap();
+}
+
+/// The same nodes as a plain reader of JSON finds.
+fn plainly(json: &serde_json::Value, found: &mut Vec<(String, String, String, String)>) {
+    match json {
+        serde_json::Value::Object(object) => {
+            object.values().for_each(|value| plainly(value, found));
+            let text =
+                |key: &str| object.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+            let node = (text("type"), text("class"), text("function_name"), text("table_name"));
+            if !node.0.is_empty() || !node.1.is_empty() {
+                found.push(node);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| plainly(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_tree_is_read_as_a_plain_reader_reads_it() {
+    let connection = Connection::open_in_memory().unwrap();
+    for sql in [
+        "SELECT 1",
+        "SELECT 'x\"},{\"type\":\"COPY_QUERY_NODE\"', \"a\"\"b\\\", 'ü💥\u{2028}' AS \"class\"\":\" FROM \"type\"",
+        "WITH a AS (SELECT 1), b AS MATERIALIZED (FROM a) SELECT * FROM b JOIN a ON true, range(3) t(x) WHERE x IN (1, 2) ORDER BY ALL",
+        "WITH c AS (COPY (SELECT 1) TO 'x') FROM c",
+        "SELECT x::INT[], CAST(y AS STRUCT(\"type\" VARCHAR, class INT)), {'function_name': 'query'}, MAP {'type': 'x'} FROM t",
+        "FROM (PIVOT t ON a IN ('x', 'y') USING sum(b)) UNION ALL BY NAME FROM 'a.parquet' TABLESAMPLE 10%",
+        "SELECT sum(a) FILTER (WHERE b) OVER (PARTITION BY c ORDER BY d ROWS BETWEEN 1 PRECEDING AND CURRENT ROW), COLUMNS(lambda c: c LIKE 'x') FROM t",
+        "DESCRIBE SELECT current_setting('threads') FROM system.main.query('SELECT 1')",
+    ] {
+        let json: String =
+            connection.query_row("SELECT json_serialize_sql(?)", [sql], |row| row.get(0)).unwrap();
+        let mut plain = Vec::new();
+        plainly(&serde_json::from_str(&json).unwrap(), &mut plain);
+        let mut ours: Vec<_> = tree::read(&json)
+            .unwrap()
+            .nodes
+            .into_iter()
+            .map(|node| (node.kind, node.class, node.function, node.table))
+            .collect();
+        plain.sort();
+        ours.sort();
+        assert!(!ours.is_empty());
+        assert_eq!(ours, plain, "{sql}");
+    }
 }

@@ -14,6 +14,10 @@ pub(super) struct Node {
     pub(super) class: String,
     /// Name of a function; empty for other nodes.
     pub(super) function: String,
+    /// A function's first argument, when it is a constant.
+    pub(super) constant: Option<String>,
+    /// Whether an aggregate's inner state is asked for (`EXPORT_STATE`).
+    pub(super) exports_state: bool,
     /// Name of a table, view or file; empty for other nodes.
     pub(super) table: String,
     /// Byte offset in the text, where DuckDB tells it.
@@ -66,9 +70,7 @@ pub(super) fn read(json: &str) -> Result<Tree> {
             }
             Event::Close => {
                 let Some(level) = stack.pop() else { return Err(malformed()) };
-                if !level.node.kind.is_empty() || !level.node.class.is_empty() {
-                    tree.nodes.push(level.node);
-                }
+                close(level, &mut stack, &mut tree.nodes);
             }
             Event::Text(text) => {
                 let depth = stack.len();
@@ -88,6 +90,7 @@ pub(super) fn read(json: &str) -> Result<Tree> {
                         "type" => level.node.kind = text,
                         "class" => level.node.class = text,
                         "function_name" => level.node.function = text,
+                        "text" => level.text = Some(text),
                         "table_name" => level.node.table = text,
                         _ => {}
                     }
@@ -100,6 +103,8 @@ pub(super) fn read(json: &str) -> Result<Tree> {
                     failed = text == "true";
                 } else if level.key == "query_location" {
                     level.node.position = text.parse().ok().filter(|&at: &usize| at != usize::MAX);
+                } else if level.key == "export_state" {
+                    level.node.exports_state = text == "true";
                 }
             }
             Event::Next => {
@@ -122,6 +127,42 @@ struct Level {
     has_key: bool,
     key: String,
     node: Node,
+    /// The text of a constant, on its way up to the function that has it as its first argument.
+    text: Option<String>,
+    /// Where the function is that a table function calls.
+    called: Option<usize>,
+    arguments: usize,
+}
+
+/// Keeps the node that has ended, and hands up what its parents want to know of it.
+fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
+    // A constant holds its text in an object of its own.
+    if let [.., parent] = stack
+        && parent.key == "literal"
+    {
+        parent.text = level.text.take();
+    }
+    if let [.., function, _list, argument] = stack
+        && (function.key.as_str(), argument.key.as_str()) == ("arguments", "expression")
+    {
+        function.arguments += 1;
+        if function.arguments == 1 && level.node.class == "CONSTANT" {
+            function.node.constant = level.text.take();
+        }
+    }
+    if level.node.kind.is_empty() && level.node.class.is_empty() {
+        return;
+    }
+    // DuckDB tells the place of a table function, but not that of the call inside.
+    if let Some(call) = level.called.and_then(|index| nodes.get_mut(index)) {
+        call.position = call.position.or(level.node.position);
+    }
+    if let [.., parent] = stack
+        && parent.key == "function"
+    {
+        parent.called = Some(nodes.len());
+    }
+    nodes.push(level.node);
 }
 
 enum Event<'a> {

@@ -1,0 +1,204 @@
+//! The engine's own lists against the judged ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::super::super::open;
+use super::*;
+use crate::source::{Policy, Settings, resolve};
+
+/// Names of node types in the engine's source that are refused, by enumeration.
+const REFUSED: &[(&str, &[&str])] = &[
+    (
+        "QueryNodeType",
+        &[
+            "BOUND_SUBQUERY_NODE",
+            "STATEMENT_NODE",
+            "UPDATE_QUERY_NODE",
+            "DELETE_QUERY_NODE",
+            "INSERT_QUERY_NODE",
+            "MERGE_QUERY_NODE",
+            "COPY_QUERY_NODE",
+        ],
+    ),
+    ("TableReferenceType", &["INVALID", "CTE", "COLUMN_DATA", "DELIM_GET", "BOUND_TABLE_REF"]),
+    ("ResultModifierType", &["LEGACY_LIMIT_PERCENT_MODIFIER"]),
+    // The last three are other spellings, which the serialiser does not write.
+    ("OrderType", &["INVALID", "ASC", "DEFAULT", "DESC"]),
+    (
+        "ExpressionClass",
+        &[
+            "INVALID",
+            "AGGREGATE",
+            "PARAMETER",
+            "BOUND_AGGREGATE",
+            "BOUND_CASE",
+            "LEGACY_BOUND_CAST",
+            "BOUND_COLUMN_REF",
+            "LEGACY_BOUND_COMPARISON",
+            "BOUND_CONJUNCTION",
+            "BOUND_CONSTANT",
+            "BOUND_DEFAULT",
+            "BOUND_FUNCTION",
+            "BOUND_OPERATOR",
+            "BOUND_PARAMETER",
+            "BOUND_REF",
+            "BOUND_SUBQUERY",
+            "BOUND_WINDOW",
+            "LEGACY_BOUND_BETWEEN",
+            "BOUND_UNNEST",
+            "BOUND_LAMBDA",
+            "BOUND_LAMBDA_REF",
+            "BOUND_EXPANDED",
+        ],
+    ),
+];
+
+/// Statements that DuckDB parses. SELECT passes, EXPLAIN and MULTI (PIVOT without IN) by what they hold; the serialiser
+/// refuses all others.
+const STATEMENTS: &[&str] = &[
+    "INVALID_STATEMENT",
+    "SELECT_STATEMENT",
+    "INSERT_STATEMENT",
+    "UPDATE_STATEMENT",
+    "CREATE_STATEMENT",
+    "DELETE_STATEMENT",
+    "PREPARE_STATEMENT",
+    "EXECUTE_STATEMENT",
+    "ALTER_STATEMENT",
+    "TRANSACTION_STATEMENT",
+    "COPY_STATEMENT",
+    "ANALYZE_STATEMENT",
+    "VARIABLE_SET_STATEMENT",
+    "CREATE_FUNC_STATEMENT",
+    "EXPLAIN_STATEMENT",
+    "DROP_STATEMENT",
+    "EXPORT_STATEMENT",
+    "PRAGMA_STATEMENT",
+    "VACUUM_STATEMENT",
+    "CALL_STATEMENT",
+    "SET_STATEMENT",
+    "LOAD_STATEMENT",
+    "RELATION_STATEMENT",
+    "EXTENSION_STATEMENT",
+    "LOGICAL_PLAN_STATEMENT",
+    "ATTACH_STATEMENT",
+    "DETACH_STATEMENT",
+    "MULTI_STATEMENT",
+    "COPY_DATABASE_STATEMENT",
+    "UPDATE_EXTENSIONS_STATEMENT",
+    "MERGE_INTO_STATEMENT",
+    "CONNECT_STATEMENT",
+    "DISCONNECT_STATEMENT",
+    "EXTERNAL_RESOURCE_STATEMENT",
+    "PASSTHROUGH_STATEMENT",
+    "ENUM_SIZE",
+];
+
+/// Every setting of the engine, one a line: name, and the value that we rely on or `-`.
+const ENGINE_SETTINGS: &str = include_str!("settings.tsv");
+
+/// A DuckDB as a worker has it, over an empty folder.
+fn engine(temp: &Path) -> (open::Database, duckdb::Connection) {
+    let json = serde_json::json!({ "path": temp }).to_string();
+    let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+    let database = open::open(&datasource, temp, true).unwrap();
+    let connection = database.connect().unwrap();
+    (database, connection)
+}
+
+fn table(text: &str) -> BTreeMap<&str, &str> {
+    text.lines().map(|line| line.split_once('\t').unwrap_or((line, ""))).collect()
+}
+
+fn compare<'a>(
+    what: &str,
+    of_engine: impl IntoIterator<Item = &'a str>,
+    judged: impl IntoIterator<Item = &'a str>,
+) {
+    let (engine, judged): (BTreeSet<_>, BTreeSet<_>) =
+        (of_engine.into_iter().collect(), judged.into_iter().collect());
+    let new: Vec<_> = engine.difference(&judged).collect();
+    let gone: Vec<_> = judged.difference(&engine).collect();
+    assert!(new.is_empty(), "{what} that nobody has judged: {new:?}");
+    assert!(gone.is_empty(), "{what} that are judged but not there any more: {gone:?}");
+}
+
+#[test]
+fn every_function_is_judged() {
+    let temp = tempfile::tempdir().unwrap();
+    let (_database, connection) = engine(temp.path());
+    let mut statement = connection.prepare("SELECT DISTINCT function_name FROM duckdb_functions()").unwrap();
+    let names: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert!(names.len() > 800);
+    compare("functions", names.iter().map(String::as_str), table(FUNCTIONS).into_keys());
+    for (name, verdict) in table(FUNCTIONS) {
+        assert!(verdict == "reads" || verdict.starts_with("denied\t"), "{name}: {verdict}");
+        assert_eq!(denial(name).is_some(), verdict != "reads", "{name}");
+    }
+    for name in ["query", "checkpoint", "sleep_ms", "write_log", "setseed", "arrow_scan", "duckdb_settings"] {
+        assert!(denial(name).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn every_setting_is_judged_and_has_the_value_we_rely_on() {
+    let temp = tempfile::tempdir().unwrap();
+    let (_database, connection) = engine(temp.path());
+    let mut statement = connection.prepare("SELECT name, value FROM duckdb_settings()").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let settings: BTreeMap<String, Option<String>> = rows.map(Result::unwrap).collect();
+    let judged = table(ENGINE_SETTINGS);
+    compare("settings", settings.keys().map(String::as_str), judged.keys().copied());
+    for (name, expected) in judged.into_iter().filter(|(_, expected)| *expected != "-") {
+        assert_eq!(settings[name].as_deref().unwrap_or_default(), expected, "{name}");
+    }
+    for name in SETTINGS {
+        assert!(settings.keys().any(|known| known.eq_ignore_ascii_case(name)), "{name} is no setting");
+    }
+    for text in ["SET threads = 1", "RESET memory_limit", "SET GLOBAL allowed_directories = ['/']"] {
+        let error = connection.execute_batch(text).unwrap_err().to_string();
+        assert!(error.contains("locked"), "{text}: {error}");
+    }
+}
+
+/// A file of the engine's source, out of the archive that the `libduckdb-sys` crate brings.
+fn engine_source(path: &str) -> String {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--format-version", "1", "--manifest-path"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
+        // Crates of other systems may not have been fetched.
+        .args(["--filter-platform", &format!("{}-unknown-linux-gnu", std::env::consts::ARCH)])
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let package =
+        metadata["packages"].as_array().unwrap().iter().find(|p| p["name"] == "libduckdb-sys").unwrap();
+    let archive = PathBuf::from(package["manifest_path"].as_str().unwrap()).with_file_name("duckdb.tar.gz");
+    let file = Command::new("tar").arg("-xzOf").arg(archive).arg(path).output().unwrap();
+    assert!(file.status.success(), "{}", String::from_utf8_lossy(&file.stderr));
+    String::from_utf8(file.stdout).unwrap()
+}
+
+#[test]
+fn every_node_type_is_judged() {
+    let source = engine_source("duckdb/src/common/enum_util.cpp");
+    let members = |name: &str| -> Vec<&str> {
+        let start = source.find(&format!("Get{name}Values() {{")).unwrap_or_else(|| panic!("no {name}"));
+        let body = &source[start..start + source[start..].find("return values;").unwrap()];
+        body.lines()
+            .filter_map(|line| Some(line.rsplit_once("::")?.1.split_once(", \"")?.1.split_once('"')?.0))
+            .collect()
+    };
+    let mut allowed = Vec::new();
+    for (name, refused) in REFUSED {
+        let list = if *name == "ExpressionClass" { CLASSES } else { NODES };
+        let members = members(name);
+        let known: Vec<&str> = list.iter().copied().filter(|node| members.contains(node)).collect();
+        allowed.extend(known.iter().copied());
+        compare(name, members, known.into_iter().chain(refused.iter().copied()));
+    }
+    compare("nodes that are allowed", allowed, NODES.iter().chain(CLASSES).copied());
+    compare("statements", members("StatementType"), STATEMENTS.iter().copied());
+}
