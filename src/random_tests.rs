@@ -107,7 +107,7 @@ fn macros_and_variables_expand_or_say_why() {
                 assert!(prepared.offsets.to_original(at) <= text.len());
             }
             Err(error) => {
-                assert!(!error.message.is_empty() && error.position.is_none_or(|at| at <= text.len()))
+                assert!(!error.message.is_empty() && error.position.is_none_or(|at| at <= text.len()));
             }
         }
     });

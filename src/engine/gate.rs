@@ -139,21 +139,38 @@ fn judge(node: &tree::Node) -> Result<()> {
         return Err(Error::new(Kind::Forbidden, format!("`{}` is not allowed in a query", construct(kind)))
             .hint(ONLY_READS));
     }
-    if let Some(reason) = judged::denial(&node.function) {
-        let function = node.function.to_ascii_lowercase();
-        return Err(Error::new(
-            Kind::Forbidden,
-            format!("the function `{function}` is not allowed in a query"),
-        )
-        .hint(judged::instead(reason)));
+    let function = node.function.to_ascii_lowercase();
+    let verdict = if node.in_from && judged::DENIED_IN_FROM.contains(&function.as_str()) {
+        judged::Verdict::Denied("hides")
+    } else {
+        judged::verdict(&function)
+    };
+    match (verdict, &node.first) {
+        (judged::Verdict::Denied(reason), _) => {
+            let message = format!("the function `{function}` is not allowed in a query");
+            return Err(Error::new(Kind::Forbidden, message).hint(judged::instead(reason)));
+        }
+        (judged::Verdict::ReadsFiles, tree::Argument::Written(paths)) => {
+            paths.iter().try_for_each(|path| check_path(path))?;
+        }
+        (judged::Verdict::ReadsFiles, _) => {
+            let message = format!("`{function}` takes its path as a text or a list of texts, written out");
+            let hint = "A template variable may be part of the text: 'weekly_${week}.parquet'";
+            return Err(Error::new(Kind::Forbidden, message).hint(hint));
+        }
+        (judged::Verdict::Reads, _) => {}
     }
+    check_path(&node.table)?;
     if node.exports_state {
         return Err(Error::new(Kind::Forbidden, "`EXPORT_STATE` is not allowed in a query")
             .hint("Aggregate to the result itself"));
     }
-    if node.function.eq_ignore_ascii_case("current_setting") {
-        let name = node.constant.as_deref().unwrap_or_default();
-        if !judged::SETTINGS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+    if function == "current_setting" {
+        let name = match &node.first {
+            tree::Argument::Written(texts) => texts.concat(),
+            _ => String::new(),
+        };
+        if !judged::SETTINGS.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
             return Err(Error::new(
                 Kind::Forbidden,
                 "`current_setting` tells only of settings that say nothing about the machine",
@@ -162,6 +179,14 @@ fn judge(node: &tree::Node) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn check_path(path: &str) -> Result<()> {
+    if !judged::climbs(path) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Forbidden, "`..` behind a folder's name is not allowed in a path")
+        .hint("Write the path without it; relative paths start at the datasource's `basePath`"))
 }
 
 /// `COPY_QUERY_NODE` → `COPY`.

@@ -11,7 +11,7 @@ use duckdb::{Connection, ffi};
 
 use super::{error, sql_text};
 use crate::error::{Error, Result};
-use crate::source::Datasource;
+use crate::source::{Datasource, in_a_glob};
 
 /// A DuckDB instance that closes when dropped; connections must not outlive it.
 pub(super) struct Database(ffi::duckdb_database);
@@ -71,8 +71,14 @@ pub(super) fn open(datasource: &Datasource, temp_dir: &Path, locked: bool) -> Re
     if !locked {
         return Ok(database);
     }
-    let folders: Vec<String> =
-        datasource.folders.iter().map(|folder| sql_text(&folder.to_string_lossy())).collect();
+    // DuckDB compares the text of a pattern, too: a folder with glob characters in its name has two.
+    let mut folders: Vec<String> = datasource
+        .folders
+        .iter()
+        .flat_map(|folder| [folder.to_string_lossy().into_owned(), in_a_glob(folder)])
+        .map(|folder| sql_text(&folder))
+        .collect();
+    folders.dedup();
     // A database file is opened together with its write-ahead log.
     let logs = datasource.write_ahead_logs();
     let files: Vec<String> =

@@ -10,6 +10,6 @@ mod settings;
 pub use missing::explain_missing;
 pub use policy::Policy;
 pub(crate) use resolve::denied;
-pub use resolve::{Datasource, resolve};
+pub use resolve::{Datasource, in_a_glob, resolve};
 pub use roots::Roots;
 pub use settings::Settings;

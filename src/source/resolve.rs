@@ -45,22 +45,23 @@ impl Datasource {
     /// The reports of every folder as absolute globs.
     #[must_use]
     pub fn report_globs(&self) -> Vec<String> {
-        // Folder names are taken literally, whatever glob characters they hold.
-        let literal = |path: &Path| {
-            path.to_string_lossy().chars().fold(String::new(), |mut text, c| {
-                match c {
-                    '*' | '?' | '[' => text.extend(['[', c, ']']),
-                    '\\' => text.push_str("\\\\"),
-                    _ => text.push(c),
-                }
-                text
-            })
-        };
         self.folders
             .iter()
-            .map(|folder| format!("{}/{}", literal(folder).trim_end_matches('/'), self.reports))
+            .map(|folder| format!("{}/{}", in_a_glob(folder).trim_end_matches('/'), self.reports))
             .collect()
     }
+}
+
+/// A path for the front of a glob pattern: taken literally, whatever glob characters it holds.
+#[must_use]
+pub fn in_a_glob(path: &Path) -> String {
+    path.to_string_lossy().chars().fold(String::new(), |mut text, c| {
+        match c {
+            '*' | '?' | '[' => text.extend(['[', c, ']']),
+            _ => text.push(c),
+        }
+        text
+    })
 }
 
 /// Resolves settings against the file system and the policy.
@@ -77,6 +78,13 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
     for written in &settings.paths {
         let path = locate(written, "path")?;
         policy.check(&path)?;
+        if path.to_string_lossy().contains(['\\', '\n', '\0']) {
+            return Err(Error::bad_settings(format!(
+                "`{}` (path) holds a character that DuckDB cannot have in a pattern",
+                path.display()
+            ))
+            .hint("Rename the folder or file: no backslash and no line end"));
+        }
         if is_database_name(&path) {
             if path.is_dir() {
                 return Err(not_a("file", &path, "path"));
@@ -255,6 +263,10 @@ mod tests {
 
     #[test]
     fn a_glob_that_leaves_the_folder_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("a\\b")).unwrap();
+        let json = serde_json::json!({ "path": dir.path().join("a\\b") }).to_string();
+        assert!(resolved(&json).unwrap_err().full_text().contains("no backslash"));
         let json = r#"{"path":"/tmp","reports":"../*.parquet"}"#;
         assert!(resolved(json).unwrap_err().message.contains("`reports`"));
     }

@@ -10,6 +10,7 @@ mod errors;
 mod everyday;
 mod faults;
 mod health;
+mod hostile;
 mod leftovers;
 mod reports;
 mod support;

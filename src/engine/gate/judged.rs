@@ -71,24 +71,49 @@ pub(super) const SETTINGS: &[&str] = &[
     "worker_threads",
 ];
 
-/// Every function of the engine, one a line: name, verdict, and for a denied one why.
+/// Every function of the engine, one a line: name and verdict, for a denied one why.
 const FUNCTIONS: &str = include_str!("functions.tsv");
 
-/// Why the function is denied, as a word of `functions.tsv`; `None` when it only reads. Names do not count case.
-pub(super) fn denial(function: &str) -> Option<&'static str> {
-    static DENIED: OnceLock<HashMap<&str, &str>> = OnceLock::new();
-    let denied = DENIED.get_or_init(|| {
+/// What is known of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It only reads what it is given.
+    Reads,
+    /// Its first argument names files.
+    ReadsFiles,
+    /// It is refused, for this reason: a word of `functions.tsv`.
+    Denied(&'static str),
+}
+
+/// The verdict on a function; names do not count case. One that the engine does not have is left to its error.
+pub(super) fn verdict(function: &str) -> Verdict {
+    static SPECIAL: OnceLock<HashMap<&str, Verdict>> = OnceLock::new();
+    let special = SPECIAL.get_or_init(|| {
         FUNCTIONS
             .lines()
             .filter_map(|line| {
                 let mut fields = line.split('\t');
                 let name = fields.next()?;
-                fields.next().filter(|verdict| *verdict == "denied")?;
-                Some((name, fields.next().unwrap_or_default()))
+                match (fields.next()?, fields.next()) {
+                    ("denied", reason) => Some((name, Verdict::Denied(reason.unwrap_or_default()))),
+                    ("files", _) => Some((name, Verdict::ReadsFiles)),
+                    _ => None,
+                }
             })
             .collect()
     });
-    denied.get(function.to_ascii_lowercase().as_str()).copied()
+    special.get(function.to_ascii_lowercase().as_str()).copied().unwrap_or(Verdict::Reads)
+}
+
+/// Functions that are a harmless aggregate, and in FROM a macro that takes a table's name as a text.
+pub(super) const DENIED_IN_FROM: &[&str] = &["histogram"];
+
+/// Whether a path goes up again behind a folder's name (`a/../b`). Where the name is a link, the file system ends up
+/// elsewhere than DuckDB's own check believes.
+pub(super) fn climbs(path: &str) -> bool {
+    let mut parts =
+        path.split('/').filter(|part| !part.is_empty() && *part != ".").skip_while(|part| *part == "..");
+    parts.any(|part| part == "..")
 }
 
 /// What to do instead of calling a function that was denied for `reason`.

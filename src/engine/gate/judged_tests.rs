@@ -134,11 +134,16 @@ fn every_function_is_judged() {
     assert!(names.len() > 800);
     compare("functions", names.iter().map(String::as_str), table(FUNCTIONS).into_keys());
     for (name, verdict) in table(FUNCTIONS) {
-        assert!(verdict == "reads" || verdict.starts_with("denied\t"), "{name}: {verdict}");
-        assert_eq!(denial(name).is_some(), verdict != "reads", "{name}");
+        let expected = match verdict.split_once('\t') {
+            Some(("denied", reason)) => Verdict::Denied(reason),
+            None if verdict == "files" => Verdict::ReadsFiles,
+            None if verdict == "reads" => Verdict::Reads,
+            _ => panic!("{name}: {verdict}"),
+        };
+        assert_eq!(super::verdict(&name.to_uppercase()), expected, "{name}");
     }
     for name in ["query", "checkpoint", "sleep_ms", "write_log", "setseed", "arrow_scan", "duckdb_settings"] {
-        assert!(denial(name).is_some(), "{name}");
+        assert!(matches!(super::verdict(name), Verdict::Denied(_)), "{name}");
     }
 }
 
@@ -160,6 +165,23 @@ fn every_setting_is_judged_and_has_the_value_we_rely_on() {
     for text in ["SET threads = 1", "RESET memory_limit", "SET GLOBAL allowed_directories = ['/']"] {
         let error = connection.execute_batch(text).unwrap_err().to_string();
         assert!(error.contains("locked"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn only_paths_that_go_up_behind_a_name_climb() {
+    for (path, expected) in [
+        ("a.parquet", false),
+        ("../a.parquet", false),
+        ("./../../a/b", false),
+        ("a..b/..c/d..", false),
+        ("a/../b", true),
+        ("/a/../b", true),
+        ("../a/./..", true),
+        ("*/../b", true),
+        ("a//..//b", true),
+    ] {
+        assert_eq!(climbs(path), expected, "{path}");
     }
 }
 

@@ -37,6 +37,8 @@ fn readers_pass() {
         "SELECT 1 UNION BY NAME SELECT 2 ORDER BY ALL LIMIT 10%",
         "SELECT now() - INTERVAL 7 DAY, current_date, a AT TIME ZONE 'x', CASE a WHEN 1 THEN 2 END, a COLLATE nocase FROM t",
         "SELECT 'DROP TABLE t; --', \"insert\" FROM t",
+        "FROM read_parquet(['../a.parquet', 'b/*.parquet'], filename = true, union_by_name = true)",
+        "SELECT 'a/../b', path_join('a/..', x) FROM 'a..b.parquet'",
         "SELECT current_setting('threads'), current_setting('TimeZone'), current_setting('MEMORY_LIMIT')",
         "SELECT 'current_setting(x)', [1, 2].list_aggregate('sum'), histogram(a) FROM t",
     ] {
@@ -74,6 +76,24 @@ fn writers_and_hiders_are_refused_with_their_position() {
             "`COPY` is not allowed in a query",
             Some(40),
         ),
+    ] {
+        assert_refused(sql, message, position);
+    }
+}
+
+/// The text is refused with the message, at the position if one is expected, and with a remedy.
+fn assert_refused(sql: &str, message: &str, position: Option<usize>) {
+    let error = verdict(sql).expect_err(sql);
+    assert_eq!(error.message, message, "{sql}");
+    assert!(error.hint.is_some() || error.message.starts_with("Parser Error"), "{sql}: no remedy");
+    if position.is_some() {
+        assert_eq!(error.position, position, "{sql}");
+    }
+}
+
+#[test]
+fn functions_that_act_or_hide_are_refused_wherever_they_stand() {
+    for (sql, message, position) in [
         ("SELECT * FROM query('SELECT 1')", "the function `query` is not allowed in a query", Some(14)),
         (
             "SELECT * FROM t, LATERAL QUERY_TABLE('t')",
@@ -95,6 +115,29 @@ fn writers_and_hiders_are_refused_with_their_position() {
         (
             "SELECT COLUMNS(lambda c: write_log(c)) FROM t",
             "the function `write_log` is not allowed in a query",
+            None,
+        ),
+        ("FROM read_text('a/../b')", "`..` behind a folder's name is not allowed in a path", Some(5)),
+        (
+            "FROM read_parquet(['x', '/a/b/../c'], union_by_name = true)",
+            "`..` behind a folder's name is not allowed in a path",
+            Some(5),
+        ),
+        ("SELECT * FROM 'a/../b.parquet'", "`..` behind a folder's name is not allowed in a path", Some(14)),
+        ("SUMMARIZE 'a/../b.parquet'", "`..` behind a folder's name is not allowed in a path", None),
+        (
+            "FROM glob('a/' || '..')",
+            "`glob` takes its path as a text or a list of texts, written out",
+            Some(5),
+        ),
+        (
+            "FROM read_text(['a', 'b' || 'c'])",
+            "`read_text` takes its path as a text or a list of texts, written out",
+            Some(5),
+        ),
+        (
+            "FROM range(1) r, LATERAL (FROM read_csv((SELECT 'x')))",
+            "`read_csv` takes its path as a text or a list of texts, written out",
             None,
         ),
         ("SELECT 1 ORDER BY setseed(0.5)", "the function `setseed` is not allowed in a query", Some(18)),
@@ -139,12 +182,7 @@ fn writers_and_hiders_are_refused_with_their_position() {
         (" -- nothing", "the query is empty", None),
         ("SELECT '\0'", "the query holds a NUL character", Some(8)),
     ] {
-        let error = verdict(sql).expect_err(sql);
-        assert_eq!(error.message, message, "{sql}");
-        assert!(error.hint.is_some() || error.message.starts_with("Parser Error"), "{sql}: no remedy");
-        if position.is_some() {
-            assert_eq!(error.position, position, "{sql}");
-        }
+        assert_refused(sql, message, position);
     }
 }
 

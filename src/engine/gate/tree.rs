@@ -14,14 +14,28 @@ pub(super) struct Node {
     pub(super) class: String,
     /// Name of a function; empty for other nodes.
     pub(super) function: String,
-    /// A function's first argument, when it is a constant.
-    pub(super) constant: Option<String>,
+    /// A function's first argument.
+    pub(super) first: Argument,
+    /// Whether a function stands where a table does.
+    pub(super) in_from: bool,
     /// Whether an aggregate's inner state is asked for (`EXPORT_STATE`).
     pub(super) exports_state: bool,
     /// Name of a table, view or file; empty for other nodes.
     pub(super) table: String,
     /// Byte offset in the text, where DuckDB tells it.
     pub(super) position: Option<usize>,
+}
+
+/// An argument of a function, as far as it can be known without running anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Argument {
+    /// There is none.
+    #[default]
+    None,
+    /// A constant, or a list of constants.
+    Written(Vec<String>),
+    /// Anything else.
+    Computed,
 }
 
 /// What was said of the text as a whole, and every node of it.
@@ -131,7 +145,8 @@ struct Level {
     text: Option<String>,
     /// Where the function is that a table function calls.
     called: Option<usize>,
-    arguments: usize,
+    /// Its arguments so far, when they are all constants.
+    arguments: Argument,
 }
 
 /// Keeps the node that has ended, and hands up what its parents want to know of it.
@@ -145,10 +160,24 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
     if let [.., function, _list, argument] = stack
         && (function.key.as_str(), argument.key.as_str()) == ("arguments", "expression")
     {
-        function.arguments += 1;
-        if function.arguments == 1 && level.node.class == "CONSTANT" {
-            function.node.constant = level.text.take();
+        let written = match (level.node.class.as_str(), level.node.function.as_str()) {
+            ("CONSTANT", _) => {
+                level.text.take().map_or(Argument::Computed, |text| Argument::Written(vec![text]))
+            }
+            ("FUNCTION", "list_value") => std::mem::take(&mut level.arguments),
+            _ => Argument::Computed,
+        };
+        if function.arguments == Argument::None {
+            function.node.first = written.clone();
         }
+        function.arguments = match (std::mem::take(&mut function.arguments), written) {
+            (Argument::None, first) => first,
+            (Argument::Written(mut all), Argument::Written(more)) => {
+                all.extend(more);
+                Argument::Written(all)
+            }
+            _ => Argument::Computed,
+        };
     }
     if level.node.kind.is_empty() && level.node.class.is_empty() {
         return;
@@ -161,6 +190,7 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
         && parent.key == "function"
     {
         parent.called = Some(nodes.len());
+        level.node.in_from = true;
     }
     nodes.push(level.node);
 }

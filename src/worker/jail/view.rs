@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::Enforced;
 use crate::error::{Error, Kind, Result};
-use crate::source::Datasource;
+use crate::source::{Datasource, in_a_glob};
 
 /// The newest rules this code knows; older kernels enforce those they have.
 const NEWEST: ABI = ABI::V7;
@@ -26,6 +26,12 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path) -> Result<Enfor
     let mut rules = Vec::new();
     for folder in &datasource.folders {
         rules.push(PathBeneath::new(open_checked(folder)?, read_folder));
+        // DuckDB finds a name with glob characters by listing the folder above.
+        if let Some(above) = folder.parent().filter(|_| Path::new(&in_a_glob(folder)) != folder)
+            && let Ok(above) = open(above)
+        {
+            rules.push(PathBeneath::new(above, AccessFs::ReadDir));
+        }
     }
     for file in &datasource.databases {
         rules.push(PathBeneath::new(open_checked(file)?, AccessFs::ReadFile));

@@ -1,0 +1,138 @@
+//! What a hostile Viewer tries, judged by what happened: every file before and after, a canary text that must not come
+//! back, the next ordinary query. The attacks are the texts under `tests/hostile/`; each wall must stop them alone.
+
+mod attacks;
+mod edges;
+mod sandbox;
+mod target;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use duckdb_perf::worker::Walls;
+
+use self::attacks::Attack;
+use self::sandbox::Sandbox;
+use self::target::{Answer, Target};
+
+/// How long an ordinary query may take after an attack.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// What stands in one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Both,
+    GateOnly,
+    JailOnly,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_walls_stop_every_attack() {
+    let sandbox = Sandbox::new();
+    let target = Target::plugin(&sandbox).await;
+    attack_all(Run::Both, &sandbox, &target).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gate_alone_stops_every_attack() {
+    let sandbox = Sandbox::new();
+    let target = Target::app(&sandbox, Walls { jail: false, ..Walls::default() });
+    attack_all(Run::GateOnly, &sandbox, &target).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_jail_alone_stops_every_write_and_every_read_outside() {
+    let sandbox = Sandbox::new();
+    let target = Target::app(&sandbox, Walls { gate: false, ..Walls::default() });
+    attack_all(Run::JailOnly, &sandbox, &target).await;
+}
+
+/// The attacks are real and the judge sees: without any wall many of them succeed.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_walls_the_attacks_succeed() {
+    let sandbox = Sandbox::new();
+    let target = Target::app(&sandbox, Walls { gate: false, jail: false, landlock: false });
+    let mut through = BTreeMap::new();
+    for attack in attacks::all(&sandbox, 0).into_iter().filter(Attack::stays_in_the_sandbox) {
+        let before = sandbox.snapshot();
+        let answer = target.ask(&attack).await;
+        let changed = !sandbox::differences(&before, &sandbox.snapshot()).is_empty();
+        let told = answer.holds(&sandbox.canary) || (attack.tells_nothing && answer.rows > 0);
+        *through.entry(attack.group).or_insert(0) += u32::from(changed || told);
+        if changed {
+            sandbox.restore();
+        }
+        target.restart().await;
+    }
+    println!("without walls, attacks that got through: {through:?}");
+    let writes = through["writes"] + through["hidden_writes"];
+    assert!(writes >= 40, "only {writes} writes got through: the suite is toothless");
+    assert!(through["reads"] >= 30, "only {} reads got through: the suite is toothless", through["reads"]);
+}
+
+async fn attack_all(run: Run, sandbox: &Sandbox, target: &Target) {
+    let listener = sandbox::Listener::start();
+    let attacks = attacks::all(sandbox, listener.port);
+    assert!(attacks.len() >= 250, "{} attacks", attacks.len());
+    target.ordinary().await.expect("the datasource works before any attack");
+    let (mut tried, mut breaches, mut answered) = (BTreeMap::new(), Vec::new(), 0);
+    for attack in &attacks {
+        *tried.entry(attack.group).or_insert(0) += 1;
+        let before = sandbox.snapshot();
+        let answer = target.ask(attack).await;
+        let mut found = judge(run, sandbox, attack, &answer);
+        found.extend(sandbox::differences(&before, &sandbox.snapshot()));
+        let asked = Instant::now();
+        let mut ordinary = target.ordinary().await;
+        if ordinary.is_err() && run == Run::JailOnly {
+            // Without the gate a query may spoil its worker; the next worker is sound.
+            target.restart().await;
+            ordinary = target.ordinary().await;
+        }
+        if let Err(error) = ordinary {
+            found.push(format!("the next ordinary query failed: {error}"));
+        } else if asked.elapsed() > RECOVERY {
+            found.push(format!("the next ordinary query took {:?}", asked.elapsed()));
+        }
+        if listener.was_called() {
+            found.push("a connection was made".to_owned());
+        }
+        answered += u32::from(answer.error.is_none());
+        breaches.extend(found.into_iter().map(|what| format!("{}/{}: {what}", attack.group, attack.name)));
+    }
+    if target.log_holds(&sandbox.canary) {
+        breaches.push("the log holds a secret".to_owned());
+    }
+    println!(
+        "{run:?}: {} attacks ({tried:?}), {answered} answered without harm, {} got through",
+        attacks.len(),
+        breaches.len()
+    );
+    assert!(breaches.is_empty(), "{run:?}:\n{}", breaches.join("\n"));
+}
+
+/// What is wrong with an answer.
+fn judge(run: Run, sandbox: &Sandbox, attack: &Attack, answer: &Answer) -> Vec<String> {
+    let mut found = Vec::new();
+    if answer.holds(&sandbox.canary) {
+        found.push("the answer holds the canary".to_owned());
+    }
+    // The kernel covers opening files, not what DuckDB tells of itself nor `stat`.
+    let is_judged = run != Run::JailOnly || (attack.group == "reads" && !attack.by_stat);
+    if attack.tells_nothing && is_judged && answer.rows > 0 {
+        found.push(format!("{} rows came back", answer.rows));
+    }
+    if let Some(error) = &answer.error {
+        if error.trim().len() < 10 {
+            found.push(format!("an error that says nothing: {error:?}"));
+        }
+        if run != Run::JailOnly && (error.contains("Please report") || error.contains("INTERNAL")) {
+            found.push(format!("an internal error: {error}"));
+        }
+        let temp = sandbox.temp().display().to_string();
+        if error.contains(&temp) && !attack.sql.contains(&temp) {
+            found.push(format!("the error names the temp folder: {error}"));
+        }
+    }
+    found
+}

@@ -1,0 +1,167 @@
+//! The ways in beside the query's text: the datasource's settings and the resource paths.
+
+use bytes::Bytes;
+use duckdb_perf::plugin::client::Plugin;
+use serde_json::{Value, json};
+
+use super::sandbox::{Sandbox, differences};
+use crate::support::{executable, query, settings};
+
+/// Settings that lead outside, or are nonsense: each is refused with a sentence, and nothing comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_do_not_lead_outside() {
+    let sandbox = Sandbox::new();
+    let link = sandbox.folder().join("link_etc");
+    std::os::unix::fs::symlink("/etc", &link).unwrap();
+    let (folder, outside) = (sandbox.folder().display().to_string(), sandbox.outside().display().to_string());
+    let env = [
+        ("GF_PLUGIN_ALLOWED_PATHS", folder.clone()),
+        ("TMPDIR", sandbox.temp().display().to_string()),
+        ("CANARY", sandbox.canary.clone()),
+    ];
+    let plugin = Plugin::spawn(executable(), env).await.unwrap();
+    let refused: Vec<(Value, Value)> = [
+        outside.clone(),
+        format!("{folder}/link_out"),
+        format!("{folder}/link_secret.duckdb"),
+        format!("{folder}/../../outside"),
+        format!("{folder}/./link_out/."),
+        format!("file://{outside}"),
+        format!("file:{outside}"),
+        format!("{outside}/secret.duckdb"),
+        format!("/{outside}"),
+        format!("{folder}/link_etc"),
+        link.display().to_string(),
+        "/".to_owned(),
+        "/etc".to_owned(),
+        "/proc/self".to_owned(),
+        format!("/proc/self/root{outside}"),
+        "/dev".to_owned(),
+        "reports".to_owned(),
+        "~/reports".to_owned(),
+        "http://127.0.0.1/x".to_owned(),
+        "\0".to_owned(),
+        String::new(),
+    ]
+    .into_iter()
+    .map(|path| (json!(path), json!({})))
+    .chain(
+        [
+            json!({ "reports": "../../outside/*" }),
+            json!({ "reports": "/etc/*" }),
+            json!({ "reports": "a/../../x" }),
+            json!({ "reports": "\0" }),
+            json!({ "paths": [outside] }),
+            json!({ "paths": ["/"] }),
+            json!({ "timeoutSeconds": -1 }),
+            json!({ "memoryLimitMb": 1e300 }),
+            json!({ "threads": "many" }),
+            json!({ "maxRows": {} }),
+            json!({ "slowMs": [] }),
+            json!({ "engine": "motherduck" }),
+        ]
+        .into_iter()
+        .map(|more| (json!(folder), more)),
+    )
+    .collect();
+    let before = sandbox.snapshot();
+    let attempts =
+        [format!("FROM read_text('{outside}/secret.txt')"), "FROM read_text('secret.txt')".to_owned()];
+    for (path, more) in &refused {
+        let mut settings = settings(std::path::Path::new(""), more);
+        let mut json_data: Value = serde_json::from_slice(&settings.json_data).unwrap();
+        json_data["path"] = path.clone();
+        settings.json_data = json_data.to_string().into();
+        settings.uid = json_data.to_string();
+        settings.secrets.insert("token".to_owned(), sandbox.canary.clone());
+        let health = plugin.health(&settings).await.unwrap();
+        assert!(!health.ok && health.message.len() > 10, "{path} {more}: {health:?}");
+        assert!(
+            !health.message.contains(&sandbox.canary)
+                && !health.details.to_string().contains(&sandbox.canary)
+        );
+        for sql in &attempts {
+            let answer =
+                plugin.query(&settings, &[query("A", sql, "table")]).await.unwrap().remove("A").unwrap();
+            let error = answer.error.unwrap_or_else(|| panic!("{path} {more}: {sql} was answered"));
+            assert!(!error.contains(&sandbox.canary), "{error}");
+        }
+    }
+    // Names that only look dangerous work.
+    for (name, reports) in [("it's", "*.parquet"), ("a[b]*?", "*.parquet"), ("ü 💥", "**/*.parquet")] {
+        let odd = sandbox.folder().join(name);
+        std::fs::create_dir(&odd).unwrap();
+        crate::support::demo(&odd, 2, 10);
+        let settings = settings(&odd, &json!({ "reports": reports }));
+        let sql = "SELECT count(*) FROM perf_all_weeks";
+        let answer = plugin.query(&settings, &[query("A", sql, "table")]).await.unwrap().remove("A").unwrap();
+        assert_eq!(
+            (answer.error.as_deref(), crate::support::rows(&answer)),
+            (None, vec!["18".to_owned()]),
+            "{name}"
+        );
+        std::fs::remove_dir_all(odd).unwrap();
+    }
+    let changed = differences(&before, &sandbox.snapshot());
+    // The folder's own time of change, from the names above.
+    assert!(changed.len() <= 1, "{changed:?}");
+    plugin.shutdown().await.unwrap();
+}
+
+/// Resource calls know their few routes, whatever the path.
+#[tokio::test(flavor = "multi_thread")]
+async fn resource_paths_lead_nowhere() {
+    let sandbox = Sandbox::new();
+    let env = [("TMPDIR", sandbox.temp().display().to_string()), ("CANARY", sandbox.canary.clone())];
+    let plugin = Plugin::spawn(executable(), env).await.unwrap();
+    let mut settings = settings(&sandbox.folder(), &json!({}));
+    settings.secrets.insert("token".to_owned(), sandbox.canary.clone());
+    let before = sandbox.snapshot();
+    let outside = sandbox.outside().display().to_string();
+    let long = "a/".repeat(100_000);
+    let body = Bytes::from("{\"rawSql\":\"COPY (SELECT 1) TO 'x'\"}");
+    for (method, path) in [
+        ("GET", ""),
+        ("GET", "/"),
+        ("GET", "../../../etc/passwd"),
+        ("GET", "%2e%2e/%2e%2e/etc/passwd"),
+        ("GET", "..%2f..%2fetc%2fpasswd"),
+        ("GET", "....//....//etc/passwd"),
+        ("GET", "/etc/passwd"),
+        ("GET", &outside),
+        ("GET", "catalog/../../secret.txt"),
+        ("GET", "catalog%00.txt"),
+        ("GET", "catalog?path=/etc"),
+        ("GET", "catalog#/etc"),
+        ("GET", "macros?x='; DROP TABLE t; --"),
+        ("POST", "catalog"),
+        ("DELETE", "catalog"),
+        ("PUT", "macros"),
+        ("PATCH", "macros"),
+        ("TRACE", "macros"),
+        ("CONNECT", "127.0.0.1:80"),
+        ("GET", "http://127.0.0.1/x"),
+        ("G E T", "macros"),
+        ("", "macros"),
+        ("GET", "\u{202e}"),
+        ("GET", "\r\nX-Evil: 1"),
+        ("GET", "metrics"),
+        ("GET", "api/query"),
+        ("POST", "api/query"),
+        ("GET", &long),
+    ] {
+        let answer = plugin.resource(&settings, method, path, body.clone()).await;
+        let text = match &answer {
+            Ok(answer) => {
+                assert!(answer.status < 500, "{method} {path:.60}: {answer:?}");
+                String::from_utf8_lossy(&answer.body).into_owned()
+            }
+            Err(error) => error.full_text(),
+        };
+        assert!(!text.contains(&sandbox.canary) && !text.contains("root:"), "{method} {path:.60}: {text}");
+    }
+    let answer = plugin.resource(&settings, "GET", "catalog", Bytes::new()).await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(differences(&before, &sandbox.snapshot()), Vec::<String>::new());
+    plugin.shutdown().await.unwrap();
+}

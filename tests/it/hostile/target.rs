@@ -1,0 +1,165 @@
+//! What is attacked: the real plugin process, or the same app with a wall taken down.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use bytes::Bytes;
+use duckdb_perf::app::{App, DataQuery, InstanceSettings};
+use duckdb_perf::frame;
+use duckdb_perf::plugin::client::Plugin;
+use duckdb_perf::source::Policy;
+use duckdb_perf::worker::{Walls, use_executable};
+use serde_json::{Value, json};
+
+use super::attacks::Attack;
+use super::sandbox::Sandbox;
+use crate::support::{executable, query, settings};
+
+/// Something that answers queries.
+pub(super) struct Target {
+    kind: Kind,
+    settings: InstanceSettings,
+}
+
+enum Kind {
+    Plugin(Plugin),
+    App(App),
+}
+
+/// What came back.
+pub(super) struct Answer {
+    frames: Vec<Bytes>,
+    pub(super) error: Option<String>,
+    pub(super) rows: usize,
+}
+
+impl Answer {
+    pub(super) fn holds(&self, text: &str) -> bool {
+        let text = text.as_bytes();
+        self.error.as_ref().is_some_and(|error| contains(error.as_bytes(), text))
+            || self.frames.iter().any(|frame| contains(frame, text))
+    }
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
+
+impl Target {
+    /// The real process behind its gRPC edge, with a secret in its environment.
+    pub(super) async fn plugin(sandbox: &Sandbox) -> Self {
+        log();
+        let env = [
+            ("TMPDIR", sandbox.temp().display().to_string()),
+            ("HOME", sandbox.home().display().to_string()),
+            ("CANARY", sandbox.canary.clone()),
+            ("GF_PLUGIN_LOG_LEVEL", "debug".to_owned()),
+        ];
+        let plugin = Plugin::spawn(executable(), env).await.unwrap();
+        Self { kind: Kind::Plugin(plugin), settings: settings_of(sandbox) }
+    }
+
+    /// The same app in this process, with other walls.
+    pub(super) fn app(sandbox: &Sandbox, walls: Walls) -> Self {
+        use_executable(executable());
+        let policy = Policy { temp_dir: Some(sandbox.temp()), ..Policy::default() };
+        Self { kind: Kind::App(App::new(Ok(policy)).with_walls(walls)), settings: settings_of(sandbox) }
+    }
+
+    pub(super) async fn ask(&self, attack: &Attack) -> Answer {
+        let mut query = query("A", &attack.sql, "table");
+        let json =
+            json!({ "refId": "A", "rawSql": attack.sql, "format": "table", "variables": attack.variables });
+        query.json = Bytes::from(json.to_string());
+        self.send(query).await
+    }
+
+    /// The query that must work whatever happened before.
+    pub(super) async fn ordinary(&self) -> Result<(), String> {
+        let sql = "SELECT (SELECT count(*) FROM perf_all_weeks) AS n, (SELECT sum(a) FROM t) AS s, getvariable('x') IS NULL AS v, current_setting('threads') AS c";
+        let answer = self.send(query("A", sql, "table")).await;
+        match &answer.error {
+            Some(error) => return Err(error.clone()),
+            None if answer.rows != 1 => return Err(format!("{} rows", answer.rows)),
+            None => {}
+        }
+        let decoded = frame::decode(&answer.frames[0]).unwrap();
+        let value = |column: usize| {
+            arrow::util::display::array_value_to_string(decoded.batches[0].column(column), 0).unwrap()
+        };
+        let found = [value(0), value(1), value(2), value(3)];
+        let threads = std::thread::available_parallelism().unwrap().to_string();
+        if found == ["36", "3.0", "true", threads.as_str()] {
+            Ok(())
+        } else {
+            Err(format!("wrong rows: {found:?}"))
+        }
+    }
+
+    async fn send(&self, query: DataQuery) -> Answer {
+        let (frames, error) = match &self.kind {
+            Kind::Plugin(plugin) => {
+                let mut answers = plugin.query(&self.settings, &[query]).await.unwrap();
+                let answer = answers.remove("A").unwrap();
+                (answer.frames, answer.error)
+            }
+            Kind::App(app) => {
+                let outcome = app.query(&self.settings, query).await;
+                (vec![outcome.frame], outcome.error.map(|error| error.full_text()))
+            }
+        };
+        let rows = frames.iter().map(|bytes| frame::decode(bytes).map_or(0, |frame| frame.rows())).sum();
+        Answer { frames, error, rows }
+    }
+
+    /// Ends the workers; the next query starts one.
+    pub(super) async fn restart(&self) {
+        if let Kind::App(app) = &self.kind {
+            app.shutdown().await;
+        }
+    }
+
+    pub(super) fn log_holds(&self, text: &str) -> bool {
+        matches!(self.kind, Kind::Plugin(_)) && contains(&log().lock().unwrap(), text.as_bytes())
+    }
+}
+
+fn settings_of(sandbox: &Sandbox) -> InstanceSettings {
+    let more: Value = json!({
+        "paths": [sandbox.database()],
+        "timeoutSeconds": 1,
+        "memoryLimitMb": 256,
+        "maxResultMb": 16,
+    });
+    let mut settings = settings(&sandbox.folder(), &more);
+    settings.secrets.insert("token".to_owned(), sandbox.canary.clone());
+    settings
+}
+
+/// Everything that this process logs, the plugin's lines among it.
+fn log() -> &'static Arc<Mutex<Vec<u8>>> {
+    static LOG: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&log);
+        let writer = move || Sink(Arc::clone(&sink));
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(writer)
+            .with_ansi(false)
+            .with_max_level(tracing::Level::DEBUG);
+        subscriber.try_init().unwrap();
+        log
+    })
+}
+
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
