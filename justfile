@@ -38,6 +38,16 @@ alias t := test
 test-rust *args: _tools
     cargo test --release {{ args }}
 
+# Hostile and ordinary clients, killed workers and changing files, all at once and for long
+[group('test')]
+soak minutes="30": _tools
+    SOAK_SECONDS=$(( {{ minutes }} * 60 )) cargo test --release --test it -- --exact soak::soak --nocapture
+
+# Random input for everything that reads before the jail, and for the gate
+[group('test')]
+fuzz cases="10000000": _tools
+    FUZZ_CASES={{ cases }} cargo test --release --lib -- random_tests --nocapture
+
 # Clippy, rustfmt, and the frontend's linters
 [group('test')]
 lint: _tools

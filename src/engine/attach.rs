@@ -2,18 +2,26 @@
 //!
 //! A held handle, even a reading one, keeps every writer from opening the file, and never sees later
 //! commits. So the first query attaches, the last one detaches, and a query that finds the file changed
-//! waits until those that read the old one are done.
+//! waits until those that read the old one are done. Where queries follow each other without a gap, a new one also
+//! waits once the file has been held for long, so that a writer gets its turn.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use duckdb::Connection;
 
 use super::{Cancel, error, lock, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
+
+/// How long queries may share the files without a gap.
+const TURN: Duration = Duration::from_secs(2);
+/// How long a query waits for a writer that has the file.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the files are then left to writers.
+const GAP: Duration = Duration::from_millis(100);
 
 /// The database files of one engine.
 pub(super) struct Attachments {
@@ -25,8 +33,15 @@ pub(super) struct Attachments {
 #[derive(Default)]
 struct State {
     users: usize,
-    /// What the attached files looked like.
-    attached: Option<Vec<Fingerprint>>,
+    attached: Option<Attached>,
+    /// Until when the files are left to writers.
+    free_until: Option<Instant>,
+}
+
+struct Attached {
+    /// What the files looked like.
+    files: Vec<Fingerprint>,
+    since: Instant,
 }
 
 /// Tells a file from what was there before. Taken by `stat`: opening it would drop DuckDB's locks.
@@ -71,32 +86,47 @@ impl Attachments {
         if self.files.is_empty() {
             return Ok(None);
         }
+        let asked = Instant::now();
         let mut state = lock(&self.state);
         loop {
             let now = self.fingerprints()?;
+            let is_free = state.free_until.is_some_and(|until| Instant::now() < until);
             match &state.attached {
-                Some(attached) if *attached == now => break,
-                Some(_) if state.users == 0 => {
-                    self.detach(&lock(connection));
-                    state.attached = None;
-                }
-                None => {
-                    self.attach(&lock(connection))?;
-                    state.attached = Some(now);
-                    break;
-                }
-                Some(_) => {
-                    state = self
-                        .changed
-                        .wait_timeout(state, Duration::from_millis(20))
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0;
+                Some(attached) if attached.files == now && attached.since.elapsed() < TURN => break,
+                Some(_) if state.users == 0 => self.release(&mut state, connection),
+                None if !is_free => match self.attach(&lock(connection)) {
+                    Ok(()) => {
+                        state.attached = Some(Attached { files: now, since: Instant::now() });
+                        break;
+                    }
+                    // Most writers are done in a moment.
+                    Err(error) if error.kind == Kind::Unavailable && asked.elapsed() < PATIENCE => {
+                        state = self.wait(state);
+                        cancel.check()?;
+                    }
+                    Err(error) => return Err(error),
+                },
+                _ => {
+                    state = self.wait(state);
                     cancel.check()?;
                 }
             }
         }
         state.users += 1;
         Ok(Some(Guard { attachments: self, connection }))
+    }
+
+    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, Duration::from_millis(20)).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Detaches the files that nobody reads any more; after a long turn they are left to writers for a moment.
+    fn release(&self, state: &mut State, connection: &Mutex<Connection>) {
+        self.detach(&lock(connection));
+        let turn = state.attached.take().map(|attached| attached.since.elapsed());
+        if turn.is_some_and(|turn| turn >= TURN) {
+            state.free_until = Some(Instant::now() + GAP);
+        }
     }
 
     fn fingerprints(&self) -> Result<Vec<Fingerprint>> {
@@ -159,8 +189,7 @@ impl Drop for Guard<'_> {
         let mut state = lock(&self.attachments.state);
         state.users = state.users.saturating_sub(1);
         if state.users == 0 {
-            self.attachments.detach(&lock(self.connection));
-            state.attached = None;
+            self.attachments.release(&mut state, self.connection);
         }
         self.attachments.changed.notify_all();
     }

@@ -54,6 +54,17 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
     if class.eq_ignore_ascii_case("interrupt") || has("Interrupted!") {
         return (Kind::Cancelled, None);
     }
+    if ["max_temp_directory_size", "failed to offload", "File too large", "No space left on device"]
+        .iter()
+        .any(|part| has(part))
+    {
+        return (
+            Kind::Exhausted,
+            Some(
+                "The query needs more room on disk than the temp folder has, or than four times `memoryLimitMb`: aggregate more or select less",
+            ),
+        );
+    }
     if class == "Out of Memory" || class == "OutOfMemory" || has("Out of Memory") || has("failed to allocate")
     {
         return (

@@ -28,6 +28,8 @@ pub(super) struct Verdict {
     pub(super) offset: usize,
     /// Tables, views and files it names.
     pub(super) tables: Vec<String>,
+    /// Files and patterns that its functions read.
+    pub(super) files: Vec<String>,
     /// Whether it lists what exists (`SHOW`, `duckdb_views()`, …).
     pub(super) lists_catalog: bool,
     /// Whether it can stand in parentheses as a subquery.
@@ -37,7 +39,14 @@ pub(super) struct Verdict {
 impl Verdict {
     /// Of a text that nobody looks at: for tests of the other wall.
     pub(super) fn unchecked(sql: String) -> Self {
-        Self { sql, offset: 0, tables: Vec::new(), lists_catalog: true, is_subquery: false }
+        Self {
+            sql,
+            offset: 0,
+            tables: Vec::new(),
+            files: Vec::new(),
+            lists_catalog: true,
+            is_subquery: false,
+        }
     }
 }
 
@@ -114,6 +123,7 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
         sql: statement.to_owned(),
         offset: start,
         lists_catalog: tree.nodes.iter().any(lists),
+        files: tree.nodes.iter().flat_map(files_of).cloned().collect(),
         tables: tree
             .nodes
             .into_iter()
@@ -122,6 +132,14 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
             .collect(),
         is_subquery,
     })
+}
+
+/// What a function that reads files is given.
+fn files_of(node: &tree::Node) -> &[String] {
+    match (&node.first, judged::verdict(&node.function)) {
+        (tree::Argument::Written(paths), judged::Verdict::ReadsFiles) => paths,
+        _ => &[],
+    }
 }
 
 const ONLY_READS: &str = "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN";

@@ -13,6 +13,7 @@ mod inspect;
 mod open;
 mod report_writer;
 mod run;
+mod stamp;
 mod types;
 mod tz;
 mod views;
@@ -30,6 +31,7 @@ pub use cancel::Cancel;
 pub use catalog::{Catalog, Column, Relation};
 pub use inspect::Inspection;
 pub use report_writer::write_reports;
+pub use run::FrameSink;
 pub use views_file::write_views_file;
 
 use crate::error::Result;

@@ -7,52 +7,121 @@ use duckdb::{Connection, Statement};
 
 use super::types::{self, Reading};
 use super::{Cancel, Engine, error, gate};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::frame::{Flow, FrameWriter, Summary};
 use crate::worker::QueryJob;
 
+/// How often a query is run anew because its files changed under it.
+const MOST_RUNS: usize = 4;
+
+/// Where a query's frame goes.
+pub trait FrameSink: Write {
+    /// What was written so far is void: the frame begins anew.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    fn restart(&mut self) -> std::io::Result<()>;
+}
+
+/// Why a run has no result.
+enum Ending {
+    Failed(Error),
+    /// The files changed meanwhile; what was written, or the error, may be a mixture of old and new.
+    Changed(Option<Error>),
+}
+
+impl From<Error> for Ending {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl Engine {
-    /// Runs `job` and writes its frame, an Arrow IPC file, to `sink` while rows arrive.
+    /// Runs `job` and writes its frame, an Arrow IPC file, to `sink` while rows arrive. When files change under it, it
+    /// begins anew.
     ///
     /// # Errors
     /// The gate's refusal, DuckDB's error with the position in the text as the person wrote it,
-    /// [`crate::error::Kind::Cancelled`], or the sink's failure.
-    pub fn query(&self, job: QueryJob, cancel: &Cancel, sink: impl Write) -> Result<Summary> {
-        let QueryJob { sql, offsets, options } = job;
+    /// [`Kind::Cancelled`], [`Kind::Unavailable`] when the files change all the time, or the sink's failure.
+    pub fn query(&self, job: &QueryJob, cancel: &Cancel, sink: &mut impl FrameSink) -> Result<Summary> {
         let located = |mut error: Error| {
-            error.position = error.position.map(|position| offsets.to_original(position));
+            error.position = error.position.map(|position| job.offsets.to_original(position));
             error
         };
+        let mut last = None;
+        for run in 0..MOST_RUNS {
+            if run > 0 {
+                sink.restart()
+                    .map_err(|error| Error::new(Kind::Cancelled, format!("the broker is gone: {error}")))?;
+            }
+            // A folder's time tells of any change in it; the next look is at the files themselves.
+            match self.run(job, cancel, sink, run > 0) {
+                Ok(summary) => return Ok(summary),
+                Err(Ending::Failed(error)) => return Err(located(error)),
+                Err(Ending::Changed(error)) => last = error,
+            }
+        }
+        tracing::debug!(error = ?last, "the files change faster than a query reads them");
+        Err(Error::new(Kind::Unavailable, "the files changed while the query read them, again and again")
+            .hint("Let the job that writes them write aside and rename each file once; then run the query again"))
+    }
+
+    fn run(
+        &self,
+        job: &QueryJob,
+        cancel: &Cancel,
+        sink: &mut impl FrameSink,
+        precise: bool,
+    ) -> Result<Summary, Ending> {
         let databases = self.hold_databases(cancel)?;
         let connection = self.session()?;
         cancel.watch(connection.interrupt_handle());
         cancel.check()?;
         let verdict = if self.gated {
-            self.verdicts.check(&connection, &sql).map_err(located)?
+            self.verdicts.check(&connection, &job.sql)?
         } else {
-            Arc::new(gate::Verdict::unchecked(sql))
+            Arc::new(gate::Verdict::unchecked(job.sql.clone()))
         };
-        let inside = |mut error: Error| {
+        let before = self.stamp(&connection, &verdict, precise)?;
+        let result = self.execute(&connection, &verdict, job, cancel, sink);
+        // An interrupted query stays one.
+        cancel.check()?;
+        if self.stamp(&connection, &verdict, before.is_precise)? != before {
+            return Err(Ending::Changed(result.err()));
+        }
+        drop(databases);
+        Ok(result.map_err(|mut error| {
             error.position = error.position.map(|position| position + verdict.offset);
-            located(error)
-        };
-        self.ensure_views(&verdict, cancel)?;
+            error
+        })?)
+    }
+
+    /// The statement itself. Positions of errors are those in it.
+    fn execute(
+        &self,
+        connection: &Connection,
+        verdict: &gate::Verdict,
+        job: &QueryJob,
+        cancel: &Cancel,
+        sink: &mut impl FrameSink,
+    ) -> Result<Summary> {
+        self.ensure_views(verdict, cancel)?;
         cancel.watch(connection.interrupt_handle());
-        let (mut statement, type_names) = match prepare(&connection, &verdict) {
+        let (mut statement, type_names) = match prepare(connection, verdict) {
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.contains("view were altered") => {
                 self.make_views(cancel, true)?;
                 cancel.watch(connection.interrupt_handle());
-                prepare(&connection, &verdict)
+                prepare(connection, verdict)
             }
             prepared => prepared,
-        }
-        .map_err(inside)?;
+        }?;
         cancel.check()?;
-        let mut rows = statement.stream_arrow([]).map_err(|error| inside(error::translate(&error)))?;
-        let mut frame = FrameWriter::new(types::tagged(&rows.get_schema(), type_names), options, sink)?;
+        let mut rows = statement.stream_arrow([]).map_err(|error| error::translate(&error))?;
+        let mut frame =
+            FrameWriter::new(types::tagged(&rows.get_schema(), type_names), job.options.clone(), sink)?;
         for batch in rows.by_ref() {
-            let batch = batch.map_err(|error| inside(error::translate(&error)))?;
+            let batch = batch.map_err(|error| error::translate(&error))?;
             if let Flow::Full = frame.push(&batch)? {
                 break;
             }
@@ -60,7 +129,6 @@ impl Engine {
         }
         drop(rows);
         drop(statement);
-        drop(databases);
         frame.finish()
     }
 }

@@ -31,6 +31,13 @@ impl Roots {
         )
     }
 
+    /// A folder or file of the datasource that is not here.
+    #[must_use]
+    pub fn missing<'a>(&self, datasource: &'a Datasource) -> Option<&'a PathBuf> {
+        let wanted = datasource.folders.iter().chain(&datasource.databases).chain([&datasource.base_path]);
+        wanted.into_iter().find(|path| !self.0.iter().any(|root| root.0 == **path))
+    }
+
     /// Whether everything here was there `then` already. What has vanished does not count.
     #[must_use]
     pub fn are_among(&self, then: &Self) -> bool {
@@ -58,6 +65,7 @@ mod tests {
         let then = Roots::of(&datasource);
         std::fs::rename(&folder, parent.path().join("old")).unwrap();
         assert!(Roots::of(&datasource).are_among(&then), "nothing new is there");
+        assert_eq!(Roots::of(&datasource).missing(&datasource), Some(&datasource.folders[0]));
         std::fs::create_dir(&folder).unwrap();
         assert!(!Roots::of(&datasource).are_among(&then));
     }

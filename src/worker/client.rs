@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,6 +61,8 @@ pub(super) enum Cause {
     Itself(String),
     /// It came near the datasource's total of memory.
     Memory,
+    /// Its spill files took more than the datasource may have.
+    Disk,
     /// A query ran past its deadline and did not stop.
     Deaf,
     /// A cancelled query did not stop.
@@ -82,6 +85,7 @@ impl Cause {
         match self {
             Self::Itself(how) => return format!("ended by itself ({how})"),
             Self::Memory => "was killed because it took too much memory",
+            Self::Disk => "was killed because it filled too much of the temp folder",
             Self::Deaf => "was killed because a query ran past its deadline and did not stop",
             Self::Abandoned => "was killed because a cancelled query did not stop",
             Self::Internal => "was replaced after an internal error of DuckDB",
@@ -95,7 +99,7 @@ impl Cause {
 
     /// Whether it counts as a death, or is how a worker is meant to end.
     pub(super) fn is_fault(&self) -> bool {
-        matches!(self, Self::Itself(_) | Self::Memory | Self::Deaf | Self::Abandoned | Self::Internal)
+        !matches!(self, Self::Swollen | Self::Idle | Self::Outdated | Self::Closed)
     }
 }
 
@@ -105,6 +109,7 @@ pub(super) struct Worker {
     pub(super) jail: Jail,
     pub(super) pid: u32,
     pub(super) limits: Limits,
+    pub(super) temp: PathBuf,
     pub(super) held: Arc<Held>,
     pub(super) deaths: Arc<Deaths>,
     writer: tokio::sync::Mutex<OwnedWriteHalf>,
@@ -184,6 +189,7 @@ impl Worker {
             jail: opened.jail,
             pid: child.id(),
             limits: open.datasource.limits.clone(),
+            temp: open.temp_dir.clone(),
             held,
             deaths,
             writer: tokio::sync::Mutex::new(writer),

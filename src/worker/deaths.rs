@@ -12,7 +12,7 @@ const RECENT: Duration = Duration::from_mins(1);
 /// Recent deaths that cost no pause.
 const FREE: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The deaths of the last five minutes.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl Deaths {
     }
 
     /// How long to wait before the next worker is started: nothing for the first three deaths within a minute, then
-    /// twice as long with each, up to two seconds.
+    /// twice as long with each, up to one second.
     pub(super) fn pause(&self) -> Duration {
         let recent = self.with(|deaths| deaths.iter().filter(|(at, _)| at.elapsed() < RECENT).count());
         let count = u32::try_from(recent).unwrap_or(u32::MAX);
@@ -53,14 +53,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_to_two_seconds() {
+    fn pauses_grow_to_one_second() {
         let deaths = Deaths::default();
         let mut pauses = Vec::new();
         for _ in 0..12 {
             pauses.push(u64::try_from(deaths.pause().as_millis()).unwrap());
             deaths.note("signal 9");
         }
-        assert_eq!(pauses, [0, 0, 0, 0, 50, 100, 200, 400, 800, 1600, 2000, 2000]);
+        assert_eq!(pauses, [0, 0, 0, 0, 50, 100, 200, 400, 800, 1000, 1000, 1000]);
         assert_eq!(deaths.summary(), Some((12, "signal 9".to_owned())));
     }
 }

@@ -36,6 +36,8 @@ pub(super) enum Tag {
     Done = 6,
     /// Worker: the job (or, with id 0, opening) failed, payload [`crate::error::Error`].
     Failed = 7,
+    /// Worker: the chunks of the job so far are void, its frame begins anew.
+    Restart = 8,
 }
 
 impl Tag {
@@ -48,6 +50,7 @@ impl Tag {
             5 => Self::Chunk,
             6 => Self::Done,
             7 => Self::Failed,
+            8 => Self::Restart,
             _ => return None,
         })
     }

@@ -74,6 +74,12 @@ async fn listen(worker: &Arc<Worker>, reader: &mut OwnedReadHalf) -> io::Result<
         }
         let mut payload = vec![0; length];
         reader.read_exact(&mut payload).await?;
+        if tag == Tag::Restart {
+            if let Some(job) = worker.state().jobs.get_mut(&id).filter(|job| job.answer.is_some()) {
+                job.frame = Some(Frame::new(Arc::clone(&worker.held)));
+            }
+            continue;
+        }
         let Some(job) = worker.state().jobs.remove(&id) else { continue };
         let Some(answer) = job.answer else { continue };
         let result = match tag {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::messages::{self, Done, Job, Message, Open, Opened, Tag};
 use super::redact::redact;
 use super::{STACK, jail};
-use crate::engine::{Cancel, Engine};
+use crate::engine::{Cancel, Engine, FrameSink};
 use crate::error::{Error, Kind, Result};
 use crate::source::Datasource;
 
@@ -134,7 +134,7 @@ fn run(engine: &Engine, job: Job, cancel: &Cancel, id: u64, sink: &Sink) -> Resu
     match job {
         Job::Query(job) => {
             let mut chunks = Chunks { id, sink, buffer: Vec::with_capacity(CHUNK) };
-            let summary = engine.query(*job, cancel, &mut chunks)?;
+            let summary = engine.query(&job, cancel, &mut chunks)?;
             chunks
                 .flush()
                 .map_err(|error| Error::new(Kind::Cancelled, format!("the broker is gone: {error}")))?;
@@ -164,6 +164,13 @@ struct Chunks<'a> {
     id: u64,
     sink: &'a Sink,
     buffer: Vec<u8>,
+}
+
+impl FrameSink for Chunks<'_> {
+    fn restart(&mut self) -> io::Result<()> {
+        self.buffer.clear();
+        self.sink.send(self.id, Tag::Restart, &[])
+    }
 }
 
 impl Write for Chunks<'_> {

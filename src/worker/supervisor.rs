@@ -135,19 +135,37 @@ impl Supervisor {
     async fn run(&self, job: &Job) -> Result<JobReply> {
         let bytes = serde_json::to_vec(job).map_err(|error| Error::internal(error.to_string()))?;
         let permit = self.turn(1).await?;
-        let first = self.attempt(&bytes).await?;
-        let Err(JobFailure::Died(Death { cause, jobs })) = &first else { return self.settle(first) };
+        let (mut first, mut shared) = self.attempt(&bytes).await?;
+        // What it was jailed to may have been replaced between the look and the reading.
+        for _ in 0..2 {
+            if !matches!(&first, Err(JobFailure::Failed(_))) || self.is_up_to_date().await {
+                break;
+            }
+            (first, shared) = self.attempt(&bytes).await?;
+        }
         // Queries only read, so they can be repeated: in the next worker if this one ended because of another query.
         // If nobody knows which of several it was, alone, so that the guilty one harms nobody twice.
-        let _turn = match cause {
-            Cause::Itself(_) | Cause::Memory if *jobs == 1 => return self.settle(first),
-            Cause::Itself(_) | Cause::Memory => {
+        let _turn = match &first {
+            Err(JobFailure::Died(Death { cause: Cause::Itself(_) | Cause::Memory | Cause::Disk, jobs }))
+                if *jobs == 1 =>
+            {
+                return self.settle(first);
+            }
+            Err(JobFailure::Died(Death {
+                cause: Cause::Itself(_) | Cause::Memory | Cause::Disk, ..
+            })) => {
                 drop(permit);
                 self.turn(CONCURRENT).await?
             }
-            _ => permit,
+            Err(JobFailure::Died(_)) => permit,
+            // Another query may have taken what this one lacks.
+            Err(JobFailure::Failed(error)) if shared && error.kind == Kind::Exhausted => {
+                drop(permit);
+                self.turn(CONCURRENT).await?
+            }
+            _ => return self.settle(first),
         };
-        let second = self.attempt(&bytes).await?;
+        let (second, _) = self.attempt(&bytes).await?;
         self.settle(second)
     }
 
@@ -171,13 +189,14 @@ impl Supervisor {
         }
     }
 
-    async fn attempt(&self, job: &[u8]) -> Result<Result<JobReply, JobFailure>> {
+    /// Runs the job once. Also whether others are in the same worker at its end.
+    async fn attempt(&self, job: &[u8]) -> Result<(Result<JobReply, JobFailure>, bool)> {
         let worker = self.worker().await?;
         let result = worker.run(job, self.datasource.limits.timeout).await;
         if matches!(&result, Err(JobFailure::Failed(error)) if error.kind == Kind::Internal) {
             worker.kill(Cause::Internal);
         }
-        Ok(result)
+        Ok((result, worker.jobs() > 0))
     }
 
     /// A job's end in words for its sender.
@@ -195,6 +214,11 @@ impl Supervisor {
                 "the query was stopped because it took more memory than the datasource may have",
             )
             .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings")),
+            Err(JobFailure::Died(Death { cause: Cause::Disk, .. })) => Err(Error::new(
+                Kind::Exhausted,
+                "the query was stopped because it needed more room on disk than the datasource may have",
+            )
+            .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings: four times that may be spilled")),
             Err(JobFailure::Died(Death { cause: Cause::Itself(how), .. })) => Err(Error::new(
                 Kind::Unavailable,
                 format!("the worker process died while it ran this query ({how})"),
@@ -211,8 +235,11 @@ impl Supervisor {
     /// The worker, started if there is none, the last one has ended, or what it was opened for was replaced.
     async fn worker(&self) -> Result<Arc<Worker>> {
         let mut slot = self.slot.lock().await;
-        let datasource = self.datasource.clone();
-        let roots = tokio::task::spawn_blocking(move || Roots::of(&datasource)).await.unwrap_or_default();
+        let roots = self.roots().await;
+        if let Some(gone) = roots.missing(&self.datasource) {
+            return Err(Error::new(Kind::NotFound, format!("`{}` is not there any more", gone.display()))
+                .hint("Check `path` in the datasource's settings, or whether its file system is mounted"));
+        }
         if let Some(Slot { worker, roots: then }) = slot.as_ref().filter(|slot| !slot.worker.is_dead()) {
             if roots.are_among(then) {
                 return Ok(Arc::clone(worker));
@@ -224,6 +251,16 @@ impl Supervisor {
         *slot = Some(Slot { worker: Arc::clone(&worker), roots });
         tokio::spawn(stop_when_idle(Arc::downgrade(&worker), self.terms.idle));
         Ok(worker)
+    }
+
+    async fn roots(&self) -> Roots {
+        let datasource = self.datasource.clone();
+        tokio::task::spawn_blocking(move || Roots::of(&datasource)).await.unwrap_or_default()
+    }
+
+    async fn is_up_to_date(&self) -> bool {
+        let roots = self.roots().await;
+        self.slot.lock().await.as_ref().is_none_or(|slot| roots.are_among(&slot.roots))
     }
 
     async fn start(&self) -> Result<Arc<Worker>> {

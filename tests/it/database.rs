@@ -45,7 +45,7 @@ async fn many_queries_share_the_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_file_is_a_clear_error_and_no_wait() {
+async fn a_locked_file_is_a_clear_error_after_a_short_wait() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("perf.duckdb");
     let writer = duckdb::Connection::open(&file).unwrap();

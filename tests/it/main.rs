@@ -3,7 +3,10 @@
 
 mod architecture;
 mod cases;
+mod changing_files;
 mod cli;
+mod confined;
+mod damaged;
 mod database;
 mod documents;
 mod errors;
@@ -12,5 +15,7 @@ mod faults;
 mod health;
 mod hostile;
 mod leftovers;
+mod machine;
 mod reports;
+mod soak;
 mod support;

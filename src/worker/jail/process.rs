@@ -14,7 +14,7 @@ use crate::limits::{Limits, MB};
 /// Files a worker may have open: a query over years of weekly reports opens hundreds.
 const MOST_FILES: u64 = 4096;
 /// What one query's functions may allocate beside DuckDB's own memory before an allocation fails.
-const BESIDE_DUCKDB: u64 = 112 * MB;
+const BESIDE_DUCKDB: u64 = 88 * MB;
 
 /// This process's own memory figures, opened while `/proc` can still be.
 pub(in crate::worker) struct Meter {
@@ -74,7 +74,8 @@ pub(in crate::worker) fn prepare() -> io::Result<Meter> {
 /// Bounds files and privileges.
 #[cfg(target_os = "linux")]
 pub(super) fn bound_resources(limits: &Limits) {
-    limit(Resource::Fsize, limits.spill_bytes());
+    // Of the offset in one file, which has holes; all files together are bounded by DuckDB and the broker's watch.
+    limit(Resource::Fsize, limits.spill_bytes().saturating_mul(4));
     limit(Resource::Nofile, MOST_FILES);
     drop_capabilities();
 }

@@ -1,0 +1,108 @@
+//! What the files of a query look like before and after it. DuckDB lists, binds and reads at different moments, so that a
+//! file that is replaced in between can make an answer that never was true; such a query is run again.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use duckdb::Connection;
+
+use super::{Engine, error, gate, sql_text};
+use crate::error::Result;
+use crate::reports;
+
+/// A change that is younger may share its time stamp with the next one: the kernel's clock for files ticks.
+const TICK: Duration = Duration::from_millis(20);
+
+/// How the files of a statement looked at one moment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    seen: Vec<(PathBuf, Option<Look>)>,
+    /// Whether each file was looked at, and not only the folder that it is in.
+    pub(super) is_precise: bool,
+}
+
+/// Device, inode, size, and times of change in seconds and nanoseconds.
+type Look = (u64, u64, u64, (i64, i64), (i64, i64));
+
+fn look(found: &Metadata) -> Look {
+    (
+        found.dev(),
+        found.ino(),
+        found.size(),
+        (found.mtime(), found.mtime_nsec()),
+        (found.ctime(), found.ctime_nsec()),
+    )
+}
+
+impl Engine {
+    /// Looks at what `verdict`'s statement reads: folders where that tells of a change in time, and each file where
+    /// `precise` asks for it or a folder has just changed.
+    ///
+    /// # Errors
+    /// When the patterns cannot be listed.
+    pub(super) fn stamp(
+        &self,
+        connection: &Connection,
+        verdict: &gate::Verdict,
+        precise: bool,
+    ) -> Result<Stamp> {
+        let views = verdict
+            .tables
+            .iter()
+            .any(|table| reports::VIEW_NAMES.iter().any(|view| table.eq_ignore_ascii_case(view)));
+        let globs = if views { self.datasource.report_globs() } else { Vec::new() };
+        let is_file = |table: &&String| table.contains(['/', '.', '*']);
+        let paths: Vec<&String> =
+            verdict.tables.iter().filter(is_file).chain(&verdict.files).chain(&globs).collect();
+        if !precise && let Some(stamp) = by_folders(&paths) {
+            return Ok(stamp);
+        }
+        let mut files: Vec<PathBuf> = Vec::new();
+        for path in paths {
+            let sql = format!("SELECT file FROM glob({})", sql_text(path));
+            let listed: duckdb::Result<Vec<String>> = connection
+                .prepare(&sql)
+                .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
+            files.extend(listed.map_err(|error| error::translate(&error))?.into_iter().map(PathBuf::from));
+        }
+        let seen = files
+            .into_iter()
+            .map(|file| (file.clone(), std::fs::metadata(file).ok().as_ref().map(look)))
+            .collect();
+        Ok(Stamp { seen, is_precise: true })
+    }
+}
+
+/// The folders of patterns and the plain files; `None` when that is not enough.
+fn by_folders(paths: &[&String]) -> Option<Stamp> {
+    let is_pattern = |path: &str| path.contains(['*', '?', '[']);
+    let mut seen: Vec<(PathBuf, Option<Look>)> = Vec::new();
+    for path in paths {
+        let path = Path::new(path.strip_prefix("file://").unwrap_or(path));
+        let name = path.file_name()?.to_string_lossy();
+        let folder = path.parent().unwrap_or(Path::new(""));
+        // Folders of a pattern, or unescaped by one, are found by listing only.
+        if is_pattern(&folder.to_string_lossy()) {
+            return None;
+        }
+        let at = match (is_pattern(&name), folder.as_os_str().is_empty()) {
+            (false, _) => path,
+            (true, true) => Path::new("."),
+            (true, false) => folder,
+        };
+        if seen.iter().any(|(known, _)| known == at) {
+            continue;
+        }
+        let found = std::fs::metadata(at).ok();
+        let changed = found.as_ref().and_then(|found| found.modified().ok());
+        let is_young =
+            changed.is_some_and(|at| SystemTime::now().duration_since(at).unwrap_or_default() < TICK);
+        if is_young && is_pattern(&name) {
+            return None;
+        }
+        seen.push((at.to_owned(), found.as_ref().map(look)));
+    }
+    Some(Stamp { seen, is_precise: false })
+}

@@ -1,0 +1,309 @@
+//! A machine that fails the plugin: full disks, missing folders, no descriptors, clocks that jump, signals, a host
+//! that dies, a log that cannot be written. Each with the real process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use duckdb_perf::plugin::client::Plugin;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::{
+    Host, duckdb, eventually, executable, query, reports, rows, runs, settings, signal, workers,
+};
+
+/// Sorts 400 MB: spills with 128 MB of memory.
+const SPILLS: &str = "SELECT count(*) FROM (SELECT x FROM (SELECT repeat('x', 100) || range AS x FROM range(4000000)) ORDER BY x DESC OFFSET 1)";
+
+/// Files below `folder`.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    entries
+        .flat_map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path()] })
+        .collect()
+}
+
+/// Whether DuckDB has spilled something that is still there; its marker of ownership is empty.
+fn spills(folder: &Path) -> bool {
+    files(folder).iter().any(|file| {
+        file.to_string_lossy().contains("duckdb_temp")
+            && file.metadata().is_ok_and(|found| found.len() > 4096)
+    })
+}
+
+/// A file system of `size` mounted at a folder; gone when dropped.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(at: &Path, size: &str) -> Option<Self> {
+        let options = format!("size={size}");
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(at).status();
+        done.is_ok_and(|status| status.success()).then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_temp_folder_is_a_clear_error_and_spilling_works_without() {
+    let temp = tempfile::tempdir().unwrap();
+    let temp_dir = temp.path().to_str().unwrap().to_owned();
+    let limits = json!({ "memoryLimitMb": 128, "timeoutSeconds": 60 });
+    let env = [("TMPDIR", temp_dir.as_str())];
+    let host = Host::start_with(&reports(), &limits, &env).await;
+    assert_eq!(host.rows(SPILLS).await, ["3999999"], "a query spills");
+    eventually("the end of the spill files", || !spills(temp.path())).await;
+    host.stop().await;
+
+    let Some(_small) = Small::mount(temp.path(), "16m") else {
+        panic!("this test mounts a small file system, for which it must run as root");
+    };
+    let host = Host::start_with(&reports(), &limits, &env).await;
+    let error = host.error(SPILLS).await;
+    assert!(
+        error.contains("No space left") || error.contains("not enough") || error.contains("Out of Memory"),
+        "{error}"
+    );
+    assert!(!error.contains(&temp_dir), "{error}");
+    assert_eq!(host.rows("SELECT count(*) FROM perf_all_weeks").await, ["1099"]);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spill_files_are_bounded_and_gone_after_a_kill() {
+    let temp = tempfile::tempdir().unwrap();
+    let env = [("TMPDIR", temp.path().to_str().unwrap())];
+    let limits = json!({ "memoryLimitMb": 64, "timeoutSeconds": 60 });
+    let host = Host::start_with(&reports(), &limits, &env).await;
+    // Wants some 700 MB, may have 4 x 64.
+    let more = "SELECT count(*) FROM (SELECT x FROM (SELECT md5(range::VARCHAR) || md5('a' || range) || md5('b' || range) AS x FROM range(8000000)) ORDER BY x DESC OFFSET 1)";
+    let error = host.error(more).await;
+    println!("a bounded spill: {error}");
+    assert!(error.contains("memory") || error.contains("Memory"), "{error}");
+    assert_eq!(host.rows("SELECT 1").await, ["1"]);
+
+    let (answer, ()) = tokio::join!(host.ask(SPILLS, "table"), async {
+        eventually("spilling", || spills(temp.path())).await;
+        for worker in workers(host.plugin.pid().unwrap()) {
+            signal(worker, Signal::KILL);
+        }
+    });
+    assert!(answer.error.unwrap().contains("worker process died"));
+    eventually("the end of the spill files", || !spills(temp.path())).await;
+    assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_temp_folder_the_error_says_so() {
+    let parent = tempfile::tempdir().unwrap();
+    let missing = parent.path().join("not/there");
+    let file = parent.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for temp in [missing.clone(), file] {
+        let env = [("GF_PLUGIN_TEMP_DIR", temp.to_str().unwrap())];
+        let host = Host::start_with(&reports(), &json!({}), &env).await;
+        let error = host.error("SELECT 1").await;
+        assert!(error.contains("no temp folder can be made") && error.contains("temp_dir"), "{error}");
+        assert!(!error.contains(temp.to_str().unwrap()), "{error}");
+        let health = host.plugin.health(&host.settings).await.unwrap();
+        assert!(!health.ok && health.message.contains("temp folder"), "{health:?}");
+        host.stop().await;
+    }
+    // Cleaners of temp folders come while the plugin runs.
+    let temp = parent.path().join("temp");
+    std::fs::create_dir(&temp).unwrap();
+    let env = [("GF_PLUGIN_TEMP_DIR", temp.to_str().unwrap())];
+    let host =
+        Host::start_with(&reports(), &json!({ "memoryLimitMb": 128, "timeoutSeconds": 60 }), &env).await;
+    assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    for entry in std::fs::read_dir(&temp).unwrap() {
+        std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
+    assert_eq!(host.rows("SELECT 2").await, ["2"]);
+    signal(workers(host.plugin.pid().unwrap())[0], Signal::KILL);
+    let _ = host.ask("SELECT 3", "table").await;
+    assert_eq!(host.rows(SPILLS).await, ["3999999"], "a new worker has a new folder");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_descriptors_the_error_says_so_and_it_recovers() {
+    let folder = tempfile::tempdir().unwrap();
+    // The plugin itself lives; a new worker does not find the descriptors for its socket.
+    for limit in [16, 18, 20, 22, 24, 28, 32, 40] {
+        let script = folder.path().join(format!("limited{limit}"));
+        std::fs::write(&script, format!("#!/bin/sh\nulimit -n {limit}\nexec '{}'\n", executable().display()))
+            .unwrap();
+        let mut permissions = std::fs::metadata(&script).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+        std::fs::set_permissions(&script, permissions).unwrap();
+        let Ok(plugin) = Plugin::spawn(&script, [("TMPDIR", folder.path())]).await else { continue };
+        let settings = settings(&reports(), &json!({}));
+        let queries: Vec<_> =
+            (0..8).map(|n| query(&format!("Q{n}"), "SELECT count(*) FROM perf_all_weeks", "table")).collect();
+        for _ in 0..3 {
+            for answer in plugin.query(&settings, &queries).await.unwrap().into_values() {
+                match &answer.error {
+                    None => assert_eq!(rows(&answer), ["1099"]),
+                    Some(error) => {
+                        assert!(error.len() > 20 && !error.contains("INTERNAL"), "{limit}: {error}");
+                    }
+                }
+            }
+        }
+        if limit >= 40 {
+            let answer = plugin.query(&settings, &queries[..1]).await.unwrap().remove("Q0").unwrap();
+            assert_eq!(answer.error, None, "{limit} descriptors are enough");
+        }
+        plugin.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("clock.c");
+    std::fs::write(
+        &source,
+        r#"
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <stdlib.h>
+        #include <time.h>
+        #include <unistd.h>
+        int clock_gettime(clockid_t id, struct timespec *at) {
+            static int (*real)(clockid_t, struct timespec *);
+            if (!real) real = (int (*)(clockid_t, struct timespec *)) dlsym(RTLD_NEXT, "clock_gettime");
+            int result = real(id, at);
+            const char *flag = getenv("CLOCK_BACK");
+            if (id == CLOCK_REALTIME && flag && access(flag, F_OK) == 0) at->tv_sec -= 3600;
+            return result;
+        }"#,
+    )
+    .unwrap();
+    let (library, flag) = (folder.path().join("clock.so"), folder.path().join("back"));
+    let built =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl").status();
+    assert!(built.unwrap().success());
+    let env = [
+        ("LD_PRELOAD", library.to_str().unwrap()),
+        ("CLOCK_BACK", flag.to_str().unwrap()),
+        ("GF_PLUGIN_IDLE_SECONDS", "1"),
+    ];
+    let host = Host::start_with(&reports(), &json!({ "timeoutSeconds": 2 }), &env).await;
+    assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    let worker = workers(host.plugin.pid().unwrap())[0];
+    std::fs::write(&flag, "").unwrap();
+    assert_eq!(host.rows("SELECT 2").await, ["2"]);
+    assert!(host.plugin.health(&host.settings).await.unwrap().ok);
+    let started = Instant::now();
+    let error = host
+        .error("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE hash(a.range, b.range) = 1")
+        .await;
+    assert!(error.contains("stopped after 2 s") && started.elapsed() < Duration::from_secs(8), "{error}");
+    eventually("the idle worker's end", || !runs(worker)).await;
+    std::fs::remove_file(&flag).unwrap();
+    assert_eq!(host.rows("SELECT 3").await, ["3"]);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ended_in_mid_query_it_leaves_nothing() {
+    for ending in [Signal::TERM, Signal::INT, Signal::KILL] {
+        let temp = tempfile::tempdir().unwrap();
+        let env = [("TMPDIR", temp.path().to_str().unwrap())];
+        let host = Host::start_with(&reports(), &json!({ "memoryLimitMb": 128 }), &env).await;
+        host.rows("SELECT 1").await;
+        let plugin = host.plugin.pid().unwrap();
+        let worker = workers(plugin)[0];
+        let asked = [query("A", SPILLS, "table")];
+        let (answer, ()) = tokio::join!(host.plugin.query(&host.settings, &asked), async {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            signal(plugin, ending);
+        });
+        if let Ok(answers) = answer {
+            assert!(answers["A"].error.is_some(), "{ending:?}");
+        }
+        eventually("the plugin's end", || !runs(plugin)).await;
+        eventually("the worker's end", || !runs(worker)).await;
+        drop(host);
+        if ending == Signal::KILL {
+            let next = Host::start_with(&reports(), &json!({}), &env).await;
+            next.rows("SELECT 1").await;
+            next.stop().await;
+        }
+        eventually("an empty temp folder", || files(temp.path()).is_empty()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_written_stops_no_query() {
+    let temp = tempfile::tempdir().unwrap();
+    for redirect in ["2>&-", "2>/dev/full"] {
+        let script = temp.path().join("plugin.sh");
+        std::fs::write(&script, format!("#!/bin/sh\nexec '{}' {redirect}\n", executable().display()))
+            .unwrap();
+        let mut permissions = std::fs::metadata(&script).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+        std::fs::set_permissions(&script, permissions).unwrap();
+        let env = [("TMPDIR", temp.path().to_str().unwrap()), ("GF_PLUGIN_LOG_LEVEL", "info")];
+        let plugin = Plugin::spawn(&script, env).await.unwrap();
+        let settings = settings(&reports(), &json!({}));
+        for _ in 0..5 {
+            let asked = [query("A", "SELECT count(*) FROM perf_all_weeks", "table")];
+            let answers =
+                tokio::time::timeout(Duration::from_secs(20), plugin.query(&settings, &asked)).await;
+            let answer =
+                answers.unwrap_or_else(|_| panic!("no answer with {redirect}")).unwrap().remove("A").unwrap();
+            assert_eq!(rows(&answer), ["1099"], "{redirect}");
+        }
+        plugin.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_killed_in_mid_query_leaves_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    let line = temp.path().join("line");
+    // A shell stands for Grafana.
+    let script = format!(
+        "env grafana_plugin_type=datasource PLUGIN_PROTOCOL_VERSIONS=2 TMPDIR='{}' '{}' >'{}' 2>/dev/null & echo $!; wait",
+        temp.path().display(),
+        executable().display(),
+        line.display()
+    );
+    let mut host = Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut id = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(host.stdout.take().unwrap()), &mut id).unwrap();
+    let plugin: u32 = id.trim().parse().unwrap();
+    eventually("the handshake", || std::fs::read_to_string(&line).is_ok_and(|text| text.contains("|unix|")))
+        .await;
+    host.kill().unwrap();
+    host.wait().unwrap();
+    eventually("the plugin's end", || !runs(plugin)).await;
+    std::fs::remove_file(&line).unwrap();
+    eventually("an empty temp folder", || files(temp.path()).is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn years_of_reports_need_no_more_descriptors_than_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = folder.path().join("query_perf_weekly_200001.parquet");
+    duckdb(&format!(
+        "COPY (SELECT 200001 AS week, 'a' AS pattern, 1.0 AS p95_ms) TO '{}' (FORMAT parquet)",
+        one.display()
+    ));
+    for n in 2..=3000 {
+        std::fs::copy(&one, folder.path().join(format!("query_perf_weekly_{}.parquet", 200_000 + n)))
+            .unwrap();
+    }
+    let host = Host::start(folder.path(), &json!({})).await;
+    assert_eq!(host.rows("SELECT count(*) FROM perf_all_weeks").await, ["3000"]);
+    host.stop().await;
+}
