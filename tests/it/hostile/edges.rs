@@ -1,11 +1,14 @@
-//! The ways in beside the query's text: the datasource's settings and the resource paths.
+//! The ways in beside the query's text (the datasource's settings, the resource paths), and what a worker is to the
+//! system.
+
+use std::process::Command;
 
 use bytes::Bytes;
 use duckdb_perf::plugin::client::Plugin;
 use serde_json::{Value, json};
 
 use super::sandbox::{Sandbox, differences};
-use crate::support::{executable, query, settings};
+use crate::support::{executable, query, settings, workers};
 
 /// Settings that lead outside, or are nonsense: each is refused with a sentence, and nothing comes back.
 #[tokio::test(flavor = "multi_thread")]
@@ -163,5 +166,79 @@ async fn resource_paths_lead_nowhere() {
     let answer = plugin.resource(&settings, "GET", "catalog", Bytes::new()).await.unwrap();
     assert_eq!(answer.status, 200);
     assert_eq!(differences(&before, &sandbox.snapshot()), Vec::<String>::new());
+    plugin.shutdown().await.unwrap();
+}
+
+/// What the worker is to the system: nothing inherited, nothing to take, no way out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_has_no_secrets_no_privileges_and_no_descriptors() {
+    let sandbox = Sandbox::new();
+    let env = [
+        ("TMPDIR", sandbox.temp().display().to_string()),
+        ("CANARY", sandbox.canary.clone()),
+        ("GF_PLUGIN_LOG_LEVEL", "debug".to_owned()),
+    ];
+    let plugin = Plugin::spawn(executable(), env).await.unwrap();
+    let mut settings = settings(&sandbox.folder(), &json!({}));
+    settings.secrets.insert("token".to_owned(), sandbox.canary.clone());
+    plugin.query(&settings, &[query("A", "SELECT 1", "table")]).await.unwrap();
+    let worker = workers(plugin.pid().unwrap())[0];
+    let of = |file: &str| {
+        String::from_utf8_lossy(&std::fs::read(format!("/proc/{worker}/{file}")).unwrap()).into_owned()
+    };
+    assert_eq!(of("environ"), "");
+    assert_eq!(of("cmdline"), "/proc/self/exe\0worker\0hclog\0warn,duckdb_perf=debug\0");
+    let status = of("status");
+    let field =
+        |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    assert_eq!((field("NoNewPrivs:"), field("Seccomp:")), ("1".to_owned(), "2".to_owned()));
+    // At most the right to read what other users own.
+    let capabilities = u64::from_str_radix(&field("CapEff:"), 16).unwrap()
+        | u64::from_str_radix(&field("CapInh:"), 16).unwrap();
+    assert_eq!(capabilities & !4, 0, "{status}");
+    let limits = of("limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"]);
+    for descriptor in std::fs::read_dir(format!("/proc/{worker}/fd")).unwrap() {
+        let path = descriptor.unwrap().path();
+        let number: u32 = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        let target = std::fs::read_link(&path).unwrap().display().to_string();
+        let is_own = number < 3 || target.starts_with("socket:") || target.ends_with("/statm");
+        assert!(is_own, "descriptor {number} is {target}");
+    }
+    let shown = [
+        plugin.metrics().await.unwrap(),
+        format!("{:?}", plugin.health(&settings).await.unwrap()),
+        format!("{settings:?}"),
+    ];
+    assert!(shown.iter().all(|text| !text.contains(&sandbox.canary)), "{shown:?}");
+    plugin.shutdown().await.unwrap();
+}
+
+/// The same folder by another name is the same folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bind_mount_of_grafanas_folder_is_refused() {
+    let sandbox = Sandbox::new();
+    let (grafana, inner) = (sandbox.outside(), sandbox.outside().join("inner"));
+    std::fs::create_dir(&inner).unwrap();
+    let env =
+        [("TMPDIR", sandbox.temp().display().to_string()), ("GF_PATHS_DATA", grafana.display().to_string())];
+    let plugin = Plugin::spawn(executable(), env).await.unwrap();
+    let mounted = sandbox.home().join("mounted");
+    std::fs::create_dir(&mounted).unwrap();
+    for source in [&grafana, &inner] {
+        assert!(
+            Command::new("mount").arg("--bind").args([source, &mounted]).status().unwrap().success(),
+            "needs root"
+        );
+        let health = plugin.health(&settings(&mounted, &json!({ "slowMs": source.as_os_str().len() }))).await;
+        let undone = Command::new("umount").arg(&mounted).status();
+        let health = health.unwrap();
+        assert!(!health.ok && health.message.contains("belongs to Grafana"), "{source:?}: {health:?}");
+        assert!(!health.message.contains(&grafana.display().to_string()), "{health:?}");
+        assert!(undone.unwrap().success());
+    }
+    let health = plugin.health(&settings(&mounted, &json!({}))).await.unwrap();
+    assert!(health.message.contains("holds no report"), "an ordinary folder again: {health:?}");
     plugin.shutdown().await.unwrap();
 }
