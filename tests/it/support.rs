@@ -194,3 +194,23 @@ pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
 }
+
+/// Whether file systems can be mounted here, which takes a privileged user: without one, a test says that it is
+/// skipped and ends. Where `CI` is set it must run.
+pub(crate) fn can_mount(test: &str) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let quietly = |program: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new(program);
+        command.args(arguments).arg(folder.path()).stderr(std::process::Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let can = quietly("mount", &["-t", "tmpfs", "-o", "size=64k", "none"]) && quietly("umount", &[]);
+    assert!(
+        can || std::env::var_os("CI").is_none(),
+        "{test} mounts file systems, which must be possible in CI"
+    );
+    if !can {
+        println!("{test} is skipped: it mounts file systems, which this user may not");
+    }
+    can
+}
