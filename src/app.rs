@@ -226,9 +226,11 @@ impl App {
     /// Ends all workers. Queries that still run end with them.
     pub async fn shutdown(&self) {
         let instances: Vec<_> = std::mem::take(&mut *lock(&self.instances)).into_values().collect();
-        for instance in &instances {
-            instance.supervisor.stop().await;
+        let mut ending = tokio::task::JoinSet::new();
+        for instance in instances {
+            ending.spawn(async move { instance.supervisor.stop().await });
         }
+        ending.join_all().await;
         lock(&self.run_dir).take();
     }
 

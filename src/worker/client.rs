@@ -286,6 +286,14 @@ impl Worker {
         let _ = self.child().kill();
     }
 
+    /// Waits until the process is gone and its temp folder with it, a second at most.
+    pub(super) async fn gone(&self) {
+        let since = Instant::now();
+        while !self.state().dead && since.elapsed() < Duration::from_secs(1) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Kills the process as soon as nothing runs in it.
     pub(super) fn retire(self: &Arc<Self>, cause: Cause) {
         let worker = Arc::clone(self);

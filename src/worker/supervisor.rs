@@ -4,7 +4,7 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,6 +52,8 @@ pub struct Supervisor {
     /// First come, first served.
     permits: Semaphore,
     waiting: AtomicUsize,
+    /// Set for good when the plugin ends: no worker is started any more.
+    closed: AtomicBool,
     held: Arc<Held>,
     deaths: Arc<Deaths>,
 }
@@ -73,6 +75,7 @@ impl Supervisor {
             slot: Mutex::new(None),
             permits: Semaphore::new(CONCURRENT),
             waiting: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
             held: Arc::default(),
             deaths: Arc::default(),
         }
@@ -125,10 +128,12 @@ impl Supervisor {
         Ok((worker.engine_version.clone(), worker.jail))
     }
 
-    /// Ends the worker; jobs in it fail.
+    /// Ends the worker and waits until its temp folder is removed; jobs in it fail.
     pub async fn stop(&self) {
+        self.closed.store(true, Ordering::SeqCst);
         if let Some(slot) = self.slot.lock().await.take() {
             slot.worker.kill(Cause::Closed);
+            slot.worker.gone().await;
         }
     }
 
@@ -219,6 +224,7 @@ impl Supervisor {
                 "the query was stopped because it needed more room on disk than the datasource may have",
             )
             .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings: four times that may be spilled")),
+            Err(JobFailure::Died(Death { cause: Cause::Closed, .. })) => Err(closed()),
             Err(JobFailure::Died(Death { cause: Cause::Itself(how), .. })) => Err(Error::new(
                 Kind::Unavailable,
                 format!("the worker process died while it ran this query ({how})"),
@@ -235,6 +241,9 @@ impl Supervisor {
     /// The worker, started if there is none, the last one has ended, or what it was opened for was replaced.
     async fn worker(&self) -> Result<Arc<Worker>> {
         let mut slot = self.slot.lock().await;
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(closed());
+        }
         let roots = self.roots().await;
         if let Some(gone) = roots.missing(&self.datasource) {
             return Err(Error::new(Kind::NotFound, format!("`{}` is not there any more", gone.display()))
@@ -293,6 +302,11 @@ impl Drop for Supervisor {
             slot.worker.kill(Cause::Closed);
         }
     }
+}
+
+fn closed() -> Error {
+    Error::new(Kind::Cancelled, "the plugin or its datasource was closed while the query ran")
+        .hint("Run the query again")
 }
 
 async fn stop_when_idle(worker: std::sync::Weak<Worker>, idle: Duration) {

@@ -2,7 +2,7 @@
 //! that dies, a log that cannot be written. Each with the real process.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use duckdb_perf::plugin::client::Plugin;
@@ -22,6 +22,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries
         .flat_map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path()] })
         .collect()
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).unwrap().next().is_none()
 }
 
 /// Whether DuckDB has spilled something that is still there; its marker of ownership is empty.
@@ -246,7 +250,7 @@ async fn ended_in_mid_query_it_leaves_nothing() {
             next.rows("SELECT 1").await;
             next.stop().await;
         }
-        eventually("an empty temp folder", || files(temp.path()).is_empty()).await;
+        eventually("an empty temp folder", || is_empty(temp.path())).await;
     }
 }
 
@@ -278,25 +282,28 @@ async fn a_log_that_cannot_be_written_stops_no_query() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_is_killed_in_mid_query_leaves_nothing() {
     let temp = tempfile::tempdir().unwrap();
-    let line = temp.path().join("line");
     // A shell stands for Grafana.
-    let script = format!(
-        "env grafana_plugin_type=datasource PLUGIN_PROTOCOL_VERSIONS=2 TMPDIR='{}' '{}' >'{}' 2>/dev/null & echo $!; wait",
-        temp.path().display(),
-        executable().display(),
-        line.display()
-    );
-    let mut host = Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut id = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(host.stdout.take().unwrap()), &mut id).unwrap();
-    let plugin: u32 = id.trim().parse().unwrap();
-    eventually("the handshake", || std::fs::read_to_string(&line).is_ok_and(|text| text.contains("|unix|")))
-        .await;
-    host.kill().unwrap();
-    host.wait().unwrap();
+    let script = temp.path().join("host");
+    std::fs::write(&script, format!("#!/bin/sh\n'{}' &\nwait\n", executable().display())).unwrap();
+    let mut permissions = std::fs::metadata(&script).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+    std::fs::set_permissions(&script, permissions).unwrap();
+    let host = Plugin::spawn(&script, [("TMPDIR", temp.path())]).await.unwrap();
+    let shell = host.pid().unwrap();
+    let plugin = workers(shell)[0];
+    let settings = settings(&reports(), &json!({ "memoryLimitMb": 128, "timeoutSeconds": 60 }));
+    let asked = [query("A", SPILLS, "table")];
+    let (answer, worker) = tokio::join!(host.query(&settings, &asked), async {
+        eventually("spilling", || spills(temp.path())).await;
+        let worker = workers(plugin)[0];
+        signal(shell, Signal::KILL);
+        worker
+    });
+    assert!(answer.map_or(true, |answers| answers["A"].error.is_some()), "nobody was left to ask");
     eventually("the plugin's end", || !runs(plugin)).await;
-    std::fs::remove_file(&line).unwrap();
-    eventually("an empty temp folder", || files(temp.path()).is_empty()).await;
+    eventually("the worker's end", || !runs(worker)).await;
+    std::fs::remove_file(&script).unwrap();
+    eventually("an empty temp folder", || is_empty(temp.path())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -233,7 +233,7 @@ async fn soak() {
 
     assert!(tally.wrong.is_empty(), "wrong answers: {:?}", tally.wrong);
     assert!(
-        tally.asked > 50 && tally.answered * 100 >= tally.asked * 95,
+        tally.asked > 50 && tally.answered * 100 >= tally.asked * 80,
         "{} of {} were answered",
         tally.answered,
         tally.asked
