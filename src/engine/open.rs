@@ -50,7 +50,8 @@ fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, Strin
         ("async_threads", limits.threads.clamp(1, 4).to_string()),
         ("memory_limit", format!("{}B", limits.memory_bytes)),
         ("temp_directory", temp_dir.to_string_lossy().into_owned()),
-        ("max_temp_directory_size", format!("{}B", datasource.limits.spill_bytes())),
+        // Below what the broker's watch kills at, so that DuckDB's own error comes first where its count is right.
+        ("max_temp_directory_size", format!("{}B", datasource.limits.spill_bytes() / 4 * 3)),
         ("autoinstall_known_extensions", "false".to_owned()),
         ("autoload_known_extensions", "false".to_owned()),
         ("allow_community_extensions", "false".to_owned()),

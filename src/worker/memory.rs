@@ -136,8 +136,8 @@ fn look(worker: &Worker, at_disk: bool) -> bool {
         // Its allocator keeps what a heavy query had; a new worker is quicker than a crowded one.
         worker.kill(Cause::Swollen);
     }
-    // DuckDB keeps its own count, and stays below it as long as it is right.
-    if jobs > 0 && at_disk && on_disk(&worker.temp) > worker.limits.spill_bytes() + worker.limits.memory_bytes
+    // DuckDB counts as well and stops earlier, as long as its count is right.
+    if jobs > 0 && at_disk && on_disk(&worker.temp) > worker.limits.spill_bytes()
     {
         worker.kill(Cause::Disk);
     }
