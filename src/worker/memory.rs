@@ -137,8 +137,7 @@ fn look(worker: &Worker, at_disk: bool) -> bool {
         worker.kill(Cause::Swollen);
     }
     // DuckDB counts as well and stops earlier, as long as its count is right.
-    if jobs > 0 && at_disk && on_disk(&worker.temp) > worker.limits.spill_bytes()
-    {
+    if jobs > 0 && at_disk && on_disk(&worker.temp) > worker.limits.spill_bytes() {
         worker.kill(Cause::Disk);
     }
     jobs > 0
