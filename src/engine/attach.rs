@@ -94,18 +94,22 @@ impl Attachments {
             match &state.attached {
                 Some(attached) if attached.files == now && attached.since.elapsed() < TURN => break,
                 Some(_) if state.users == 0 => self.release(&mut state, connection),
-                None if !is_free => match self.attach(&lock(connection)) {
-                    Ok(()) => {
-                        state.attached = Some(Attached { files: now, since: Instant::now() });
-                        break;
+                None if !is_free => {
+                    // Not in the match itself: the connection must be free again before anything waits.
+                    let attached = self.attach(&lock(connection));
+                    match attached {
+                        Ok(()) => {
+                            state.attached = Some(Attached { files: now, since: Instant::now() });
+                            break;
+                        }
+                        // Most writers are done in a moment.
+                        Err(error) if error.kind == Kind::Unavailable && asked.elapsed() < PATIENCE => {
+                            state = self.wait(state);
+                            cancel.check()?;
+                        }
+                        Err(error) => return Err(error),
                     }
-                    // Most writers are done in a moment.
-                    Err(error) if error.kind == Kind::Unavailable && asked.elapsed() < PATIENCE => {
-                        state = self.wait(state);
-                        cancel.check()?;
-                    }
-                    Err(error) => return Err(error),
-                },
+                }
                 _ => {
                     state = self.wait(state);
                     cancel.check()?;

@@ -215,7 +215,7 @@ async fn a_database_replaced_by_rename() {
     let (one, two) = tokio::join!(watch(&host, sql, 50, &done), watch(&host, sql, 50, &done));
     changer.join().unwrap();
     println!("a database replaced by rename: {one:?} {two:?}");
-    assert!(one["one version"] + two["one version"] >= 100);
+    assert!(one["one version"] + two["one version"] >= 20);
     host.stop().await;
 }
 
