@@ -148,7 +148,7 @@ impl App {
     /// Runs one query. Never fails as a whole; dropping the future cancels the query.
     pub async fn query(&self, settings: &InstanceSettings, query: DataQuery) -> QueryOutcome {
         let ref_id = query.ref_id.clone();
-        let model = match QueryModel::from_json(&query.json) {
+        let model = match query_model(&query.json) {
             Ok(model) => model,
             Err(error) => {
                 let frame = frame::empty_frame(&ref_id, "", &[]).into();
@@ -188,6 +188,9 @@ impl App {
             slow_ms: datasource.slow_ms,
         };
         let prepared = query::prepare(&model.raw_sql, &context)?;
+        if prepared.sql.len() > LONGEST_EXPANSION {
+            return Err(too_long("the query with its macros and variables filled in", LONGEST_EXPANSION));
+        }
         executed.clone_from(&prepared.sql);
         let (max_rows, row_limit_setting) = datasource.limits.row_cap(settings.row_limit);
         let options = Options {
@@ -288,6 +291,23 @@ impl App {
         }
         Ok(Arc::clone(slot.insert(Arc::new(run_dir))))
     }
+}
+
+/// Bytes of a query model: text and template variables. Texts lie in the broker several times, whoever sends them.
+const LONGEST_QUERY: usize = 512 << 10;
+/// Bytes of the text that DuckDB gets.
+const LONGEST_EXPANSION: usize = 2 << 20;
+
+fn query_model(json: &[u8]) -> Result<QueryModel> {
+    if json.len() > LONGEST_QUERY {
+        return Err(too_long("the query with its template variables", LONGEST_QUERY));
+    }
+    QueryModel::from_json(json)
+}
+
+fn too_long(what: &str, most: usize) -> Error {
+    Error::bad_query(format!("{what} is longer than {} KB", most >> 10))
+        .hint("Shorten it: put long lists into a file of the datasource and join it")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

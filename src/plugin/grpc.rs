@@ -17,7 +17,7 @@ use tower::service_fn;
 use crate::error::{Error, Result};
 
 /// The largest message that is read, in bytes: 64 MiB, for bodies of resource calls.
-pub(super) const MAX_IN: usize = 64 << 20;
+pub(super) const MAX_IN: usize = 8 << 20;
 /// The largest message that is sent, in bytes: all that Grafana's host reads, 2 GiB - 1.
 pub(super) const MAX_OUT: usize = i32::MAX as usize;
 

@@ -225,11 +225,15 @@ impl Worker {
         memory::wake();
         let mut guard = InFlight { worker: self, id, ended: false };
         // A failed write means that the worker is ending; the reader answers for it.
-        let sent = write(&mut *self.writer.lock().await, id, Tag::Job, job).await;
-        if let Err(error) = sent {
-            tracing::debug!(%error, "a worker does not take a job");
-        }
-        let result = if let Ok(result) = tokio::time::timeout(deadline, &mut reply).await {
+        let asked = async {
+            let sent = write(&mut *self.writer.lock().await, id, Tag::Job, job).await;
+            if let Err(error) = sent {
+                tracing::debug!(%error, "a worker does not take a job");
+            }
+            (&mut reply).await
+        };
+        // The deadline holds for a worker that does not even read, too.
+        let result = if let Ok(result) = tokio::time::timeout(deadline, asked).await {
             result.unwrap_or_else(|_| Err(JobFailure::Failed(Error::internal("a job got no answer"))))
         } else {
             self.cancel(id).await;
@@ -249,7 +253,8 @@ impl Worker {
     }
 
     async fn cancel(&self, id: u64) {
-        let _ = write(&mut *self.writer.lock().await, id, Tag::Cancel, &[]).await;
+        let told = async { write(&mut *self.writer.lock().await, id, Tag::Cancel, &[]).await };
+        let _ = tokio::time::timeout(GRACE, told).await;
     }
 
     /// Nobody waits for this job any more: interrupts it, and kills the worker if it does not listen.
