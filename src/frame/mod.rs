@@ -9,6 +9,7 @@
 mod cell;
 mod columns;
 mod decode;
+mod document;
 mod fill;
 mod ipc;
 mod json;
@@ -16,6 +17,7 @@ mod meta;
 mod nulls;
 mod numbers;
 mod pivot;
+pub mod rows;
 mod series;
 mod table;
 mod times;
@@ -29,6 +31,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 pub use decode::{Decoded, decode};
+pub use document::document;
 pub use meta::{Notice, Severity};
 
 use crate::error::{Error, Result};
