@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
 use bytes::Bytes;
-use serde_json::{Map, Value};
 use tower_http::cors::CorsLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
@@ -46,7 +45,7 @@ pub(super) fn router(
     settings: InstanceSettings,
     dashboard: Dashboard,
     guard: Guard,
-    cors: CorsLayer,
+    cors: Option<CorsLayer>,
 ) -> Result<Router> {
     let (routes, document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(reports::weekly))
@@ -64,7 +63,7 @@ pub(super) fn router(
         .split_for_parts();
     let text = text_of(document)?;
     let header = SetResponseHeaderLayer::if_not_present;
-    Ok(routes
+    let routes = routes
         .route("/", get(page::page))
         .fallback(missing)
         .method_not_allowed_fallback(wrong_method)
@@ -72,8 +71,13 @@ pub(super) fn router(
         .layer(Extension(settings))
         .layer(Extension(dashboard))
         .layer(Extension(text))
-        .layer(middleware::from_fn_with_state(guard.clone(), check_token))
-        .layer(cors)
+        .layer(middleware::from_fn_with_state(guard.clone(), check_token));
+    // Before the token: a browser asks without one whether it may ask.
+    let routes = match cors {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    Ok(routes
         .layer(middleware::from_fn_with_state(guard, check_address))
         .layer(header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(header(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer")))

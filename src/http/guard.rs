@@ -112,17 +112,21 @@ fn is_local_name(host: &str) -> bool {
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// What pages of other sites may do: nothing, but for those of `origins`.
+/// What pages of other sites may do: nothing without `origins`, and otherwise what those of `origins` need.
 ///
 /// # Errors
 /// `BadSettings` when an origin is not one.
-pub(super) fn cors(origins: &[String]) -> Result<CorsLayer> {
+pub(super) fn cors(origins: &[String]) -> Result<Option<CorsLayer>> {
+    if origins.is_empty() {
+        return Ok(None);
+    }
     let origins = origins.iter().map(|origin| checked_origin(origin)).collect::<Result<Vec<_>>>()?;
-    Ok(CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE])
-        .expose_headers([NOTICE]))
+        .expose_headers([NOTICE]);
+    Ok(Some(layer))
 }
 
 fn checked_origin(origin: &str) -> Result<HeaderValue> {

@@ -235,26 +235,29 @@ const PATTERN_PATH: &[&str] = &["from", "to", "week"];
 
 /// The parameters of the routes, for the `OpenAPI` document: the table in `reports::named`.
 macro_rules! documented {
-    ($($name:ident: $query:ident $(only $names:ident)?;)*) => {$(
+    ($($name:ident: $query:ident, $only:expr;)*) => {$(
         struct $name;
 
         impl IntoParams for $name {
             fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<utoipa::openapi::path::Parameter> {
-                let shown = |_: &&Parameter| true;
-                $(let shown = |parameter: &&Parameter| $names.contains(&parameter.name);)?
-                NamedQuery::$query.parameters().iter().filter(shown).map(described).collect()
+                documentation(NamedQuery::$query, $only)
             }
         }
     )*};
 }
 
 documented! {
-    Weekly: Weeks only WEEKLY;
-    Slow: Slow;
-    Patterns: Patterns;
-    Pattern: Pattern;
-    PatternPath: Pattern only PATTERN_PATH;
-    Regressions: Regressions;
+    Weekly: Weeks, Some(WEEKLY);
+    Slow: Slow, None;
+    Patterns: Patterns, None;
+    Pattern: Pattern, None;
+    PatternPath: Pattern, Some(PATTERN_PATH);
+    Regressions: Regressions, None;
+}
+
+fn documentation(query: NamedQuery, only: Option<&[&str]>) -> Vec<utoipa::openapi::path::Parameter> {
+    let is_shown = |parameter: &&Parameter| only.is_none_or(|names| names.contains(&parameter.name));
+    query.parameters().iter().filter(is_shown).map(described).collect()
 }
 
 fn described(parameter: &Parameter) -> utoipa::openapi::path::Parameter {

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 
 /// What stands for every week or every pattern.
 const ALL: &str = "$__all";
-/// The time range where none is given: every report.
-const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
+/// The time range where none is given: every report. The calendar's own last days have no end.
+const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-29");
 
 /// A query with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
