@@ -94,7 +94,6 @@ pub struct ExportOptions {
 /// A query's rows as CSV: pieces of UTF-8, each of whole rows, made while they are taken. Dropping it ends the query.
 ///
 /// It ends with `None` only when every row was given; an error may come after any piece, and is the last item.
-#[derive(Debug)]
 pub struct CsvExport {
     pieces: worker::Export,
     /// Dropped after the export, which runs in its worker.
