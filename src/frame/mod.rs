@@ -12,6 +12,7 @@ mod cell;
 mod columns;
 mod csv;
 mod decode;
+mod document;
 mod fill;
 mod ipc;
 mod json;
@@ -19,6 +20,7 @@ mod meta;
 mod nulls;
 mod numbers;
 mod pivot;
+pub mod rows;
 mod series;
 mod table;
 mod times;
@@ -33,6 +35,7 @@ use arrow::datatypes::SchemaRef;
 
 pub use csv::{CsvOptions, CsvWriter};
 pub use decode::{Decoded, decode};
+pub use document::document;
 pub use meta::{Notice, Severity};
 
 use crate::error::{Error, Result};
