@@ -82,13 +82,16 @@ pub struct QueryOutcome {
     pub place: Option<(usize, usize)>,
 }
 
-/// What an export may leave away or must keep.
+/// How an export is made; the default is a download.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ExportOptions {
     /// Rows at most; what comes after is left out, and [`CsvExport::summary`] says so. `None`: all of them.
     pub max_rows: Option<u64>,
     /// Whether texts that a spreadsheet would take for formulas stay as they are.
     pub raw: bool,
+    /// Whether to wait for ever for a reader that takes nothing, such as a pager. A download is given up after a minute,
+    /// and after an hour in any case.
+    pub patient: bool,
 }
 
 /// A query's rows as CSV: pieces of UTF-8, each of whole rows, made while they are taken. Dropping it ends the query.
@@ -253,13 +256,13 @@ impl App {
         let instance = self.instance(settings)?;
         let datasource = instance.supervisor.datasource();
         let prepared = prepare(&query, &model, datasource)?;
-        let options = CsvOptions {
+        let csv = CsvOptions {
             max_rows: options.max_rows,
             most_rows: datasource.limits.most_rows,
             raw: options.raw,
         };
-        let job = ExportJob { sql: prepared.sql, offsets: prepared.offsets, options };
-        match instance.supervisor.export(job).await {
+        let job = ExportJob { sql: prepared.sql, offsets: prepared.offsets, options: csv };
+        match instance.supervisor.export(job, options.patient).await {
             Ok(pieces) => Ok(CsvExport { pieces, _instance: instance }),
             Err(error) => Err(source::explain_missing(error, datasource)),
         }

@@ -228,6 +228,20 @@ impl Asked {
         json!({ "rawSql": self.query.sql(), "format": "table", "variables": self.variables })
     }
 
+    /// The query model for an export. All weeks come in the order of the reports: to sort them, DuckDB would have to hold
+    /// every row.
+    #[must_use]
+    pub fn export_model(&self) -> Value {
+        let mut model = self.model();
+        let is_limited = self.variables.get(LIMIT.name).is_some_and(Value::is_number);
+        if self.query == NamedQuery::Weeks && !is_limited {
+            let is_kept = |line: &&str| !line.starts_with("ORDER BY ");
+            let lines: Vec<&str> = self.query.sql().lines().filter(is_kept).collect();
+            model["rawSql"] = lines.join("\n").into();
+        }
+        model
+    }
+
     fn take(&mut self, parameter: &Parameter, values: &[&str]) -> Result<()> {
         let repeats = matches!(parameter.kind, ParameterKind::Weeks | ParameterKind::Texts);
         if values.len() > 1 && !repeats {

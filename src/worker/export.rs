@@ -17,13 +17,15 @@ use tokio_stream::Stream;
 use super::client::{Cause, Death, InFlight, JobFailure, JobReply, Worker};
 use super::memory::Frame;
 use super::messages::{Done, Tag, WINDOW};
-use super::supervisor::settle;
+use super::settle::{closed, settle};
 use crate::error::{Error, Kind, Result};
 
 /// A download that takes nothing for this long is given up.
 const STALLED: Duration = Duration::from_mins(1);
 /// No download may last longer: it keeps one of few places.
 const LONGEST: Duration = Duration::from_hours(1);
+/// What stands for both where a reader may take its time.
+const FOR_EVER: Duration = Duration::from_hours(24 * 365);
 
 /// What a whole export holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +68,7 @@ impl Stream for Export {
             Some(Item::Piece(bytes)) => return Poll::Ready(Some(Ok(bytes))),
             Some(Item::End(end)) => end,
             // The plugin ends.
-            None => Err(super::supervisor::closed()),
+            None => Err(closed()),
         };
         let error = end.as_ref().err().cloned();
         self.ended = Some(end);
@@ -252,16 +254,17 @@ impl Started {
     }
 
     /// Gives the chunks out as they are taken. `place` is given back at the end.
-    pub(super) fn give(self, place: OwnedSemaphorePermit) -> Export {
+    pub(super) fn give(self, place: OwnedSemaphorePermit, patient: bool) -> Export {
         let (sender, items) = mpsc::channel(1);
-        tokio::spawn(pump(self, sender, place));
+        tokio::spawn(pump(self, sender, place, patient));
         Export { items, ended: None }
     }
 }
 
-async fn pump(mut export: Started, out: mpsc::Sender<Item>, place: OwnedSemaphorePermit) {
+async fn pump(mut export: Started, out: mpsc::Sender<Item>, place: OwnedSemaphorePermit, patient: bool) {
+    let (stalled, longest) = if patient { (FOR_EVER, FOR_EVER) } else { (STALLED, LONGEST) };
     let worker = Arc::clone(&export.flight.worker);
-    let Some(end) = pass_on(&mut export, &out).await else { return };
+    let Some(end) = pass_on(&mut export, &out, stalled, longest).await else { return };
     if matches!(&end, Err(JobFailure::Failed(error)) if error.kind == Kind::Internal) {
         worker.kill(Cause::Internal);
     }
@@ -276,12 +279,17 @@ async fn pump(mut export: Started, out: mpsc::Sender<Item>, place: OwnedSemaphor
     };
     // The job has ended; what is left is to say so.
     drop((export, place));
-    let _ = tokio::time::timeout(STALLED, out.send(Item::End(end))).await;
+    let _ = tokio::time::timeout(stalled, out.send(Item::End(end))).await;
 }
 
 /// How the export ended; `None` when nobody takes it any more.
-async fn pass_on(export: &mut Started, out: &mpsc::Sender<Item>) -> Option<Result<Done, JobFailure>> {
-    let ends = tokio::time::Instant::now() + LONGEST;
+async fn pass_on(
+    export: &mut Started,
+    out: &mpsc::Sender<Item>,
+    stalled: Duration,
+    longest: Duration,
+) -> Option<Result<Done, JobFailure>> {
+    let ends = tokio::time::Instant::now() + longest;
     let clock = Arc::clone(&export.clock);
     loop {
         let room = tokio::select! {
@@ -291,10 +299,12 @@ async fn pass_on(export: &mut Started, out: &mpsc::Sender<Item>) -> Option<Resul
                 Ok(()) => continue,
                 Err(failure) => return Some(Err(failure)),
             },
-            () = tokio::time::sleep_until(ends) => return Some(Err(JobFailure::Failed(too_long()))),
-            () = tokio::time::sleep(STALLED) => {
-                tracing::info!("an export is given up, because its download took nothing for {} s", STALLED.as_secs());
-                return None;
+            () = tokio::time::sleep_until(ends) => {
+                let minutes = longest.as_secs() / 60;
+                return Some(Err(given_up(&format!("took longer than {minutes} minutes"))));
+            }
+            () = tokio::time::sleep(stalled) => {
+                return Some(Err(given_up(&format!("took nothing for {} s", stalled.as_secs()))));
             }
         };
         let next = tokio::select! {
@@ -318,9 +328,10 @@ async fn pass_on(export: &mut Started, out: &mpsc::Sender<Item>) -> Option<Resul
     }
 }
 
-fn too_long() -> Error {
-    Error::new(Kind::Timeout, format!("the download took longer than {} minutes", LONGEST.as_secs() / 60))
-        .hint("Export less at once, for example fewer weeks")
+fn given_up(why: &str) -> JobFailure {
+    tracing::info!("an export was given up, because its download {why}");
+    let error = Error::new(Kind::Timeout, format!("the download {why}"));
+    JobFailure::Failed(error.hint("Start it again, with fewer weeks or patterns if the connection is slow"))
 }
 
 #[cfg(test)]

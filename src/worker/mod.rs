@@ -14,6 +14,7 @@ mod outlet;
 mod reader;
 mod redact;
 mod server;
+mod settle;
 mod spawn;
 mod supervisor;
 

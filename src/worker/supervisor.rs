@@ -15,6 +15,7 @@ use super::client::{Cause, Death, JobFailure, JobReply, Worker};
 use super::export::{self, Export, Started};
 use super::memory::Held;
 use super::messages::{ExportJob, Job, Open, QueryJob};
+use super::settle::{closed, settle};
 use super::{CONCURRENT, Deaths, EXPORTS, Jail, Walls};
 use crate::engine::{Catalog, Inspection};
 use crate::error::{Error, Kind, Result};
@@ -144,15 +145,15 @@ impl Supervisor {
     }
 
     /// Begins an export: waits for its first piece, so that most of what can go wrong is an error here. Dropping the
-    /// future or the stream cancels it.
+    /// future or the stream cancels it. A `patient` one is not given up when its reader takes nothing.
     ///
     /// # Errors
     /// As [`Supervisor::query`].
-    pub async fn export(&self, job: ExportJob) -> Result<Export> {
+    pub async fn export(&self, job: ExportJob, patient: bool) -> Result<Export> {
         let place = self.wait(&self.exports, 1, "the export waited", EXPORTS_HINT).await?;
         // From the first piece on it has its own place only: queries need not wait for a slow download.
         let started = self.run::<Begun>(&Job::Export(Box::new(job))).await?;
-        Ok(started.give(place))
+        Ok(started.give(place, patient))
     }
 
     /// Looks at the files.
@@ -339,46 +340,6 @@ impl Drop for Supervisor {
             slot.worker.kill(Cause::Closed);
         }
     }
-}
-
-/// A job's end in words for its sender.
-pub(super) fn settle<T>(result: Result<T, JobFailure>, timeout: Duration) -> Result<T> {
-    match result {
-        Ok(reply) => Ok(reply),
-        Err(JobFailure::Failed(error)) => Err(error),
-        Err(JobFailure::Deadline) => {
-            let seconds = timeout.as_secs();
-            Err(Error::new(Kind::Timeout, format!("the query was stopped after {seconds} s"))
-                .hint("Select less, or raise `timeoutSeconds` in the datasource's settings"))
-        }
-        Err(JobFailure::Died(Death { cause: Cause::Memory, .. })) => Err(Error::new(
-            Kind::Exhausted,
-            "the query was stopped because it took more memory than the datasource may have",
-        )
-        .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings")),
-        Err(JobFailure::Died(Death { cause: Cause::Disk, .. })) => Err(Error::new(
-            Kind::Exhausted,
-            "the query was stopped because it needed more room on disk than the datasource may have",
-        )
-        .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings: four times that may be spilled")),
-        Err(JobFailure::Died(Death { cause: Cause::Closed, .. })) => Err(closed()),
-        Err(JobFailure::Died(Death { cause: Cause::Itself(how), .. })) => Err(Error::new(
-            Kind::Unavailable,
-            format!("the worker process died while it ran this query ({how})"),
-        )
-        .hint("A new worker serves the next query; make this one simpler or smaller")),
-        Err(JobFailure::Died(Death { cause, .. })) => Err(Error::new(
-            Kind::Unavailable,
-            format!("two workers ended under this query: the last one {}", cause.phrase()),
-        )
-        .hint("Run the query again; if it happens often, look at what else runs on this datasource")),
-    }
-}
-
-/// The error of what was under way when the plugin or the datasource ended.
-pub(super) fn closed() -> Error {
-    Error::new(Kind::Cancelled, "the plugin or its datasource was closed while the query ran")
-        .hint("Run the query again")
 }
 
 async fn stop_when_idle(worker: std::sync::Weak<Worker>, idle: Duration) {
