@@ -255,17 +255,13 @@ fn form(column: &Column, field: &Field) -> Form {
 fn write_time(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
     let start = out.len();
     cell::write_text(array, row, out);
-    let Some(text) = out.get_mut(start..) else { return };
-    let is_rfc =
-        matches!(text, [_, _, _, _, b'-', _, _, b'-', _, _, b' ', digit, ..] if digit.is_ascii_digit());
-    if !is_rfc {
-        return;
-    }
-    if let Some(blank) = text.get_mut(10) {
-        *blank = b'T';
-    }
+    let text = out.get(start..).unwrap_or_default();
+    let [_, _, _, _, b'-', _, _, b'-', _, _, b' ', b'0'..=b'9', ..] = text else { return };
     if text.ends_with(b"+00") {
         out.truncate(out.len() - 3);
+    }
+    if let Some(blank) = out.get_mut(start + 10) {
+        *blank = b'T';
     }
     out.push(b'Z');
 }

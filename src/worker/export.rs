@@ -295,7 +295,7 @@ async fn pass_on(
         let room = tokio::select! {
             biased;
             room = out.reserve() => room.ok()?,
-            () = clock.expired() => match export.end_late().await {
+            () = clock.expired(), if export.done.is_none() => match export.end_late().await {
                 Ok(()) => continue,
                 Err(failure) => return Some(Err(failure)),
             },
