@@ -277,9 +277,9 @@ async fn pump(mut export: Started, out: mpsc::Sender<Item>, place: OwnedSemaphor
         }
         Err(failure) => settle(Err(failure), worker.limits.timeout),
     };
-    // The job has ended; what is left is to say so.
-    drop((export, place));
-    let _ = tokio::time::timeout(stalled, out.send(Item::End(end))).await;
+    // The job has ended; what is left is to say so, whenever the reader comes to it.
+    drop((export, place, worker));
+    let _ = out.send(Item::End(end)).await;
 }
 
 /// How the export ended; `None` when nobody takes it any more.
