@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema};
 
 use super::columns::{self, Column, Target};
 use super::table::SLICE;
-use super::{DUCKDB_TYPE, Flow, Summary, cell, counted, ipc, json, times};
+use super::{DUCKDB_TYPE, Flow, Summary, cell, counted, ipc, times};
 use crate::error::{Error, Kind, Result};
 
 /// Bytes that are gathered before they are given to the sink.
@@ -219,14 +219,14 @@ impl Cells {
                 // No instant that could be shown: the number itself.
                 _ => cell::write_text(&self.array, row, out),
             },
-            Form::Text => match self.array.as_string_opt::<i32>() {
-                Some(texts) => write_text(texts.value(row).as_bytes(), raw, out),
-                None => {
-                    let mut text = Vec::new();
-                    cell::write_text(&self.array, row, &mut text);
-                    write_text(&text, raw, out);
+            Form::Text => {
+                if let Some(texts) = self.array.as_string_opt::<i32>() {
+                    return write_text(texts.value(row).as_bytes(), raw, out);
                 }
-            },
+                let mut text = Vec::new();
+                cell::write_text(&self.array, row, &mut text);
+                write_text(&text, raw, out);
+            }
             // It begins with one of `{["tfn-0123456789` or a blank, and with `-` only if it is a number.
             Form::Json => write_text(self.array.as_binary::<i32>().value(row), true, out),
         }

@@ -121,18 +121,22 @@ struct Ticks {
     /// Since when it has owed any.
     since: Option<Instant>,
     used: Duration,
+    /// The job has ended.
+    stopped: bool,
 }
 
 impl Clock {
     fn new(limit: Duration) -> Self {
-        let state = Ticks { owed: WINDOW, since: Some(Instant::now()), used: Duration::ZERO };
+        let state = Ticks { owed: WINDOW, since: Some(Instant::now()), used: Duration::ZERO, stopped: false };
         Self { limit, state: Mutex::new(state) }
     }
 
     fn granted(&self) {
         let mut ticks = self.lock();
         ticks.owed = ticks.owed.saturating_add(1);
-        ticks.since.get_or_insert_with(Instant::now);
+        if !ticks.stopped {
+            ticks.since.get_or_insert_with(Instant::now);
+        }
     }
 
     /// Whether it was owed.
@@ -147,7 +151,9 @@ impl Clock {
     }
 
     fn stop(&self) {
-        self.lock().pause();
+        let mut ticks = self.lock();
+        ticks.pause();
+        ticks.stopped = true;
     }
 
     fn left(&self) -> Duration {
@@ -353,6 +359,10 @@ mod tests {
         clock.granted();
         tokio::time::timeout(2 * limit, clock.expired()).await.unwrap();
         assert!(clock.left().is_zero());
+        let ended = Clock::new(limit);
+        ended.stop();
+        ended.granted();
+        assert!(tokio::time::timeout(2 * limit, ended.expired()).await.is_err(), "chunks may be taken later");
     }
 
     #[tokio::test]

@@ -329,7 +329,8 @@ mod tests {
         let error = (0..4).find_map(|n| outlet.write_all(&row(n)).err()).unwrap();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         waited.join().unwrap();
-        drop((outlet, sink));
+        drop(outlet);
+        drop(sink);
         let chunks = reader.join().unwrap();
         assert_eq!(chunks.len(), WINDOW as usize + 1);
         assert!(chunks.iter().all(|chunk| chunk.len() == CHUNK && chunk.ends_with(b"\r\n")));

@@ -11,7 +11,7 @@ use duckdb_perf::plugin::client::ResourceStream;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Host, duckdb, encode, eventually, executable, reports, runs, signal, workers};
+use crate::support::{Host, duckdb, encode, eventually, executable, lines, reports, runs, signal, workers};
 
 /// A folder with one report of `rows` patterns.
 fn many_rows(rows: usize) -> TempDir {
@@ -39,17 +39,17 @@ async fn get(host: &Host, url: &str) -> (i32, String) {
 
 /// Reads to the end; how many lines, and the error at the end if there is one.
 async fn drain(stream: &mut ResourceStream) -> (usize, Option<String>, Vec<u8>) {
-    let (mut lines, mut last) = (0, Vec::new());
+    let (mut count, mut last) = (0, Vec::new());
     loop {
         match stream.next().await {
             Ok(Some(piece)) => {
-                lines += piece.iter().filter(|byte| **byte == b'\n').count();
+                count += lines(&piece);
                 if !piece.is_empty() {
                     last = piece[piece.len().saturating_sub(300)..].to_vec();
                 }
             }
-            Ok(None) => return (lines, None, last),
-            Err(error) => return (lines, Some(error.message), last),
+            Ok(None) => return (count, None, last),
+            Err(error) => return (count, Some(error.message), last),
         }
     }
 }
@@ -327,20 +327,20 @@ fn the_command_line_needs_no_more_memory_for_more_rows() {
             .unwrap();
         let pid = child.id();
         let mut out = child.stdout.take().unwrap();
-        let (mut buffer, mut lines, mut peak, mut bytes) = (vec![0; 1 << 20], 0, (0, 0), 0);
+        let (mut buffer, mut count, mut peak, mut bytes) = (vec![0; 1 << 20], 0, (0, 0), 0);
         loop {
             let read = out.read(&mut buffer).unwrap();
             if read == 0 {
                 break;
             }
             bytes += read;
-            lines += buffer[..read].iter().filter(|byte| **byte == b'\n').count();
+            count += lines(&buffer[..read]);
             if let [worker] = workers(pid)[..] {
                 peak = (peak.0.max(status_kb(pid, "VmHWM:")), peak.1.max(status_kb(worker, "VmHWM:")));
             }
         }
         assert!(child.wait().unwrap().success());
-        assert_eq!(lines, rows + 1);
+        assert_eq!(count, rows + 1);
         println!("{rows} rows, {bytes} bytes: {} MB, worker {} MB", peak.0 / 1024, peak.1 / 1024);
         peak
     };

@@ -168,6 +168,11 @@ pub(crate) fn encode(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
+/// How many lines end in `bytes`.
+pub(crate) fn lines(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == b'\n').count() - 1
+}
+
 /// Ids of the running workers of the plugin process `parent`.
 pub(crate) fn workers(parent: u32) -> Vec<u32> {
     let children = format!("/proc/{parent}/task");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::attacks::Attack;
 use super::sandbox::Sandbox;
-use crate::support::{encode, executable, query, settings};
+use crate::support::{encode, executable, lines, query, settings};
 
 /// Something that answers queries.
 pub(super) struct Target {
@@ -88,7 +88,7 @@ impl Target {
     async fn download(&self, plugin: &Plugin, address: &str) -> Answer {
         match plugin.resource(&self.settings, "GET", address, Bytes::new()).await {
             Ok(answer) if answer.status == 200 => {
-                let rows = answer.body.iter().filter(|byte| **byte == b'\n').count().saturating_sub(1);
+                let rows = lines(&answer.body).saturating_sub(1);
                 Answer { frames: vec![answer.body], error: None, rows }
             }
             Ok(answer) => {
@@ -155,7 +155,7 @@ fn address(attack: &Attack) -> Option<String> {
     for (name, value) in attack.variables.as_object().into_iter().flatten() {
         let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
         for value in values {
-            address += &format!("&var-{}={}", encode(name), encode(value.as_str()?));
+            address = format!("{address}&var-{}={}", encode(name), encode(value.as_str()?));
         }
     }
     // An address of more than 64 KB is refused before anything reads it.
