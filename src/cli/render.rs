@@ -7,12 +7,16 @@ pub(super) use series::{is_series, series};
 pub(super) use table::{Layout, shortened, table};
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub(super) use crate::frame::rows::{Cell, cell, display_name, float, names};
 
-use crate::frame::{self, Decoded};
+use crate::error::{Error, Kind};
+use crate::frame::{self, CsvOptions, CsvWriter, DUCKDB_TYPE, Decoded};
 
 /// Columns of the terminal that stdout is; `None` when it is none.
 pub(super) fn terminal_width() -> Option<usize> {
@@ -30,42 +34,43 @@ pub(super) fn json(frame: &Decoded, out: &mut dyn Write) -> io::Result<usize> {
     Ok(lost)
 }
 
-/// The rows as CSV (RFC 4180) under a header; NULL is an empty field.
-pub(super) fn csv(frame: &Decoded, out: &mut dyn Write) -> io::Result<()> {
+/// The rows as CSV, as the export writes them. A frame without fields gives nothing.
+pub(super) fn csv(frame: &Decoded, raw: bool, out: &mut dyn Write) -> io::Result<()> {
     if frame.schema.fields().is_empty() {
         return Ok(());
     }
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-    writer.write_record(names(&frame.schema)).map_err(csv_error)?;
-    each_row(frame, |batch, row| {
-        let record = batch.columns().iter().map(|column| cell(column, row).plain());
-        writer.write_record(record).map_err(csv_error)
-    })?;
-    writer.flush()
-}
-
-/// The error of the writer below, so that a broken pipe is still told as one.
-fn csv_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
-}
-
-fn each_row(frame: &Decoded, mut visit: impl FnMut(&RecordBatch, usize) -> io::Result<()>) -> io::Result<()> {
+    let fields = frame.schema.fields().iter().zip(names(&frame.schema));
+    let fields = fields.map(|(field, name)| {
+        // A frame's bytes are JSON.
+        let is_json = *field.data_type() == DataType::Binary;
+        let kind = if is_json { DataType::Utf8 } else { field.data_type().clone() };
+        let tag = if is_json { "JSON" } else { "" };
+        Field::new(name, kind, true).with_metadata([(DUCKDB_TYPE, tag)])
+    });
+    let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let mut writer =
+        CsvWriter::new(&schema, CsvOptions { raw, ..CsvOptions::default() }, out).map_err(told)?;
     for batch in &frame.batches {
-        for row in 0..batch.num_rows() {
-            visit(batch, row)?;
-        }
+        let columns = batch.columns().iter().zip(schema.fields());
+        let columns =
+            columns.map(|(column, field)| cast(column, field.data_type())).collect::<Result<_, _>>();
+        let batch = columns.and_then(|columns| RecordBatch::try_new(Arc::clone(&schema), columns));
+        writer.push(&batch.map_err(io::Error::other)?).map_err(told)?;
     }
+    writer.finish().map_err(told)?;
     Ok(())
+}
+
+/// The error of the sink below, so that a broken pipe is still told as one.
+fn told(error: Error) -> io::Error {
+    match error.kind {
+        Kind::Cancelled => io::ErrorKind::BrokenPipe.into(),
+        _ => io::Error::other(error.message),
+    }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::sync::Arc;
-
-    use arrow::datatypes::Schema;
     use serde_json::Value;
 
     pub(in crate::cli) use crate::frame::rows::tests::frame;
@@ -76,12 +81,12 @@ pub(super) mod tests {
     #[test]
     fn csv_rows() {
         let mut out = Vec::new();
-        csv(&sample(), &mut out).unwrap();
+        csv(&sample(), false, &mut out).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "week,\"a \"\"b\"\"\",ms,at,j\r\n\
              202653,\"x,\"\"y\"\"\n\",1.25,1970-01-01T00:00:00Z,\"{\"\"k\"\":[1]}\"\r\n\
-             ,,NaN,1970-01-01T00:00:01.5Z,\r\n"
+             ,\"\",NaN,1970-01-01T00:00:01.5Z,\r\n"
         );
     }
 
@@ -95,7 +100,7 @@ pub(super) mod tests {
         };
         let mut out = Vec::new();
         json(&empty, &mut out).unwrap();
-        csv(&empty, &mut out).unwrap();
+        csv(&empty, false, &mut out).unwrap();
         assert_eq!(out, b"[]\n");
     }
 }

@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use super::failure::Failure;
 use super::guard::{Guard, check_address, check_token};
 use super::page::Dashboard;
-use super::{page, reports, sql, status};
+use super::{export, page, reports, sql, status};
 use crate::app::{App, InstanceSettings};
 use crate::error::{Error, Kind, Result};
 
@@ -55,6 +55,7 @@ pub(super) fn router(
         .routes(routes!(reports::pattern_by_path))
         .routes(routes!(reports::regressions))
         .routes(routes!(sql::query))
+        .routes(routes!(export::export))
         .routes(routes!(page::dashboard))
         .routes(routes!(openapi))
         .routes(routes!(status::healthz))

@@ -7,16 +7,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 
+use super::export;
 use super::failure::Failure;
 use crate::app::{App, InstanceSettings};
 use crate::error::{Error, Kind};
 use crate::query;
 
-/// The resource routes: `GET /macros`, `GET /catalog`.
+/// The resource routes: `GET /macros`, `GET /catalog`, `GET /export.csv`.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/macros", get(macros))
         .route("/catalog", get(catalog))
+        .route("/export.csv", get(export::export))
         .fallback(missing)
         .with_state(app)
 }
@@ -36,6 +38,6 @@ async fn catalog(
 
 async fn missing() -> Failure {
     Error::new(Kind::NotFound, "there is no such resource")
-        .hint("Known ones are `macros` and `catalog`")
+        .hint("Known ones are `macros`, `catalog` and `export.csv`")
         .into()
 }

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 
 /// What stands for every week or every pattern.
 const ALL: &str = "$__all";
-/// The time range where none is given: every report. The calendar's own last days have no end.
-const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-29");
+/// The time range where none is given: every report.
+const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
 
 /// A query with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,6 +226,20 @@ impl Asked {
     #[must_use]
     pub fn model(&self) -> Value {
         json!({ "rawSql": self.query.sql(), "format": "table", "variables": self.variables })
+    }
+
+    /// The query model for an export. All weeks come in the order of the reports: to sort them, DuckDB would have to hold
+    /// every row.
+    #[must_use]
+    pub fn export_model(&self) -> Value {
+        let mut model = self.model();
+        let is_limited = self.variables.get(LIMIT.name).is_some_and(Value::is_number);
+        if self.query == NamedQuery::Weeks && !is_limited {
+            let is_kept = |line: &&str| !line.starts_with("ORDER BY ");
+            let lines: Vec<&str> = self.query.sql().lines().filter(is_kept).collect();
+            model["rawSql"] = lines.join("\n").into();
+        }
+        model
     }
 
     fn take(&mut self, parameter: &Parameter, values: &[&str]) -> Result<()> {

@@ -98,3 +98,16 @@ fn bad_parameters_are_named() {
     let error = "week".parse::<NamedQuery>().unwrap_err();
     assert!(error.hint.unwrap().contains("`weeks`, `slow`, `patterns`, `pattern`, `regressions`"));
 }
+
+#[test]
+fn an_export_of_all_weeks_is_not_sorted() {
+    let text = |given: &[(&str, &str)]| {
+        let given: Vec<_> =
+            given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        NamedQuery::Weeks.ask(&given).unwrap().export_model()["rawSql"].as_str().unwrap().to_owned()
+    };
+    let all = text(&[]);
+    assert!(!all.contains("ORDER BY") && all.contains("$__weekFilter(week)"), "{all}");
+    assert_eq!(all.lines().count() + 1, NamedQuery::Weeks.sql().lines().count());
+    assert!(text(&[("limit", "3")]).contains("ORDER BY"));
+}
