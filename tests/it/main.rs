@@ -1,6 +1,8 @@
 //! The one integration binary: the real executable over its real edges. One binary, because each links all of
 //! DuckDB.
 
+mod api;
+mod api_guard;
 mod architecture;
 mod cases;
 mod changing_files;
@@ -18,5 +20,6 @@ mod hostile;
 mod leftovers;
 mod machine;
 mod reports;
+mod served;
 mod soak;
 mod support;

@@ -1,15 +1,8 @@
 import { Dashboard, Field, Frame } from './dashboard';
 import { h } from './dom';
 
-/** An answer that is an error: what happened, and what to do next. */
-export class ApiError extends Error {
-  constructor(
-    message: string,
-    readonly hint: string | null = null
-  ) {
-    super(message);
-  }
-}
+/** An error for a person: what happened, and what to do next. */
+const failure = (message: string, hint?: string) => Object.assign(new Error(message), { hint });
 
 /** Where a token is kept: for this tab alone. */
 const KEY = 'duckdb-perf-token';
@@ -23,7 +16,7 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
     const token = sessionStorage.getItem(KEY);
     const headers = { ...init.headers, ...(token && { Authorization: `Bearer ${token}` }) };
     const response = await fetch(path, { ...init, headers }).catch((error) => {
-      throw error.name === 'AbortError' ? error : new ApiError('the server does not answer', 'Is it still running?');
+      throw error.name === 'AbortError' ? error : failure('the server does not answer', 'Is it still running?');
     });
     if (response.status !== 401) {
       return response;
@@ -39,7 +32,7 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
 async function json<T>(response: Response): Promise<T> {
   const body = await response.json().catch(() => null);
   if (!response.ok) {
-    throw new ApiError(body?.message ?? `the server answers with status ${response.status}`, body?.hint);
+    throw failure(body?.message ?? `the server answers with status ${response.status}`, body?.hint);
   }
   return body;
 }

@@ -1,26 +1,28 @@
-import { ApiError } from './api';
 import { Frame, Panel } from './dashboard';
 import { h } from './dom';
-import { shown } from './fields';
+import { shown, Shown } from './fields';
 import { drawBars, drawStat, drawTable } from './others';
 import { drawTimeSeries, Pick } from './timeseries';
 
 /** An error for a person: what happened, and what to do next. */
 export function problem(error: unknown): HTMLElement {
-  const { message, hint } = error instanceof ApiError ? error : { message: String(error), hint: null };
+  const { message, hint } = error as { message: string; hint?: string };
   return h('div.problem', { role: 'alert' }, h('p', message), hint && h('p.hint', hint));
 }
 
+type Draw = (body: HTMLElement, panel: Panel, fields: Shown[], pick: Pick) => (() => void) | undefined | void;
+const DRAW: Record<string, Draw> = { timeseries: drawTimeSeries, stat: drawStat, barchart: drawBars };
+
 /** A panel on the page. */
 export class Card {
-  readonly body = h('div.body');
+  private readonly body = h('div.body');
   readonly element: HTMLElement;
   private readonly notes = h('div.notes');
   private frames: Frame[] = [];
-  private end = () => {};
+  private end: (() => void) | undefined | void;
 
   constructor(
-    readonly panel: Panel,
+    private readonly panel: Panel,
     private readonly pick: Pick
   ) {
     const { id, title = 'Untitled', description, gridPos } = panel;
@@ -32,11 +34,23 @@ export class Card {
     this.element.style.setProperty('--rows', String(gridPos.h));
   }
 
-  busy(is: boolean) {
-    this.element.setAttribute('aria-busy', String(is));
+  wait() {
+    this.element.setAttribute('aria-busy', 'true');
   }
 
-  show(frames: Frame[]) {
+  /** Asks the panel's queries and shows what comes. */
+  async load(ask: (query: object, maxDataPoints: number) => Promise<Frame>, signal: AbortSignal) {
+    const targets = this.panel.targets?.filter(({ rawSql, hide }) => rawSql && !hide) ?? [];
+    try {
+      this.show(await Promise.all(targets.map((target) => ask(target, Math.max(100, this.body.clientWidth)))));
+    } catch (error) {
+      if (!signal.aborted) {
+        this.fail(error);
+      }
+    }
+  }
+
+  private show(frames: Frame[]) {
     this.frames = frames;
     const notices = frames.flatMap((frame) => frame.notices.map(({ text }) => text));
     if (frames.length > 1) {
@@ -44,33 +58,22 @@ export class Card {
     }
     this.notes.replaceChildren(...notices.map((text) => h('p.notice', { role: 'status' }, text)));
     this.draw();
+    this.element.setAttribute('aria-busy', 'false');
   }
 
   draw() {
+    this.end?.();
+    this.end = undefined;
     const [frame] = this.frames;
-    if (!frame) {
-      return;
-    }
-    this.end();
-    this.end = () => {};
-    const fields = shown(frame, this.panel);
-    if (!frame.fields.some((field) => field.values.length > 0)) {
+    if (frame?.fields.some((field) => field.values.length > 0)) {
+      this.end = (DRAW[this.panel.type] ?? drawTable)(this.body, this.panel, shown(frame, this.panel), this.pick);
+    } else if (frame) {
       this.body.replaceChildren(h('p.empty', this.panel.fieldConfig?.defaults?.noValue ?? 'No data'));
-    } else if (this.panel.type === 'timeseries') {
-      this.end = drawTimeSeries(this.body, this.panel, fields, this.pick);
-    } else if (this.panel.type === 'stat') {
-      drawStat(this.body, this.panel, fields);
-    } else if (this.panel.type === 'barchart') {
-      drawBars(this.body, this.panel, fields, this.pick);
-    } else {
-      drawTable(this.body, this.panel, fields);
     }
   }
 
   fail(error: unknown) {
     this.show([]);
-    this.end();
-    this.end = () => {};
     this.body.replaceChildren(problem(error));
   }
 }

@@ -6,7 +6,11 @@ import { ALL, Option, State } from './variables';
 const SHOWN = 200;
 
 /** The choice of the time range. */
-export function rangeControl(dashboard: Dashboard, { from, to }: State, change: (range: Partial<State>) => void) {
+export function rangeControl(
+  dashboard: Dashboard,
+  { from, to }: State,
+  change: (range: { from: string; to: string }) => void
+) {
   const ranges = [...(dashboard.timepicker?.quick_ranges ?? [])];
   if (!ranges.some((range) => range.from === from && range.to === to)) {
     ranges.unshift({ display: `${from} to ${to}`, from, to });
@@ -15,10 +19,7 @@ export function rangeControl(dashboard: Dashboard, { from, to }: State, change: 
     h('option', { selected: range.from === from && range.to === to }, range.display)
   );
   const select = h('select', { 'aria-label': 'Time range' }, ...options) as HTMLSelectElement;
-  select.addEventListener('change', () => {
-    const { from, to } = ranges[select.selectedIndex];
-    change({ from, to });
-  });
+  select.addEventListener('change', () => change({ ...ranges[select.selectedIndex] }));
   return h('label.control', h('span', 'Time range'), select);
 }
 

@@ -27,40 +27,36 @@ export interface Panel {
   panels?: Panel[];
 }
 
-export interface Variable {
+type Choice = {
+  multi?: boolean;
+  includeAll?: boolean;
+  allValue?: string | null;
+  current?: { value?: string | string[] };
+};
+
+export interface Variable extends Choice {
   name: string;
   label?: string;
   description?: string;
   type: string;
   query?: string | { rawSql?: string; query?: string };
-  multi?: boolean;
-  includeAll?: boolean;
-  allValue?: string | null;
   hide?: number;
-  current?: { value?: string | string[] };
 }
+
+type Range = { display: string; from: string; to: string };
 
 export interface Dashboard {
   title?: string;
   description?: string;
   time?: { from: string; to: string };
-  timepicker?: { quick_ranges?: Array<{ display: string; from: string; to: string }> };
+  timepicker?: { quick_ranges?: Range[] };
   templating?: { list?: Variable[] };
   panels: Panel[];
 }
 
-export interface Field {
-  name: string;
-  type: `${FieldType}`;
-  labels?: Record<string, string>;
-  config?: FieldConfig;
-  values: unknown[];
-}
-
-export interface Frame {
-  fields: Field[];
-  notices: QueryResultMetaNotice[];
-}
+type Named = { name: string; type: `${FieldType}`; labels?: Record<string, string>; config?: FieldConfig };
+export type Field = Named & { values: unknown[] };
+export type Frame = { fields: Field[]; notices: QueryResultMetaNotice[] };
 
 /** The panels that draw queries, rows unfolded. */
 export function panelsOf(dashboard: Dashboard): Panel[] {

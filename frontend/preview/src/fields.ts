@@ -61,13 +61,10 @@ export function colorOf({ color, thresholds }: FieldConfig, at: number, value?: 
   return themed(color?.mode === 'fixed' && color.fixedColor ? color.fixedColor : at);
 }
 
-const total = (values: number[]) => values.reduce((sum, value) => sum + value, 0);
 const CALCS: Record<string, [string, (values: number[]) => number]> = {
   lastNotNull: ['Last', (values) => values[values.length - 1]],
   max: ['Max', (values) => Math.max(...values)],
-  min: ['Min', (values) => Math.min(...values)],
-  sum: ['Total', total],
-  mean: ['Mean', (values) => total(values) / values.length],
+  sum: ['Total', (values) => values.reduce((sum, value) => sum + value, 0)],
 };
 
 /** A legend's or stat's calculation: its heading and its value over the numbers that are there. */

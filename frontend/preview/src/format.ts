@@ -22,8 +22,6 @@ export function format(value: unknown, unit?: string, decimals?: number): string
   switch (unit) {
     case 'ms':
       return scaled(value, TIMES, decimals);
-    case 's':
-      return scaled(value * 1_000, TIMES, decimals);
     case 'short':
       return scaled(value, COUNTS, decimals);
     case 'locale':

@@ -7,9 +7,7 @@ import * as variables from './variables';
 
 const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
 const root = document.documentElement;
-const controls = h('div.controls');
-const grid = h('main.grid');
-const footer = h('footer');
+const [controls, grid, footer] = [h('div.controls'), h('main.grid'), h('footer')];
 
 class Page {
   private readonly variables: ReturnType<typeof variables.variablesOf>;
@@ -57,7 +55,7 @@ class Page {
     const { from, to, chosen } = this.state;
     const ask = (query: { rawSql?: string; format?: string | number }, maxDataPoints: number) =>
       api.query({ rawSql: query.rawSql, format: query.format, from, to, maxDataPoints, variables: values }, signal);
-    this.cards.forEach((card) => card.busy(true));
+    this.cards.forEach((card) => card.wait());
     this.pickers = [];
     try {
       for (const variable of this.variables) {
@@ -70,46 +68,26 @@ class Page {
           this.pickers.push(variableControl(variable, options, picked, (values) => this.choose(name, values)));
         }
       }
-      await Promise.all(this.cards.map((card) => this.fill(card, ask, signal)));
+      this.drawControls();
+      await Promise.all(this.cards.map((card) => card.load(ask, signal)));
     } catch (error) {
-      this.cards.forEach((card) => signal.aborted || (card.fail(error), card.busy(false)));
+      if (!signal.aborted) {
+        this.drawControls();
+        this.cards.forEach((card) => card.fail(error));
+      }
     }
     if (!signal.aborted) {
-      this.drawControls();
       const { ok, message } = await api.health().catch(() => ({ ok: false, message: 'The server does not answer.' }));
       footer.className = ok ? '' : 'bad';
       footer.textContent = message;
     }
   }
 
-  private async fill(
-    card: Card,
-    ask: (query: object, maxDataPoints: number) => ReturnType<typeof api.query>,
-    signal: AbortSignal
-  ) {
-    const targets = card.panel.targets?.filter(({ rawSql, hide }) => rawSql && !hide) ?? [];
-    try {
-      const frames = await Promise.all(targets.map((target) => ask(target, Math.max(100, card.body.clientWidth))));
-      card.show(frames);
-    } catch (error) {
-      if (!signal.aborted) {
-        card.fail(error);
-      }
-    }
-    if (!signal.aborted) {
-      card.busy(false);
-    }
-  }
-
   private drawControls() {
     const { from, to, chosen } = this.state;
     const patterns = (chosen.pattern ?? []).filter((pattern) => pattern !== variables.ALL);
-    const rows = new URLSearchParams([
-      ['table', 'weeks'],
-      ['from', from],
-      ['to', to],
-      ...patterns.map((one) => ['pattern', one]),
-    ]);
+    const rows = new URLSearchParams({ table: 'weeks', from, to });
+    patterns.forEach((pattern) => rows.append('pattern', pattern));
     const href = `/api/export.csv?${rows}`;
     const save = (event: Event) => {
       if (api.hasToken()) {
@@ -121,7 +99,7 @@ class Page {
     const other = root.dataset.theme === 'dark' ? 'Light' : 'Dark';
     controls.replaceChildren(
       ...this.pickers,
-      rangeControl(this.dashboard, this.state, (range) => this.go(range)),
+      rangeControl(this.dashboard, this.state, ({ from, to }) => this.go({ from, to })),
       h('a.button', link, 'CSV'),
       h('button.button', { onclick: () => this.refresh() }, 'Refresh'),
       h('button.button', { onclick: () => this.go({ theme: other.toLowerCase() }) }, other)

@@ -14,12 +14,11 @@ const STEPS = [1, 1e3, 6e4, 36e5, 864e5].flatMap((unit) =>
 );
 
 /** Draws a time series panel into `body`; returns what ends it. */
-export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[], pick: Pick): () => void {
+export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[], pick: Pick) {
   const time = fields.find(({ field }) => field.type === 'time');
   const series = fields.filter(({ field, hidden }) => field.type === 'number' && !hidden.viz);
   if (!time || series.length === 0) {
-    body.replaceChildren(h('p.empty', 'The query gives no time series'));
-    return () => {};
+    return body.replaceChildren(h('p.empty', 'The query gives no time series'));
   }
   const { custom = {} } = panel.fieldConfig?.defaults ?? {};
   const isBars = custom.drawStyle === 'bars';

@@ -11,10 +11,7 @@ export interface State {
   chosen: Record<string, string[]>;
 }
 
-export interface Option {
-  text: string;
-  value: string;
-}
+export type Option = { text: string; value: string };
 
 /** The variables that have values; the choice of a datasource has one here. */
 export const variablesOf = (dashboard: Dashboard) =>
@@ -35,8 +32,9 @@ export function readState(hash: string, dashboard: Dashboard): State {
 }
 
 export function writeState({ from, to, theme, chosen }: State): string {
-  const values = Object.entries(chosen).flatMap(([name, values]) => values.map((value) => [`var-${name}`, value]));
-  return `#${new URLSearchParams([['from', from], ['to', to], ...(theme ? [['theme', theme]] : []), ...values])}`;
+  const written = new URLSearchParams({ from, to, ...(theme && { theme }) });
+  Object.entries(chosen).forEach(([name, values]) => values.forEach((value) => written.append(`var-${name}`, value)));
+  return `#${written}`;
 }
 
 /** The SQL of a variable that asks for its values. */
