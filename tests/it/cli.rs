@@ -278,7 +278,7 @@ fn views_as_text_and_as_a_file() {
 #[test]
 fn help_and_version() {
     assert!(good(&run(&["--version"])).starts_with("duckdb-perf "));
-    for command in ["query", "demo", "check", "views"] {
+    for command in ["query", "serve", "demo", "check", "views"] {
         let help = good(&run(&[command, "--help"]));
         assert!(
             help.contains("Usage: duckdb-perf") && help.lines().all(|line| line.chars().count() <= 125),

@@ -1,7 +1,8 @@
 //! `duckdb-perf serve` as a process, and short ways to ask it over loopback.
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub(crate) struct Served {
     /// With the `/` at its end.
     pub url: String,
     agent: Agent,
+    /// What it says on stderr: a file, because a pipe that nobody reads would stop it.
+    told: File,
     /// Where it keeps its temp folders.
     pub temp: TempDir,
 }
@@ -84,16 +87,14 @@ impl Served {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
         let url = url.trim().to_owned();
         if !url.starts_with("http://") {
-            let mut told = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
             child.wait().unwrap();
-            panic!("no address but `{url}`: {told}");
+            panic!("no address but `{url}`: {}", all_of(&mut told));
         }
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
             .timeout_global(Some(Duration::from_mins(1)));
-        Self { child, url, agent: config.build().new_agent(), temp }
+        Self { child, url, agent: config.build().new_agent(), told, temp }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -131,10 +132,15 @@ impl Served {
     pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         signal(self.child.id(), Signal::TERM);
         let code = self.child.wait().unwrap().code();
-        let mut told = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-        (code, told)
+        (code, all_of(&mut self.told))
     }
+}
+
+fn all_of(file: &mut File) -> String {
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    text
 }
 
 fn reply(mut response: Response<Body>) -> Reply {
