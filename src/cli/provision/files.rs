@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 include!(concat!(env!("OUT_DIR"), "/provisioning.rs"));
 
 /// The subfolders that are read; the others hold no provisioning.
-const FOLDERS: [&str; 3] = ["datasources", "dashboards", "alerting"];
+const FOLDERS: [&str; 4] = ["datasources", "dashboards", "alerting", "contact_points"];
 
 /// A provisioning file.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub(super) fn from_folder(dir: &Path) -> Result<Vec<File>> {
     }
     if files.is_empty() {
         return Err(Error::new(Kind::NotFound, format!("there is nothing to provision in `{}`", dir.display()))
-            .hint("Give a folder with the subfolders datasources, dashboards or alerting, as `provisioning/` has them"));
+            .hint("Give a folder with the subfolders datasources, dashboards, alerting or contact_points, as `provisioning/` has them"));
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
