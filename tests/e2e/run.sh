@@ -48,3 +48,7 @@ YAML
     server=$!
 fi
 CHROMIUM="$chromium" E2E_OUT="$out" node tests/e2e/e2e.mjs
+# `duckdb-perf provision` in a Grafana of its own.
+if [ -n "${GRAFANA_HOME:-}" ] && [ -n "${work:-}" ]; then
+    E2E_OUT="$out" E2E_PROVISION_PORT=$((port + 1)) node tests/e2e/provision.mjs dist/duckdb-perf-datasource "$work/reports"
+fi
