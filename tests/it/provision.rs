@@ -106,7 +106,12 @@ fn nothing_is_sent_without_address_and_credentials() {
         ("", "k", &[][..], "error: which Grafana is meant is not said: `GRAFANA_URL` is not set"),
         ("http://127.0.0.1:9", "", &[][..], "error: there are no credentials: `GRAFANA_API_KEY` is not set"),
         ("localhost:3000", "k", &[][..], "must start with http:// or https://"),
-        ("http://127.0.0.1:9", "k", &["--path", "reports"][..], "`--path reports` is not an absolute path"),
+        (
+            "http://127.0.0.1:9",
+            "k",
+            &["--path", "reports"][..],
+            "the setting `path` must be an absolute path",
+        ),
         (
             "http://127.0.0.1:9",
             "k",

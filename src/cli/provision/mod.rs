@@ -141,14 +141,15 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
 /// Puts the options over the file's settings, and makes sure that the plugin would take them.
 fn overlay(datasource: &mut Map<String, Value>, args: &Args) -> Result<()> {
     let Some(Value::Object(json_data)) = datasource.get_mut("jsonData") else { return Ok(()) };
-    for (option, name, path) in [("--path", "path", &args.path), ("--base-path", "basePath", &args.base_path)]
-    {
-        let Some(path) = path else { continue };
-        if !path.starts_with('/') && !path.starts_with("file:///") {
-            return Err(Error::bad_settings(format!("`{option} {path}` is not an absolute path"))
-                .hint("Write the whole path as Grafana's machine or container has it, starting with `/`"));
+    for (name, path) in [("path", &args.path), ("basePath", &args.base_path)] {
+        if let Some(path) = path {
+            json_data.insert(name.to_owned(), path.as_str().into());
         }
-        json_data.insert(name.to_owned(), path.as_str().into());
+        let path = json_data.get(name).and_then(Value::as_str).unwrap_or("/");
+        if !path.starts_with('/') && !path.starts_with("file:///") {
+            return Err(Error::bad_settings(format!("the setting `{name}` must be an absolute path, not `{path}`"))
+                .hint("Write the whole path as Grafana's machine or container has it, starting with `/` (`--path` or `DUCKDB_PERF_PATH`)"));
+        }
     }
     if let Some(reports) = &args.reports {
         json_data.insert("reports".to_owned(), reports.as_str().into());
@@ -288,7 +289,7 @@ mod tests {
             json!({"slowMs": 250.0, "path": "/b", "reports": "*.parquet", "maxRows": 5})
         );
         for (line, message) in [
-            ("--path reports", "`--path reports` is not an absolute path"),
+            ("--path reports", "the setting `path` must be an absolute path, not `reports`"),
             ("--setting maxRow=5", "`--setting maxRow` is not known"),
             ("--setting threads=0", "the setting `threads` must be a number of at least 1"),
             ("--slow-ms=-1", "the setting `slowMs` must be a number of at least 0"),
