@@ -118,7 +118,7 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
         None => files::built_in(),
     };
     let mut bundle = Bundle::read(&files, &variable)?;
-    for datasource in &mut bundle.datasources {
+    for datasource in bundle.datasources.iter_mut().filter(|_| !args.delete) {
         overlay(datasource, &args)?;
     }
     let format = args.format;
