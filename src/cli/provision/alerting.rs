@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::alerts;
 use super::bundle::{Bundle, Group};
-use super::decide::{self, Rid, Want, is_editable, is_from_files, of};
+use super::decide::{self, Want, is_editable, is_from_files, of};
 use super::expand::not_set;
 use super::http::Verb;
 use super::policy::{self, Change};
@@ -162,14 +162,14 @@ impl Run<'_> {
         let changed = self.grafana.need(POLICIES, "read the notification policies").and_then(|mut tree| {
             let (editable, from_files) = (is_editable(Some(&tree)), is_from_files(&tree));
             let changes = change(&mut tree, routes);
-            let changed = changes.iter().any(|change| !matches!(change, Change::None | Change::Absent));
-            if changed && from_files {
+            let differs = changes.iter().any(|change| !matches!(change, Change::None | Change::Absent));
+            if differs && from_files {
                 return Err(decide::provisioned("the tree of notification policies"));
             }
             if let Value::Object(tree) = &mut tree {
                 tree.remove("provenance");
             }
-            let want = if changed { Want::Update(tree) } else { Want::Nothing };
+            let want = if differs { Want::Update(tree) } else { Want::Nothing };
             let put = (Verb::Put, POLICIES.to_owned());
             let what = "the notification policies".to_owned();
             self.make(want, &Place { create: put.clone(), update: put, editable, what })?;

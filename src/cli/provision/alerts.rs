@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::bundle::{Bundle, Contact, Folder, Group, Template, list, needed};
+use super::decide::PANEL;
 use super::expand::{Env, Expand};
 use super::same;
 use crate::error::{Error, Result};
@@ -104,7 +105,7 @@ fn rule(folder: &Folder, group: &str, written: &Value, env: Env) -> Result<Value
     put("labels", expand.tree(written.get("labels").unwrap_or(&json!({})))?);
     put("data", list(written, "data").iter().map(query).collect::<Vec<_>>().into());
     let mut annotations = written.get("annotations").and_then(Value::as_object).cloned().unwrap_or_default();
-    for (key, annotation) in [("dashboardUid", "__dashboardUid__"), ("panelId", "__panelId__")] {
+    for (key, annotation) in ["dashboardUid", "panelId"].into_iter().zip(PANEL) {
         match written.get(key) {
             Some(Value::String(text)) => annotations.insert(annotation.to_owned(), text.as_str().into()),
             Some(Value::Number(number)) => {
@@ -132,9 +133,7 @@ fn query(written: &Value) -> Value {
     let ref_id = written.get("refId").or_else(|| model.get("refId")).cloned().unwrap_or_else(|| json!("A"));
     if let Value::Object(model) = &mut model {
         // What Grafana puts in when a rule is saved.
-        for (key, value) in
-            [("refId", ref_id.clone()), ("intervalMs", json!(1000)), ("maxDataPoints", json!(43_200))]
-        {
+        for (key, value) in [("intervalMs", json!(1000)), ("maxDataPoints", json!(43_200))] {
             model.entry(key).or_insert(value);
         }
     }
@@ -234,9 +233,9 @@ groups:
                 "missingSeriesEvalsToResolve": 2,
                 "data": [
                     {"refId": "A", "queryType": "", "datasourceUid": "duckdb-perf", "relativeTimeRange": {"from": 600, "to": 0},
-                     "model": {"refId": "A", "rawSql": "SELECT $__slowMs", "intervalMs": 5, "maxDataPoints": 43200}},
+                     "model": {"rawSql": "SELECT $__slowMs", "intervalMs": 5, "maxDataPoints": 43200}},
                     {"refId": "C", "queryType": "", "datasourceUid": "__expr__", "relativeTimeRange": {"from": 0, "to": 0},
-                     "model": {"refId": "C", "type": "threshold", "intervalMs": 1000, "maxDataPoints": 43200}},
+                     "model": {"type": "threshold", "intervalMs": 1000, "maxDataPoints": 43200}},
                 ],
             })]
         );

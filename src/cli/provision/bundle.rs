@@ -1,5 +1,7 @@
 //! What provisioning files want, as Grafana's API takes it. Pure: takes the files' texts and the environment.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
 use super::alerts;
@@ -188,7 +190,7 @@ fn parse(file: &File) -> Result<Vec<Value>> {
         Error::bad_settings(format!("{} {why}", file.name))
             .hint("Mend the file, or move it out of the folder")
     };
-    if file.name.ends_with(".json") {
+    if Path::new(&file.name).extension().is_some_and(|end| end == "json") {
         let tree = serde_json::from_str(&file.text).map_err(|error| bad(format!("is not JSON: {error}")))?;
         return Ok(vec![tree]);
     }

@@ -8,6 +8,9 @@ use super::grafana::PLUGIN;
 use super::same;
 use crate::error::{Error, Kind, Result};
 
+/// Annotations that say which panel an alert rule belongs to.
+pub(super) const PANEL: [&str; 2] = ["__dashboardUid__", "__panelId__"];
+
 /// What is to be done to have an object as wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Want {
@@ -210,7 +213,16 @@ pub(super) fn rule(has: Option<&Value>, wants: &Value) -> Result<Want> {
         // A rule that someone paused stays paused.
         wants.entry("isPaused").or_insert_with(|| has.get("isPaused").cloned().unwrap_or(Value::Bool(false)));
     }
-    if same::same(&same::rule(has), &same::rule(&wants)) {
+    let (mut stored, mut wanted) = (same::rule(has), same::rule(&wants));
+    if is_from_files(has) {
+        // Rules from files know their panel without these.
+        for rule in [&mut stored, &mut wanted] {
+            if let Some(Value::Object(annotations)) = rule.get_mut("annotations") {
+                annotations.retain(|key, _| !PANEL.contains(&key.as_str()));
+            }
+        }
+    }
+    if same::same(&stored, &wanted) {
         return Ok(Want::Nothing);
     }
     if is_from_files(has) {
@@ -258,3 +270,6 @@ fn taken(what: &str, by: &str, hint: &str) -> Error {
 pub(super) fn of<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

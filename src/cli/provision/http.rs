@@ -12,7 +12,7 @@ use super::target::Target;
 use crate::error::{Error, Kind, Result};
 
 const CONNECT: Duration = Duration::from_secs(10);
-const WHOLE: Duration = Duration::from_secs(60);
+const WHOLE: Duration = Duration::from_mins(1);
 /// Answers are lists of rules and dashboards; one that is larger is no answer.
 const MOST_BYTES: u64 = 64 << 20;
 

@@ -53,7 +53,7 @@ pub(super) struct Args {
     /// Grafana's address with its subpath, as the browser shows it
     #[arg(long, env = "GRAFANA_URL", value_name = "URL")]
     url: Option<String>,
-    /// Folder of reports or `.duckdb` file on Grafana's machine [default: $DUCKDB_PERF_PATH]
+    /// Folder of reports or `.duckdb` file on Grafana's machine [default: `$DUCKDB_PERF_PATH`]
     #[arg(long, short, value_name = "PATH")]
     path: Option<String>,
     /// Folder on Grafana's machine where relative paths in SQL start

@@ -23,7 +23,7 @@ fn is_nothing(value: &Value) -> bool {
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(map) => map.values().all(is_nothing),
-        Value::Number(_) => false,
+        Value::Number(_) | Value::Bool(true) => false,
     }
 }
 
