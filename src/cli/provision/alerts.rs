@@ -268,7 +268,7 @@ groups:
             ("groups: [{name: g, interval: 1m}]", "group of alert rules without `folder`"),
             ("groups: [{name: g, folder: f, interval: often}]", "the group `g` has the interval `often`"),
             ("groups: [{name: g, folder: f, interval: 1m, rules: [{title: t}]}]", "alert rule without `uid`"),
-            ("contactPoints: [{name: n, receivers: [{type: email}]}]", "receiver without `uid`"),
+            ("contactPoints: [{name: mail, receivers: [{type: email}]}]", "receiver without `uid`"),
         ] {
             let tree = serde_saphyr::from_str(text).unwrap();
             let error = take(&mut Bundle::default(), &tree, &|_| None).unwrap_err();

@@ -194,7 +194,9 @@ fn parse(file: &File) -> Result<Vec<Value>> {
         let tree = serde_json::from_str(&file.text).map_err(|error| bad(format!("is not JSON: {error}")))?;
         return Ok(vec![tree]);
     }
-    serde_saphyr::from_multiple(&file.text).map_err(|error| {
+    // As Grafana reads YAML: `yes`, `on` and `n` are texts.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_multiple_with_options(&file.text, options).map_err(|error| {
         // The first line of it is the sentence; the rest draws the place.
         let error = error.to_string();
         let sentence = error.lines().next().unwrap_or_default();
@@ -251,7 +253,7 @@ mod tests {
         let files = [
             file(
                 "datasources/a.yaml",
-                "datasources:\n  - {name: N, uid: u, type: duckdb-perf-datasource, isDefault: true, secureJsonData: {token: $T, other: $O}}\n  - {name: P, type: prometheus}\n",
+                "datasources:\n  - {name: Y, uid: u, type: duckdb-perf-datasource, isDefault: true, secureJsonData: {token: $T, other: $O}}\n  - {name: P, type: prometheus}\n",
             ),
             file("dashboards/p.yaml", "providers:\n  - {name: x, folder: 'A b/C!'}\n"),
         ];

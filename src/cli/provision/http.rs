@@ -109,10 +109,7 @@ impl Http {
     fn unreachable(&self, error: &ureq::Error) -> Error {
         let base = &self.target.base;
         let (what, hint) = match error {
-            ureq::Error::HostNotFound => (
-                "its host is not found".to_owned(),
-                "Look for a typing mistake in the address, and whether this machine can resolve the name",
-            ),
+            ureq::Error::HostNotFound => host_not_found(),
             ureq::Error::Timeout(_) => (
                 "no answer came in time".to_owned(),
                 "Check host and port, and whether a firewall or proxy stands between",
@@ -139,8 +136,17 @@ impl Http {
 const TLS: &str = "If its certificate is from an authority of your own, name that authority's file in SSL_CERT_FILE; \
 if Grafana speaks plain HTTP, write http://";
 
+fn host_not_found() -> (String, &'static str) {
+    (
+        "its host is not found".to_owned(),
+        "Look for a typing mistake in the address, and whether this machine can resolve the name",
+    )
+}
+
 fn io_reason(error: &io::Error) -> (String, &'static str) {
     match error.kind() {
+        // The standard library has no kind for it.
+        _ if error.to_string().contains("lookup address") => host_not_found(),
         io::ErrorKind::ConnectionRefused => (
             "the connection is refused, nothing listens there".to_owned(),
             "Start Grafana, or correct host and port in `GRAFANA_URL`",
