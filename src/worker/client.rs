@@ -109,6 +109,8 @@ pub(super) struct Worker {
     pub(super) jail: Jail,
     pub(super) pid: u32,
     pub(super) limits: Limits,
+    /// What [`memory::data`] said when nothing had run in it.
+    pub(super) data_at_start: u64,
     pub(super) temp: PathBuf,
     pub(super) held: Arc<Held>,
     pub(super) deaths: Arc<Deaths>,
@@ -189,6 +191,7 @@ impl Worker {
             jail: opened.jail,
             pid: child.id(),
             limits: open.datasource.limits.clone(),
+            data_at_start: memory::data(child.id()),
             temp: open.temp_dir.clone(),
             held,
             deaths,
@@ -204,24 +207,27 @@ impl Worker {
         Ok(worker)
     }
 
-    /// Runs one job. Dropping the future cancels the job, and kills the worker if it does not listen.
+    /// Runs one job. Also whether others were in the worker at any time meanwhile. Dropping the future cancels the job, and
+    /// kills the worker if it does not listen.
     pub(super) async fn run(
         self: &Arc<Self>,
         job: &[u8],
         deadline: Duration,
-    ) -> Result<JobReply, JobFailure> {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+    ) -> (Result<JobReply, JobFailure>, bool) {
         let (answer, mut reply) = oneshot::channel();
-        {
+        let (id, was_shared) = {
             let mut state = self.state();
             if state.dead {
                 let cause = state.killed.clone().unwrap_or_else(|| Cause::Itself("ended".to_owned()));
-                return Err(JobFailure::Died(Death { cause, jobs: 0 }));
+                return (Err(JobFailure::Died(Death { cause, jobs: 0 })), false);
             }
             state.last_used = Some(Instant::now());
+            let was_shared = !state.jobs.is_empty();
+            let id = self.next_id.fetch_add(1, Ordering::Relaxed);
             let frame = Some(Frame::new(Arc::clone(&self.held)));
             state.jobs.insert(id, Pending { frame, answer: Some(answer) });
-        }
+            (id, was_shared)
+        };
         memory::wake();
         let mut guard = InFlight { worker: self, id, ended: false };
         // A failed write means that the worker is ending; the reader answers for it.
@@ -249,7 +255,8 @@ impl Worker {
         };
         guard.ended = true;
         self.state().last_used = Some(Instant::now());
-        result
+        // Others that came later count too, even those that ended earlier.
+        (result, was_shared || self.next_id.load(Ordering::Relaxed) > id + 1)
     }
 
     async fn cancel(&self, id: u64) {
