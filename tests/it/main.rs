@@ -12,6 +12,7 @@ mod docker;
 mod documents;
 mod errors;
 mod everyday;
+mod export;
 mod faults;
 mod health;
 mod hostile;

@@ -114,7 +114,7 @@ impl Http {
                 "no answer came in time".to_owned(),
                 "Check host and port, and whether a firewall or proxy stands between",
             ),
-            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => (format!("TLS fails ({error})"), TLS),
+            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => tls_reason(&error.to_string()),
             ureq::Error::Io(error) => io_reason(error),
             ureq::Error::Protocol(_) => (
                 "what answers does not speak HTTP".to_owned(),
@@ -133,8 +133,14 @@ impl Http {
     }
 }
 
-const TLS: &str = "If its certificate is from an authority of your own, name that authority's file in SSL_CERT_FILE; \
-if Grafana speaks plain HTTP, write http://";
+fn tls_reason(error: &str) -> (String, &'static str) {
+    let hint = if error.contains("CaUsedAsEndEntity") {
+        "Its certificate is an authority's own: have that authority sign one for the server, and name the authority's file in SSL_CERT_FILE"
+    } else {
+        "If its certificate is from an authority of your own, name that authority's file in SSL_CERT_FILE; if Grafana speaks plain HTTP, write http://"
+    };
+    (format!("TLS fails ({error})"), hint)
+}
 
 fn host_not_found() -> (String, &'static str) {
     (
@@ -155,7 +161,7 @@ fn io_reason(error: &io::Error) -> (String, &'static str) {
             "no answer came in time".to_owned(),
             "Check host and port, and whether a firewall or proxy stands between",
         ),
-        io::ErrorKind::InvalidData => (format!("TLS fails ({error})"), TLS),
+        io::ErrorKind::InvalidData => tls_reason(&error.to_string()),
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => (
             format!("the connection broke ({error})"),
             "Check the port, and whether the address must start with https:// or with http://",

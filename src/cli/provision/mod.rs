@@ -51,7 +51,7 @@ Examples:
 )]
 pub(super) struct Args {
     /// Grafana's address with its subpath, as the browser shows it
-    #[arg(long, env = "GRAFANA_URL", value_name = "URL")]
+    #[arg(long, env = "GRAFANA_URL", hide_env_values = true, value_name = "URL")]
     url: Option<String>,
     /// Folder of reports or `.duckdb` file on Grafana's machine [default: `$DUCKDB_PERF_PATH`]
     #[arg(long, short, value_name = "PATH")]
