@@ -8,6 +8,7 @@ mod cli;
 mod confined;
 mod damaged;
 mod database;
+mod docs;
 mod documents;
 mod errors;
 mod everyday;
