@@ -105,7 +105,7 @@ async fn every_query_gives_what_it_shows() {
                     ran += 1;
                     let settings: Map<String, Value> =
                         block.pairs("set").into_iter().map(|(name, value)| (name, value.into())).collect();
-                    let host = Host::start_with(&world.reports(), &settings.clone().into(), &env).await;
+                    let host = Host::start_with(&world.reports(), &Value::Object(settings), &env).await;
                     ask(&world, &host, block, next, &mut findings).await;
                     host.stop().await;
                 }
@@ -283,7 +283,9 @@ fn ini(block: &Block, policy: &BTreeSet<String>, findings: &mut Findings) {
     let mut section = "";
     for line in block.text.lines().map(str::trim) {
         if line.is_empty() || line.starts_with(['#', ';']) {
-        } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name;
         } else if let Some((key, _)) = line.split_once('=') {
             if section == "plugin.duckdb-perf-datasource" && !policy.contains(key.trim()) {

@@ -97,7 +97,7 @@ fn parse(name: &str, path: &Path, text: &str) -> Document {
         let ticks = bare.len() - bare.trim_start_matches('`').len();
         match &mut open {
             Some((block, fence)) => {
-                if bare.trim_end() == fence {
+                if bare.trim_end() == fence.as_str() {
                     document.blocks.extend(open.take().map(|(block, _)| block));
                 } else {
                     let inner = line.get(block.indent..).unwrap_or(bare);

@@ -46,9 +46,18 @@ impl World {
         text.replace(SHOWN, self.root.to_str().unwrap())
     }
 
-    /// What came out, with the paths as the documents have them.
+    /// What came out, with the paths as the documents have them, and the newest report as old as in its next week.
     pub(super) fn shown(&self, text: &str) -> String {
-        text.replace(self.root.to_str().unwrap(), SHOWN)
+        let text = text.replace(self.root.to_str().unwrap(), SHOWN);
+        let newest = format!("newest week {UNTIL} (");
+        let capital = format!("N{}", &newest[1..]);
+        match [newest, capital].iter().find_map(|start| Some((start, text.split_once(start)?))) {
+            Some((start, (before, after))) => {
+                let rest = after.split_once(')').map_or("", |(_, rest)| rest);
+                format!("{before}{start}last week){rest}")
+            }
+            None => text,
+        }
     }
 }
 
