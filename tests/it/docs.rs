@@ -259,7 +259,7 @@ fn configurations_parse_and_name_what_exists() {
                     }
                 },
                 "ini" => ini(block, &policy, &mut findings),
-                "sql" | "sh" | "text" | "dockerfile" | "diff" | "http" | "javascript" => {}
+                "" | "sql" | "sh" | "text" | "dockerfile" => {}
                 other => findings.wrong(block, format!("`{other}` is no kind of block that is checked")),
             }
         }
