@@ -9,6 +9,7 @@ mod confined;
 mod damaged;
 mod database;
 mod docker;
+mod docs;
 mod documents;
 mod errors;
 mod everyday;
