@@ -10,6 +10,7 @@ mod datasource;
 mod demo;
 mod documents;
 mod outcome;
+mod provision;
 mod query;
 mod render;
 mod report;
@@ -48,6 +49,8 @@ enum Command {
     Check(check::Args),
     /// Print the views over the reports, or put them into a database file
     Views(views::Args),
+    /// Put datasource, dashboards and alerts into a Grafana through its API
+    Provision(provision::Args),
 }
 
 /// Why a subcommand ended before its end.
@@ -100,6 +103,7 @@ pub async fn run() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Check(args) => check::run(args).await.map(|()| None),
             Command::Views(args) => views::run(args).await.map(|()| None),
+            Command::Provision(args) => provision::run(args).await.map(|()| None),
         }
     };
     // Dropping the command on Ctrl-C ends its workers and removes its temp folder.
@@ -165,6 +169,9 @@ mod tests {
             "check provisioning --path a --format json",
             "views --path a",
             "views a.duckdb --force",
+            "views a.duckdb --compat 1.4",
+            "provision --url http://localhost:3000 --path /a --only datasource,dashboards --dry-run",
+            "provision --delete --format json --from provisioning --setting maxRows=5 --slow-ms 50",
         ] {
             let parsed = Cli::try_parse_from(std::iter::once("duckdb-perf").chain(line.split(' ')));
             assert!(
@@ -183,6 +190,9 @@ mod tests {
             "serve --token secret",
             "check",
             "views a.duckdb --print",
+            "views --compat 1.4",
+            "provision --only everything",
+            "provision --key secret",
         ] {
             assert!(
                 Cli::try_parse_from(std::iter::once("duckdb-perf").chain(line.split(' '))).is_err(),

@@ -32,7 +32,7 @@ pub use catalog::{Catalog, Column, Relation};
 pub use inspect::Inspection;
 pub use report_writer::write_reports;
 pub use run::FrameSink;
-pub use views_file::write_views_file;
+pub use views_file::{ReadableBy, write_views_file};
 
 use crate::error::Result;
 use crate::source::Datasource;

@@ -110,6 +110,8 @@ pub(super) struct Worker {
     pub(super) jail: Jail,
     pub(super) pid: u32,
     pub(super) limits: Limits,
+    /// What [`memory::data`] said when nothing had run in it.
+    pub(super) data_at_start: u64,
     pub(super) temp: PathBuf,
     pub(super) held: Arc<Held>,
     pub(super) deaths: Arc<Deaths>,
@@ -195,6 +197,7 @@ impl Worker {
             jail: opened.jail,
             pid: child.id(),
             limits: open.datasource.limits.clone(),
+            data_at_start: memory::data(child.id()),
             temp: open.temp_dir.clone(),
             held,
             deaths,
@@ -344,6 +347,11 @@ impl Worker {
     pub(super) fn is_dead(&self) -> bool {
         let state = self.state();
         state.dead || state.killed.is_some()
+    }
+
+    /// How many jobs have ever been taken in.
+    pub(super) fn admitted(&self) -> u64 {
+        self.next_id.load(Ordering::Relaxed)
     }
 
     /// How many jobs are in it.

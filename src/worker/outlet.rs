@@ -276,7 +276,9 @@ mod tests {
 
     /// A row of `CHUNK / 4` bytes that begins with `n`.
     fn row(n: usize) -> Vec<u8> {
-        format!("{n:0width$}\r\n", width = CHUNK / 4 - 2).into_bytes()
+        let number = n.to_string();
+        let filling = "x".repeat(CHUNK / 4 - 2 - number.len());
+        format!("{number}{filling}\r\n").into_bytes()
     }
 
     fn received(mut from: UnixStream) -> Vec<Vec<u8>> {

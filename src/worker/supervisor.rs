@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use super::client::{Cause, Death, JobFailure, JobReply, Worker};
 use super::export::{self, Export, Started};
-use super::memory::Held;
+use super::memory::{self, Held};
 use super::messages::{ExportJob, Job, Open, QueryJob};
 use super::settle::{closed, settle};
 use super::{CONCURRENT, Deaths, EXPORTS, Jail, Walls};
@@ -195,13 +195,13 @@ impl Supervisor {
         let permit = self.turn(1).await?;
         let timeout = self.datasource.limits.timeout;
         let started = Instant::now();
-        let (mut first, mut shared) = self.attempt::<A>(&bytes).await?;
+        let (mut first, mut crowded) = self.attempt::<A>(&bytes).await?;
         // What it was jailed to may have been replaced between the look and the reading.
         for _ in 0..2 {
             if !matches!(&first, Err(JobFailure::Failed(_))) || self.is_up_to_date().await {
                 break;
             }
-            (first, shared) = self.attempt::<A>(&bytes).await?;
+            (first, crowded) = self.attempt::<A>(&bytes).await?;
         }
         // Queries only read, so they can be repeated: in the next worker if this one ended because of another query.
         // If nobody knows which of several it was, alone, so that the guilty one harms nobody twice.
@@ -218,8 +218,8 @@ impl Supervisor {
                 self.turn(CONCURRENT).await?
             }
             Err(JobFailure::Died(_)) => permit,
-            // Another query may have taken what this one lacks.
-            Err(JobFailure::Failed(error)) if shared && error.kind == Kind::Exhausted => {
+            // Another query has, or had, what this one lacks.
+            Err(JobFailure::Failed(error)) if crowded && error.kind == Kind::Exhausted => {
                 drop(permit);
                 self.turn(CONCURRENT).await?
             }
@@ -258,7 +258,8 @@ impl Supervisor {
         }
     }
 
-    /// Runs the job once. Also whether others are in the same worker at its end.
+    /// Runs the job once. Also whether it had less memory than it may have: because of others in the worker, or of what the
+    /// worker keeps of earlier ones.
     async fn attempt<A: Ask>(&self, job: &[u8]) -> Result<(Result<A::Answer, JobFailure>, bool)> {
         self.attempt_within::<A>(job, self.datasource.limits.timeout).await
     }
@@ -269,11 +270,19 @@ impl Supervisor {
         deadline: Duration,
     ) -> Result<(Result<A::Answer, JobFailure>, bool)> {
         let worker = self.worker().await?;
+        let (before, was_shared) = (worker.admitted(), worker.jobs() > 0);
         let result = A::ask(&worker, job, deadline).await;
-        if matches!(&result, Err(JobFailure::Failed(error)) if error.kind == Kind::Internal) {
+        // Others that came later count too, even those that ended earlier.
+        let shared = was_shared || worker.admitted() > before + 1;
+        let failed = match &result {
+            Err(JobFailure::Failed(error)) => Some(error.kind),
+            _ => None,
+        };
+        if failed == Some(Kind::Internal) {
             worker.kill(Cause::Internal);
         }
-        Ok((result, worker.jobs() > 0))
+        let crowded = shared || failed == Some(Kind::Exhausted) && memory::is_swollen(&worker);
+        Ok((result, crowded))
     }
 
     /// The worker, started if there is none, the last one has ended, or what it was opened for was replaced.
@@ -288,10 +297,11 @@ impl Supervisor {
                 .hint("Check `path` in the datasource's settings, or whether its file system is mounted"));
         }
         if let Some(Slot { worker, roots: then }) = slot.as_ref().filter(|slot| !slot.worker.is_dead()) {
-            if roots.are_among(then) {
-                return Ok(Arc::clone(worker));
+            match (roots.are_among(then), worker.jobs() == 0 && memory::is_swollen(worker)) {
+                (true, false) => return Ok(Arc::clone(worker)),
+                (true, true) => worker.kill(Cause::Swollen),
+                (false, _) => worker.retire(Cause::Outdated),
             }
-            worker.retire(Cause::Outdated);
         }
         tokio::time::sleep(self.deaths.pause()).await;
         let worker = self.start().await?;

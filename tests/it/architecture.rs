@@ -11,6 +11,7 @@ const WALLS: &[(&[&str], &str)] = &[
     (&["tonic::", "tonic_health::", "prost::", "grafana_plugin_sdk::"], "plugin/"),
     (&["axum::", "tower_http::", "utoipa::", "utoipa_axum::", "subtle::"], "http/"),
     (&["clap::"], "cli/"),
+    (&["ureq::"], "cli/provision/http.rs"),
     (&["landlock::", "seccompiler::", "libc::"], "worker/jail/"),
 ];
 /// What the pure modules never touch.

@@ -82,7 +82,9 @@ impl Served {
     pub(crate) fn start_with(path: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let arguments = [&["--port", "0"], arguments].concat();
-        let mut child = command(path, temp.path(), &arguments).envs(env.iter().copied()).spawn().unwrap();
+        let mut told = tempfile::tempfile().unwrap();
+        let mut command = command(path, temp.path(), &arguments);
+        let mut child = command.envs(env.iter().copied()).stderr(told.try_clone().unwrap()).spawn().unwrap();
         let mut url = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
         let url = url.trim().to_owned();
