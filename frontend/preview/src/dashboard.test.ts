@@ -7,7 +7,12 @@ import { ALL, choose, fileOptions, optionsOf, readState, sqlOf, valueOf, variabl
 const file = path.join(__dirname, '../../../provisioning/dashboards/query_perf_overview.json');
 const dashboard: Dashboard = JSON.parse(fs.readFileSync(file, 'utf8'));
 const panel = (id: number) => panelsOf(dashboard).find((panel) => panel.id === id)!;
-const number = (name: string, labels = {}, values: unknown[] = [1]): Field => ({ name, type: 'number', labels, values });
+const number = (name: string, labels = {}, values: unknown[] = [1]): Field => ({
+  name,
+  type: 'number',
+  labels,
+  values,
+});
 
 test('the provisioned dashboard has its panels and its pattern', () => {
   expect(panelsOf(dashboard).length).toBeGreaterThanOrEqual(5);
@@ -19,7 +24,10 @@ test('the provisioned dashboard has its panels and its pattern', () => {
 test('names, colours and hidden fields come from the panel', () => {
   const volume = shown(
     {
-      fields: [number('samples', { name: 'a … b', pattern: 'a long b' }), number('samples', { name: 'other patterns' })],
+      fields: [
+        number('samples', { name: 'a … b', pattern: 'a long b' }),
+        number('samples', { name: 'other patterns' }),
+      ],
       notices: [],
     },
     panel(4)
