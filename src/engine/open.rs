@@ -41,6 +41,14 @@ impl Drop for Database {
     }
 }
 
+/// The version of the linked DuckDB, `v2.0.0`. Nothing is opened for it.
+#[must_use]
+pub fn version() -> &'static str {
+    // SAFETY: the function takes nothing and gives a NUL-terminated string that lives as long as the program.
+    let text = unsafe { CStr::from_ptr(ffi::duckdb_library_version()) };
+    text.to_str().unwrap_or_default()
+}
+
 /// Options that can be given while opening.
 fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, String)> {
     let limits = &datasource.limits;

@@ -9,6 +9,7 @@ use super::types::{self, Reading};
 use super::{Cancel, Engine, error, gate};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{Flow, FrameWriter, Summary};
+use crate::source::Validity;
 use crate::worker::QueryJob;
 
 /// How often a query is run anew because its files changed under it.
@@ -38,12 +39,17 @@ impl From<Error> for Ending {
 
 impl Engine {
     /// Runs `job` and writes its frame, an Arrow IPC file, to `sink` while rows arrive. When files change under it, it
-    /// begins anew.
+    /// begins anew. Also says for how long the frame holds, if the job wants to know.
     ///
     /// # Errors
     /// The gate's refusal, DuckDB's error with the position in the text as the person wrote it,
     /// [`Kind::Cancelled`], [`Kind::Unavailable`] when the files change all the time, or the sink's failure.
-    pub fn query(&self, job: &QueryJob, cancel: &Cancel, sink: &mut impl FrameSink) -> Result<Summary> {
+    pub fn query(
+        &self,
+        job: &QueryJob,
+        cancel: &Cancel,
+        sink: &mut impl FrameSink,
+    ) -> Result<(Summary, Validity)> {
         let located = |mut error: Error| {
             error.position = error.position.map(|position| job.offsets.to_original(position));
             error
@@ -56,7 +62,7 @@ impl Engine {
             }
             // A folder's time tells of any change in it; the next look is at the files themselves.
             match self.run(job, cancel, sink, run > 0) {
-                Ok(summary) => return Ok(summary),
+                Ok(done) => return Ok(done),
                 Err(Ending::Failed(error)) => return Err(located(error)),
                 Err(Ending::Changed(error)) => last = error,
             }
@@ -72,7 +78,7 @@ impl Engine {
         cancel: &Cancel,
         sink: &mut impl FrameSink,
         precise: bool,
-    ) -> Result<Summary, Ending> {
+    ) -> Result<(Summary, Validity), Ending> {
         let databases = self.hold_databases(cancel)?;
         let connection = self.session()?;
         cancel.watch(connection.interrupt_handle());
@@ -83,6 +89,7 @@ impl Engine {
             Arc::new(gate::Verdict::unchecked(job.sql.clone()))
         };
         let before = self.stamp(&connection, &verdict, precise)?;
+        let validity = if job.keep { self.validity(&connection, &verdict) } else { Validity::default() };
         let result = self.execute(&connection, &verdict, job, cancel, sink);
         // An interrupted query stays one.
         cancel.check()?;
@@ -90,10 +97,11 @@ impl Engine {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);
-        Ok(result.map_err(|mut error| {
+        let summary = result.map_err(|mut error| {
             error.position = error.position.map(|position| position + verdict.offset);
             error
-        })?)
+        })?;
+        Ok((summary, validity.if_it_holds()))
     }
 
     /// The statement itself. Positions of errors are those in it.

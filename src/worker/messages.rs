@@ -5,13 +5,14 @@
 //! worker as a whole.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Jail, Walls};
 use crate::frame::Options;
 use crate::query::Offsets;
-use crate::source::Datasource;
+use crate::source::{Datasource, Validity};
 
 /// Longest message either side accepts; chunks are far smaller.
 pub(super) const MAX_MESSAGE: usize = 64 << 20;
@@ -83,7 +84,7 @@ pub(super) struct Opened {
 #[serde(tag = "job", rename_all = "snake_case")]
 pub(super) enum Job {
     /// Run one query and stream its frame.
-    Query(Box<QueryJob>),
+    Query(Arc<QueryJob>),
     /// Look at the reports or the database file; the answer is [`Done::value`].
     Inspect,
     /// Tables, views and columns a query can name; the answer is [`Done::value`].
@@ -99,6 +100,9 @@ pub struct QueryJob {
     pub offsets: Offsets,
     /// How the frame is made.
     pub options: Options,
+    /// Whether somebody wants to keep the result, and so to know for how long it holds.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 /// The end of a job that went well.
@@ -107,6 +111,9 @@ pub(super) struct Done {
     /// Rows in the frame.
     #[serde(default)]
     pub rows: u64,
+    /// How long the frame is worth keeping.
+    #[serde(default)]
+    pub validity: Validity,
     /// The answer of jobs that are not queries.
     #[serde(default)]
     pub value: serde_json::Value,

@@ -9,6 +9,7 @@ mod deaths;
 mod jail;
 mod memory;
 mod messages;
+mod queue;
 mod reader;
 mod redact;
 mod server;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use deaths::Deaths;
 pub use jail::{Enforced, Jail};
+pub use memory::{Frame, Held, Resting, Slot, workers_of};
 pub use messages::QueryJob;
 pub use server::serve;
 pub use spawn::use_executable;

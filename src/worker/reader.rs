@@ -52,6 +52,7 @@ pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir
         tracing::error!(pid = worker.pid, how, jobs = jobs.len(), "a worker ended by itself");
     }
     let cause = killed.unwrap_or(Cause::Itself(how));
+    worker.series.worker_ended(cause.reason());
     if cause.is_fault() {
         worker.deaths.note(&cause.phrase());
     }
@@ -102,7 +103,7 @@ async fn chunk(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, id: u64, length
     let mut bytes = (&mut *reader).take(length as u64);
     let frame = worker.state().jobs.get_mut(&id).and_then(|job| job.frame.take());
     let read = match frame {
-        Some(mut frame) if worker.held.has_room(length, &worker.limits) => {
+        Some(mut frame) if worker.held.has_room(length) => {
             let read = frame
                 .extend(async |buffer| {
                     buffer.reserve(length);

@@ -129,16 +129,18 @@ fn start(
 
 fn run(engine: &Engine, job: Job, cancel: &Cancel, id: u64, sink: &Sink) -> Result<Done> {
     let value = |value: std::result::Result<serde_json::Value, serde_json::Error>| {
-        value.map(|value| Done { rows: 0, value }).map_err(|error| Error::internal(error.to_string()))
+        value
+            .map(|value| Done { value, ..Done::default() })
+            .map_err(|error| Error::internal(error.to_string()))
     };
     match job {
         Job::Query(job) => {
             let mut chunks = Chunks { id, sink, buffer: Vec::with_capacity(CHUNK) };
-            let summary = engine.query(&job, cancel, &mut chunks)?;
+            let (summary, validity) = engine.query(&job, cancel, &mut chunks)?;
             chunks
                 .flush()
                 .map_err(|error| Error::new(Kind::Cancelled, format!("the broker is gone: {error}")))?;
-            Ok(Done { rows: summary.rows, value: serde_json::Value::Null })
+            Ok(Done { rows: summary.rows, validity, ..Done::default() })
         }
         Job::Inspect => value(serde_json::to_value(engine.inspect(cancel)?)),
         Job::Catalog => value(serde_json::to_value(engine.catalog(cancel)?)),

@@ -4,28 +4,26 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tempfile::TempDir;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::Mutex;
 
 use super::client::{Cause, Death, JobFailure, JobReply, Worker};
-use super::memory::Held;
-use super::messages::{Job, Open, QueryJob};
+use super::memory::{Frame, Held};
+use super::messages::{Done, Job, Open, QueryJob};
+use super::queue::{Place, Queue};
 use super::{CONCURRENT, Deaths, Jail, Walls};
 use crate::engine::{Catalog, Inspection};
 use crate::error::{Error, Kind, Result};
-use crate::source::{Datasource, Roots};
+use crate::metrics::Series;
+use crate::source::{Datasource, Roots, Validity};
 
 /// A worker nobody asked anything for this long is stopped, unless the operator says otherwise.
 pub const IDLE: Duration = Duration::from_mins(10);
 /// A query that is run again has at least this long.
 const LEAST_RERUN: Duration = Duration::from_secs(2);
-/// Queries of one datasource that wait for their turn; more are refused at once.
-const WAITING: usize = 200;
-
 /// What workers are started under.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
@@ -40,9 +38,11 @@ pub struct Terms {
 /// A query's result.
 pub struct Reply {
     /// The frame: an Arrow IPC file.
-    pub frame: Bytes,
+    pub frame: Frame,
     /// Its rows.
     pub rows: u64,
+    /// How long it is worth keeping.
+    pub validity: Validity,
 }
 
 /// The broker's handle on a datasource's worker.
@@ -51,13 +51,12 @@ pub struct Supervisor {
     temp_root: PathBuf,
     terms: Terms,
     slot: Mutex<Option<Slot>>,
-    /// First come, first served.
-    permits: Semaphore,
-    waiting: AtomicUsize,
+    queue: Queue,
     /// Set for good when the plugin ends: no worker is started any more.
     closed: AtomicBool,
     held: Arc<Held>,
     deaths: Arc<Deaths>,
+    series: Arc<Series>,
 }
 
 /// The worker in use, and what it was opened for as it was then.
@@ -67,19 +66,19 @@ struct Slot {
 }
 
 impl Supervisor {
-    /// For `datasource`; workers get temp folders below `temp_root`.
+    /// For `datasource`; workers get temp folders below `temp_root`, what happens is counted in `series`.
     #[must_use]
-    pub fn new(datasource: Datasource, temp_root: PathBuf, terms: Terms) -> Self {
+    pub fn new(datasource: Datasource, temp_root: PathBuf, terms: Terms, series: Arc<Series>) -> Self {
         Self {
+            held: Arc::new(Held::new(&datasource.limits)),
+            queue: Queue::new(datasource.limits.timeout, Arc::clone(&series)),
             datasource,
             temp_root,
             terms,
             slot: Mutex::new(None),
-            permits: Semaphore::new(CONCURRENT),
-            waiting: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
-            held: Arc::default(),
             deaths: Arc::default(),
+            series,
         }
     }
 
@@ -87,6 +86,20 @@ impl Supervisor {
     #[must_use]
     pub fn datasource(&self) -> &Datasource {
         &self.datasource
+    }
+
+    /// A place among the queries that wait, for as long as it lives.
+    ///
+    /// # Errors
+    /// [`Kind::Exhausted`] when too many wait already.
+    pub fn wait(&self) -> Result<Place<'_>> {
+        self.queue.enter()
+    }
+
+    /// What is counted of the datasource.
+    #[must_use]
+    pub fn series(&self) -> &Arc<Series> {
+        &self.series
     }
 
     /// The workers that ended before their time.
@@ -100,9 +113,10 @@ impl Supervisor {
     /// # Errors
     /// What the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when workers die of it;
     /// [`Kind::Exhausted`] when too many wait already or it takes too much memory.
-    pub async fn query(&self, job: QueryJob) -> Result<Reply> {
-        let reply = self.run(&Job::Query(Box::new(job))).await?;
-        Ok(Reply { frame: Bytes::from_owner(reply.frame), rows: reply.done.rows })
+    pub async fn query(&self, job: Arc<QueryJob>) -> Result<Reply> {
+        let reply = self.run(&Job::Query(job)).await?;
+        let Done { rows, validity, .. } = reply.done;
+        Ok(Reply { frame: reply.frame, rows, validity })
     }
 
     /// Looks at the files.
@@ -141,7 +155,8 @@ impl Supervisor {
 
     async fn run(&self, job: &Job) -> Result<JobReply> {
         let bytes = serde_json::to_vec(job).map_err(|error| Error::internal(error.to_string()))?;
-        let permit = self.turn(1).await?;
+        let permit = self.queue.turn(1).await?;
+        let _running = self.series.runs();
         let started = Instant::now();
         let (mut first, mut shared) = self.attempt(&bytes).await?;
         // What it was jailed to may have been replaced between the look and the reading.
@@ -163,13 +178,13 @@ impl Supervisor {
                 cause: Cause::Itself(_) | Cause::Memory | Cause::Disk, ..
             })) => {
                 drop(permit);
-                self.turn(CONCURRENT).await?
+                self.queue.turn(CONCURRENT).await?
             }
             Err(JobFailure::Died(_)) => permit,
             // Another query may have taken what this one lacks.
             Err(JobFailure::Failed(error)) if shared && error.kind == Kind::Exhausted => {
                 drop(permit);
-                self.turn(CONCURRENT).await?
+                self.queue.turn(CONCURRENT).await?
             }
             _ => return self.settle(first),
         };
@@ -177,26 +192,6 @@ impl Supervisor {
         let left = self.datasource.limits.timeout.saturating_sub(started.elapsed()).max(LEAST_RERUN);
         let (second, _) = self.attempt_within(&bytes, left).await?;
         self.settle(second)
-    }
-
-    /// Waits until this job may run beside at most `CONCURRENT - share` others.
-    async fn turn(&self, share: usize) -> Result<SemaphorePermit<'_>> {
-        let share = u32::try_from(share).unwrap_or(1);
-        if let Ok(permit) = self.permits.try_acquire_many(share) {
-            return Ok(permit);
-        }
-        let queue = Queue::enter(&self.waiting)?;
-        let timeout = self.datasource.limits.timeout;
-        let waited = tokio::time::timeout(timeout, self.permits.acquire_many(share)).await;
-        drop(queue);
-        match waited {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Error::new(
-                Kind::Exhausted,
-                format!("the query waited {} s for others to end", timeout.as_secs()),
-            )
-            .hint("Refresh less often, or make the dashboard's queries cheaper")),
-        }
     }
 
     /// Runs the job once. Also whether others are in the same worker at its end.
@@ -297,7 +292,9 @@ impl Supervisor {
             walls: self.terms.walls,
             require_jail: self.terms.require_jail,
         };
-        Worker::start(&open, temp_dir, Arc::clone(&self.held), Arc::clone(&self.deaths)).await
+        let (held, deaths, series) =
+            (Arc::clone(&self.held), Arc::clone(&self.deaths), Arc::clone(&self.series));
+        Worker::start(&open, temp_dir, held, deaths, series).await
     }
 
     /// A folder for one worker. Cleaners of temp folders may have removed what it lies in.
@@ -332,27 +329,6 @@ async fn stop_when_idle(worker: std::sync::Weak<Worker>, idle: Duration) {
         };
         drop(worker);
         tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
-    }
-}
-
-/// A place among those that wait.
-struct Queue<'a>(&'a AtomicUsize);
-
-impl<'a> Queue<'a> {
-    fn enter(waiting: &'a AtomicUsize) -> Result<Self> {
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Self(waiting);
-        if before < WAITING {
-            return Ok(place);
-        }
-        Err(Error::new(Kind::Exhausted, format!("{WAITING} queries are already waiting for this datasource"))
-            .hint("Refresh less often, or make the dashboard's queries cheaper"))
-    }
-}
-
-impl Drop for Queue<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -2,6 +2,7 @@
 //! DuckDB.
 
 mod architecture;
+mod cache;
 mod cases;
 mod changing_files;
 mod cli;
@@ -16,6 +17,7 @@ mod health;
 mod hostile;
 mod leftovers;
 mod machine;
+mod metrics;
 mod reports;
 mod soak;
 mod support;
