@@ -309,7 +309,7 @@ async fn what_cannot_be_sent_beside_the_rest_runs_and_is_refused_there() {
     let (asked, size) = (job("SELECT 1"), 4 << 20);
     // 20 MB are for all frames: the kept one and its copies on the way.
     let mut on_the_way = Vec::new();
-    for expected in [Served::Miss, Served::Hit, Served::Hit, Served::Hit, Served::Miss] {
+    for expected in [Served::Miss, Served::Hit, Served::Hit, Served::Miss] {
         let run = async { bench.reply(size, bench.validity()).await };
         let (answer, how) = bench.cache.answer(&bench.scope, &asked, || Ok(()), run).await;
         assert_eq!(how, expected, "{} on the way", on_the_way.len());

@@ -253,7 +253,7 @@ async fn another_organisation_datasource_or_setting_never_gets_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_bounds_it_and_turns_it_off() {
-    let sql = |n: usize| format!("SELECT *, repeat(pattern, 20) AS r, {n} AS n FROM perf_all_weeks");
+    let sql = |n: usize| format!("SELECT *, repeat(pattern, 5) AS r, {n} AS n FROM perf_all_weeks");
     let host = Host::start_with(&reports(), &json!({}), &[("GF_PLUGIN_CACHE_MB", "4")]).await;
     std::thread::sleep(SETTLED);
     for n in 0..30 {
