@@ -2,6 +2,7 @@
 //! DuckDB.
 
 mod architecture;
+mod cache;
 mod cases;
 mod changing_files;
 mod cli;
@@ -19,6 +20,7 @@ mod health;
 mod hostile;
 mod leftovers;
 mod machine;
+mod metrics;
 mod provision;
 mod reports;
 mod soak;
