@@ -6,7 +6,7 @@ mod scrape;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{self, Poll};
+use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result, line_and_column};
 use crate::frame::{self, CsvOptions, Options};
 use crate::health;
 use crate::limits::MB;
-use crate::metrics::Metrics;
+use crate::metrics::{Asked, Metrics};
 use crate::query::{self, Context, Prepared, QueryModel, TimeRange};
 use crate::rundir::RunDir;
 use crate::source::{self, Datasource, Policy};
@@ -105,6 +105,10 @@ pub struct ExportOptions {
 /// It ends with `None` only when every row was given; an error may come after any piece, and is the last item.
 pub struct CsvExport {
     pieces: Export,
+    /// Bytes that were given so far.
+    bytes: usize,
+    /// Counts the download when it ends; gone then.
+    asked: Option<Asked>,
     /// Dropped after the export, which runs in its worker.
     _instance: Arc<Instance>,
 }
@@ -121,7 +125,23 @@ impl Stream for CsvExport {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.pieces).poll_next(context)
+        let item = ready!(Pin::new(&mut self.pieces).poll_next(context));
+        match &item {
+            Some(Ok(piece)) => self.bytes += piece.len(),
+            Some(Err(error)) => {
+                if let Some(asked) = self.asked.take() {
+                    asked.ended(Err(error));
+                }
+            }
+            None => {
+                let rows = self.summary().map_or(0, |exported| exported.rows);
+                let bytes = self.bytes;
+                if let Some(asked) = self.asked.take() {
+                    asked.ended(Ok((rows, bytes)));
+                }
+            }
+        }
+        Poll::Ready(item)
     }
 }
 
@@ -259,6 +279,24 @@ impl App {
         query: DataQuery,
         options: ExportOptions,
     ) -> Result<CsvExport> {
+        let asked = self.metrics.of(&settings.uid).asked();
+        match self.begin_export(settings, query, options).await {
+            Ok((pieces, instance)) => {
+                Ok(CsvExport { pieces, bytes: 0, asked: Some(asked), _instance: instance })
+            }
+            Err(error) => {
+                asked.ended(Err(&error));
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin_export(
+        &self,
+        settings: &InstanceSettings,
+        query: DataQuery,
+        options: ExportOptions,
+    ) -> Result<(Export, Arc<Instance>)> {
         let model = query_model(&query.json)?;
         let instance = self.instance(settings)?;
         let datasource = instance.supervisor.datasource();
@@ -270,7 +308,7 @@ impl App {
         };
         let job = ExportJob { sql: prepared.sql, offsets: prepared.offsets, options: csv };
         match instance.supervisor.export(job, options.patient).await {
-            Ok(pieces) => Ok(CsvExport { pieces, _instance: instance }),
+            Ok(pieces) => Ok((pieces, instance)),
             Err(error) => Err(source::explain_missing(error, datasource)),
         }
     }
