@@ -8,7 +8,8 @@ use duckdb::{Connection, Statement};
 use super::types::{self, Reading};
 use super::{Cancel, Engine, error, gate};
 use crate::error::{Error, Kind, Result};
-use crate::frame::{Flow, FrameWriter, Summary};
+use crate::frame::{Flow, FrameWriter, Notice, Summary};
+use crate::source;
 use crate::worker::QueryJob;
 
 /// How often a query is run anew because its files changed under it.
@@ -105,9 +106,18 @@ impl Engine {
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
-        self.ensure_views(verdict, cancel)?;
-        cancel.watch(connection.interrupt_handle());
-        let (mut statement, type_names) = match prepare(connection, verdict) {
+        let prepared = self.ensure_views(verdict, cancel).and_then(|()| {
+            cancel.watch(connection.interrupt_handle());
+            prepare(connection, verdict)
+        });
+        let mut missing = None;
+        let (mut statement, type_names) = match prepared {
+            Err(error) if self.lacks_reports(verdict, &error) => {
+                self.make_empty_views(cancel)?;
+                missing = Some(error);
+                cancel.watch(connection.interrupt_handle());
+                prepare(connection, verdict)
+            }
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.contains("view were altered") => {
                 self.make_views(cancel, true)?;
@@ -120,6 +130,9 @@ impl Engine {
         let mut rows = statement.stream_arrow([]).map_err(|error| error::translate(&error))?;
         let mut frame =
             FrameWriter::new(types::tagged(&rows.get_schema(), type_names), job.options.clone(), sink)?;
+        if let Some(error) = missing {
+            frame.notice(self.no_report(error));
+        }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;
             if let Flow::Full = frame.push(&batch)? {
@@ -130,6 +143,15 @@ impl Engine {
         drop(rows);
         drop(statement);
         frame.finish()
+    }
+
+    /// What `DuckDB` said of the missing reports, in words about the datasource.
+    fn no_report(&self, error: Error) -> Notice {
+        let Error { message, hint, .. } = source::explain_missing(error, &self.datasource);
+        Notice::warning(match hint {
+            Some(hint) => format!("{message}. {hint}"),
+            None => message,
+        })
     }
 }
 

@@ -16,6 +16,7 @@ mod health;
 mod hostile;
 mod leftovers;
 mod machine;
+mod provisioned;
 mod reports;
 mod soak;
 mod support;
