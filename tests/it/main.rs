@@ -17,6 +17,7 @@ mod hostile;
 mod leftovers;
 mod machine;
 mod provisioned;
+mod provisioned_queries;
 mod reports;
 mod soak;
 mod support;
