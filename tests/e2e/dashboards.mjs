@@ -1,5 +1,6 @@
 // Every dashboard in a real browser: it draws without an error mark, dark and light, wide and narrow; the links of its panels lead to the
 // pattern's own dashboard with the right pattern; the CSV link downloads. Prints how long drawing takes.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { api, ask, check, done, eventually, headers, launch, out, skip, started, url } from './grafana.mjs';
@@ -16,7 +17,7 @@ const dashboards = [
 ].filter(({ uid }) => only.length === 0 || only.includes(uid));
 
 /** Opens a dashboard and waits until nothing loads any more. */
-async function open(page, uid, query = '', kiosk = '&kiosk') {
+async function open(page, uid, query = '', kiosk = '&kiosk', times = range) {
   const errors = [];
   let last = 0;
   let waiting = 0;
@@ -35,7 +36,7 @@ async function open(page, uid, query = '', kiosk = '&kiosk') {
   page.on('request', sent);
   page.on('response', seen);
   const begun = Date.now();
-  await page.goto(`${url}/d/${uid}?${range}${kiosk}&${query}`);
+  await page.goto(`${url}/d/${uid}?${times}${kiosk}&${query}`);
   await quiet(page, () => last > 0 && waiting <= 0 && Date.now() - last > 1200);
   const drawn = last - begun;
   page.off('request', sent);
@@ -110,6 +111,9 @@ try {
     await context.close();
   }
 
+  if (only.length === 0 || only.includes('duckdb-perf-health')) {
+    await health();
+  }
   if (only.length === 0 && slowest) {
     const context = await browser.newContext({ viewport: { width: 1600, height: 1330 }, extraHTTPHeaders: headers, acceptDownloads: true });
     const page = await context.newPage();
@@ -121,6 +125,34 @@ try {
   await browser.close();
 }
 done();
+
+/** The dashboard of the plugin's health, over a Prometheus that scrapes this Grafana. */
+async function health() {
+  if (!process.env.E2E_PROMETHEUS) {
+    return skip('the dashboard of the plugin\'s health', 'no Prometheus: on Debian apt-get install prometheus');
+  }
+  const asked = new Set(readFileSync('provisioning/dashboards/plugin_health.json', 'utf8').match(/duckdb_perf_\w+/g));
+  const metrics = (await api('/metrics/plugins/duckdb-perf-datasource')).text;
+  const missing = [...asked].filter((name) => !metrics.includes(name));
+  if (missing.length > asked.size / 2) {
+    return skip('the dashboard of the plugin\'s health', `this plugin has no metrics of its own yet: ${missing.length} of ${asked.size} are missing`);
+  }
+  check(missing.length === 0, `the plugin has every metric that the dashboard asks for ${missing.join(' ')}`);
+  const scraped = async () => {
+    const expr = encodeURIComponent('sum(rate(duckdb_perf_queries_total[1m])) > 0');
+    const found = await api(`/api/datasources/proxy/uid/${process.env.E2E_PROMETHEUS}/api/v1/query?query=${expr}`);
+    return found.body?.data?.result?.length > 0;
+  };
+  await eventually('Prometheus has scraped the plugin', scraped);
+  for (const theme of ['dark', 'light']) {
+    const context = await browser.newContext({ viewport: { width: 1600, height: 1900 }, extraHTTPHeaders: headers });
+    const page = await context.newPage();
+    const { errors, marks } = await open(page, 'duckdb-perf-health', `theme=${theme}`, '&kiosk', 'from=now-5m&to=now');
+    await page.screenshot({ path: join(out, `duckdb-perf-health-${theme}.png`) });
+    check(errors.length === 0 && marks === 0, `the plugin's health draws without an error (${theme}) ${errors.join(' ')}`);
+    await context.close();
+  }
+}
 
 async function links(page) {
   const hrefs = async (within) =>

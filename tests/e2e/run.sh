@@ -16,7 +16,8 @@ if [ -z "${GRAFANA_URL:-}" ]; then
     work="$(mktemp -d)"
     server=""
     end() { [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; } || true; server=""; }
-    trap 'end; rm -rf "$work"' EXIT
+    prometheus=""
+    trap 'end; [ -z "$prometheus" ] || kill "$prometheus" 2>/dev/null || true; rm -rf "$work"' EXIT
     [ -x dist/duckdb-perf-datasource/gpx_duckdb_perf_linux_amd64 ] || npx --yes rust-just build
     mkdir -p "$work/plugins" "$work/provisioning" "$work/data"
     cp -r dist/duckdb-perf-datasource "$work/plugins/"
@@ -39,6 +40,23 @@ YAML
     export E2E_OTHER=e2e-other
     port="${E2E_PORT:-3199}"
     export GRAFANA_URL="http://127.0.0.1:$port"
+    # The dashboard of the plugin's health wants a Prometheus; without one it is left out, and said so.
+    if command -v prometheus >/dev/null; then
+        prometheus_port="${E2E_PROMETHEUS_PORT:-3196}"
+        cat >"$work/prometheus.yaml" <<YAML
+global: {scrape_interval: 2s}
+scrape_configs:
+  - {job_name: duckdb-perf, metrics_path: /metrics/plugins/duckdb-perf-datasource, static_configs: [{targets: ["127.0.0.1:$port"]}]}
+YAML
+        cat >"$work/provisioning/datasources/prometheus.yaml" <<YAML
+apiVersion: 1
+datasources:
+  - {name: Prometheus, uid: e2e-prometheus, type: prometheus, access: proxy, url: "http://127.0.0.1:$prometheus_port", jsonData: {timeInterval: 2s}}
+YAML
+        prometheus --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/prometheus" --web.listen-address="127.0.0.1:$prometheus_port" >"$out/prometheus.log" 2>&1 &
+        prometheus=$!
+        export E2E_PROMETHEUS=e2e-prometheus
+    fi
     # start REPORTS DATA LOG: a Grafana over a folder of reports, with a data folder of its own.
     start() {
         DUCKDB_PERF_PATH="$1" \
