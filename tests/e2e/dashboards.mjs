@@ -133,7 +133,8 @@ async function health() {
   }
   const asked = new Set(readFileSync('provisioning/dashboards/plugin_health.json', 'utf8').match(/duckdb_perf_\w+/g));
   const metrics = (await api('/metrics/plugins/duckdb-perf-datasource')).text;
-  const missing = [...asked].filter((name) => !metrics.includes(name));
+  // A counter or histogram that nothing has happened to is there by its name alone.
+  const missing = [...asked].filter((name) => !metrics.includes(name.replace(/_(total|bucket)$/, '')));
   if (missing.length > asked.size / 2) {
     return skip('the dashboard of the plugin\'s health', `this plugin has no metrics of its own yet: ${missing.length} of ${asked.size} are missing`);
   }
