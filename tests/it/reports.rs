@@ -60,7 +60,7 @@ async fn a_folder_without_reports_gets_its_first_one() {
         assert!(notice.contains("wait for the first report"), "{notice}");
     }
     let error = host.error("FROM 'query_perf_weekly_*.parquet'").await;
-    assert!(error.contains("holds no report"), "who names the files hears that they are not there: {error}");
+    assert!(error.contains("No files found"), "who names the files hears that they are not there: {error}");
     demo(folder.path(), 1, 5);
     assert_eq!(host.rows(weeks).await, ["1"]);
     // All of them gone, and there again.
