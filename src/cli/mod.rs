@@ -147,7 +147,7 @@ mod tests {
             "query SELECT",
             "query -",
             "query --file a.sql --path a --path b.duckdb --setting slowMs=50",
-            "query SELECT --var a=1 --var a=2 --var b= --from now-2w --to now --format csv --max-rows 5",
+            "query SELECT --var a=1 --var a=2 --var b= --from now-2w --to now --format csv --max-rows 5 --raw-csv",
             "demo --out x --weeks 3 --patterns 5 --seed 7 --until 2026-W53 --no-queries",
             "check provisioning --path a --format json",
             "views --path a",

@@ -89,7 +89,7 @@ fn variables_time_range_and_series() {
     let variables =
         ["--var", "one=it's", "--var", "empty=", "--var", "many=a", "--var", "many=b", "--format", "csv"];
     let out = good(&query(&[&variables[..], &[sql]].concat()));
-    assert!(out.starts_with("one,empty,n\r\nit's,,") && !out.contains(",0\r\n"), "{out}");
+    assert!(out.starts_with("one,empty,n\r\nit's,\"\",") && !out.contains(",0\r\n"), "{out}");
     let series = [
         "--query-format",
         "time_series",

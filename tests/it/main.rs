@@ -11,6 +11,7 @@ mod database;
 mod documents;
 mod errors;
 mod everyday;
+mod export;
 mod faults;
 mod health;
 mod hostile;
