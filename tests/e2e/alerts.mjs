@@ -138,11 +138,11 @@ try {
   check(page.status === 200 && page.text.startsWith('# Runbook: P95 above the threshold'), `the runbook is served by Grafana: ${runbook.pathname}`);
   const regression = await eventually('the regression has come', () => slacks.find((one) => /grew by \d+%, from \d+ to \d+ ms/.test(one)));
   check(regression, 'the regression says from where to where');
-  check(await eventually('the count has come', () => slacks.find((one) => /1 slow patterns, 1 more than in the report before/.test(one))), 'more slow patterns says how many');
+  check(await eventually('the count has come', () => slacks.find((one) => /Slow patterns: 1, 1 more than in the report before/.test(one))), 'more slow patterns says how many');
 
   put('fast', newest);
   console.log('    the report is repaired');
-  const isOver = (one) => one.includes('resolved') && one.includes('No longer: P95 of SELECT * FROM orders');
+  const isOver = (one) => one.includes('resolved') && one.includes('Resolved: P95 of SELECT * FROM orders');
   check(await eventually('the mail that it is over', () => mails.find(isOver), 120), 'the mail says that it is resolved');
   check(await eventually('the Slack message that it is over', () => slacks.find(isOver), 120), 'Slack says that it is resolved');
   await eventually('no rule fires any more', async () => [...(await rules()).values()].every((rule) => rule.state === 'inactive'), 120);
