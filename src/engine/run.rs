@@ -10,9 +10,9 @@ use duckdb::{Connection, Statement};
 use super::types::{self, Reading};
 use super::{Cancel, Engine, error, gate};
 use crate::error::{Error, Kind, Result};
-use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Options, Summary};
+use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
 use crate::query::Offsets;
-use crate::source::Validity;
+use crate::source::{self, Validity};
 use crate::worker::{ExportJob, QueryJob};
 
 /// How often a query is run anew because its files changed under it.
@@ -155,9 +155,19 @@ impl Engine {
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
-        self.ensure_views(verdict, cancel)?;
-        cancel.watch(connection.interrupt_handle());
-        let (mut statement, type_names) = match prepare(connection, verdict) {
+        let prepared = self.ensure_views(verdict, cancel).and_then(|()| {
+            cancel.watch(connection.interrupt_handle());
+            prepare(connection, verdict)
+        });
+        let mut missing = None;
+        let (mut statement, type_names) = match prepared {
+            // A download of nothing would only puzzle: it fails, with the reason.
+            Err(error) if matches!(shape, Shape::Frame(_)) && self.lacks_reports(verdict, &error) => {
+                self.make_empty_views(cancel)?;
+                missing = Some(error);
+                cancel.watch(connection.interrupt_handle());
+                prepare(connection, verdict)
+            }
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.contains("view were altered") => {
                 self.make_views(cancel, true)?;
@@ -169,6 +179,9 @@ impl Engine {
         cancel.check()?;
         let mut rows = statement.stream_arrow([]).map_err(|error| error::translate(&error))?;
         let mut body = Body::new(types::tagged(&rows.get_schema(), type_names), shape, sink)?;
+        if let (Some(error), Body::Frame(frame)) = (missing, &mut body) {
+            frame.notice(self.no_report(error));
+        }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;
             if let Flow::Full = body.push(&batch)? {
@@ -179,6 +192,15 @@ impl Engine {
         drop(rows);
         drop(statement);
         body.finish()
+    }
+
+    /// What `DuckDB` said of the missing reports, in words about the datasource.
+    fn no_report(&self, error: Error) -> Notice {
+        let Error { message, hint, .. } = source::explain_missing(error, &self.datasource);
+        Notice::warning(match hint {
+            Some(hint) => format!("{message}. {hint}"),
+            None => message,
+        })
     }
 }
 

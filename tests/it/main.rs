@@ -22,6 +22,8 @@ mod leftovers;
 mod machine;
 mod metrics;
 mod provision;
+mod provisioned;
+mod provisioned_queries;
 mod reports;
 mod soak;
 mod support;
