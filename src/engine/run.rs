@@ -10,8 +10,9 @@ use duckdb::{Connection, Statement};
 use super::types::{self, Reading};
 use super::{Cancel, Engine, error, gate};
 use crate::error::{Error, Kind, Result};
-use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Options, Summary};
+use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
 use crate::query::Offsets;
+use crate::source::{self, Validity};
 use crate::worker::{ExportJob, QueryJob};
 
 /// How often a query is run anew because its files changed under it.
@@ -32,6 +33,8 @@ struct Task<'a> {
     sql: &'a str,
     offsets: &'a Offsets,
     shape: Shape<'a>,
+    /// Whether somebody wants to know for how long the result holds.
+    keep: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -55,14 +58,20 @@ impl From<Error> for Ending {
 
 impl Engine {
     /// Runs `job` and writes its frame, an Arrow IPC file, to `sink` while rows arrive. When files change under it, it
-    /// begins anew.
+    /// begins anew. Also says for how long the frame holds, if the job wants to know.
     ///
     /// # Errors
     /// The gate's refusal, DuckDB's error with the position in the text as the person wrote it,
     /// [`Kind::Cancelled`], [`Kind::Unavailable`] when the files change all the time, or the sink's failure.
-    pub fn query(&self, job: &QueryJob, cancel: &Cancel, sink: &mut impl FrameSink) -> Result<Summary> {
+    pub fn query(
+        &self,
+        job: &QueryJob,
+        cancel: &Cancel,
+        sink: &mut impl FrameSink,
+    ) -> Result<(Summary, Validity)> {
         // A folder's time tells of any change in it; the next look is at the files themselves.
-        let task = Task { sql: &job.sql, offsets: &job.offsets, shape: Shape::Frame(&job.options) };
+        let shape = Shape::Frame(&job.options);
+        let task = Task { sql: &job.sql, offsets: &job.offsets, shape, keep: job.keep };
         self.run_unchanged(task, cancel, sink, false)
     }
 
@@ -73,8 +82,9 @@ impl Engine {
     /// As [`Engine::query`], and more rows than the operator allows.
     pub fn export(&self, job: &ExportJob, cancel: &Cancel, sink: &mut impl FrameSink) -> Result<Summary> {
         // Precise at once: what happens beside its files must not break off a long download.
-        let task = Task { sql: &job.sql, offsets: &job.offsets, shape: Shape::Csv(&job.options) };
-        self.run_unchanged(task, cancel, sink, true)
+        let shape = Shape::Csv(&job.options);
+        let task = Task { sql: &job.sql, offsets: &job.offsets, shape, keep: false };
+        self.run_unchanged(task, cancel, sink, true).map(|(summary, _)| summary)
     }
 
     fn run_unchanged(
@@ -83,7 +93,7 @@ impl Engine {
         cancel: &Cancel,
         sink: &mut impl FrameSink,
         precise: bool,
-    ) -> Result<Summary> {
+    ) -> Result<(Summary, Validity)> {
         let located = |mut error: Error| {
             error.position = error.position.map(|position| task.offsets.to_original(position));
             error
@@ -94,7 +104,7 @@ impl Engine {
                 sink.restart()?;
             }
             match self.run(task, cancel, sink, precise || run > 0) {
-                Ok(summary) => return Ok(summary),
+                Ok(done) => return Ok(done),
                 Err(Ending::Failed(error)) => return Err(located(error)),
                 Err(Ending::Changed(error)) => last = error,
             }
@@ -110,7 +120,7 @@ impl Engine {
         cancel: &Cancel,
         sink: &mut impl FrameSink,
         precise: bool,
-    ) -> Result<Summary, Ending> {
+    ) -> Result<(Summary, Validity), Ending> {
         let databases = self.hold_databases(cancel)?;
         let connection = self.session()?;
         cancel.watch(connection.interrupt_handle());
@@ -121,6 +131,7 @@ impl Engine {
             Arc::new(gate::Verdict::unchecked(task.sql.to_owned()))
         };
         let before = self.stamp(&connection, &verdict, precise)?;
+        let validity = if task.keep { self.validity(&connection, &verdict) } else { Validity::default() };
         let result = self.execute(&connection, &verdict, task.shape, cancel, sink);
         // An interrupted query stays one.
         cancel.check()?;
@@ -128,10 +139,11 @@ impl Engine {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);
-        Ok(result.map_err(|mut error| {
+        let summary = result.map_err(|mut error| {
             error.position = error.position.map(|position| position + verdict.offset);
             error
-        })?)
+        })?;
+        Ok((summary, validity.if_it_holds()))
     }
 
     /// The statement itself. Positions of errors are those in it.
@@ -143,9 +155,19 @@ impl Engine {
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
-        self.ensure_views(verdict, cancel)?;
-        cancel.watch(connection.interrupt_handle());
-        let (mut statement, type_names) = match prepare(connection, verdict) {
+        let prepared = self.ensure_views(verdict, cancel).and_then(|()| {
+            cancel.watch(connection.interrupt_handle());
+            prepare(connection, verdict)
+        });
+        let mut missing = None;
+        let (mut statement, type_names) = match prepared {
+            // A download of nothing would only puzzle: it fails, with the reason.
+            Err(error) if matches!(shape, Shape::Frame(_)) && self.lacks_reports(verdict, &error) => {
+                self.make_empty_views(cancel)?;
+                missing = Some(error);
+                cancel.watch(connection.interrupt_handle());
+                prepare(connection, verdict)
+            }
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.contains("view were altered") => {
                 self.make_views(cancel, true)?;
@@ -157,6 +179,9 @@ impl Engine {
         cancel.check()?;
         let mut rows = statement.stream_arrow([]).map_err(|error| error::translate(&error))?;
         let mut body = Body::new(types::tagged(&rows.get_schema(), type_names), shape, sink)?;
+        if let (Some(error), Body::Frame(frame)) = (missing, &mut body) {
+            frame.notice(self.no_report(error));
+        }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;
             if let Flow::Full = body.push(&batch)? {
@@ -167,6 +192,15 @@ impl Engine {
         drop(rows);
         drop(statement);
         body.finish()
+    }
+
+    /// What `DuckDB` said of the missing reports, in words about the datasource.
+    fn no_report(&self, error: Error) -> Notice {
+        let Error { message, hint, .. } = source::explain_missing(error, &self.datasource);
+        Notice::warning(match hint {
+            Some(hint) => format!("{message}. {hint}"),
+            None => message,
+        })
     }
 }
 

@@ -14,5 +14,5 @@ pub use files::{
     DEFAULT_REPORTS_GLOB, ReportFile, is_temporary, report_file_name, sort_reports, week_of_file_name,
 };
 pub use named::{Asked, NamedQuery, Parameter, ParameterKind};
-pub use views::{VIEW_NAMES, View, create_views, string_literal};
+pub use views::{VIEW_NAMES, View, create_empty_views, create_views, string_literal};
 pub use week::IsoWeek;

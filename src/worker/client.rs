@@ -21,6 +21,7 @@ use super::reader::{self, describe};
 use super::{Deaths, Jail, spawn};
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
+use crate::metrics::Series;
 
 /// How long an interrupted job may take to end before its worker is killed.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
@@ -98,6 +99,22 @@ impl Cause {
         .to_owned()
     }
 
+    /// The word that metrics have for it.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Itself(_) => "crash",
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+            Self::Deaf => "deadline",
+            Self::Abandoned => "cancelled",
+            Self::Internal => "internal",
+            Self::Swollen => "swollen",
+            Self::Idle => "idle",
+            Self::Outdated => "replaced",
+            Self::Closed => "closed",
+        }
+    }
+
     /// Whether it counts as a death, or is how a worker is meant to end.
     pub(super) fn is_fault(&self) -> bool {
         !matches!(self, Self::Swollen | Self::Idle | Self::Outdated | Self::Closed)
@@ -115,6 +132,7 @@ pub(super) struct Worker {
     pub(super) temp: PathBuf,
     pub(super) held: Arc<Held>,
     pub(super) deaths: Arc<Deaths>,
+    pub(super) series: Arc<Series>,
     writer: tokio::sync::Mutex<OwnedWriteHalf>,
     state: Mutex<State>,
     child: Mutex<Child>,
@@ -154,6 +172,7 @@ impl Worker {
         temp_dir: TempDir,
         held: Arc<Held>,
         deaths: Arc<Deaths>,
+        series: Arc<Series>,
     ) -> Result<Arc<Self>> {
         let unavailable = |error: io::Error| {
             tracing::error!(%error, "a worker cannot be started");
@@ -161,6 +180,7 @@ impl Worker {
                 .hint("Look at the plugin's log in Grafana's log")
         };
         let (mut child, socket) = spawn::spawn().await.map_err(unavailable)?;
+        series.worker_started();
         let opened = async {
             let (mut reader, mut writer) = UnixStream::from_std(socket)?.into_split();
             write(&mut writer, 0, Tag::Open, &serde_json::to_vec(open)?).await?;
@@ -176,6 +196,7 @@ impl Worker {
             other => {
                 let _ = child.kill();
                 let how = describe(child.wait().ok());
+                series.worker_ended("opening");
                 let error = match other {
                     Ok(Err(error)) => error,
                     _ => io::Error::new(io::ErrorKind::TimedOut, "opening takes too long"),
@@ -187,6 +208,7 @@ impl Worker {
         if tag != Tag::Opened {
             let _ = child.kill();
             let _ = child.wait();
+            series.worker_ended("opening");
             let error = serde_json::from_slice(&payload);
             return Err(error.unwrap_or_else(|_| Error::internal("the worker spoke out of turn")));
         }
@@ -201,6 +223,7 @@ impl Worker {
             temp: open.temp_dir.clone(),
             held,
             deaths,
+            series,
             writer: tokio::sync::Mutex::new(writer),
             state: Mutex::default(),
             child: Mutex::new(child),

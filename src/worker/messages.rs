@@ -8,13 +8,14 @@
 //! worker sends [`WINDOW`] of them and then one for each [`Tag::More`].
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Jail, Walls};
 use crate::frame::{CsvOptions, Options};
 use crate::query::Offsets;
-use crate::source::Datasource;
+use crate::source::{Datasource, Validity};
 
 /// Longest message either side accepts; chunks are far smaller.
 pub(super) const MAX_MESSAGE: usize = 64 << 20;
@@ -91,7 +92,7 @@ pub(super) struct Opened {
 #[serde(tag = "job", rename_all = "snake_case")]
 pub(super) enum Job {
     /// Run one query and stream its frame.
-    Query(Box<QueryJob>),
+    Query(Arc<QueryJob>),
     /// Run one query and stream its rows as CSV.
     Export(Box<ExportJob>),
     /// Look at the reports or the database file; the answer is [`Done::value`].
@@ -109,6 +110,9 @@ pub struct QueryJob {
     pub offsets: Offsets,
     /// How the frame is made.
     pub options: Options,
+    /// Whether somebody wants to keep the result, and so to know for how long it holds.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 /// An export whose variables and macros are already expanded.
@@ -131,6 +135,9 @@ pub(super) struct Done {
     /// Whether an export left rows out.
     #[serde(default)]
     pub cut: bool,
+    /// How long the frame is worth keeping.
+    #[serde(default)]
+    pub validity: Validity,
     /// The answer of jobs that are not queries.
     #[serde(default)]
     pub value: serde_json::Value,

@@ -52,6 +52,7 @@ pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir
         tracing::error!(pid = worker.pid, how, jobs = jobs.len(), "a worker ended by itself");
     }
     let cause = killed.unwrap_or(Cause::Itself(how));
+    worker.series.worker_ended(cause.reason());
     if cause.is_fault() {
         worker.deaths.note(&cause.phrase());
     }
@@ -105,7 +106,7 @@ async fn chunk(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, id: u64, length
         None => (None, None),
     };
     let read = match frame {
-        Some(mut frame) if worker.held.has_room(length, &worker.limits) => {
+        Some(mut frame) if worker.held.has_room(length) => {
             let read = frame
                 .extend(async |buffer| {
                     buffer.reserve(length);

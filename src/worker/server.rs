@@ -169,9 +169,9 @@ fn run(engine: &Engine, place: &Place, job: Job, handles: &Running, id: u64, sin
     match job {
         Job::Query(job) => {
             let mut chunks = Chunks { id, sink, buffer: Vec::with_capacity(CHUNK) };
-            let summary = engine.query(&job, cancel, &mut chunks)?;
+            let (summary, validity) = engine.query(&job, cancel, &mut chunks)?;
             chunks.flush().map_err(|error| broker_gone(&error))?;
-            Ok(Done { rows: summary.rows, ..Done::default() })
+            Ok(Done { rows: summary.rows, validity, ..Done::default() })
         }
         Job::Export(job) => {
             let mut outlet = Outlet::new(id, sink, &handles.credits, place.spool.as_ref());

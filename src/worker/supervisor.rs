@@ -4,34 +4,28 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tempfile::TempDir;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex;
 
 use super::client::{Cause, Death, JobFailure, JobReply, Worker};
 use super::export::{self, Export, Started};
-use super::memory::{self, Held};
-use super::messages::{ExportJob, Job, Open, QueryJob};
+use super::memory::{self, Frame, Held};
+use super::messages::{Done, ExportJob, Job, Open, QueryJob};
+use super::queue::{Place, Queue};
 use super::settle::{closed, settle};
-use super::{CONCURRENT, Deaths, EXPORTS, Jail, Walls};
+use super::{CONCURRENT, Deaths, Jail, Walls};
 use crate::engine::{Catalog, Inspection};
 use crate::error::{Error, Kind, Result};
-use crate::source::{Datasource, Roots};
+use crate::metrics::Series;
+use crate::source::{Datasource, Roots, Validity};
 
 /// A worker nobody asked anything for this long is stopped, unless the operator says otherwise.
 pub const IDLE: Duration = Duration::from_mins(10);
 /// A query that is run again has at least this long.
 const LEAST_RERUN: Duration = Duration::from_secs(2);
-/// Queries of one datasource that wait for their turn; more are refused at once.
-const WAITING: usize = 200;
-
-/// What to do about a full queue.
-const QUERIES_HINT: &str = "Refresh less often, or make the dashboard's queries cheaper";
-const EXPORTS_HINT: &str = "Wait until other downloads from this datasource have ended: two run at a time";
-
 /// A way to ask a worker, and what it gives.
 trait Ask {
     type Answer: Send;
@@ -76,9 +70,11 @@ pub struct Terms {
 /// A query's result.
 pub struct Reply {
     /// The frame: an Arrow IPC file.
-    pub frame: Bytes,
+    pub frame: Frame,
     /// Its rows.
     pub rows: u64,
+    /// How long it is worth keeping.
+    pub validity: Validity,
 }
 
 /// The broker's handle on a datasource's worker.
@@ -87,15 +83,12 @@ pub struct Supervisor {
     temp_root: PathBuf,
     terms: Terms,
     slot: Mutex<Option<Slot>>,
-    /// First come, first served.
-    permits: Arc<Semaphore>,
-    /// The places of downloads.
-    exports: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    queue: Queue,
     /// Set for good when the plugin ends: no worker is started any more.
     closed: AtomicBool,
     held: Arc<Held>,
     deaths: Arc<Deaths>,
+    series: Arc<Series>,
 }
 
 /// The worker in use, and what it was opened for as it was then.
@@ -105,20 +98,19 @@ struct Slot {
 }
 
 impl Supervisor {
-    /// For `datasource`; workers get temp folders below `temp_root`.
+    /// For `datasource`; workers get temp folders below `temp_root`, what happens is counted in `series`.
     #[must_use]
-    pub fn new(datasource: Datasource, temp_root: PathBuf, terms: Terms) -> Self {
+    pub fn new(datasource: Datasource, temp_root: PathBuf, terms: Terms, series: Arc<Series>) -> Self {
         Self {
+            held: Arc::new(Held::new(&datasource.limits)),
+            queue: Queue::new(datasource.limits.timeout, Arc::clone(&series)),
             datasource,
             temp_root,
             terms,
             slot: Mutex::new(None),
-            permits: Arc::new(Semaphore::new(CONCURRENT)),
-            exports: Arc::new(Semaphore::new(EXPORTS)),
-            waiting: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
-            held: Arc::default(),
             deaths: Arc::default(),
+            series,
         }
     }
 
@@ -126,6 +118,20 @@ impl Supervisor {
     #[must_use]
     pub fn datasource(&self) -> &Datasource {
         &self.datasource
+    }
+
+    /// A place among the queries that wait, for as long as it lives.
+    ///
+    /// # Errors
+    /// [`Kind::Exhausted`] when too many wait already.
+    pub fn wait(&self) -> Result<Place<'_>> {
+        self.queue.enter()
+    }
+
+    /// What is counted of the datasource.
+    #[must_use]
+    pub fn series(&self) -> &Arc<Series> {
+        &self.series
     }
 
     /// The workers that ended before their time.
@@ -139,9 +145,10 @@ impl Supervisor {
     /// # Errors
     /// What the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when workers die of it;
     /// [`Kind::Exhausted`] when too many wait already or it takes too much memory.
-    pub async fn query(&self, job: QueryJob) -> Result<Reply> {
-        let reply = self.run::<Whole>(&Job::Query(Box::new(job))).await?;
-        Ok(Reply { frame: Bytes::from_owner(reply.frame), rows: reply.done.rows })
+    pub async fn query(&self, job: Arc<QueryJob>) -> Result<Reply> {
+        let reply = self.run::<Whole>(&Job::Query(job)).await?;
+        let Done { rows, validity, .. } = reply.done;
+        Ok(Reply { frame: reply.frame, rows, validity })
     }
 
     /// Begins an export: waits for its first piece, so that most of what can go wrong is an error here. Dropping the
@@ -150,7 +157,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn export(&self, job: ExportJob, patient: bool) -> Result<Export> {
-        let place = self.wait(&self.exports, 1, "the export waited", EXPORTS_HINT).await?;
+        let place = self.queue.download().await?;
         // From the first piece on it has its own place only: queries need not wait for a slow download.
         let started = self.run::<Begun>(&Job::Export(Box::new(job))).await?;
         Ok(started.give(place, patient))
@@ -192,7 +199,8 @@ impl Supervisor {
 
     async fn run<A: Ask>(&self, job: &Job) -> Result<A::Answer> {
         let bytes = serde_json::to_vec(job).map_err(|error| Error::internal(error.to_string()))?;
-        let permit = self.turn(1).await?;
+        let permit = self.queue.turn(1).await?;
+        let _running = self.series.runs();
         let timeout = self.datasource.limits.timeout;
         let started = Instant::now();
         let (mut first, mut crowded) = self.attempt::<A>(&bytes).await?;
@@ -215,13 +223,13 @@ impl Supervisor {
                 cause: Cause::Itself(_) | Cause::Memory | Cause::Disk, ..
             })) => {
                 drop(permit);
-                self.turn(CONCURRENT).await?
+                self.queue.turn(CONCURRENT).await?
             }
             Err(JobFailure::Died(_)) => permit,
             // Another query has, or had, what this one lacks.
             Err(JobFailure::Failed(error)) if crowded && error.kind == Kind::Exhausted => {
                 drop(permit);
-                self.turn(CONCURRENT).await?
+                self.queue.turn(CONCURRENT).await?
             }
             _ => return settle(first, timeout),
         };
@@ -229,33 +237,6 @@ impl Supervisor {
         let left = timeout.saturating_sub(started.elapsed()).max(LEAST_RERUN);
         let (second, _) = self.attempt_within::<A>(&bytes, left).await?;
         settle(second, timeout)
-    }
-
-    /// Waits until this job may run beside at most `CONCURRENT - share` others.
-    async fn turn(&self, share: usize) -> Result<OwnedSemaphorePermit> {
-        self.wait(&self.permits, share, "the query waited", QUERIES_HINT).await
-    }
-
-    async fn wait(
-        &self,
-        places: &Arc<Semaphore>,
-        share: usize,
-        who: &str,
-        hint: &str,
-    ) -> Result<OwnedSemaphorePermit> {
-        let share = u32::try_from(share).unwrap_or(1);
-        if let Ok(permit) = Arc::clone(places).try_acquire_many_owned(share) {
-            return Ok(permit);
-        }
-        let queue = Queue::enter(&self.waiting)?;
-        let timeout = self.datasource.limits.timeout;
-        let waited = tokio::time::timeout(timeout, Arc::clone(places).acquire_many_owned(share)).await;
-        drop(queue);
-        match waited {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Error::new(Kind::Exhausted, format!("{who} {} s for others to end", timeout.as_secs()))
-                .hint(hint)),
-        }
     }
 
     /// Runs the job once. Also whether it had less memory than it may have: because of others in the worker, or of what the
@@ -332,7 +313,9 @@ impl Supervisor {
             walls: self.terms.walls,
             require_jail: self.terms.require_jail,
         };
-        Worker::start(&open, temp_dir, Arc::clone(&self.held), Arc::clone(&self.deaths)).await
+        let (held, deaths, series) =
+            (Arc::clone(&self.held), Arc::clone(&self.deaths), Arc::clone(&self.series));
+        Worker::start(&open, temp_dir, held, deaths, series).await
     }
 
     /// A folder for one worker. Cleaners of temp folders may have removed what it lies in.
@@ -362,27 +345,6 @@ async fn stop_when_idle(worker: std::sync::Weak<Worker>, idle: Duration) {
         };
         drop(worker);
         tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
-    }
-}
-
-/// A place among those that wait.
-struct Queue<'a>(&'a AtomicUsize);
-
-impl<'a> Queue<'a> {
-    fn enter(waiting: &'a AtomicUsize) -> Result<Self> {
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Self(waiting);
-        if before < WAITING {
-            return Ok(place);
-        }
-        Err(Error::new(Kind::Exhausted, format!("{WAITING} queries are already waiting for this datasource"))
-            .hint(QUERIES_HINT))
-    }
-}
-
-impl Drop for Queue<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -4,6 +4,7 @@
 mod api;
 mod api_guard;
 mod architecture;
+mod cache;
 mod cases;
 mod changing_files;
 mod cli;
@@ -21,7 +22,10 @@ mod health;
 mod hostile;
 mod leftovers;
 mod machine;
+mod metrics;
 mod provision;
+mod provisioned;
+mod provisioned_queries;
 mod reports;
 mod served;
 mod soak;

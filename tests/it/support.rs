@@ -46,6 +46,11 @@ pub(crate) fn reports() -> PathBuf {
     fixtures().join("reports")
 }
 
+/// The usual name of the report of week YYYYWW.
+pub(crate) fn report_name(week: u32) -> String {
+    format!("query_perf_weekly_{week}.parquet")
+}
+
 /// Runs statements in a plain DuckDB: for making files.
 pub(crate) fn duckdb(statements: &str) {
     duckdb::Connection::open_in_memory().unwrap().execute_batch(statements).unwrap();
@@ -154,6 +159,12 @@ pub(crate) fn rows(answer: &Answer) -> Vec<String> {
         }));
     }
     rows
+}
+
+/// The value of one series in Prometheus' text: `name{label="…"}` as it is written there; 0 when it is not.
+pub(crate) fn sample(text: &str, series: &str) -> f64 {
+    let line = text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(name, _)| name == series));
+    line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
 }
 
 /// The frame's meta object.

@@ -55,6 +55,8 @@ impl Target {
             ("HOME", sandbox.home().display().to_string()),
             ("CANARY", sandbox.canary.clone()),
             ("GF_PLUGIN_LOG_LEVEL", "debug".to_owned()),
+            // Every query must meet the walls and a worker that lives; a kept answer would hide both.
+            ("GF_PLUGIN_CACHE_MB", "0".to_owned()),
         ];
         let plugin = Plugin::spawn(executable(), env).await.unwrap();
         Self { kind: Kind::Plugin(plugin), settings: settings_of(sandbox) }
@@ -70,7 +72,7 @@ impl Target {
     /// The same app in this process, with other walls.
     pub(super) fn app(sandbox: &Sandbox, walls: Walls) -> Self {
         use_executable(executable());
-        let policy = Policy { temp_dir: Some(sandbox.temp()), ..Policy::default() };
+        let policy = Policy { temp_dir: Some(sandbox.temp()), cache_mb: Some(0), ..Policy::default() };
         Self { kind: Kind::App(App::new(Ok(policy)).with_walls(walls)), settings: settings_of(sandbox) }
     }
 
