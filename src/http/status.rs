@@ -64,5 +64,5 @@ pub(super) async fn readyz(
 )]
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    ([(CONTENT_TYPE, kind)], app.metrics()).into_response()
+    ([(CONTENT_TYPE, kind)], app.metrics().await).into_response()
 }

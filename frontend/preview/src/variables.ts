@@ -62,8 +62,8 @@ export function fileOptions({ type, query, current }: Variable): Option[] {
 }
 
 /** The chosen values that there are; else All, else the first. */
-export function choose({ multi, includeAll }: Variable, wanted: string[], options: Option[]): string[] {
-  const kept = wanted.filter((value) => options.some((option) => option.value === value));
+export function choose({ type, multi, includeAll }: Variable, wanted: string[], options: Option[]): string[] {
+  const kept = wanted.filter((value) => type === 'textbox' || options.some((option) => option.value === value));
   if (includeAll && (wanted.includes(ALL) || kept.length === 0)) {
     return [ALL];
   }
