@@ -32,7 +32,7 @@ export function variableControl(variable: Variable, options: Option[], chosen: s
   const picked = new Set(chosen);
   const list = h('div.options', { role: 'group', 'aria-label': label });
   const summary = h('span.chosen');
-  const search = h('input', { type: 'search', 'aria-label': `Search in ${label}` }) as HTMLInputElement;
+  const search = h('input', { type: 'search', placeholder: 'Search', 'aria-label': label }) as HTMLInputElement;
   const toggle = (value: string) => {
     const isPicked = picked.delete(value);
     if (!variable.multi || value === ALL) {

@@ -36,6 +36,7 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
   const isBeside = panel.options?.legend?.placement === 'right';
   body.replaceChildren(h(isBeside ? 'div.beside' : 'div.stacked', plot, legend(panel, series, colors, pick, focus)));
 
+  const hasPoints = (at: number) => !isBars && times.length < 400 && series[at].config.custom?.showPoints !== 'never';
   const grid = { stroke: themed('grid'), width: 1 };
   const axis = { stroke: themed('dim'), grid, ticks: { show: false }, font: '12px system-ui, sans-serif' };
   const softMin = typeof custom.axisSoftMin === 'number' ? custom.axisSoftMin : Infinity;
@@ -73,9 +74,9 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
         {},
         ...order.map((at) => ({
           stroke: colors[at],
-          width: isBars ? 0 : 2,
-          spanGaps: custom.spanNulls === true,
-          points: { show: !isBars && times.length < 400, size: 5, fill: colors[at] },
+          width: isBars ? 0 : Number(series[at].config.custom?.lineWidth ?? 2),
+          dash: (series[at].config.custom?.lineStyle as { dash?: number[] } | undefined)?.dash,
+          points: { show: hasPoints(at), size: 5, fill: colors[at] },
           ...(isBars && { fill: colors[at], paths: uPlot.paths.bars?.({ size: [0.8, 60], align: 1 }) }),
         })),
       ],
