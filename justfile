@@ -66,6 +66,11 @@ format:
 e2e *args:
     tests/e2e/run.sh {{ args }}
 
+# Take the guide's pictures in a real Grafana (GRAFANA_HOME as for e2e); arguments are names of pictures
+[group('test')]
+screenshots *args:
+    E2E_SCRIPT=screenshots.mjs E2E_DEMO="--until 2026-W47 --seed 1" tests/e2e/run.sh {{ args }}
+
 # Measure against DuckDB itself in the same run; prints ratios
 [group('measure')]
 bench *args: _tools

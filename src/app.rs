@@ -1,27 +1,30 @@
-//! What the three edges may ask: query, health, catalog. Keeps one instance per datasource.
+//! What the three edges may ask: query, export, health, catalog. Keeps one instance per datasource.
 
 mod instances;
 mod scrape;
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio_stream::Stream;
 
 use self::instances::{Instance, InstanceKey};
 use crate::cache::{Answer, Cache};
 use crate::engine::Catalog;
 use crate::error::{Error, Kind, Result, line_and_column};
-use crate::frame::{self, Options};
+use crate::frame::{self, CsvOptions, Options};
 use crate::health;
 use crate::limits::MB;
-use crate::metrics::Metrics;
-use crate::query::{self, Context, QueryModel, TimeRange};
+use crate::metrics::{Asked, Metrics};
+use crate::query::{self, Context, Prepared, QueryModel, TimeRange};
 use crate::rundir::RunDir;
-use crate::source::{self, Policy};
-use crate::worker::{QueryJob, Walls};
+use crate::source::{self, Datasource, Policy};
+use crate::worker::{Export, ExportJob, Exported, QueryJob, Walls};
 
 /// A datasource as an edge hands it over: not yet parsed, because a broken one must answer with an error
 /// of its own and not fail a request that it is only part of.
@@ -83,6 +86,63 @@ pub struct QueryOutcome {
     pub error: Option<Error>,
     /// Where in the text as the person wrote it the error is: line and column, from 1.
     pub place: Option<(usize, usize)>,
+}
+
+/// How an export is made; the default is a download.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ExportOptions {
+    /// Rows at most; what comes after is left out, and [`CsvExport::summary`] says so. `None`: all of them.
+    pub max_rows: Option<u64>,
+    /// Whether texts that a spreadsheet would take for formulas stay as they are.
+    pub raw: bool,
+    /// Whether to wait for ever for a reader that takes nothing, such as a pager. A download is given up after a minute,
+    /// and after an hour in any case.
+    pub patient: bool,
+}
+
+/// A query's rows as CSV: pieces of UTF-8, each of whole rows, made while they are taken. Dropping it ends the query.
+///
+/// It ends with `None` only when every row was given; an error may come after any piece, and is the last item.
+pub struct CsvExport {
+    pieces: Export,
+    /// Bytes that were given so far.
+    bytes: usize,
+    /// Counts the download when it ends; gone then.
+    asked: Option<Asked>,
+    /// Dropped after the export, which runs in its worker.
+    _instance: Arc<Instance>,
+}
+
+impl CsvExport {
+    /// What was written; `None` until the stream has ended well.
+    #[must_use]
+    pub fn summary(&self) -> Option<Exported> {
+        self.pieces.summary()
+    }
+}
+
+impl Stream for CsvExport {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(Pin::new(&mut self.pieces).poll_next(context));
+        match &item {
+            Some(Ok(piece)) => self.bytes += piece.len(),
+            Some(Err(error)) => {
+                if let Some(asked) = self.asked.take() {
+                    asked.ended(Err(error));
+                }
+            }
+            None => {
+                let rows = self.summary().map_or(0, |exported| exported.rows);
+                let bytes = self.bytes;
+                if let Some(asked) = self.asked.take() {
+                    asked.ended(Ok((rows, bytes)));
+                }
+            }
+        }
+        Poll::Ready(item)
+    }
 }
 
 /// What the health check found.
@@ -183,17 +243,7 @@ impl App {
     ) -> Result<Answer> {
         let instance = self.instance(settings)?;
         let datasource = instance.supervisor.datasource();
-        let context = Context {
-            range: query.range,
-            interval: query.interval,
-            max_data_points: query.max_data_points,
-            variables: &model.variables,
-            slow_ms: datasource.slow_ms,
-        };
-        let prepared = query::prepare(&model.raw_sql, &context)?;
-        if prepared.sql.len() > LONGEST_EXPANSION {
-            return Err(too_long("the query with its macros and variables filled in", LONGEST_EXPANSION));
-        }
+        let prepared = prepare(&query, model, datasource)?;
         executed.clone_from(&prepared.sql);
         let (max_rows, row_limit_setting) = datasource.limits.row_cap(settings.row_limit);
         let options = Options {
@@ -215,6 +265,52 @@ impl App {
             .await;
         supervisor.series().served(how);
         answer.map_err(|error| source::explain_missing(error, datasource))
+    }
+
+    /// Runs one query and gives its rows as CSV while they come. Its `format` does not matter: rows are always a table.
+    /// The panels' row limit does not hold here, the operator's `max_rows` does: one row more is an error.
+    ///
+    /// # Errors
+    /// Whatever is wrong before the first piece: the query model, the gate's refusal, DuckDB's error with its position
+    /// in the text as the person wrote it, a full queue. Results of less than 4 MB are whole when the first piece comes.
+    pub async fn export(
+        &self,
+        settings: &InstanceSettings,
+        query: DataQuery,
+        options: ExportOptions,
+    ) -> Result<CsvExport> {
+        let asked = self.metrics.of(&settings.uid).asked();
+        match self.begin_export(settings, query, options).await {
+            Ok((pieces, instance)) => {
+                Ok(CsvExport { pieces, bytes: 0, asked: Some(asked), _instance: instance })
+            }
+            Err(error) => {
+                asked.ended(Err(&error));
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin_export(
+        &self,
+        settings: &InstanceSettings,
+        query: DataQuery,
+        options: ExportOptions,
+    ) -> Result<(Export, Arc<Instance>)> {
+        let model = query_model(&query.json)?;
+        let instance = self.instance(settings)?;
+        let datasource = instance.supervisor.datasource();
+        let prepared = prepare(&query, &model, datasource)?;
+        let csv = CsvOptions {
+            max_rows: options.max_rows,
+            most_rows: datasource.limits.most_rows,
+            raw: options.raw,
+        };
+        let job = ExportJob { sql: prepared.sql, offsets: prepared.offsets, options: csv };
+        match instance.supervisor.export(job, options.patient).await {
+            Ok(pieces) => Ok((pieces, instance)),
+            Err(error) => Err(source::explain_missing(error, datasource)),
+        }
     }
 
     /// Diagnoses a datasource.
@@ -258,6 +354,22 @@ fn query_model(json: &[u8]) -> Result<QueryModel> {
         return Err(too_long("the query with its template variables", LONGEST_QUERY));
     }
     QueryModel::from_json(json)
+}
+
+/// Fills variables and macros in.
+fn prepare(query: &DataQuery, model: &QueryModel, datasource: &Datasource) -> Result<Prepared> {
+    let context = Context {
+        range: query.range,
+        interval: query.interval,
+        max_data_points: query.max_data_points,
+        variables: &model.variables,
+        slow_ms: datasource.slow_ms,
+    };
+    let prepared = query::prepare(&model.raw_sql, &context)?;
+    if prepared.sql.len() > LONGEST_EXPANSION {
+        return Err(too_long("the query with its macros and variables filled in", LONGEST_EXPANSION));
+    }
+    Ok(prepared)
 }
 
 fn too_long(what: &str, most: usize) -> Error {

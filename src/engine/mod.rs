@@ -35,7 +35,7 @@ pub use inspect::Inspection;
 pub use open::version;
 pub use report_writer::write_reports;
 pub use run::FrameSink;
-pub use views_file::write_views_file;
+pub use views_file::{ReadableBy, write_views_file};
 
 use crate::error::Result;
 use crate::source::Datasource;

@@ -24,6 +24,8 @@ const RESERVE: u64 = 112 * MB;
 const SMALLEST_WORKER: u64 = 128 * MB;
 /// A frame lies in the broker twice while it is sent.
 const COPIES: u64 = 2;
+/// Stacks of ended threads that the C library keeps for new ones.
+const KEPT_STACKS: u64 = 64 * MB;
 
 /// What the frames of one datasource take in the broker: those being collected or sent, and those that rest in the
 /// cache.
@@ -210,7 +212,9 @@ pub fn workers_of(series: &Arc<Series>) -> (usize, u64) {
         .iter()
         .filter_map(Weak::upgrade)
         .filter(|worker| Arc::ptr_eq(&worker.series, series) && !worker.is_dead());
-    its.filter_map(|worker| resident(worker.pid)).fold((0, 0), |(count, sum), one| (count + 1, sum + one))
+    its.filter_map(|worker| size(worker.pid))
+        .map(|size| size.resident)
+        .fold((0, 0), |(count, sum), one| (count + 1, sum + one))
 }
 
 /// A job has begun somewhere.
@@ -255,7 +259,7 @@ fn run(watch: &Watch) {
 /// Looks at one worker, and kills it when it takes too much. Whether it has jobs.
 fn look(worker: &Worker, at_disk: bool) -> bool {
     let jobs = worker.jobs();
-    let Some(resident) = resident(worker.pid) else { return jobs > 0 };
+    let Some(Size { resident, .. }) = size(worker.pid) else { return jobs > 0 };
     let fits = || resident <= worker.limits.total_bytes().saturating_sub(RESERVE + worker.held.bytes());
     if jobs > 0 && !fits() {
         // What rests in the cache is never the reason.
@@ -263,8 +267,7 @@ fn look(worker: &Worker, at_disk: bool) -> bool {
         if !fits() {
             worker.kill(Cause::Memory);
         }
-    } else if jobs == 0 && resident > worker.limits.memory_bytes / 2 {
-        // Its allocator keeps what a heavy query had; a new worker is quicker than a crowded one.
+    } else if jobs == 0 && is_swollen(worker) {
         worker.kill(Cause::Swollen);
     }
     // DuckDB counts as well and stops earlier, as long as its count is right.
@@ -280,11 +283,35 @@ fn on_disk(folder: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|found| found.blocks() * 512).sum()
 }
 
-/// Resident memory of a process in bytes; `None` when it has ended or `/proc` cannot be read.
-fn resident(pid: u32) -> Option<u64> {
+/// Whether a worker's allocator keeps so much of what a heavy query had that the next one may lack it: in memory, or in
+/// what `RLIMIT_DATA` counts. A new worker is quicker than a crowded one.
+pub(super) fn is_swollen(worker: &Worker) -> bool {
+    let most = worker.limits.memory_bytes;
+    size(worker.pid).is_some_and(|now| {
+        now.resident > most / 2 || now.data > worker.data_at_start.saturating_add(most / 4 + KEPT_STACKS)
+    })
+}
+
+/// Bytes of writable private memory that a process has asked for; 0 when that cannot be read.
+pub(super) fn data(pid: u32) -> u64 {
+    size(pid).map_or(0, |size| size.data)
+}
+
+/// A process's memory in bytes.
+struct Size {
+    resident: u64,
+    /// Writable and private, touched or not: what `RLIMIT_DATA` counts.
+    data: u64,
+}
+
+/// `None` when the process has ended or `/proc` cannot be read.
+fn size(pid: u32) -> Option<Size> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages.saturating_mul(rustix::param::page_size() as u64))
+    let mut pages = text.split_whitespace().map(|pages| pages.parse::<u64>().ok());
+    let page = rustix::param::page_size() as u64;
+    let resident = pages.nth(1)??.saturating_mul(page);
+    let data = pages.nth(3)??.saturating_mul(page);
+    Some(Size { resident, data })
 }
 
 #[cfg(test)]

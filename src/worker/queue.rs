@@ -4,19 +4,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::CONCURRENT;
+use super::{CONCURRENT, EXPORTS};
 use crate::error::{Error, Kind, Result};
 use crate::metrics::{Series, Up};
 
 /// Queries of one datasource that wait for their turn; more are refused at once.
 const WAITING: usize = 200;
 
+/// What to do about a full queue.
+const QUERIES_HINT: &str = "Refresh less often, or make the dashboard's queries cheaper";
+const EXPORTS_HINT: &str = "Wait until other downloads from this datasource have ended: two run at a time";
+
 /// The turns of one datasource.
 pub(super) struct Queue {
     /// First come, first served.
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
+    /// The places of downloads.
+    exports: Arc<Semaphore>,
     waiting: AtomicUsize,
     timeout: Duration,
     series: Arc<Series>,
@@ -25,34 +31,55 @@ pub(super) struct Queue {
 impl Queue {
     /// One in which nobody waits longer than `timeout`.
     pub(super) fn new(timeout: Duration, series: Arc<Series>) -> Self {
-        Self { permits: Semaphore::new(CONCURRENT), waiting: AtomicUsize::new(0), timeout, series }
+        Self {
+            permits: Arc::new(Semaphore::new(CONCURRENT)),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
+            waiting: AtomicUsize::new(0),
+            timeout,
+            series,
+        }
     }
 
     /// Waits until this job may run beside at most `CONCURRENT - share` others.
     ///
     /// # Errors
     /// [`Kind::Exhausted`] when too many wait already, or after the timeout.
-    pub(super) async fn turn(&self, share: usize) -> Result<SemaphorePermit<'_>> {
+    pub(super) async fn turn(&self, share: usize) -> Result<OwnedSemaphorePermit> {
         let asked = Instant::now();
-        let permit = self.wait(u32::try_from(share).unwrap_or(1)).await;
+        let share = u32::try_from(share).unwrap_or(1);
+        let permit = self.wait(&self.permits, share, "the query waited", QUERIES_HINT).await;
         self.series.waited(asked.elapsed());
         permit
     }
 
-    async fn wait(&self, share: u32) -> Result<SemaphorePermit<'_>> {
-        if let Ok(permit) = self.permits.try_acquire_many(share) {
+    /// Waits for the place of a download, which it has until its last byte is taken.
+    ///
+    /// # Errors
+    /// As [`Queue::turn`].
+    pub(super) async fn download(&self) -> Result<OwnedSemaphorePermit> {
+        self.wait(&self.exports, 1, "the export waited", EXPORTS_HINT).await
+    }
+
+    async fn wait(
+        &self,
+        places: &Arc<Semaphore>,
+        share: u32,
+        who: &str,
+        hint: &str,
+    ) -> Result<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(places).try_acquire_many_owned(share) {
             return Ok(permit);
         }
         let place = self.enter()?;
-        let waited = tokio::time::timeout(self.timeout, self.permits.acquire_many(share)).await;
+        let waited = tokio::time::timeout(self.timeout, Arc::clone(places).acquire_many_owned(share)).await;
         drop(place);
         match waited {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(Error::new(
                 Kind::Exhausted,
-                format!("the query waited {} s for others to end", self.timeout.as_secs()),
+                format!("{who} {} s for others to end", self.timeout.as_secs()),
             )
-            .hint("Refresh less often, or make the dashboard's queries cheaper")),
+            .hint(hint)),
         }
     }
 
@@ -68,7 +95,7 @@ impl Queue {
         }
         self.series.refused();
         Err(Error::new(Kind::Exhausted, format!("{WAITING} queries are already waiting for this datasource"))
-            .hint("Refresh less often, or make the dashboard's queries cheaper"))
+            .hint(QUERIES_HINT))
     }
 }
 

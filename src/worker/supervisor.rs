@@ -11,9 +11,11 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use super::client::{Cause, Death, JobFailure, JobReply, Worker};
-use super::memory::{Frame, Held};
-use super::messages::{Done, Job, Open, QueryJob};
+use super::export::{self, Export, Started};
+use super::memory::{self, Frame, Held};
+use super::messages::{Done, ExportJob, Job, Open, QueryJob};
 use super::queue::{Place, Queue};
+use super::settle::{closed, settle};
 use super::{CONCURRENT, Deaths, Jail, Walls};
 use crate::engine::{Catalog, Inspection};
 use crate::error::{Error, Kind, Result};
@@ -24,6 +26,36 @@ use crate::source::{Datasource, Roots, Validity};
 pub const IDLE: Duration = Duration::from_mins(10);
 /// A query that is run again has at least this long.
 const LEAST_RERUN: Duration = Duration::from_secs(2);
+/// A way to ask a worker, and what it gives.
+trait Ask {
+    type Answer: Send;
+    fn ask(
+        worker: &Arc<Worker>,
+        job: &[u8],
+        deadline: Duration,
+    ) -> impl Future<Output = Result<Self::Answer, JobFailure>> + Send;
+}
+
+/// Everything, at the end.
+struct Whole;
+
+impl Ask for Whole {
+    type Answer = JobReply;
+    async fn ask(worker: &Arc<Worker>, job: &[u8], deadline: Duration) -> Result<JobReply, JobFailure> {
+        worker.run(job, deadline).await
+    }
+}
+
+/// The first piece of an export.
+struct Begun;
+
+impl Ask for Begun {
+    type Answer = Started;
+    async fn ask(worker: &Arc<Worker>, job: &[u8], deadline: Duration) -> Result<Started, JobFailure> {
+        export::start(worker, job, deadline).await
+    }
+}
+
 /// What workers are started under.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
@@ -114,9 +146,21 @@ impl Supervisor {
     /// What the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when workers die of it;
     /// [`Kind::Exhausted`] when too many wait already or it takes too much memory.
     pub async fn query(&self, job: Arc<QueryJob>) -> Result<Reply> {
-        let reply = self.run(&Job::Query(job)).await?;
+        let reply = self.run::<Whole>(&Job::Query(job)).await?;
         let Done { rows, validity, .. } = reply.done;
         Ok(Reply { frame: reply.frame, rows, validity })
+    }
+
+    /// Begins an export: waits for its first piece, so that most of what can go wrong is an error here. Dropping the
+    /// future or the stream cancels it. A `patient` one is not given up when its reader takes nothing.
+    ///
+    /// # Errors
+    /// As [`Supervisor::query`].
+    pub async fn export(&self, job: ExportJob, patient: bool) -> Result<Export> {
+        let place = self.queue.download().await?;
+        // From the first piece on it has its own place only: queries need not wait for a slow download.
+        let started = self.run::<Begun>(&Job::Export(Box::new(job))).await?;
+        Ok(started.give(place, patient))
     }
 
     /// Looks at the files.
@@ -124,7 +168,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn inspect(&self) -> Result<Inspection> {
-        from_value(self.run(&Job::Inspect).await?)
+        from_value(self.run::<Whole>(&Job::Inspect).await?)
     }
 
     /// Lists tables, views and columns.
@@ -132,7 +176,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn catalog(&self) -> Result<Catalog> {
-        from_value(self.run(&Job::Catalog).await?)
+        from_value(self.run::<Whole>(&Job::Catalog).await?)
     }
 
     /// DuckDB's version and how much of the jail there is, starting a worker if there is none.
@@ -153,18 +197,19 @@ impl Supervisor {
         }
     }
 
-    async fn run(&self, job: &Job) -> Result<JobReply> {
+    async fn run<A: Ask>(&self, job: &Job) -> Result<A::Answer> {
         let bytes = serde_json::to_vec(job).map_err(|error| Error::internal(error.to_string()))?;
         let permit = self.queue.turn(1).await?;
         let _running = self.series.runs();
+        let timeout = self.datasource.limits.timeout;
         let started = Instant::now();
-        let (mut first, mut shared) = self.attempt(&bytes).await?;
+        let (mut first, mut crowded) = self.attempt::<A>(&bytes).await?;
         // What it was jailed to may have been replaced between the look and the reading.
         for _ in 0..2 {
             if !matches!(&first, Err(JobFailure::Failed(_))) || self.is_up_to_date().await {
                 break;
             }
-            (first, shared) = self.attempt(&bytes).await?;
+            (first, crowded) = self.attempt::<A>(&bytes).await?;
         }
         // Queries only read, so they can be repeated: in the next worker if this one ended because of another query.
         // If nobody knows which of several it was, alone, so that the guilty one harms nobody twice.
@@ -172,7 +217,7 @@ impl Supervisor {
             Err(JobFailure::Died(Death { cause: Cause::Itself(_) | Cause::Memory | Cause::Disk, jobs }))
                 if *jobs == 1 =>
             {
-                return self.settle(first);
+                return settle(first, timeout);
             }
             Err(JobFailure::Died(Death {
                 cause: Cause::Itself(_) | Cause::Memory | Cause::Disk, ..
@@ -181,69 +226,44 @@ impl Supervisor {
                 self.queue.turn(CONCURRENT).await?
             }
             Err(JobFailure::Died(_)) => permit,
-            // Another query may have taken what this one lacks.
-            Err(JobFailure::Failed(error)) if shared && error.kind == Kind::Exhausted => {
+            // Another query has, or had, what this one lacks.
+            Err(JobFailure::Failed(error)) if crowded && error.kind == Kind::Exhausted => {
                 drop(permit);
                 self.queue.turn(CONCURRENT).await?
             }
-            _ => return self.settle(first),
+            _ => return settle(first, timeout),
         };
         // What is left of its time: others wait for a query that runs alone.
-        let left = self.datasource.limits.timeout.saturating_sub(started.elapsed()).max(LEAST_RERUN);
-        let (second, _) = self.attempt_within(&bytes, left).await?;
-        self.settle(second)
+        let left = timeout.saturating_sub(started.elapsed()).max(LEAST_RERUN);
+        let (second, _) = self.attempt_within::<A>(&bytes, left).await?;
+        settle(second, timeout)
     }
 
-    /// Runs the job once. Also whether others are in the same worker at its end.
-    async fn attempt(&self, job: &[u8]) -> Result<(Result<JobReply, JobFailure>, bool)> {
-        self.attempt_within(job, self.datasource.limits.timeout).await
+    /// Runs the job once. Also whether it had less memory than it may have: because of others in the worker, or of what the
+    /// worker keeps of earlier ones.
+    async fn attempt<A: Ask>(&self, job: &[u8]) -> Result<(Result<A::Answer, JobFailure>, bool)> {
+        self.attempt_within::<A>(job, self.datasource.limits.timeout).await
     }
 
-    async fn attempt_within(
+    async fn attempt_within<A: Ask>(
         &self,
         job: &[u8],
         deadline: Duration,
-    ) -> Result<(Result<JobReply, JobFailure>, bool)> {
+    ) -> Result<(Result<A::Answer, JobFailure>, bool)> {
         let worker = self.worker().await?;
-        let result = worker.run(job, deadline).await;
-        if matches!(&result, Err(JobFailure::Failed(error)) if error.kind == Kind::Internal) {
+        let (before, was_shared) = (worker.admitted(), worker.jobs() > 0);
+        let result = A::ask(&worker, job, deadline).await;
+        // Others that came later count too, even those that ended earlier.
+        let shared = was_shared || worker.admitted() > before + 1;
+        let failed = match &result {
+            Err(JobFailure::Failed(error)) => Some(error.kind),
+            _ => None,
+        };
+        if failed == Some(Kind::Internal) {
             worker.kill(Cause::Internal);
         }
-        Ok((result, worker.jobs() > 0))
-    }
-
-    /// A job's end in words for its sender.
-    fn settle(&self, result: Result<JobReply, JobFailure>) -> Result<JobReply> {
-        match result {
-            Ok(reply) => Ok(reply),
-            Err(JobFailure::Failed(error)) => Err(error),
-            Err(JobFailure::Deadline) => {
-                let seconds = self.datasource.limits.timeout.as_secs();
-                Err(Error::new(Kind::Timeout, format!("the query was stopped after {seconds} s"))
-                    .hint("Select less, or raise `timeoutSeconds` in the datasource's settings"))
-            }
-            Err(JobFailure::Died(Death { cause: Cause::Memory, .. })) => Err(Error::new(
-                Kind::Exhausted,
-                "the query was stopped because it took more memory than the datasource may have",
-            )
-            .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings")),
-            Err(JobFailure::Died(Death { cause: Cause::Disk, .. })) => Err(Error::new(
-                Kind::Exhausted,
-                "the query was stopped because it needed more room on disk than the datasource may have",
-            )
-            .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings: four times that may be spilled")),
-            Err(JobFailure::Died(Death { cause: Cause::Closed, .. })) => Err(closed()),
-            Err(JobFailure::Died(Death { cause: Cause::Itself(how), .. })) => Err(Error::new(
-                Kind::Unavailable,
-                format!("the worker process died while it ran this query ({how})"),
-            )
-            .hint("A new worker serves the next query; make this one simpler or smaller")),
-            Err(JobFailure::Died(Death { cause, .. })) => Err(Error::new(
-                Kind::Unavailable,
-                format!("two workers ended under this query: the last one {}", cause.phrase()),
-            )
-            .hint("Run the query again; if it happens often, look at what else runs on this datasource")),
-        }
+        let crowded = shared || failed == Some(Kind::Exhausted) && memory::is_swollen(&worker);
+        Ok((result, crowded))
     }
 
     /// The worker, started if there is none, the last one has ended, or what it was opened for was replaced.
@@ -258,10 +278,11 @@ impl Supervisor {
                 .hint("Check `path` in the datasource's settings, or whether its file system is mounted"));
         }
         if let Some(Slot { worker, roots: then }) = slot.as_ref().filter(|slot| !slot.worker.is_dead()) {
-            if roots.are_among(then) {
-                return Ok(Arc::clone(worker));
+            match (roots.are_among(then), worker.jobs() == 0 && memory::is_swollen(worker)) {
+                (true, false) => return Ok(Arc::clone(worker)),
+                (true, true) => worker.kill(Cause::Swollen),
+                (false, _) => worker.retire(Cause::Outdated),
             }
-            worker.retire(Cause::Outdated);
         }
         tokio::time::sleep(self.deaths.pause()).await;
         let worker = self.start().await?;
@@ -312,11 +333,6 @@ impl Drop for Supervisor {
             slot.worker.kill(Cause::Closed);
         }
     }
-}
-
-fn closed() -> Error {
-    Error::new(Kind::Cancelled, "the plugin or its datasource was closed while the query ran")
-        .hint("Run the query again")
 }
 
 async fn stop_when_idle(worker: std::sync::Weak<Worker>, idle: Duration) {

@@ -11,6 +11,7 @@ const WALLS: &[(&[&str], &str)] = &[
     (&["tonic::", "tonic_health::", "prost::", "grafana_plugin_sdk::"], "plugin/"),
     (&["axum::"], "http/"),
     (&["clap::"], "cli/"),
+    (&["ureq::"], "cli/provision/http.rs"),
     (&["landlock::", "seccompiler::", "libc::"], "worker/jail/"),
     (&["prometheus_client::"], "metrics"),
     (&["moka::"], "cache.rs"),

@@ -85,6 +85,34 @@ async fn broker_and_worker_stay_below_their_total() {
     host.stop().await;
 }
 
+/// A failed allocation of one query must not be the failure of another: neither of one beside it, whichever of the two
+/// ends first, nor of the next one, to whom the allocator may not give back what the first one had.
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_beside_and_after_failed_allocations_are_answered() {
+    let host = Host::start(&reports(), &json!({ "memoryLimitMb": 512, "timeoutSeconds": 8 })).await;
+    let greedy = [
+        "SELECT range(1000000000)",
+        "SELECT repeat('x', 50000000) || range FROM range(1000)",
+        "SELECT list(range(500000000))",
+        "SELECT list(list_resize([1], 1000000, 1)) FROM range(1000)",
+    ];
+    for round in 0..30 {
+        let sql = greedy[round % greedy.len()];
+        let together = [
+            query("H", sql, "table"),
+            query("A", "SELECT count(*) FROM perf_all_weeks", "table"),
+            query("B", "SELECT count(DISTINCT pattern) FROM perf_all_weeks", "table"),
+        ];
+        let answers = host.ask_all(&together).await;
+        assert!(answers[0].error.is_some(), "{sql}");
+        for answer in &answers[1..] {
+            assert_eq!((answer.error.as_deref(), answer.status), (None, 200), "round {round}: {sql}");
+        }
+        assert_eq!(host.rows("SELECT count(*) FROM perf_all_weeks").await, ["1099"], "round {round}: {sql}");
+    }
+    host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_says_so_at_once_and_the_rest_is_answered() {
     let host = Host::start(&reports(), &json!({ "timeoutSeconds": 30 })).await;

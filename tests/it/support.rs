@@ -172,6 +172,18 @@ pub(crate) fn meta(answer: &Answer) -> Value {
     frame::decode(&answer.frames[0]).unwrap().meta
 }
 
+/// `text` as a value in the query of an address.
+pub(crate) fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(one).collect()
+}
+
+/// How many lines end in `bytes`.
+pub(crate) fn lines(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == b'\n').count() - 1
+}
+
 /// Ids of the running workers of the plugin process `parent`.
 pub(crate) fn workers(parent: u32) -> Vec<u32> {
     let children = format!("/proc/{parent}/task");

@@ -1,0 +1,141 @@
+//! What the documents talk about, for real: a temp folder that stands for `/var/lib`, with demo reports in
+//! `/var/lib/perf-reports`, and a shell in which the documents' commands run.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use duckdb_perf::engine::write_reports;
+use duckdb_perf::reports::{DemoOptions, generate};
+use tempfile::TempDir;
+
+use crate::support::executable;
+
+/// What the temp folder is called in the documents.
+const SHOWN: &str = "/var/lib";
+/// The week of the newest demo report, as the guide's first command has it.
+const UNTIL: &str = "2026-W47";
+/// The port that the documents' servers listen at; the tests take another.
+const PORT: &str = "3001";
+
+pub(super) struct World {
+    _temp: TempDir,
+    root: PathBuf,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().canonicalize().unwrap();
+        for name in ["perf-reports", "empty-folder", "broken-reports", "other-reports", "grafana"] {
+            std::fs::create_dir(root.join(name)).unwrap();
+        }
+        let options = DemoOptions::new(UNTIL.parse().unwrap());
+        write_reports(generate(&options).unwrap().reports(), &root.join("perf-reports"), || {}).unwrap();
+        Self { _temp: temp, root }
+    }
+
+    /// The folder of the demo reports.
+    pub(super) fn reports(&self) -> PathBuf {
+        self.root.join("perf-reports")
+    }
+
+    /// A document's text with the real paths.
+    pub(super) fn real(&self, text: &str) -> String {
+        text.replace(SHOWN, self.root.to_str().unwrap())
+    }
+
+    /// What came out, with the paths as the documents have them, and the newest report as old as in its next week.
+    pub(super) fn shown(&self, text: &str) -> String {
+        let text = text.replace(self.root.to_str().unwrap(), SHOWN);
+        let newest = format!("newest week {UNTIL} (");
+        let capital = format!("N{}", &newest[1..]);
+        match [newest, capital].iter().find_map(|start| Some((start, text.split_once(start)?))) {
+            Some((start, (before, after))) => {
+                let rest = after.split_once(')').map_or("", |(_, rest)| rest);
+                format!("{before}{start}last week){rest}")
+            }
+            None => text,
+        }
+    }
+}
+
+/// A folder in which a document's commands run one after the other, with `duckdb-perf` to call, the demo reports in
+/// `reports` and the project's `provisioning`. Servers that were started end with it.
+pub(super) struct Shell {
+    temp: TempDir,
+    port: String,
+    servers: Vec<Child>,
+}
+
+/// How a command ended.
+pub(super) struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Shell {
+    pub(super) fn new(reports: &Path) -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let at = |name: &str| temp.path().join(name);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        std::fs::create_dir(at("bin")).unwrap();
+        std::os::unix::fs::symlink(executable(), at("bin/duckdb-perf")).unwrap();
+        copy(reports, &at("reports"));
+        // So that `demo` takes the folder for one of its own.
+        std::fs::write(at("reports/.duckdb-perf-demo"), "").unwrap();
+        copy(&root.join("provisioning"), &at("provisioning"));
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { temp, port: free.to_string(), servers: Vec::new() }
+    }
+
+    /// Runs a block's text to its end.
+    pub(super) fn run(&self, text: &str) -> Ended {
+        let output = self.command(text).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace(&self.port, PORT);
+        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Starts a server and waits until it listens.
+    pub(super) fn start(&mut self, text: &str) {
+        let server = self.command(&format!("exec {text}")).stdout(Stdio::null()).spawn().unwrap();
+        self.servers.push(server);
+        let start = Instant::now();
+        while TcpStream::connect(format!("127.0.0.1:{}", self.port)).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(10), "`{}` does not listen", text.trim());
+            std::thread::sleep(Duration::from_millis(25));
+        }
+    }
+
+    fn command(&self, text: &str) -> Command {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new("bash");
+        command.args(["-euo", "pipefail", "-c", &text.replace(PORT, &self.port)]).stdin(Stdio::null());
+        command.current_dir(self.temp.path()).env("HOME", self.temp.path()).env("NO_COLOR", "1");
+        command.env("PATH", format!("{}:{path}", self.temp.path().join("bin").display()));
+        command
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        for server in &mut self.servers {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy(&source, &target);
+        } else {
+            std::fs::copy(source, target).unwrap();
+        }
+    }
+}
