@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio_stream::Stream;
 
+use super::failure::{Failure, Problem};
 use crate::app::{App, CsvExport, DataQuery, ExportOptions, InstanceSettings};
 use crate::error::{Error, Result};
 use crate::query::TimeRange;
@@ -40,7 +41,8 @@ const LONGEST_NAME: usize = 120;
 
 type Pairs = Vec<(String, String)>;
 
-/// The handler. Parameters:
+/// Rows as CSV (RFC 4180), streamed while the query runs. What goes wrong before the first row is an error status; after it
+/// the last line says `INCOMPLETE: …` and the transfer is broken off. Parameters:
 ///
 /// - `table`: a query of [`NamedQuery`], default `weeks`, with its own parameters (`pattern`, `week`, `slow_ms`, …), or
 ///   `sql`: any SELECT;
@@ -49,6 +51,23 @@ type Pairs = Vec<(String, String)>;
 ///   takes those that it has a parameter for;
 /// - `filename`: what the download is called;
 /// - `raw`: `true` leaves texts that could be formulas as they are.
+#[utoipa::path(
+    get, path = "/api/export.csv", tag = "reports",
+    params(
+        ("table" = Option<String>, Query, description = "A named query: `weeks` (when missing), `slow`, `patterns`, `pattern` or `regressions`; its own parameters are taken too", example = "slow"),
+        ("sql" = Option<String>, Query, description = "Any SELECT, instead of `table`"),
+        ("from" = Option<String>, Query, description = "Start of the time range. Without it: from the first report on", example = "now-26w/w"),
+        ("to" = Option<String>, Query, description = "Its end. Without it: up to the last report", example = "now/w"),
+        ("pattern" = Option<Vec<String>>, Query, description = "Only this pattern; may be repeated"),
+        ("week" = Option<Vec<String>>, Query, description = "Only this week; may be repeated", example = json!(["202653"])),
+        ("filename" = Option<String>, Query, description = "What the download is called"),
+        ("raw" = Option<bool>, Query, description = "Leaves texts that a spreadsheet would take for formulas as they are"),
+    ),
+    responses(
+        (status = 200, description = "The rows under a header", content_type = "text/csv", body = String),
+        (status = 400, body = Problem),
+    )
+)]
 pub(super) async fn export(
     State(app): State<Arc<App>>,
     Extension(settings): Extension<InstanceSettings>,
@@ -56,7 +75,7 @@ pub(super) async fn export(
 ) -> Response {
     match run(&app, &settings, given).await {
         Ok(response) => response,
-        Err(error) => super::failure(&error),
+        Err(error) => Failure::from(error).into_response(),
     }
 }
 
