@@ -32,7 +32,8 @@ pub(crate) fn settings(folder: &Path) -> InstanceSettings {
 
 /// A query as the dashboard sends it.
 pub(crate) fn query(sql: &str, format: &str) -> DataQuery {
-    let model = json!({ "rawSql": sql, "format": format, "variables": { "pattern": "$__all" } });
+    let variables = json!({ "pattern": "$__all", "week": "newest", "agent": "$__all", "slow_ms": "" });
+    let model = json!({ "rawSql": sql, "format": format, "variables": variables });
     DataQuery {
         ref_id: "A".to_owned(),
         json: Bytes::from(model.to_string()),

@@ -6,7 +6,8 @@ const swcOptions = require('./swc.options.js');
 
 const root = path.resolve(__dirname, '..');
 const dist = path.join(root, 'dist', 'duckdb-perf-datasource');
-const copied = ['plugin.json', 'img', 'README.md', 'LICENSE', 'CHANGELOG.md'];
+// The runbooks too: alerts link to them through Grafana, so that the links work without the outside.
+const copied = ['plugin.json', 'img', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/runbooks'];
 
 /** Copies the files of the plugin folder that are not built. */
 class CopyPluginFiles {

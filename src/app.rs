@@ -1,21 +1,30 @@
-//! What the three edges may ask: query, health, catalog. Keeps one instance per datasource.
+//! What the three edges may ask: query, export, health, catalog. Keeps one instance per datasource.
+
+mod instances;
+mod scrape;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio_stream::Stream;
 
+use self::instances::{Instance, InstanceKey};
+use crate::cache::{Answer, Cache};
 use crate::engine::Catalog;
 use crate::error::{Error, Kind, Result, line_and_column};
-use crate::frame::{self, Options};
+use crate::frame::{self, CsvOptions, Options};
 use crate::health;
-use crate::query::{self, Context, QueryModel, TimeRange};
-use crate::rundir::{self, RunDir};
-use crate::source::{self, Policy, Settings};
-use crate::worker::{self, QueryJob, Supervisor, Terms, Walls};
+use crate::limits::MB;
+use crate::metrics::{Asked, Metrics};
+use crate::query::{self, Context, Prepared, QueryModel, TimeRange};
+use crate::rundir::RunDir;
+use crate::source::{self, Datasource, Policy};
+use crate::worker::{Export, ExportJob, Exported, QueryJob, Walls};
 
 /// A datasource as an edge hands it over: not yet parsed, because a broken one must answer with an error
 /// of its own and not fail a request that it is only part of.
@@ -79,6 +88,63 @@ pub struct QueryOutcome {
     pub place: Option<(usize, usize)>,
 }
 
+/// How an export is made; the default is a download.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ExportOptions {
+    /// Rows at most; what comes after is left out, and [`CsvExport::summary`] says so. `None`: all of them.
+    pub max_rows: Option<u64>,
+    /// Whether texts that a spreadsheet would take for formulas stay as they are.
+    pub raw: bool,
+    /// Whether to wait for ever for a reader that takes nothing, such as a pager. A download is given up after a minute,
+    /// and after an hour in any case.
+    pub patient: bool,
+}
+
+/// A query's rows as CSV: pieces of UTF-8, each of whole rows, made while they are taken. Dropping it ends the query.
+///
+/// It ends with `None` only when every row was given; an error may come after any piece, and is the last item.
+pub struct CsvExport {
+    pieces: Export,
+    /// Bytes that were given so far.
+    bytes: usize,
+    /// Counts the download when it ends; gone then.
+    asked: Option<Asked>,
+    /// Dropped after the export, which runs in its worker.
+    _instance: Arc<Instance>,
+}
+
+impl CsvExport {
+    /// What was written; `None` until the stream has ended well.
+    #[must_use]
+    pub fn summary(&self) -> Option<Exported> {
+        self.pieces.summary()
+    }
+}
+
+impl Stream for CsvExport {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(Pin::new(&mut self.pieces).poll_next(context));
+        match &item {
+            Some(Ok(piece)) => self.bytes += piece.len(),
+            Some(Err(error)) => {
+                if let Some(asked) = self.asked.take() {
+                    asked.ended(Err(error));
+                }
+            }
+            None => {
+                let rows = self.summary().map_or(0, |exported| exported.rows);
+                let bytes = self.bytes;
+                if let Some(asked) = self.asked.take() {
+                    asked.ended(Ok((rows, bytes)));
+                }
+            }
+        }
+        Poll::Ready(item)
+    }
+}
+
 /// What the health check found.
 #[derive(Debug, Clone)]
 pub struct Health {
@@ -97,25 +163,8 @@ pub struct App {
     instances: Mutex<HashMap<InstanceKey, Arc<Instance>>>,
     /// Holds the workers' temp folders; made with the first instance.
     run_dir: Mutex<Option<Arc<RunDir>>>,
-}
-
-type InstanceKey = (i64, String);
-
-/// One datasource in use. Replaced when its settings change; its worker ends with its last query.
-struct Instance {
-    /// What it was made from.
-    url: String,
-    json_data: Bytes,
-    secrets: HashMap<String, String>,
-    supervisor: Supervisor,
-    /// Dropped after the worker, whose temp folder is in it.
-    _run_dir: Arc<RunDir>,
-}
-
-impl Instance {
-    fn is_of(&self, settings: &InstanceSettings) -> bool {
-        self.url == settings.url && self.json_data == settings.json_data && self.secrets == settings.secrets
-    }
+    metrics: Metrics,
+    cache: Cache,
 }
 
 impl App {
@@ -135,7 +184,15 @@ impl App {
                 "the operator's policy cannot be read; no datasource will open"
             );
         }
-        Self { policy, walls: Walls::default(), instances: Mutex::default(), run_dir: Mutex::default() }
+        let cache_mb = policy.as_ref().ok().and_then(|policy| policy.cache_mb).unwrap_or(CACHE_MB);
+        Self {
+            cache: Cache::new(cache_mb.saturating_mul(MB)),
+            policy,
+            walls: Walls::default(),
+            instances: Mutex::default(),
+            run_dir: Mutex::default(),
+            metrics: Metrics::default(),
+        }
     }
 
     /// The same with other walls around its queries: for tests that each wall holds alone, and to measure what they
@@ -147,18 +204,24 @@ impl App {
 
     /// Runs one query. Never fails as a whole; dropping the future cancels the query.
     pub async fn query(&self, settings: &InstanceSettings, query: DataQuery) -> QueryOutcome {
+        let asked = self.metrics.of(&settings.uid).asked();
         let ref_id = query.ref_id.clone();
         let model = match query_model(&query.json) {
             Ok(model) => model,
             Err(error) => {
+                asked.ended(Err(&error));
                 let frame = frame::empty_frame(&ref_id, "", &[]).into();
                 return QueryOutcome { frame, error: Some(error), place: None };
             }
         };
         let mut executed = model.raw_sql.clone();
         match self.run(settings, query, &model, &mut executed).await {
-            Ok(frame) => QueryOutcome { frame, error: None, place: None },
+            Ok(Answer { frame, rows }) => {
+                asked.ended(Ok((rows, frame.len())));
+                QueryOutcome { frame, error: None, place: None }
+            }
             Err(error) => {
+                asked.ended(Err(&error));
                 if error.kind == Kind::Internal {
                     tracing::error!(ref_id, error = error.full_text(), "a query failed by our own mistake");
                 } else {
@@ -177,20 +240,10 @@ impl App {
         query: DataQuery,
         model: &QueryModel,
         executed: &mut String,
-    ) -> Result<Bytes> {
+    ) -> Result<Answer> {
         let instance = self.instance(settings)?;
         let datasource = instance.supervisor.datasource();
-        let context = Context {
-            range: query.range,
-            interval: query.interval,
-            max_data_points: query.max_data_points,
-            variables: &model.variables,
-            slow_ms: datasource.slow_ms,
-        };
-        let prepared = query::prepare(&model.raw_sql, &context)?;
-        if prepared.sql.len() > LONGEST_EXPANSION {
-            return Err(too_long("the query with its macros and variables filled in", LONGEST_EXPANSION));
-        }
+        let prepared = prepare(&query, model, datasource)?;
         executed.clone_from(&prepared.sql);
         let (max_rows, row_limit_setting) = datasource.limits.row_cap(settings.row_limit);
         let options = Options {
@@ -203,9 +256,59 @@ impl App {
             executed_query: prepared.sql.clone(),
             row_limit_setting: row_limit_setting.to_owned(),
         };
-        let job = QueryJob { sql: prepared.sql, offsets: prepared.offsets, options };
-        match instance.supervisor.query(job).await {
-            Ok(reply) => Ok(reply.frame),
+        let keep = self.cache.is_on();
+        let job = Arc::new(QueryJob { sql: prepared.sql, offsets: prepared.offsets, options, keep });
+        let supervisor = &instance.supervisor;
+        let (answer, how) = self
+            .cache
+            .answer(&instance.scope, &job, || supervisor.wait(), supervisor.query(Arc::clone(&job)))
+            .await;
+        supervisor.series().served(how);
+        answer.map_err(|error| source::explain_missing(error, datasource))
+    }
+
+    /// Runs one query and gives its rows as CSV while they come. Its `format` does not matter: rows are always a table.
+    /// The panels' row limit does not hold here, the operator's `max_rows` does: one row more is an error.
+    ///
+    /// # Errors
+    /// Whatever is wrong before the first piece: the query model, the gate's refusal, DuckDB's error with its position
+    /// in the text as the person wrote it, a full queue. Results of less than 4 MB are whole when the first piece comes.
+    pub async fn export(
+        &self,
+        settings: &InstanceSettings,
+        query: DataQuery,
+        options: ExportOptions,
+    ) -> Result<CsvExport> {
+        let asked = self.metrics.of(&settings.uid).asked();
+        match self.begin_export(settings, query, options).await {
+            Ok((pieces, instance)) => {
+                Ok(CsvExport { pieces, bytes: 0, asked: Some(asked), _instance: instance })
+            }
+            Err(error) => {
+                asked.ended(Err(&error));
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin_export(
+        &self,
+        settings: &InstanceSettings,
+        query: DataQuery,
+        options: ExportOptions,
+    ) -> Result<(Export, Arc<Instance>)> {
+        let model = query_model(&query.json)?;
+        let instance = self.instance(settings)?;
+        let datasource = instance.supervisor.datasource();
+        let prepared = prepare(&query, &model, datasource)?;
+        let csv = CsvOptions {
+            max_rows: options.max_rows,
+            most_rows: datasource.limits.most_rows,
+            raw: options.raw,
+        };
+        let job = ExportJob { sql: prepared.sql, offsets: prepared.offsets, options: csv };
+        match instance.supervisor.export(job, options.patient).await {
+            Ok(pieces) => Ok((pieces, instance)),
             Err(error) => Err(source::explain_missing(error, datasource)),
         }
     }
@@ -231,68 +334,16 @@ impl App {
         let instances: Vec<_> = std::mem::take(&mut *lock(&self.instances)).into_values().collect();
         let mut ending = tokio::task::JoinSet::new();
         for instance in instances {
+            self.cache.end(&instance.scope);
             ending.spawn(async move { instance.supervisor.stop().await });
         }
         ending.join_all().await;
         lock(&self.run_dir).take();
     }
-
-    /// Metrics in Prometheus' text format.
-    #[must_use]
-    pub fn metrics(&self) -> String {
-        let instances = lock(&self.instances).len();
-        format!(
-            "# HELP duckdb_perf_instances Datasources in use.\n# TYPE duckdb_perf_instances gauge\nduckdb_perf_instances {instances}\n"
-        )
-    }
-
-    fn instance(&self, settings: &InstanceSettings) -> Result<Arc<Instance>> {
-        let key = (settings.org_id, settings.uid.clone());
-        if let Some(instance) = lock(&self.instances).get(&key).filter(|instance| instance.is_of(settings)) {
-            return Ok(Arc::clone(instance));
-        }
-        let policy = self.policy.as_ref().map_err(Clone::clone)?;
-        let datasource = source::resolve(&Settings::parse(&settings.json_data, &settings.url)?, policy)?;
-        let run_dir = self.run_dir(policy)?;
-        let terms = Terms {
-            idle: policy.idle_seconds.map_or(worker::IDLE, Duration::from_secs),
-            walls: self.walls,
-            require_jail: policy.require_jail,
-        };
-        let instance = Arc::new(Instance {
-            url: settings.url.clone(),
-            json_data: settings.json_data.clone(),
-            secrets: settings.secrets.clone(),
-            supervisor: Supervisor::new(datasource, run_dir.path().to_owned(), terms),
-            _run_dir: run_dir,
-        });
-        let mut instances = lock(&self.instances);
-        // Another first query may have been faster; ours has no worker yet.
-        if let Some(faster) = instances.get(&key).filter(|instance| instance.is_of(settings)) {
-            return Ok(Arc::clone(faster));
-        }
-        instances.insert(key, Arc::clone(&instance));
-        Ok(instance)
-    }
-
-    fn run_dir(&self, policy: &Policy) -> Result<Arc<RunDir>> {
-        let mut slot = lock(&self.run_dir);
-        if let Some(run_dir) = &*slot {
-            return Ok(Arc::clone(run_dir));
-        }
-        let parent: PathBuf = policy.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-        let run_dir = RunDir::create(&parent).map_err(|error| {
-            tracing::error!(%error, folder = %parent.display(), "no temp folder can be made");
-            Error::new(Kind::Unavailable, format!("no temp folder can be made: {}", error.kind()))
-                .hint("Set `temp_dir` in the ini section [plugin.duckdb-perf-datasource] to a folder that Grafana's user may write")
-        })?;
-        for swept in rundir::sweep(&parent) {
-            tracing::info!(path = %swept.display(), "removed what a killed process left behind");
-        }
-        Ok(Arc::clone(slot.insert(Arc::new(run_dir))))
-    }
 }
 
+/// Megabytes of results that are kept, unless the operator says otherwise.
+const CACHE_MB: u64 = 64;
 /// Bytes of a query model: text and template variables. Texts lie in the broker several times, whoever sends them.
 const LONGEST_QUERY: usize = 512 << 10;
 /// Bytes of the text that DuckDB gets.
@@ -303,6 +354,22 @@ fn query_model(json: &[u8]) -> Result<QueryModel> {
         return Err(too_long("the query with its template variables", LONGEST_QUERY));
     }
     QueryModel::from_json(json)
+}
+
+/// Fills variables and macros in.
+fn prepare(query: &DataQuery, model: &QueryModel, datasource: &Datasource) -> Result<Prepared> {
+    let context = Context {
+        range: query.range,
+        interval: query.interval,
+        max_data_points: query.max_data_points,
+        variables: &model.variables,
+        slow_ms: datasource.slow_ms,
+    };
+    let prepared = query::prepare(&model.raw_sql, &context)?;
+    if prepared.sql.len() > LONGEST_EXPANSION {
+        return Err(too_long("the query with its macros and variables filled in", LONGEST_EXPANSION));
+    }
+    Ok(prepared)
 }
 
 fn too_long(what: &str, most: usize) -> Error {

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  Grafana ── gRPC, unix socket ──► plugin/ ┐
-//!  curl    ── HTTP ───────────────► http/   ├─► app ─► query ─► worker client ══ socket ══► worker process
-//!  shell   ───────────────────────► cli/    ┘                                              gate ─► engine ─► frame
+//!  curl    ── HTTP ───────────────► http/   ├─► app ─► query ─► cache ─► worker client ══ socket ══► worker process
+//!  shell   ───────────────────────► cli/    ┘                                                       gate ─► engine ─► frame
 //! ```
 //!
 //! The process that Grafana starts is the *broker*: it never runs DuckDB and never opens a report or a database
@@ -11,6 +11,7 @@
 //! queries and can be killed at any time. `ARCHITECTURE.md` has the map and the invariants.
 
 pub mod app;
+pub mod cache;
 pub mod cli;
 pub mod engine;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod health;
 pub mod http;
 pub mod limits;
 pub mod logging;
+pub mod metrics;
 pub mod plugin;
 pub mod query;
 pub mod reports;

@@ -50,9 +50,10 @@ fn start(format: Format, filter: EnvFilter) -> bool {
     started.is_ok()
 }
 
-/// Ours at `level`, libraries from `warn` on.
+/// Ours at `level`, libraries from `warn` on; what the verifier of certificates says is in our own error.
 fn filter_of(level: &str) -> EnvFilter {
-    EnvFilter::try_new(format!("warn,duckdb_perf={level}")).unwrap_or_else(|_| EnvFilter::new("info"))
+    EnvFilter::try_new(format!("warn,duckdb_perf={level},rustls_platform_verifier=off"))
+        .unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
 /// The filter that the environment asks for, for a worker, which has none: `RUST_LOG`'s or `GF_PLUGIN_LOG_LEVEL`'s

@@ -43,6 +43,19 @@ pub(super) struct Question {
     pub(super) max_data_points: i64,
 }
 
+/// The query as the app takes it.
+impl From<Question> for DataQuery {
+    fn from(question: Question) -> Self {
+        Self {
+            ref_id: question.ref_id,
+            json: Value::Object(question.model).to_string().into(),
+            range: question.range,
+            interval: question.interval,
+            max_data_points: question.max_data_points,
+        }
+    }
+}
+
 /// What came back.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -62,13 +75,7 @@ impl Answer {
 impl Asker<'_> {
     /// Asks and waits.
     pub(super) async fn ask(&self, question: Question) -> Answer {
-        let query = DataQuery {
-            ref_id: question.ref_id.clone(),
-            json: Value::Object(question.model).to_string().into(),
-            range: question.range,
-            interval: question.interval,
-            max_data_points: question.max_data_points,
-        };
+        let query = DataQuery::from(question);
         let start = Instant::now();
         let frame = match &self.edge {
             Edge::App(app) => {

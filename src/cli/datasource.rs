@@ -68,19 +68,28 @@ impl DatasourceArgs {
             document.insert("reports".to_owned(), reports.as_str().into());
         }
         for (name, value) in &self.settings {
-            if !OTHER_SETTINGS.contains(&name.as_str()) {
-                let hint = match name.as_str() {
-                    "path" | "paths" => "Write `--path`".to_owned(),
-                    "basePath" => "Write `--base-path`".to_owned(),
-                    "reports" => "Write `--reports`".to_owned(),
-                    _ => format!("The settings are {}", OTHER_SETTINGS.join(", ")),
-                };
-                return Err(Error::bad_settings(format!("`--setting {name}` is not known")).hint(hint));
-            }
-            document.insert(name.clone(), value.as_str().into());
+            let name = known_setting(name)?.to_owned();
+            document.insert(name, value.as_str().into());
         }
         Ok(document)
     }
+}
+
+/// `name` itself when `--setting` may set it.
+///
+/// # Errors
+/// With the option to use instead, or the names that are known.
+pub(super) fn known_setting(name: &str) -> Result<&str> {
+    if OTHER_SETTINGS.contains(&name) {
+        return Ok(name);
+    }
+    let hint = match name {
+        "path" | "paths" => "Write `--path`".to_owned(),
+        "basePath" => "Write `--base-path`".to_owned(),
+        "reports" => "Write `--reports`".to_owned(),
+        _ => format!("The settings are {}", OTHER_SETTINGS.join(", ")),
+    };
+    Err(Error::bad_settings(format!("`--setting {name}` is not known")).hint(hint))
 }
 
 /// `path` as text that does not depend on the current folder.
@@ -121,7 +130,7 @@ impl TimeArgs {
 }
 
 /// Splits `name=value`.
-fn name_and_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),

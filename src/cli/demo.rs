@@ -201,7 +201,7 @@ async fn print_panels(document: &Document, runner: &Runner<'_>) -> Result<usize,
         })
         .await;
     print(&format!("{}\n", headline(document, &bindings, runner.range(document, None)?)))?;
-    for query in &document.queries {
+    for query in document.queries.iter().filter(|query| !query.is_annotation) {
         let ran = runner.run(document, query, &bindings).await;
         match ran.frame() {
             Ok(_) => print(&panel(&query.title, &ran)?)?,
@@ -219,7 +219,7 @@ async fn print_panels(document: &Document, runner: &Runner<'_>) -> Result<usize,
 fn headline(document: &Document, bindings: &Bindings, range: TimeRange) -> String {
     let day = |instant: Timestamp| instant.to_zoned(TimeZone::UTC).date();
     let mut text = format!("{} · {} to {}", style(&document.title).bold(), day(range.from), day(range.to));
-    for (name, &count) in &bindings.counts {
+    for (name, &count) in bindings.counts.iter().filter(|(_, count)| **count > 0) {
         let chosen = if bindings.is_all(name) { "All".to_owned() } else { bindings.shown(name) };
         let _ = write!(text, " · {name}: {chosen} of {}", report::count(count, "value"));
     }

@@ -10,6 +10,7 @@ mod datasource;
 mod demo;
 mod documents;
 mod outcome;
+mod provision;
 mod query;
 mod render;
 mod report;
@@ -45,6 +46,8 @@ enum Command {
     Check(check::Args),
     /// Print the views over the reports, or put them into a database file
     Views(views::Args),
+    /// Put datasource, dashboards and alerts into a Grafana through its API
+    Provision(provision::Args),
 }
 
 /// Why a subcommand ended before its end.
@@ -96,6 +99,7 @@ pub async fn run() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Check(args) => check::run(args).await,
             Command::Views(args) => views::run(args).await,
+            Command::Provision(args) => provision::run(args).await,
         }
     };
     // Dropping the command on Ctrl-C ends its workers and removes its temp folder.
@@ -147,11 +151,14 @@ mod tests {
             "query SELECT",
             "query -",
             "query --file a.sql --path a --path b.duckdb --setting slowMs=50",
-            "query SELECT --var a=1 --var a=2 --var b= --from now-2w --to now --format csv --max-rows 5",
+            "query SELECT --var a=1 --var a=2 --var b= --from now-2w --to now --format csv --max-rows 5 --raw-csv",
             "demo --out x --weeks 3 --patterns 5 --seed 7 --until 2026-W53 --no-queries",
             "check provisioning --path a --format json",
             "views --path a",
             "views a.duckdb --force",
+            "views a.duckdb --compat 1.4",
+            "provision --url http://localhost:3000 --path /a --only datasource,dashboards --dry-run",
+            "provision --delete --format json --from provisioning --setting maxRows=5 --slow-ms 50",
         ] {
             let parsed = Cli::try_parse_from(std::iter::once("duckdb-perf").chain(line.split(' ')));
             assert!(
@@ -167,6 +174,9 @@ mod tests {
             "demo --until 202600",
             "check",
             "views a.duckdb --print",
+            "views --compat 1.4",
+            "provision --only everything",
+            "provision --key secret",
         ] {
             assert!(
                 Cli::try_parse_from(std::iter::once("duckdb-perf").chain(line.split(' '))).is_err(),

@@ -7,16 +7,18 @@ use std::time::Duration;
 use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use tokio_stream::StreamExt as _;
 
 use super::ask::{Answer, Asker, Edge, Question};
 use super::datasource::{DatasourceArgs, TimeArgs};
 use super::render::{self, Layout};
 use super::vars::VarArgs;
 use super::{Stop, report};
-use crate::app::App;
+use crate::app::{App, ExportOptions, InstanceSettings};
 use crate::error::{Error, Kind, Result};
 use crate::frame::Decoded;
 use crate::query::{Format, parse_interval};
+use crate::worker::Exported;
 
 /// The time range when none is given.
 const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");
@@ -48,9 +50,12 @@ pub(super) struct Args {
     /// What the result is shaped into, as the panel's choice "Format" does: table or `time_series`
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = query_format)]
     query_format: Format,
-    /// Rows of the result at most [default: 1000000]
+    /// Rows of the result at most [default: 1000000; with `--format csv` all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_rows: Option<u64>,
+    /// Leave texts in CSV that a spreadsheet would take for formulas (`=…`, `+…`, `-…`, `@…`) without a `'` before them
+    #[arg(long)]
+    raw_csv: bool,
     /// What `$__interval` stands for, such as 1d [default: a hundredth of the time range]
     #[arg(long, value_name = "INTERVAL", value_parser = interval)]
     interval: Option<Duration>,
@@ -83,6 +88,11 @@ pub(super) async fn run(mut args: Args) -> Result<(), Stop> {
     }
     let settings = args.datasource.instance()?;
     let app = App::from_env();
+    if args.format == Output::Csv && args.query_format == Format::Table {
+        let exported = args.export(&app, &settings, &sql).await;
+        app.shutdown().await;
+        return exported;
+    }
     let asker = Asker { edge: Edge::App(&app), settings: &settings };
     let answer = asker.ask(args.question(&sql)?).await;
     app.shutdown().await;
@@ -90,7 +100,7 @@ pub(super) async fn run(mut args: Args) -> Result<(), Stop> {
         report::error(error, Some(&sql));
         return Err(Stop::Told(error.kind.facts().exit_code));
     }
-    print(&answer, args.format)
+    print(&answer, args.format, args.raw_csv)
 }
 
 impl Args {
@@ -111,6 +121,33 @@ impl Args {
         }
     }
 
+    /// Prints rows as CSV while they come.
+    async fn export(&self, app: &App, settings: &InstanceSettings, sql: &str) -> Result<(), Stop> {
+        let options = ExportOptions { max_rows: self.max_rows, raw: self.raw_csv, patient: true };
+        let failed = |error: &Error| {
+            report::error(error, Some(sql));
+            Stop::Told(error.kind.facts().exit_code)
+        };
+        let question = self.question(sql)?;
+        let mut export =
+            app.export(settings, question.into(), options).await.map_err(|error| failed(&error))?;
+        while let Some(piece) = export.next().await {
+            let piece = piece.map_err(|error| failed(&error))?;
+            let mut out = std::io::stdout().lock();
+            out.write_all(&piece)?;
+            out.flush()?;
+        }
+        match export.summary() {
+            Some(Exported { rows, cut: true }) => report::notice(&format!(
+                "Results have been limited to {} because of `--max-rows`. Raise it, or return fewer rows with WHERE, GROUP BY or LIMIT.",
+                report::count(usize::try_from(rows).unwrap_or(usize::MAX), "row")
+            )),
+            Some(Exported { rows: 0, .. }) => report::notice("the result has no rows"),
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn question(&self, sql: &str) -> Result<Question> {
         let mut model = Map::new();
         model.insert("rawSql".to_owned(), sql.into());
@@ -126,7 +163,7 @@ impl Args {
     }
 }
 
-fn print(answer: &Answer, format: Output) -> Result<(), Stop> {
+fn print(answer: &Answer, format: Output, raw_csv: bool) -> Result<(), Stop> {
     let stdout = std::io::stdout();
     let is_terminal = stdout.is_terminal();
     let mut out = std::io::BufWriter::new(stdout.lock());
@@ -158,7 +195,7 @@ fn print(answer: &Answer, format: Output) -> Result<(), Stop> {
             }
         }
         Output::Csv => {
-            render::csv(&frame, &mut out)?;
+            render::csv(&frame, raw_csv, &mut out)?;
             out.flush()?;
         }
         Output::Arrow if is_terminal => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::datasource::DatasourceArgs;
 use super::{Stop, report};
-use crate::engine;
+use crate::engine::{self, ReadableBy};
 use crate::error::{Error, Result};
 use crate::reports::{VIEW_NAMES, View, create_views};
 use crate::source::{self, Policy, Settings};
@@ -18,7 +18,8 @@ later is seen by the next query. Grafana needs none of this, every datasource ha
 
 Examples:
   duckdb-perf views --path reports | duckdb
-  duckdb-perf views perf.duckdb --path reports"
+  duckdb-perf views perf.duckdb --path reports
+  duckdb-perf views perf.duckdb --path reports --compat 1.5"
 )]
 pub(super) struct Args {
     /// Database file to make with the views in it
@@ -30,8 +31,35 @@ pub(super) struct Args {
     /// Put the views into a file that exists; its other contents stay
     #[arg(long, requires = "file")]
     force: bool,
+    /// The oldest DuckDB that must open the file [default: 1.4]; an existing file keeps its version
+    #[arg(long, value_enum, value_name = "VERSION", requires = "file", hide_possible_values = true)]
+    compat: Option<Compat>,
     #[command(flatten)]
     datasource: DatasourceArgs,
+}
+
+/// A version of DuckDB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Compat {
+    /// 1.4 and newer
+    #[value(name = "1.4")]
+    V1_4,
+    /// 1.5 and newer
+    #[value(name = "1.5")]
+    V1_5,
+    /// 2.0 and newer
+    #[value(name = "2.0")]
+    V2_0,
+}
+
+impl From<Compat> for ReadableBy {
+    fn from(compat: Compat) -> Self {
+        match compat {
+            Compat::V1_4 => Self::V1_4,
+            Compat::V1_5 => Self::V1_5,
+            Compat::V2_0 => Self::V2_0,
+        }
+    }
 }
 
 /// Runs the subcommand.
@@ -46,15 +74,20 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
     };
     refuse(&file, args.force)?;
     let written = file.clone();
+    let is_new = !file.exists();
+    let readable_by = args.compat.map(ReadableBy::from);
     tokio::task::spawn_blocking(move || {
         let statements: Vec<String> = views.into_iter().map(|view| view.sql).collect();
-        engine::write_views_file(&file, &statements)
+        engine::write_views_file(&file, &statements, readable_by)
     })
     .await
     .map_err(|error| Error::internal(format!("the views were not written: {error}")))??;
     let shown = written.display();
     report::line(&format!("wrote the views {} into `{shown}`", VIEW_NAMES.join(", ")));
-    report::hint(&format!("`duckdb {shown}` opens it, version 1.4 or newer"));
+    // What an existing file needs is its own affair.
+    if let Some(version) = readable_by.or(is_new.then_some(ReadableBy::V1_4)) {
+        report::hint(&format!("`duckdb {shown}` opens it, version {} or newer", version.version()));
+    }
     Ok(())
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Verdict {
     pub(super) lists_catalog: bool,
     /// Whether it can stand in parentheses as a subquery.
     pub(super) is_subquery: bool,
+    /// Whether it gives the same again while the files it reads are the same, as far as its text can tell.
+    pub(super) is_repeatable: bool,
 }
 
 impl Verdict {
@@ -46,6 +48,7 @@ impl Verdict {
             files: Vec::new(),
             lists_catalog: true,
             is_subquery: false,
+            is_repeatable: false,
         }
     }
 }
@@ -119,10 +122,18 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
     let lists = |node: &tree::Node| {
         node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_")
     };
+    let lists_catalog = tree.nodes.iter().any(lists);
+    let is_restless = tree.nodes.iter().any(|node| judged::is_restless(&node.function))
+        || significant(text).any(|token| {
+            let word = token.text.trim_matches(['"', '`', '\'']);
+            judged::RESTLESS_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+        });
     Ok(Verdict {
         sql: statement.to_owned(),
         offset: start,
-        lists_catalog: tree.nodes.iter().any(lists),
+        lists_catalog,
+        // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
+        is_repeatable: is_subquery && !lists_catalog && !is_restless,
         files: tree.nodes.iter().flat_map(files_of).cloned().collect(),
         tables: tree
             .nodes

@@ -11,6 +11,7 @@ mod error;
 mod gate;
 mod inspect;
 mod open;
+mod reads;
 mod report_writer;
 mod run;
 mod stamp;
@@ -19,8 +20,9 @@ mod tz;
 mod views;
 mod views_file;
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use duckdb::Connection;
 
@@ -30,9 +32,10 @@ pub(crate) use gate::read_anything;
 pub use cancel::Cancel;
 pub use catalog::{Catalog, Column, Relation};
 pub use inspect::Inspection;
+pub use open::version;
 pub use report_writer::write_reports;
 pub use run::FrameSink;
-pub use views_file::write_views_file;
+pub use views_file::{ReadableBy, write_views_file};
 
 use crate::error::Result;
 use crate::source::Datasource;
@@ -43,6 +46,8 @@ pub struct Engine {
     attachments: attach::Attachments,
     verdicts: gate::Verdicts,
     views: views::Views,
+    /// Names of the views that every DuckDB has, in lower case; listed when first wanted.
+    system_views: OnceLock<HashSet<String>>,
     /// For attaching and detaching; queries have connections of their own. Dropped before `database`.
     keeper: Mutex<Connection>,
     database: open::Database,
@@ -74,6 +79,7 @@ impl Engine {
             datasource,
             verdicts: gate::Verdicts::default(),
             views: views::Views::default(),
+            system_views: OnceLock::new(),
             keeper: Mutex::new(keeper),
             database,
             version,

@@ -41,6 +41,14 @@ impl Drop for Database {
     }
 }
 
+/// The version of the linked DuckDB, `v2.0.0`. Nothing is opened for it.
+#[must_use]
+pub fn version() -> &'static str {
+    // SAFETY: the function takes nothing and gives a NUL-terminated string that lives as long as the program.
+    let text = unsafe { CStr::from_ptr(ffi::duckdb_library_version()) };
+    text.to_str().unwrap_or_default()
+}
+
 /// Options that can be given while opening.
 fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, String)> {
     let limits = &datasource.limits;
@@ -52,6 +60,8 @@ fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, Strin
         ("temp_directory", temp_dir.to_string_lossy().into_owned()),
         // Below what the broker's watch kills at, so that DuckDB's own error comes first where its count is right.
         ("max_temp_directory_size", format!("{}B", datasource.limits.spill_bytes() / 4 * 3)),
+        // It tells files apart by whole seconds: one rewritten in place would be read as it was.
+        ("enable_external_file_cache", "false".to_owned()),
         ("autoinstall_known_extensions", "false".to_owned()),
         ("autoload_known_extensions", "false".to_owned()),
         ("allow_community_extensions", "false".to_owned()),

@@ -1,26 +1,46 @@
-//! One query: gate, session, execution, frame. Everything a query needs and nothing it can leave behind.
+//! One query: gate, session, execution, frame or CSV. Everything a query needs and nothing it can leave behind.
 
 use std::io::Write;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
 use super::types::{self, Reading};
 use super::{Cancel, Engine, error, gate};
 use crate::error::{Error, Kind, Result};
-use crate::frame::{Flow, FrameWriter, Summary};
-use crate::worker::QueryJob;
+use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
+use crate::query::Offsets;
+use crate::source::{self, Validity};
+use crate::worker::{ExportJob, QueryJob};
 
 /// How often a query is run anew because its files changed under it.
 const MOST_RUNS: usize = 4;
 
-/// Where a query's frame goes.
+/// Where a query's frame or CSV goes.
 pub trait FrameSink: Write {
     /// What was written so far is void: the frame begins anew.
     ///
     /// # Errors
-    /// Those of the sink.
-    fn restart(&mut self) -> std::io::Result<()>;
+    /// Those of the sink, and what to say where it cannot take back what it has passed on.
+    fn restart(&mut self) -> Result<()>;
+}
+
+/// What is run, and what becomes of its rows.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    sql: &'a str,
+    offsets: &'a Offsets,
+    shape: Shape<'a>,
+    /// Whether somebody wants to know for how long the result holds.
+    keep: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Shape<'a> {
+    Frame(&'a Options),
+    Csv(&'a CsvOptions),
 }
 
 /// Why a run has no result.
@@ -38,25 +58,53 @@ impl From<Error> for Ending {
 
 impl Engine {
     /// Runs `job` and writes its frame, an Arrow IPC file, to `sink` while rows arrive. When files change under it, it
-    /// begins anew.
+    /// begins anew. Also says for how long the frame holds, if the job wants to know.
     ///
     /// # Errors
     /// The gate's refusal, DuckDB's error with the position in the text as the person wrote it,
     /// [`Kind::Cancelled`], [`Kind::Unavailable`] when the files change all the time, or the sink's failure.
-    pub fn query(&self, job: &QueryJob, cancel: &Cancel, sink: &mut impl FrameSink) -> Result<Summary> {
+    pub fn query(
+        &self,
+        job: &QueryJob,
+        cancel: &Cancel,
+        sink: &mut impl FrameSink,
+    ) -> Result<(Summary, Validity)> {
+        // A folder's time tells of any change in it; the next look is at the files themselves.
+        let shape = Shape::Frame(&job.options);
+        let task = Task { sql: &job.sql, offsets: &job.offsets, shape, keep: job.keep };
+        self.run_unchanged(task, cancel, sink, false)
+    }
+
+    /// Runs `job` and writes its rows as CSV to `sink` while they arrive. When files change under it, it begins anew if
+    /// the sink still can.
+    ///
+    /// # Errors
+    /// As [`Engine::query`], and more rows than the operator allows.
+    pub fn export(&self, job: &ExportJob, cancel: &Cancel, sink: &mut impl FrameSink) -> Result<Summary> {
+        // Precise at once: what happens beside its files must not break off a long download.
+        let shape = Shape::Csv(&job.options);
+        let task = Task { sql: &job.sql, offsets: &job.offsets, shape, keep: false };
+        self.run_unchanged(task, cancel, sink, true).map(|(summary, _)| summary)
+    }
+
+    fn run_unchanged(
+        &self,
+        task: Task<'_>,
+        cancel: &Cancel,
+        sink: &mut impl FrameSink,
+        precise: bool,
+    ) -> Result<(Summary, Validity)> {
         let located = |mut error: Error| {
-            error.position = error.position.map(|position| job.offsets.to_original(position));
+            error.position = error.position.map(|position| task.offsets.to_original(position));
             error
         };
         let mut last = None;
         for run in 0..MOST_RUNS {
             if run > 0 {
-                sink.restart()
-                    .map_err(|error| Error::new(Kind::Cancelled, format!("the broker is gone: {error}")))?;
+                sink.restart()?;
             }
-            // A folder's time tells of any change in it; the next look is at the files themselves.
-            match self.run(job, cancel, sink, run > 0) {
-                Ok(summary) => return Ok(summary),
+            match self.run(task, cancel, sink, precise || run > 0) {
+                Ok(done) => return Ok(done),
                 Err(Ending::Failed(error)) => return Err(located(error)),
                 Err(Ending::Changed(error)) => last = error,
             }
@@ -68,32 +116,34 @@ impl Engine {
 
     fn run(
         &self,
-        job: &QueryJob,
+        task: Task<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
         precise: bool,
-    ) -> Result<Summary, Ending> {
+    ) -> Result<(Summary, Validity), Ending> {
         let databases = self.hold_databases(cancel)?;
         let connection = self.session()?;
         cancel.watch(connection.interrupt_handle());
         cancel.check()?;
         let verdict = if self.gated {
-            self.verdicts.check(&connection, &job.sql)?
+            self.verdicts.check(&connection, task.sql)?
         } else {
-            Arc::new(gate::Verdict::unchecked(job.sql.clone()))
+            Arc::new(gate::Verdict::unchecked(task.sql.to_owned()))
         };
         let before = self.stamp(&connection, &verdict, precise)?;
-        let result = self.execute(&connection, &verdict, job, cancel, sink);
+        let validity = if task.keep { self.validity(&connection, &verdict) } else { Validity::default() };
+        let result = self.execute(&connection, &verdict, task.shape, cancel, sink);
         // An interrupted query stays one.
         cancel.check()?;
         if self.stamp(&connection, &verdict, before.is_precise)? != before {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);
-        Ok(result.map_err(|mut error| {
+        let summary = result.map_err(|mut error| {
             error.position = error.position.map(|position| position + verdict.offset);
             error
-        })?)
+        })?;
+        Ok((summary, validity.if_it_holds()))
     }
 
     /// The statement itself. Positions of errors are those in it.
@@ -101,13 +151,23 @@ impl Engine {
         &self,
         connection: &Connection,
         verdict: &gate::Verdict,
-        job: &QueryJob,
+        shape: Shape<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
-        self.ensure_views(verdict, cancel)?;
-        cancel.watch(connection.interrupt_handle());
-        let (mut statement, type_names) = match prepare(connection, verdict) {
+        let prepared = self.ensure_views(verdict, cancel).and_then(|()| {
+            cancel.watch(connection.interrupt_handle());
+            prepare(connection, verdict)
+        });
+        let mut missing = None;
+        let (mut statement, type_names) = match prepared {
+            // A download of nothing would only puzzle: it fails, with the reason.
+            Err(error) if matches!(shape, Shape::Frame(_)) && self.lacks_reports(verdict, &error) => {
+                self.make_empty_views(cancel)?;
+                missing = Some(error);
+                cancel.watch(connection.interrupt_handle());
+                prepare(connection, verdict)
+            }
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.contains("view were altered") => {
                 self.make_views(cancel, true)?;
@@ -118,18 +178,58 @@ impl Engine {
         }?;
         cancel.check()?;
         let mut rows = statement.stream_arrow([]).map_err(|error| error::translate(&error))?;
-        let mut frame =
-            FrameWriter::new(types::tagged(&rows.get_schema(), type_names), job.options.clone(), sink)?;
+        let mut body = Body::new(types::tagged(&rows.get_schema(), type_names), shape, sink)?;
+        if let (Some(error), Body::Frame(frame)) = (missing, &mut body) {
+            frame.notice(self.no_report(error));
+        }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;
-            if let Flow::Full = frame.push(&batch)? {
+            if let Flow::Full = body.push(&batch)? {
                 break;
             }
             cancel.check()?;
         }
         drop(rows);
         drop(statement);
-        frame.finish()
+        body.finish()
+    }
+
+    /// What `DuckDB` said of the missing reports, in words about the datasource.
+    fn no_report(&self, error: Error) -> Notice {
+        let Error { message, hint, .. } = source::explain_missing(error, &self.datasource);
+        Notice::warning(match hint {
+            Some(hint) => format!("{message}. {hint}"),
+            None => message,
+        })
+    }
+}
+
+/// A result in the making.
+enum Body<W: Write> {
+    Frame(FrameWriter<W>),
+    Csv(Box<CsvWriter<W>>),
+}
+
+impl<W: Write> Body<W> {
+    fn new(schema: SchemaRef, shape: Shape<'_>, sink: W) -> Result<Self> {
+        Ok(match shape {
+            Shape::Frame(options) => Self::Frame(FrameWriter::new(schema, options.clone(), sink)?),
+            Shape::Csv(options) => Self::Csv(Box::new(CsvWriter::new(&schema, options.clone(), sink)?)),
+        })
+    }
+
+    fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
+        match self {
+            Self::Frame(frame) => frame.push(batch),
+            Self::Csv(csv) => csv.push(batch),
+        }
+    }
+
+    fn finish(self) -> Result<Summary> {
+        match self {
+            Self::Frame(frame) => frame.finish(),
+            Self::Csv(csv) => csv.finish(),
+        }
     }
 }
 

@@ -1,19 +1,15 @@
 //! What the files of a query look like before and after it. DuckDB lists, binds and reads at different moments, so that a
 //! file that is replaced in between can make an answer that never was true; such a query is run again.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use duckdb::Connection;
 
-use super::{Engine, error, gate, sql_text};
+use super::reads::{files_of, is_pattern};
+use super::{Engine, gate};
 use crate::error::Result;
-use crate::reports;
-
-/// A change that is younger may share its time stamp with the next one: the kernel's clock for files ticks.
-const TICK: Duration = Duration::from_millis(20);
+use crate::source::{Look, TICK};
 
 /// How the files of a statement looked at one moment.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,19 +17,6 @@ pub(super) struct Stamp {
     seen: Vec<(PathBuf, Option<Look>)>,
     /// Whether each file was looked at, and not only the folder that it is in.
     pub(super) is_precise: bool,
-}
-
-/// Device, inode, size, and times of change in seconds and nanoseconds.
-type Look = (u64, u64, u64, (i64, i64), (i64, i64));
-
-fn look(found: &Metadata) -> Look {
-    (
-        found.dev(),
-        found.ino(),
-        found.size(),
-        (found.mtime(), found.mtime_nsec()),
-        (found.ctime(), found.ctime_nsec()),
-    )
 }
 
 impl Engine {
@@ -48,36 +31,18 @@ impl Engine {
         verdict: &gate::Verdict,
         precise: bool,
     ) -> Result<Stamp> {
-        let views = verdict
-            .tables
-            .iter()
-            .any(|table| reports::VIEW_NAMES.iter().any(|view| table.eq_ignore_ascii_case(view)));
-        let globs = if views { self.datasource.report_globs() } else { Vec::new() };
-        let is_file = |table: &&String| table.contains(['/', '.', '*']);
-        let paths: Vec<&String> =
-            verdict.tables.iter().filter(is_file).chain(&verdict.files).chain(&globs).collect();
+        let paths = self.read_by(verdict);
         if !precise && let Some(stamp) = by_folders(&paths) {
             return Ok(stamp);
         }
-        let mut files: Vec<PathBuf> = Vec::new();
-        for path in paths {
-            let sql = format!("SELECT file FROM glob({})", sql_text(path));
-            let listed: duckdb::Result<Vec<String>> = connection
-                .prepare(&sql)
-                .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
-            files.extend(listed.map_err(|error| error::translate(&error))?.into_iter().map(PathBuf::from));
-        }
-        let seen = files
-            .into_iter()
-            .map(|file| (file.clone(), std::fs::metadata(file).ok().as_ref().map(look)))
-            .collect();
+        let files = files_of(connection, &paths)?;
+        let seen = files.into_iter().map(|file| (file.clone(), Look::at(&file))).collect();
         Ok(Stamp { seen, is_precise: true })
     }
 }
 
 /// The folders of patterns and the plain files; `None` when that is not enough.
-fn by_folders(paths: &[&String]) -> Option<Stamp> {
-    let is_pattern = |path: &str| path.contains(['*', '?', '[']);
+fn by_folders(paths: &[String]) -> Option<Stamp> {
     let mut seen: Vec<(PathBuf, Option<Look>)> = Vec::new();
     for path in paths {
         let path = Path::new(path.strip_prefix("file://").unwrap_or(path));
@@ -102,7 +67,7 @@ fn by_folders(paths: &[&String]) -> Option<Stamp> {
         if is_young && is_pattern(&name) {
             return None;
         }
-        seen.push((at.to_owned(), found.as_ref().map(look)));
+        seen.push((at.to_owned(), found.as_ref().map(Look::from)));
     }
     Some(Stamp { seen, is_precise: false })
 }

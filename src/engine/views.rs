@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use duckdb::Connection;
 
 use super::{Cancel, Engine, error, gate, lock, sql_text};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::reports;
 
 /// The globs that the views were made over; none while they are not there.
@@ -16,7 +16,7 @@ pub(super) struct Views(Mutex<Option<Vec<String>>>);
 /// What a verdict wants of the views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Want {
-    /// It names one: without reports the query fails.
+    /// It names one: without reports it is over no row.
     Named,
     /// It lists what is there: without reports they are not.
     Listed,
@@ -61,15 +61,41 @@ impl Engine {
         if made.as_ref() == Some(&globs) && !again {
             return Ok(());
         }
-        for view in reports::create_views(&globs, self.datasource.slow_ms, false) {
-            // The position is one in our text, not in the person's.
-            connection
-                .execute_batch(&view.sql)
-                .map_err(|error| Error { position: None, ..error::translate(&error) })?;
-        }
+        make(&connection, &reports::create_views(&globs, self.datasource.slow_ms, false))?;
         *made = Some(globs);
         Ok(())
     }
+
+    /// Whether `error` says that the statement names a view and no report is there.
+    pub(super) fn lacks_reports(&self, verdict: &gate::Verdict, error: &Error) -> bool {
+        let is_ours = |glob: &String| error.message.contains(&format!("the pattern \"{glob}\""));
+        want(verdict) == Want::Named
+            && error.kind == Kind::NotFound
+            && self.datasource.report_globs().iter().any(is_ours)
+    }
+
+    /// Makes the views over no report, so that a dashboard is empty before the first one is there, and not a wall of
+    /// errors. That they are there is not remembered: the next query looks for reports again.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn make_empty_views(&self, cancel: &Cancel) -> Result<()> {
+        let mut made = lock(&self.views.0);
+        let connection = self.database.connect()?;
+        cancel.watch(connection.interrupt_handle());
+        *made = None;
+        make(&connection, &reports::create_empty_views(self.datasource.slow_ms))
+    }
+}
+
+fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
+    for view in views {
+        // The position is one in our text, not in the person's.
+        connection
+            .execute_batch(&view.sql)
+            .map_err(|error| Error { position: None, ..error::translate(&error) })?;
+    }
+    Ok(())
 }
 
 /// Those globs that match a file.

@@ -9,17 +9,41 @@ use crate::error::{Error, Kind, Result};
 /// What the file is called inside `DuckDB` while it is aside under another name.
 const FALLBACK_NAME: &str = "views";
 
+/// The oldest `DuckDB` that must be able to open a file. Each newer one can, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReadableBy {
+    /// 1.4 and newer.
+    V1_4,
+    /// 1.5 and newer.
+    V1_5,
+    /// 2.0 and newer.
+    V2_0,
+}
+
+impl ReadableBy {
+    /// The version as people write it.
+    #[must_use]
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::V1_4 => "1.4",
+            Self::V1_5 => "1.5",
+            Self::V2_0 => "2.0",
+        }
+    }
+}
+
 /// Runs `statements` (each one `CREATE OR REPLACE VIEW …`) inside the database `file`, all or none. A file that is
-/// not there is written aside and renamed, in a storage version that `DuckDB` 1.4 and newer read.
+/// not there is written aside and renamed, in the storage version of `readable_by`, or of 1.4 where that is not
+/// said. A file that is there keeps its storage version; one newer than `readable_by` is refused.
 ///
 /// # Errors
 /// What `DuckDB` says: no report matches, the file is locked, newer or no database.
-pub fn write_views_file(file: &Path, statements: &[String]) -> Result<()> {
+pub fn write_views_file(file: &Path, statements: &[String], readable_by: Option<ReadableBy>) -> Result<()> {
     if file.exists() {
-        return run(file, &name_of(file), statements);
+        return run(file, &name_of(file), statements, readable_by);
     }
     let aside = aside(file)?;
-    let result = run(&aside, &name_of(file), statements).and_then(|()| {
+    let result = run(&aside, &name_of(file), statements, readable_by).and_then(|()| {
         std::fs::rename(&aside, file).map_err(|error| {
             Error::new(Kind::Forbidden, format!("`{}` cannot be written: {error}", file.display()))
                 .hint("Choose another folder")
@@ -32,19 +56,54 @@ pub fn write_views_file(file: &Path, statements: &[String]) -> Result<()> {
     result
 }
 
-fn run(file: &Path, name: &str, statements: &[String]) -> Result<()> {
+fn run(file: &Path, name: &str, statements: &[String], readable_by: Option<ReadableBy>) -> Result<()> {
     let database = open::open_unrestricted()?;
     let connection = database.connect()?;
-    let version = if file.exists() { "" } else { " (STORAGE_VERSION 'v1.4.0')" };
-    let name = sql_name(name);
-    let mut script =
-        format!("ATTACH {} AS {name}{version}; USE {name}; BEGIN;\n", sql_text(&file.to_string_lossy()));
+    let is_new = !file.exists();
+    let version = match readable_by.unwrap_or(ReadableBy::V1_4) {
+        _ if !is_new => String::new(),
+        wanted => format!(" (STORAGE_VERSION 'v{}.0')", wanted.version()),
+    };
+    let translated = |error: duckdb::Error| error::translate(&error);
+    let quoted = sql_name(name);
+    let attach = format!("ATTACH {} AS {quoted}{version}", sql_text(&file.to_string_lossy()));
+    connection.execute_batch(&attach).map_err(translated)?;
+    if let Some(wanted) = readable_by.filter(|_| !is_new) {
+        let query = format!(
+            "SELECT coalesce(tags['storage_version'], '') FROM duckdb_databases() WHERE database_name = {}",
+            sql_text(name)
+        );
+        let found: String = connection.query_row(&query, [], |row| row.get(0)).map_err(translated)?;
+        check_version(file, &found, wanted)?;
+    }
+    let mut script = format!("USE {quoted}; BEGIN;\n");
     for statement in statements {
         script.push_str(statement);
         script.push_str(";\n");
     }
-    let _ = write!(script, "COMMIT; USE memory; DETACH {name};");
-    connection.execute_batch(&script).map_err(|error| error::translate(&error))
+    let _ = write!(script, "COMMIT; USE memory; DETACH {quoted};");
+    connection.execute_batch(&script).map_err(translated)
+}
+
+/// `found` is as `duckdb_databases()` has it, `v1.5.0+`. What is not understood is let through: it is not newer
+/// than this library.
+fn check_version(file: &Path, found: &str, wanted: ReadableBy) -> Result<()> {
+    let numbers = |text: &str| {
+        let mut parts =
+            text.trim_start_matches('v').split(['.', '+', '-']).map_while(|part| part.parse().ok());
+        Some((parts.next()?, parts.next()?))
+    };
+    let numbers: [Option<(u32, u32)>; 2] = [found, wanted.version()].map(numbers);
+    match numbers {
+        [Some(found), Some(wanted)] if found > wanted => Err(Error::bad_settings(format!(
+            "`{}` can be read by DuckDB {}.{} and later only, and a file that is there keeps its storage version",
+            file.display(),
+            found.0,
+            found.1
+        ))
+        .hint("Write the views into a new file, or leave the wish for an older version away")),
+        _ => Ok(()),
+    }
 }
 
 /// The name under which `DuckDB` itself opens the file, because views remember it.
@@ -63,4 +122,18 @@ fn aside(file: &Path) -> Result<PathBuf> {
         );
     }
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newer_files_are_told_from_older_ones() {
+        let check = |found, wanted| check_version(Path::new("a.duckdb"), found, wanted).is_ok();
+        assert!(check("v1.4.0+", ReadableBy::V1_4) && check("v1.0.0+", ReadableBy::V1_4));
+        assert!(!check("v1.5.0+", ReadableBy::V1_4) && check("v1.5.0+", ReadableBy::V1_5));
+        assert!(!check("v2.0.0+", ReadableBy::V1_5) && check("v2.0.0+", ReadableBy::V2_0));
+        assert!(check("", ReadableBy::V1_4));
+    }
 }

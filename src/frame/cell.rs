@@ -6,10 +6,11 @@ use std::io::Write;
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type,
-    IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, Time32MillisecondType, Time32SecondType,
-    Time64MicrosecondType, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    DataType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
+    Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::array_value_to_string;
 
@@ -67,7 +68,21 @@ impl Cells {
 
 /// Appends the value in this row; the row is there and not null. (Writing to a `Vec` cannot fail.)
 pub(super) fn write_text(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
+    macro_rules! integer {
+        ($kind:ty) => {{
+            let _ = write!(out, "{}", array.as_primitive::<$kind>().value(row));
+        }};
+    }
     match array.data_type() {
+        DataType::Boolean => push(out, if array.as_boolean().value(row) { "true" } else { "false" }),
+        DataType::Int8 => integer!(Int8Type),
+        DataType::Int16 => integer!(Int16Type),
+        DataType::Int32 => integer!(Int32Type),
+        DataType::Int64 => integer!(Int64Type),
+        DataType::UInt8 => integer!(UInt8Type),
+        DataType::UInt16 => integer!(UInt16Type),
+        DataType::UInt32 => integer!(UInt32Type),
+        DataType::UInt64 => integer!(UInt64Type),
         DataType::Utf8 => out.extend_from_slice(array.as_string::<i32>().value(row).as_bytes()),
         DataType::LargeUtf8 => out.extend_from_slice(array.as_string::<i64>().value(row).as_bytes()),
         DataType::Utf8View => out.extend_from_slice(array.as_string_view().value(row).as_bytes()),
@@ -115,7 +130,7 @@ pub(super) fn write_text(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             write_interval(array.as_primitive::<IntervalMonthDayNanoType>().value(row), out);
         }
-        // Numbers and booleans, and whatever a later Arrow brings: Arrow's own text.
+        // Floats, and whatever a later Arrow brings: Arrow's own text.
         _ => push(out, &array_value_to_string(array, row).unwrap_or_default()),
     }
 }

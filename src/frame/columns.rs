@@ -227,7 +227,8 @@ impl Column {
         Ok(array.as_string::<i32>().clone())
     }
 
-    fn decoded(&self, array: &ArrayRef) -> Result<ArrayRef> {
+    /// The values without dictionary or run-length encoding.
+    pub(super) fn decoded(&self, array: &ArrayRef) -> Result<ArrayRef> {
         if self.encoded && array.data_type() != &self.plain {
             cast(array, &self.plain).map_err(|e| arrow_error(&e))
         } else {

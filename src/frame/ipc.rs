@@ -123,7 +123,7 @@ impl<W: Write> IpcWriter<W> {
         self.write(&len.to_le_bytes())?;
         self.write(MAGIC)?;
         self.sink.flush().map_err(|error| sink_error(&error))?;
-        Ok(Summary { rows: self.rows, bytes: self.bytes })
+        Ok(Summary { rows: self.rows, bytes: self.bytes, cut: false })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -183,7 +183,8 @@ fn too_large() -> Error {
         .hint("Select fewer columns or series")
 }
 
-fn sink_error(error: &io::Error) -> Error {
+/// What a failed write means.
+pub(super) fn sink_error(error: &io::Error) -> Error {
     use io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionReset, Interrupted, NotConnected, WriteZero,
     };

@@ -5,10 +5,14 @@
 //! at once ([`table`]). Format `time_series` collects the rows ([`series`]), turns them from long to wide
 //! ([`pivot`], [`fill`]) and writes them at the end. What a reader must know beside the values (caps, lost
 //! digits, left-out rows) is gathered as notices, which travel in the file's footer ([`ipc`]).
+//!
+//! [`CsvWriter`] makes CSV of the same batches, where nothing is lost ([`csv`]).
 
 mod cell;
 mod columns;
+mod csv;
 mod decode;
+mod document;
 mod fill;
 mod ipc;
 mod json;
@@ -16,6 +20,7 @@ mod meta;
 mod nulls;
 mod numbers;
 mod pivot;
+pub mod rows;
 mod series;
 mod table;
 mod times;
@@ -28,7 +33,9 @@ use std::io::Write;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use csv::{CsvOptions, CsvWriter};
 pub use decode::{Decoded, decode};
+pub use document::document;
 pub use meta::{Notice, Severity};
 
 use crate::error::{Error, Result};
@@ -70,13 +77,15 @@ pub enum Flow {
     Full,
 }
 
-/// What a finished frame holds.
+/// What a finished frame or CSV text holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
-    /// Rows of the frame.
+    /// Rows in it.
     pub rows: u64,
     /// Bytes given to the sink.
     pub bytes: u64,
+    /// Whether rows were left out of a CSV text; a frame says so in a notice.
+    pub cut: bool,
 }
 
 /// Turns record batches into one frame, written to `sink` as Arrow IPC file while they come.

@@ -2,6 +2,8 @@
 //!
 //! The only place that names axum. Each request carries the datasource's [`InstanceSettings`] as an extension.
 
+mod export;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -15,11 +17,12 @@ use crate::app::{App, InstanceSettings};
 use crate::error::Error;
 use crate::query;
 
-/// The resource routes: `GET /macros`, `GET /catalog`.
+/// The resource routes: `GET /macros`, `GET /catalog`, `GET /export.csv`.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/macros", get(macros))
         .route("/catalog", get(catalog))
+        .route("/export.csv", get(export::export))
         .fallback(missing)
         .with_state(app)
 }
@@ -40,7 +43,7 @@ async fn catalog(State(app): State<Arc<App>>, Extension(settings): Extension<Ins
 async fn missing() -> Response {
     failure(
         &Error::new(crate::error::Kind::NotFound, "there is no such resource")
-            .hint("Known ones are `macros` and `catalog`"),
+            .hint("Known ones are `macros`, `catalog` and `export.csv`"),
     )
 }
 

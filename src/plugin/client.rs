@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tonic::codec::ProstCodec;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
+use tonic::{Request, Status, Streaming};
 use tower::service_fn;
 
 use super::{convert, diagnostics, grpc, handshake, messages};
@@ -63,6 +63,31 @@ pub struct ResourceAnswer {
     pub headers: BTreeMap<String, Vec<String>>,
     /// The whole body.
     pub body: Bytes,
+}
+
+/// The answer to a resource call, its body not read yet. Dropping it cancels the call.
+#[derive(Debug)]
+pub struct ResourceStream {
+    /// An HTTP status.
+    pub status: i32,
+    /// Headers in lower case.
+    pub headers: BTreeMap<String, Vec<String>>,
+    first: Option<Bytes>,
+    pieces: Streaming<messages::CallResourceResponse>,
+}
+
+impl ResourceStream {
+    /// The next piece of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// `Unavailable` when the call breaks off.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        let piece = self.pieces.message().await.map_err(|status| broken(&status))?;
+        Ok(piece.map(|piece| piece.body))
+    }
 }
 
 impl Plugin {
@@ -159,7 +184,7 @@ impl Plugin {
     /// Makes a resource call; `url` is path and query.
     ///
     /// # Errors
-    /// `Unavailable` when the call itself fails; an HTTP error status is an answer.
+    /// `Unavailable` when the call itself fails or breaks off; an HTTP error status is an answer.
     pub async fn resource(
         &self,
         settings: &InstanceSettings,
@@ -167,6 +192,26 @@ impl Plugin {
         url: &str,
         body: Bytes,
     ) -> Result<ResourceAnswer> {
+        let mut stream = self.open_resource(settings, method, url, body).await?;
+        let mut body = Vec::new();
+        while let Some(piece) = stream.next().await? {
+            body.extend_from_slice(&piece);
+        }
+        Ok(ResourceAnswer { status: stream.status, headers: stream.headers, body: body.into() })
+    }
+
+    /// Makes a resource call whose body is read as it comes; what is not read waits in the plugin, but for some
+    /// megabytes on the way.
+    ///
+    /// # Errors
+    /// As [`Plugin::resource`].
+    pub async fn open_resource(
+        &self,
+        settings: &InstanceSettings,
+        method: &str,
+        url: &str,
+        body: Bytes,
+    ) -> Result<ResourceStream> {
         let content_type = messages::StringList { values: vec!["application/json".to_owned()] };
         let request = messages::CallResourceRequest {
             context: Some(convert::plugin_context(settings)),
@@ -182,26 +227,15 @@ impl Plugin {
     async fn stream_resource(
         &self,
         request: messages::CallResourceRequest,
-    ) -> Result<ResourceAnswer, Status> {
+    ) -> Result<ResourceStream, Status> {
         let mut client = self.ready().await?;
         let path = PathAndQuery::from_static("/pluginv2.Resource/CallResource");
         let codec = ProstCodec::<_, messages::CallResourceResponse>::default();
         let mut pieces = client.server_streaming(Request::new(request), path, codec).await?.into_inner();
-        let mut answer = ResourceAnswer { status: 0, headers: BTreeMap::new(), body: Bytes::new() };
-        let mut body = Vec::new();
-        while let Some(piece) = pieces.message().await? {
-            if answer.status == 0 {
-                answer.status = piece.code;
-                answer.headers = piece
-                    .headers
-                    .into_iter()
-                    .map(|(name, list)| (name.to_lowercase(), list.values))
-                    .collect();
-            }
-            body.extend_from_slice(&piece.body);
-        }
-        answer.body = body.into();
-        Ok(answer)
+        let head = pieces.message().await?.unwrap_or_default();
+        let headers =
+            head.headers.into_iter().map(|(name, list)| (name.to_lowercase(), list.values)).collect();
+        Ok(ResourceStream { status: head.code, headers, first: Some(head.body), pieces })
     }
 
     /// Asks the plugin to end and waits for it.

@@ -42,7 +42,7 @@ impl Diagnostics for Service {
         _: Request<CollectMetricsRequest>,
     ) -> std::result::Result<Response<CollectMetricsResponse>, Status> {
         let app = Arc::clone(&self.app);
-        let text = grpc::contain(async move { app.metrics() })
+        let text = grpc::contain(async move { app.metrics().await })
             .await
             .map_err(|error| Status::internal(error.full_text()))?;
         Ok(Response::new(CollectMetricsResponse { metrics: Some(Payload { prometheus: text.into_bytes() }) }))

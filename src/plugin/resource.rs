@@ -244,6 +244,19 @@ mod tests {
         }
     }
 
+    /// Grafana must see a body that breaks off as a failed call, not as its end.
+    #[tokio::test]
+    async fn a_body_that_breaks_off_ends_with_an_error() {
+        let broken = |_: http::Request<Full<Bytes>>| async {
+            let pieces = [Ok(Bytes::from_static(b"a")), Err(std::io::Error::other("gone"))];
+            let body = axum::body::Body::from_stream(tokio_stream::iter(pieces));
+            Ok::<_, Infallible>(http::Response::new(body))
+        };
+        let mut pieces = call(service_fn(broken), post("x", 0)).await;
+        assert_eq!(pieces.next().await.unwrap().unwrap().body, "a");
+        assert_eq!(pieces.next().await.unwrap().unwrap_err().code(), tonic::Code::Internal);
+    }
+
     #[tokio::test]
     async fn what_cannot_be_passed_on_is_answered_as_http() {
         let bad_method = CallResourceRequest { method: "A B".to_owned(), ..post("x", 0) };

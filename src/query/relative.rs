@@ -103,11 +103,14 @@ fn round(at: DateTime, unit: char, end: End) -> Option<DateTime> {
     }
 }
 
-/// `start`, or the last millisecond of what begins there.
+/// `start`, or the last millisecond of what begins there; the calendar's last days have no end of their own.
 fn span_end(start: DateTime, length: Span, end: End) -> Option<Timestamp> {
     match end {
         End::From => instant(start),
-        End::To => instant(start.checked_add(length).ok()?.checked_sub(1.millisecond()).ok()?),
+        End::To => {
+            let end = start.checked_add(length).and_then(|next| next.checked_sub(1.millisecond()));
+            Some(end.ok().and_then(instant).unwrap_or(Timestamp::MAX))
+        }
     }
 }
 
@@ -148,6 +151,7 @@ mod tests {
             assert_eq!(parse(text, now, End::From).unwrap().to_string(), from, "{text}");
             assert_eq!(parse(text, now, End::To).unwrap().to_string(), to, "{text}");
         }
+        assert_eq!(parse("9999-12-31", now, End::To).unwrap(), Timestamp::MAX);
     }
 
     #[test]

@@ -7,6 +7,10 @@ const SOURCE: &str = include_str!("../../provisioning/views/create_views.sql");
 const SOURCE_GLOB: &str = "'query_perf_weekly_*.parquet'";
 /// The threshold in it.
 const SOURCE_THRESHOLD: &str = "100 /* slow_ms */";
+/// The branch of `perf_all_weeks` that reads the reports.
+const SOURCE_REPORTS: &str = "    UNION ALL BY NAME
+    SELECT * FROM read_parquet('query_perf_weekly_*.parquet', union_by_name = true)
+";
 /// How each of its statements begins.
 const SOURCE_CREATE: &str = "CREATE OR REPLACE VIEW ";
 
@@ -35,12 +39,23 @@ pub fn create_views(globs: &[String], slow_ms: f64, temp: bool) -> Vec<View> {
         return Vec::new();
     }
     let globs = list_literal(globs);
+    views(slow_ms, temp, |body| body.replace(SOURCE_GLOB, &globs))
+}
+
+/// The statements that make the views over no report at all: the columns that every report has, and no row.
+#[must_use]
+pub fn create_empty_views(slow_ms: f64) -> Vec<View> {
+    views(slow_ms, false, |body| body.replace(SOURCE_REPORTS, ""))
+}
+
+/// The views with their threshold, and with what `fill` makes of the text.
+fn views(slow_ms: f64, temp: bool, fill: impl Fn(&str) -> String) -> Vec<View> {
     let threshold = number_literal(slow_ms);
     VIEW_NAMES
         .iter()
         .filter_map(|&name| {
-            let body = source_statement(name)?;
-            let body = body.replace(SOURCE_THRESHOLD, &threshold).replace(SOURCE_GLOB, &globs);
+            // The threshold first: a glob may look like its mark.
+            let body = fill(&source_statement(name)?.replace(SOURCE_THRESHOLD, &threshold));
             let temp = if temp { "TEMP " } else { "" };
             Some(View { name, sql: format!("CREATE OR REPLACE {temp}VIEW {name} {body}") })
         })
@@ -82,6 +97,7 @@ mod tests {
         assert_eq!(SOURCE.matches(SOURCE_CREATE).count(), VIEW_NAMES.len());
         assert_eq!(SOURCE.matches(";\n").count(), VIEW_NAMES.len() + 1, "and one in a comment");
         assert_eq!(SOURCE.matches(SOURCE_GLOB).count(), 1);
+        assert_eq!(SOURCE.matches(SOURCE_REPORTS).count(), 1);
         assert_eq!(SOURCE.matches(SOURCE_THRESHOLD).count(), 2);
     }
 
@@ -115,6 +131,14 @@ mod tests {
         assert!(views[1].sql.ends_with("> 100.0::DOUBLE"));
         assert!(create_views(&[], 100.0, false).is_empty());
         assert!(create_views(&["x".to_owned()], f64::NAN, false)[1].sql.ends_with("'infinity'::DOUBLE"));
+    }
+
+    #[test]
+    fn without_reports_nothing_is_read() {
+        let views = create_empty_views(250.5);
+        assert_eq!(views.iter().map(|view| view.name).collect::<Vec<_>>(), VIEW_NAMES);
+        assert!(!views[0].sql.contains("read_parquet") && views[0].sql.contains("NULL::INTEGER AS week"));
+        assert!(views[1].sql.ends_with("WHERE p95_ms > 250.5::DOUBLE"), "{}", views[1].sql);
     }
 
     #[test]

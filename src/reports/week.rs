@@ -85,8 +85,17 @@ impl std::str::FromStr for IsoWeek {
     type Err = crate::error::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits: String = text.chars().filter(|c| !matches!(c, '-' | 'W' | 'w')).collect();
-        digits.parse().ok().filter(|_| digits.len() == 6).and_then(Self::from_yyyyww).ok_or_else(|| {
+        let read = || {
+            let (year, week) = text.split_at_checked(4)?;
+            let week = week.strip_prefix('-').filter(|rest| rest.starts_with(['W', 'w'])).unwrap_or(week);
+            let week = week.strip_prefix(['W', 'w']).unwrap_or(week);
+            let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            if week.len() != 2 || !is_number(year) || !is_number(week) {
+                return None;
+            }
+            Self::new(year.parse().ok()?, week.parse().ok()?)
+        };
+        read().ok_or_else(|| {
             crate::error::Error::bad_query(format!("`{text}` is not an ISO week"))
                 .hint("Write it as 202653 or 2026-W53")
         })
@@ -119,6 +128,23 @@ mod tests {
         assert_eq!(IsoWeek::containing("2027-01-03T23:59:59Z".parse().unwrap()), week(202_653));
         assert_eq!(week(202_653).to_string(), "2026-W53");
         assert_eq!("2026W53".parse::<IsoWeek>().unwrap(), week(202_653));
-        assert!("2026-W54".parse::<IsoWeek>().is_err());
+        assert_eq!("2026-w53".parse::<IsoWeek>().unwrap(), week(202_653));
+        for text in [
+            "2026-W54",
+            "202600",
+            "2025-W53",
+            "2-026W53",
+            "20-2653",
+            "2026-53",
+            "+12601",
+            "W202653",
+            "2026W-53",
+            "",
+            "202653 ",
+            "202601;DROP",
+            "٢٠٢٦٥٣",
+        ] {
+            assert!(text.parse::<IsoWeek>().is_err(), "{text}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! A datasource: what its settings ask for, what the operator allows, and the files that come of it.
 
+mod listing;
+mod looks;
 mod missing;
 mod mounts;
 mod policy;
@@ -7,6 +9,7 @@ mod resolve;
 mod roots;
 mod settings;
 
+pub use looks::{Look, Looks, TICK, Validity};
 pub use missing::explain_missing;
 pub use policy::Policy;
 pub(crate) use resolve::denied;

@@ -47,6 +47,8 @@ pub struct Policy {
     pub max_rows: Option<u64>,
     /// Upper bound of `maxResultMb`.
     pub max_result_mb: Option<u64>,
+    /// Megabytes of results that are kept for equal queries; 0 is none, 64 when not set.
+    pub cache_mb: Option<u64>,
     /// Seconds after its last query until a worker is stopped; ten minutes when not set.
     pub idle_seconds: Option<u64>,
     /// Where workers keep their temp folders.
@@ -62,18 +64,21 @@ impl Policy {
     /// [`Kind::BadSettings`] naming the key of a value that cannot be used.
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let text = |key: &str| variable(&format!("GF_PLUGIN_{key}")).filter(|value| !value.trim().is_empty());
-        let whole = |key: &str| match text(key) {
+        let at_least = |least: u64, key: &str| {
+            match text(key) {
             None => Ok(None),
             Some(value) => {
-                value.trim().parse().ok().filter(|&number: &u64| number > 0).map(Some).ok_or_else(|| {
+                value.trim().parse().ok().filter(|&number: &u64| number >= least).map(Some).ok_or_else(|| {
                     let key = key.to_lowercase();
                     Error::bad_settings(format!(
-                        "the operator's setting `{key}` must be a whole number of at least 1, not `{value}`"
+                        "the operator's setting `{key}` must be a whole number of at least {least}, not `{value}`"
                     ))
                     .hint(format!("Correct `{key}` in the ini section [plugin.duckdb-perf-datasource]"))
                 })
             }
+        }
         };
+        let whole = |key: &str| at_least(1, key);
         let switch = |key: &str| match text(key).unwrap_or_default().trim().to_lowercase().as_str() {
             "" | "false" | "0" | "no" | "off" => Ok(false),
             "true" | "1" | "yes" | "on" => Ok(true),
@@ -119,6 +124,7 @@ impl Policy {
             timeout_seconds: whole("TIMEOUT_SECONDS")?,
             max_rows: whole("MAX_ROWS")?,
             max_result_mb: whole("MAX_RESULT_MB")?,
+            cache_mb: at_least(0, "CACHE_MB")?,
             idle_seconds: whole("IDLE_SECONDS")?,
             temp_dir: text("TEMP_DIR").map(|path| absolute("TEMP_DIR", &path)).transpose()?,
             require_jail: switch("REQUIRE_JAIL")?,
@@ -249,6 +255,9 @@ mod tests {
             error.message,
             "the operator's setting `threads` must be a whole number of at least 1, not `many`"
         );
+        assert_eq!(policy(&[("GF_PLUGIN_CACHE_MB", "0")]).unwrap().cache_mb, Some(0), "off");
+        let error = policy(&[("GF_PLUGIN_CACHE_MB", "-1")]).unwrap_err();
+        assert!(error.message.contains("`cache_mb` must be a whole number of at least 0"), "{error:?}");
         assert!(policy(&[("GF_PLUGIN_REQUIRE_JAIL", "true")]).unwrap().require_jail);
         assert!(
             policy(&[("GF_PLUGIN_REQUIRE_JAIL", "maybe")]).unwrap_err().message.contains("`require_jail`")

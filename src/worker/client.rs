@@ -14,12 +14,14 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::oneshot;
 
+use super::export::Intake;
 use super::memory::{self, Frame, Held};
 use super::messages::{self, Done, HEADER, Open, Opened, Tag};
 use super::reader::{self, describe};
 use super::{Deaths, Jail, spawn};
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
+use crate::metrics::Series;
 
 /// How long an interrupted job may take to end before its worker is killed.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
@@ -97,6 +99,22 @@ impl Cause {
         .to_owned()
     }
 
+    /// The word that metrics have for it.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Itself(_) => "crash",
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+            Self::Deaf => "deadline",
+            Self::Abandoned => "cancelled",
+            Self::Internal => "internal",
+            Self::Swollen => "swollen",
+            Self::Idle => "idle",
+            Self::Outdated => "replaced",
+            Self::Closed => "closed",
+        }
+    }
+
     /// Whether it counts as a death, or is how a worker is meant to end.
     pub(super) fn is_fault(&self) -> bool {
         !matches!(self, Self::Swollen | Self::Idle | Self::Outdated | Self::Closed)
@@ -109,9 +127,12 @@ pub(super) struct Worker {
     pub(super) jail: Jail,
     pub(super) pid: u32,
     pub(super) limits: Limits,
+    /// What [`memory::data`] said when nothing had run in it.
+    pub(super) data_at_start: u64,
     pub(super) temp: PathBuf,
     pub(super) held: Arc<Held>,
     pub(super) deaths: Arc<Deaths>,
+    pub(super) series: Arc<Series>,
     writer: tokio::sync::Mutex<OwnedWriteHalf>,
     state: Mutex<State>,
     child: Mutex<Child>,
@@ -133,8 +154,13 @@ pub(super) struct Pending {
     /// What came of it so far; out while more of it is read.
     pub(super) frame: Option<Frame>,
     /// `None` once nobody waits any more; the entry stays until the worker has ended the job.
-    pub(super) answer: Option<oneshot::Sender<Result<JobReply, JobFailure>>>,
+    pub(super) answer: Option<Answer>,
+    /// Where its chunks go when they are not collected.
+    pub(super) intake: Option<Arc<Intake>>,
 }
+
+/// Tells how a job ended.
+pub(super) type Answer = oneshot::Sender<Result<JobReply, JobFailure>>;
 
 impl Worker {
     /// Starts a process and opens the datasource in it. `temp_dir` is its own and removed after it.
@@ -146,6 +172,7 @@ impl Worker {
         temp_dir: TempDir,
         held: Arc<Held>,
         deaths: Arc<Deaths>,
+        series: Arc<Series>,
     ) -> Result<Arc<Self>> {
         let unavailable = |error: io::Error| {
             tracing::error!(%error, "a worker cannot be started");
@@ -153,6 +180,7 @@ impl Worker {
                 .hint("Look at the plugin's log in Grafana's log")
         };
         let (mut child, socket) = spawn::spawn().await.map_err(unavailable)?;
+        series.worker_started();
         let opened = async {
             let (mut reader, mut writer) = UnixStream::from_std(socket)?.into_split();
             write(&mut writer, 0, Tag::Open, &serde_json::to_vec(open)?).await?;
@@ -168,6 +196,7 @@ impl Worker {
             other => {
                 let _ = child.kill();
                 let how = describe(child.wait().ok());
+                series.worker_ended("opening");
                 let error = match other {
                     Ok(Err(error)) => error,
                     _ => io::Error::new(io::ErrorKind::TimedOut, "opening takes too long"),
@@ -179,6 +208,7 @@ impl Worker {
         if tag != Tag::Opened {
             let _ = child.kill();
             let _ = child.wait();
+            series.worker_ended("opening");
             let error = serde_json::from_slice(&payload);
             return Err(error.unwrap_or_else(|_| Error::internal("the worker spoke out of turn")));
         }
@@ -189,9 +219,11 @@ impl Worker {
             jail: opened.jail,
             pid: child.id(),
             limits: open.datasource.limits.clone(),
+            data_at_start: memory::data(child.id()),
             temp: open.temp_dir.clone(),
             held,
             deaths,
+            series,
             writer: tokio::sync::Mutex::new(writer),
             state: Mutex::default(),
             child: Mutex::new(child),
@@ -210,24 +242,12 @@ impl Worker {
         job: &[u8],
         deadline: Duration,
     ) -> Result<JobReply, JobFailure> {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer, mut reply) = oneshot::channel();
-        {
-            let mut state = self.state();
-            if state.dead {
-                let cause = state.killed.clone().unwrap_or_else(|| Cause::Itself("ended".to_owned()));
-                return Err(JobFailure::Died(Death { cause, jobs: 0 }));
-            }
-            state.last_used = Some(Instant::now());
-            let frame = Some(Frame::new(Arc::clone(&self.held)));
-            state.jobs.insert(id, Pending { frame, answer: Some(answer) });
-        }
-        memory::wake();
-        let mut guard = InFlight { worker: self, id, ended: false };
+        let mut flight = self.admit(answer, None)?;
+        let id = flight.id;
         // A failed write means that the worker is ending; the reader answers for it.
         let asked = async {
-            let sent = write(&mut *self.writer.lock().await, id, Tag::Job, job).await;
-            if let Err(error) = sent {
+            if let Err(error) = self.tell(id, Tag::Job, job).await {
                 tracing::debug!(%error, "a worker does not take a job");
             }
             (&mut reply).await
@@ -236,25 +256,61 @@ impl Worker {
         let result = if let Ok(result) = tokio::time::timeout(deadline, asked).await {
             result.unwrap_or_else(|_| Err(JobFailure::Failed(Error::internal("a job got no answer"))))
         } else {
-            self.cancel(id).await;
-            match tokio::time::timeout(GRACE, &mut reply).await {
-                // It may just have finished in time after all.
-                Ok(Ok(Ok(reply))) => Ok(reply),
-                Ok(_) => Err(JobFailure::Deadline),
-                Err(_) => {
-                    self.kill(Cause::Deaf);
-                    Err(JobFailure::Deadline)
-                }
-            }
+            self.end_late(id, &mut reply).await
         };
-        guard.ended = true;
-        self.state().last_used = Some(Instant::now());
+        flight.end();
         result
     }
 
+    /// Takes a job in: its entry, and the guard that ends it when the caller goes away.
+    ///
+    /// # Errors
+    /// When the worker has ended.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        answer: Answer,
+        intake: Option<Arc<Intake>>,
+    ) -> Result<InFlight, JobFailure> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut state = self.state();
+            if state.dead {
+                let cause = state.killed.clone().unwrap_or_else(|| Cause::Itself("ended".to_owned()));
+                return Err(JobFailure::Died(Death { cause, jobs: 0 }));
+            }
+            state.last_used = Some(Instant::now());
+            let frame = Some(Frame::new(Arc::clone(&self.held)));
+            state.jobs.insert(id, Pending { frame, answer: Some(answer), intake });
+        }
+        memory::wake();
+        Ok(InFlight { worker: Arc::clone(self), id, ended: false })
+    }
+
+    /// Ends a job that is past its deadline, and its worker if that does not listen.
+    pub(super) async fn end_late(
+        &self,
+        id: u64,
+        reply: &mut oneshot::Receiver<Result<JobReply, JobFailure>>,
+    ) -> Result<JobReply, JobFailure> {
+        self.cancel(id).await;
+        match tokio::time::timeout(GRACE, reply).await {
+            // It may just have finished in time after all.
+            Ok(Ok(Ok(reply))) => Ok(reply),
+            Ok(_) => Err(JobFailure::Deadline),
+            Err(_) => {
+                self.kill(Cause::Deaf);
+                Err(JobFailure::Deadline)
+            }
+        }
+    }
+
+    /// Says something about a job.
+    pub(super) async fn tell(&self, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
+        write(&mut *self.writer.lock().await, id, tag, payload).await
+    }
+
     async fn cancel(&self, id: u64) {
-        let told = async { write(&mut *self.writer.lock().await, id, Tag::Cancel, &[]).await };
-        let _ = tokio::time::timeout(GRACE, told).await;
+        let _ = tokio::time::timeout(GRACE, self.tell(id, Tag::Cancel, &[])).await;
     }
 
     /// Nobody waits for this job any more: interrupts it, and kills the worker if it does not listen.
@@ -262,6 +318,7 @@ impl Worker {
         if let Some(job) = self.state().jobs.get_mut(&id) {
             job.answer = None;
             job.frame = None;
+            job.intake = None;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let worker = Arc::clone(self);
@@ -315,6 +372,11 @@ impl Worker {
         state.dead || state.killed.is_some()
     }
 
+    /// How many jobs have ever been taken in.
+    pub(super) fn admitted(&self) -> u64 {
+        self.next_id.load(Ordering::Relaxed)
+    }
+
     /// How many jobs are in it.
     pub(super) fn jobs(&self) -> usize {
         self.state().jobs.len()
@@ -336,13 +398,21 @@ impl Worker {
 }
 
 /// Cancels its job when the caller goes away.
-struct InFlight<'a> {
-    worker: &'a Arc<Worker>,
-    id: u64,
+pub(super) struct InFlight {
+    pub(super) worker: Arc<Worker>,
+    pub(super) id: u64,
     ended: bool,
 }
 
-impl Drop for InFlight<'_> {
+impl InFlight {
+    /// The job is over.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+        self.worker.state().last_used = Some(Instant::now());
+    }
+}
+
+impl Drop for InFlight {
     fn drop(&mut self) {
         if !self.ended {
             self.worker.abandon(self.id);

@@ -1,20 +1,26 @@
 //! What the broker and a worker say to each other, and how it is framed on the socket between them.
 //!
 //! A message is `length: u32 LE` (of what follows), `id: u64 LE`, `tag: u8`, payload. Control payloads are
-//! JSON; [`Tag::Chunk`] carries raw bytes of an Arrow IPC file, in order. The id is the request's; 0 is the
+//! JSON; [`Tag::Chunk`] carries raw bytes of an Arrow IPC file or of CSV, in order. The id is the request's; 0 is the
 //! worker as a whole.
+//!
+//! The broker takes the chunks of a query as they come. Those of an export go to whoever downloads it, at their pace: the
+//! worker sends [`WINDOW`] of them and then one for each [`Tag::More`].
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Jail, Walls};
-use crate::frame::Options;
+use crate::frame::{CsvOptions, Options};
 use crate::query::Offsets;
-use crate::source::Datasource;
+use crate::source::{Datasource, Validity};
 
 /// Longest message either side accepts; chunks are far smaller.
 pub(super) const MAX_MESSAGE: usize = 64 << 20;
+/// Chunks of an export that may be on their way.
+pub(super) const WINDOW: u32 = 8;
 /// Bytes before the payload.
 pub(super) const HEADER: usize = 4 + 8 + 1;
 
@@ -30,7 +36,7 @@ pub(super) enum Tag {
     Cancel = 3,
     /// Worker: the datasource is open (id 0), payload [`Opened`].
     Opened = 4,
-    /// Worker: the next bytes of the job's frame.
+    /// Worker: the next bytes of the job's frame or CSV.
     Chunk = 5,
     /// Worker: the job is done, payload [`Done`].
     Done = 6,
@@ -38,6 +44,8 @@ pub(super) enum Tag {
     Failed = 7,
     /// Worker: the chunks of the job so far are void, its frame begins anew.
     Restart = 8,
+    /// Broker: one more chunk of this export is wanted.
+    More = 9,
 }
 
 impl Tag {
@@ -51,6 +59,7 @@ impl Tag {
             6 => Self::Done,
             7 => Self::Failed,
             8 => Self::Restart,
+            9 => Self::More,
             _ => return None,
         })
     }
@@ -83,7 +92,9 @@ pub(super) struct Opened {
 #[serde(tag = "job", rename_all = "snake_case")]
 pub(super) enum Job {
     /// Run one query and stream its frame.
-    Query(Box<QueryJob>),
+    Query(Arc<QueryJob>),
+    /// Run one query and stream its rows as CSV.
+    Export(Box<ExportJob>),
     /// Look at the reports or the database file; the answer is [`Done::value`].
     Inspect,
     /// Tables, views and columns a query can name; the answer is [`Done::value`].
@@ -99,14 +110,34 @@ pub struct QueryJob {
     pub offsets: Offsets,
     /// How the frame is made.
     pub options: Options,
+    /// Whether somebody wants to keep the result, and so to know for how long it holds.
+    #[serde(default)]
+    pub keep: bool,
+}
+
+/// An export whose variables and macros are already expanded.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExportJob {
+    /// The text DuckDB gets.
+    pub sql: String,
+    /// From positions in `sql` to positions in the text as the person wrote it.
+    pub offsets: Offsets,
+    /// How the CSV is written.
+    pub options: CsvOptions,
 }
 
 /// The end of a job that went well.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Done {
-    /// Rows in the frame.
+    /// Rows in the frame or CSV.
     #[serde(default)]
     pub rows: u64,
+    /// Whether an export left rows out.
+    #[serde(default)]
+    pub cut: bool,
+    /// How long the frame is worth keeping.
+    #[serde(default)]
+    pub validity: Validity,
     /// The answer of jobs that are not queries.
     #[serde(default)]
     pub value: serde_json::Value,

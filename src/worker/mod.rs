@@ -6,20 +6,26 @@
 
 mod client;
 mod deaths;
+mod export;
 mod jail;
 mod memory;
 mod messages;
+mod outlet;
+mod queue;
 mod reader;
 mod redact;
 mod server;
+mod settle;
 mod spawn;
 mod supervisor;
 
 use serde::{Deserialize, Serialize};
 
 pub use deaths::Deaths;
+pub use export::{Export, Exported};
 pub use jail::{Enforced, Jail};
-pub use messages::QueryJob;
+pub use memory::{Frame, Held, Resting, Slot, workers_of};
+pub use messages::{ExportJob, QueryJob};
 pub use server::serve;
 pub use spawn::use_executable;
 pub use supervisor::{IDLE, Reply, Supervisor, Terms};
@@ -28,6 +34,8 @@ pub use supervisor::{IDLE, Reply, Supervisor, Terms};
 pub const WORKER_ARGUMENT: &str = "worker";
 /// Queries of one datasource that run at the same time; the rest wait their turn.
 const CONCURRENT: usize = 8;
+/// How many of those may be exports, which last as long as their download: the rest is for dashboards.
+const EXPORTS: usize = 2;
 /// Bytes of a job's stack: DuckDB's deepest recursions need more than a thread's usual 2 MB.
 const STACK: usize = 16 << 20;
 

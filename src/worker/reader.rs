@@ -52,6 +52,7 @@ pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir
         tracing::error!(pid = worker.pid, how, jobs = jobs.len(), "a worker ended by itself");
     }
     let cause = killed.unwrap_or(Cause::Itself(how));
+    worker.series.worker_ended(cause.reason());
     if cause.is_fault() {
         worker.deaths.note(&cause.phrase());
     }
@@ -97,18 +98,28 @@ async fn listen(worker: &Arc<Worker>, reader: &mut OwnedReadHalf) -> io::Result<
     }
 }
 
-/// Reads the next bytes of a frame to where they stay, or away when nobody wants them or there is no room.
+/// Reads the next bytes of a frame or export to where they stay, or away when nobody wants them or there is no room.
 async fn chunk(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, id: u64, length: usize) -> io::Result<()> {
     let mut bytes = (&mut *reader).take(length as u64);
-    let frame = worker.state().jobs.get_mut(&id).and_then(|job| job.frame.take());
+    let (frame, intake) = match worker.state().jobs.get_mut(&id) {
+        Some(job) => (job.frame.take(), job.intake.clone()),
+        None => (None, None),
+    };
     let read = match frame {
-        Some(mut frame) if worker.held.has_room(length, &worker.limits) => {
+        Some(mut frame) if worker.held.has_room(length) => {
             let read = frame
                 .extend(async |buffer| {
                     buffer.reserve(length);
                     bytes.read_to_end(buffer).await
                 })
                 .await? as u64;
+            let frame = match intake {
+                Some(intake) if read == length as u64 => {
+                    intake.take(frame)?;
+                    Frame::new(Arc::clone(&worker.held))
+                }
+                _ => frame,
+            };
             if let Some(job) = worker.state().jobs.get_mut(&id).filter(|job| job.answer.is_some()) {
                 job.frame = Some(frame);
             }

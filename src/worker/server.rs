@@ -8,17 +8,19 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::messages::{self, Done, Job, Message, Open, Opened, Tag};
+use super::outlet::{Credits, Outlet, SpoolPlace};
 use super::redact::redact;
-use super::{STACK, jail};
+use super::{EXPORTS, STACK, jail};
 use crate::engine::{Cancel, Engine, FrameSink};
 use crate::error::{Error, Kind, Result};
 use crate::source::Datasource;
 
-/// Frame bytes per message.
-const CHUNK: usize = 512 << 10;
+/// Bytes of a frame or of CSV per message.
+pub(super) const CHUNK: usize = 512 << 10;
 
 /// Runs the worker until the broker closes the socket on standard input.
 ///
@@ -27,7 +29,7 @@ const CHUNK: usize = 512 << 10;
 pub fn serve() -> io::Result<()> {
     let meter = jail::prepare()?;
     let mut source = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let sink = Sink(Arc::new(Mutex::new(source.try_clone()?)));
+    let sink = Sink::new(source.try_clone()?);
     let Some(first) = messages::read(&mut source)? else { return Ok(()) };
     let Open { datasource, temp_dir, walls, require_jail } = parse(&first, Tag::Open)?;
     let context = Arc::new(datasource.clone());
@@ -44,18 +46,25 @@ pub fn serve() -> io::Result<()> {
         Err(error) => return sink.json(0, Tag::Failed, &redact(error, &context, "")),
     };
     jail::bound_memory(&meter, &context, walls);
+    let place = Arc::new(Place::new(context, temp_dir));
     let jobs = Jobs::default();
     while let Some(message) = messages::read(&mut source)? {
         match message.tag {
-            Tag::Job => start(&engine, &context, &jobs, &sink, &message)?,
+            Tag::Job => start(&engine, &place, &jobs, &sink, &message)?,
             Tag::Cancel => {
-                if let Some(cancel) = jobs.lock().get(&message.id).cloned() {
+                if let Some(Running { cancel, credits }) = jobs.lock().get(&message.id).cloned() {
+                    credits.close();
                     let started =
                         std::thread::Builder::new().name("cancel".into()).spawn(move || cancel.cancel());
                     if let Err(error) = started {
                         // The broker kills what does not stop.
                         tracing::warn!(%error, "a query cannot be interrupted");
                     }
+                }
+            }
+            Tag::More => {
+                if let Some(running) = jobs.lock().get(&message.id) {
+                    running.credits.add();
                 }
             }
             _ => {
@@ -67,11 +76,33 @@ pub fn serve() -> io::Result<()> {
     std::process::exit(0)
 }
 
+/// Where the jobs run.
+struct Place {
+    datasource: Arc<Datasource>,
+    /// Where exports wait that must not be sent before their end; `None` where each can be sent as it comes.
+    spool: Option<SpoolPlace>,
+}
+
+impl Place {
+    fn new(datasource: Arc<Datasource>, temp_dir: PathBuf) -> Self {
+        let most = datasource.limits.spill_bytes() / EXPORTS as u64;
+        let spool = (!datasource.databases.is_empty()).then_some(SpoolPlace { folder: temp_dir, most });
+        Self { datasource, spool }
+    }
+}
+
+/// A job's handles.
 #[derive(Clone, Default)]
-struct Jobs(Arc<Mutex<HashMap<u64, Cancel>>>);
+struct Running {
+    cancel: Cancel,
+    credits: Credits,
+}
+
+#[derive(Clone, Default)]
+struct Jobs(Arc<Mutex<HashMap<u64, Running>>>);
 
 impl Jobs {
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Cancel>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Running>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -85,32 +116,33 @@ fn parse<T: serde::de::DeserializeOwned>(message: &Message, tag: Tag) -> io::Res
 
 fn start(
     engine: &Arc<Engine>,
-    datasource: &Arc<Datasource>,
+    place: &Arc<Place>,
     jobs: &Jobs,
     sink: &Sink,
     message: &Message,
 ) -> io::Result<()> {
     let id = message.id;
     let job: Job = parse(message, Tag::Job)?;
-    let cancel = Cancel::default();
-    jobs.lock().insert(id, cancel.clone());
-    let (engine, datasource, running, answers) =
-        (Arc::clone(engine), Arc::clone(datasource), jobs.clone(), sink.clone());
+    let handles = Running::default();
+    jobs.lock().insert(id, handles.clone());
+    let (engine, place, running, answers) =
+        (Arc::clone(engine), Arc::clone(place), jobs.clone(), sink.clone());
     let work = move || {
         let query = match &job {
             Job::Query(job) => job.sql.clone(),
+            Job::Export(job) => job.sql.clone(),
             Job::Inspect | Job::Catalog => String::new(),
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(&engine, job, &cancel, id, &answers)))
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(&engine, &place, job, &handles, id, &answers)))
             .unwrap_or_else(|_| {
                 Err(Error::internal("the query ended in a defect of the plugin")
                     .hint("Please report it with the query"))
             });
-        cancel.end();
+        handles.cancel.end();
         running.lock().remove(&id);
         let sent = match outcome {
             Ok(done) => answers.json(id, Tag::Done, &done),
-            Err(error) => answers.json(id, Tag::Failed, &redact(error, &datasource, &query)),
+            Err(error) => answers.json(id, Tag::Failed, &redact(error, &place.datasource, &query)),
         };
         if let Err(error) = sent {
             tracing::debug!(%error, "the broker is gone");
@@ -127,30 +159,49 @@ fn start(
     Ok(())
 }
 
-fn run(engine: &Engine, job: Job, cancel: &Cancel, id: u64, sink: &Sink) -> Result<Done> {
+fn run(engine: &Engine, place: &Place, job: Job, handles: &Running, id: u64, sink: &Sink) -> Result<Done> {
+    let cancel = &handles.cancel;
     let value = |value: std::result::Result<serde_json::Value, serde_json::Error>| {
-        value.map(|value| Done { rows: 0, value }).map_err(|error| Error::internal(error.to_string()))
+        value
+            .map(|value| Done { value, ..Done::default() })
+            .map_err(|error| Error::internal(error.to_string()))
     };
     match job {
         Job::Query(job) => {
             let mut chunks = Chunks { id, sink, buffer: Vec::with_capacity(CHUNK) };
-            let summary = engine.query(&job, cancel, &mut chunks)?;
-            chunks
-                .flush()
-                .map_err(|error| Error::new(Kind::Cancelled, format!("the broker is gone: {error}")))?;
-            Ok(Done { rows: summary.rows, value: serde_json::Value::Null })
+            let (summary, validity) = engine.query(&job, cancel, &mut chunks)?;
+            chunks.flush().map_err(|error| broker_gone(&error))?;
+            Ok(Done { rows: summary.rows, validity, ..Done::default() })
+        }
+        Job::Export(job) => {
+            let mut outlet = Outlet::new(id, sink, &handles.credits, place.spool.as_ref());
+            match engine.export(&job, cancel, &mut outlet) {
+                Ok(summary) => {
+                    outlet.finish()?;
+                    Ok(Done { rows: summary.rows, cut: summary.cut, ..Done::default() })
+                }
+                Err(error) => Err(outlet.explain(error)),
+            }
         }
         Job::Inspect => value(serde_json::to_value(engine.inspect(cancel)?)),
         Job::Catalog => value(serde_json::to_value(engine.catalog(cancel)?)),
     }
 }
 
+fn broker_gone(error: &io::Error) -> Error {
+    Error::new(Kind::Cancelled, format!("the broker is gone: {error}"))
+}
+
 /// The socket, shared by the jobs' threads; one message is written at a time.
 #[derive(Clone)]
-struct Sink(Arc<Mutex<UnixStream>>);
+pub(super) struct Sink(Arc<Mutex<UnixStream>>);
 
 impl Sink {
-    fn send(&self, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
+    pub(super) fn new(socket: UnixStream) -> Self {
+        Self(Arc::new(Mutex::new(socket)))
+    }
+
+    pub(super) fn send(&self, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
         messages::write(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), id, tag, payload)
     }
 
@@ -167,9 +218,9 @@ struct Chunks<'a> {
 }
 
 impl FrameSink for Chunks<'_> {
-    fn restart(&mut self) -> io::Result<()> {
+    fn restart(&mut self) -> Result<()> {
         self.buffer.clear();
-        self.sink.send(self.id, Tag::Restart, &[])
+        self.sink.send(self.id, Tag::Restart, &[]).map_err(|error| broker_gone(&error))
     }
 }
 

@@ -4,27 +4,57 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tempfile::TempDir;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::Mutex;
 
 use super::client::{Cause, Death, JobFailure, JobReply, Worker};
-use super::memory::Held;
-use super::messages::{Job, Open, QueryJob};
+use super::export::{self, Export, Started};
+use super::memory::{self, Frame, Held};
+use super::messages::{Done, ExportJob, Job, Open, QueryJob};
+use super::queue::{Place, Queue};
+use super::settle::{closed, settle};
 use super::{CONCURRENT, Deaths, Jail, Walls};
 use crate::engine::{Catalog, Inspection};
 use crate::error::{Error, Kind, Result};
-use crate::source::{Datasource, Roots};
+use crate::metrics::Series;
+use crate::source::{Datasource, Roots, Validity};
 
 /// A worker nobody asked anything for this long is stopped, unless the operator says otherwise.
 pub const IDLE: Duration = Duration::from_mins(10);
 /// A query that is run again has at least this long.
 const LEAST_RERUN: Duration = Duration::from_secs(2);
-/// Queries of one datasource that wait for their turn; more are refused at once.
-const WAITING: usize = 200;
+/// A way to ask a worker, and what it gives.
+trait Ask {
+    type Answer: Send;
+    fn ask(
+        worker: &Arc<Worker>,
+        job: &[u8],
+        deadline: Duration,
+    ) -> impl Future<Output = Result<Self::Answer, JobFailure>> + Send;
+}
+
+/// Everything, at the end.
+struct Whole;
+
+impl Ask for Whole {
+    type Answer = JobReply;
+    async fn ask(worker: &Arc<Worker>, job: &[u8], deadline: Duration) -> Result<JobReply, JobFailure> {
+        worker.run(job, deadline).await
+    }
+}
+
+/// The first piece of an export.
+struct Begun;
+
+impl Ask for Begun {
+    type Answer = Started;
+    async fn ask(worker: &Arc<Worker>, job: &[u8], deadline: Duration) -> Result<Started, JobFailure> {
+        export::start(worker, job, deadline).await
+    }
+}
 
 /// What workers are started under.
 #[derive(Debug, Clone, Copy)]
@@ -40,9 +70,11 @@ pub struct Terms {
 /// A query's result.
 pub struct Reply {
     /// The frame: an Arrow IPC file.
-    pub frame: Bytes,
+    pub frame: Frame,
     /// Its rows.
     pub rows: u64,
+    /// How long it is worth keeping.
+    pub validity: Validity,
 }
 
 /// The broker's handle on a datasource's worker.
@@ -51,13 +83,12 @@ pub struct Supervisor {
     temp_root: PathBuf,
     terms: Terms,
     slot: Mutex<Option<Slot>>,
-    /// First come, first served.
-    permits: Semaphore,
-    waiting: AtomicUsize,
+    queue: Queue,
     /// Set for good when the plugin ends: no worker is started any more.
     closed: AtomicBool,
     held: Arc<Held>,
     deaths: Arc<Deaths>,
+    series: Arc<Series>,
 }
 
 /// The worker in use, and what it was opened for as it was then.
@@ -67,19 +98,19 @@ struct Slot {
 }
 
 impl Supervisor {
-    /// For `datasource`; workers get temp folders below `temp_root`.
+    /// For `datasource`; workers get temp folders below `temp_root`, what happens is counted in `series`.
     #[must_use]
-    pub fn new(datasource: Datasource, temp_root: PathBuf, terms: Terms) -> Self {
+    pub fn new(datasource: Datasource, temp_root: PathBuf, terms: Terms, series: Arc<Series>) -> Self {
         Self {
+            held: Arc::new(Held::new(&datasource.limits)),
+            queue: Queue::new(datasource.limits.timeout, Arc::clone(&series)),
             datasource,
             temp_root,
             terms,
             slot: Mutex::new(None),
-            permits: Semaphore::new(CONCURRENT),
-            waiting: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
-            held: Arc::default(),
             deaths: Arc::default(),
+            series,
         }
     }
 
@@ -87,6 +118,20 @@ impl Supervisor {
     #[must_use]
     pub fn datasource(&self) -> &Datasource {
         &self.datasource
+    }
+
+    /// A place among the queries that wait, for as long as it lives.
+    ///
+    /// # Errors
+    /// [`Kind::Exhausted`] when too many wait already.
+    pub fn wait(&self) -> Result<Place<'_>> {
+        self.queue.enter()
+    }
+
+    /// What is counted of the datasource.
+    #[must_use]
+    pub fn series(&self) -> &Arc<Series> {
+        &self.series
     }
 
     /// The workers that ended before their time.
@@ -100,9 +145,22 @@ impl Supervisor {
     /// # Errors
     /// What the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when workers die of it;
     /// [`Kind::Exhausted`] when too many wait already or it takes too much memory.
-    pub async fn query(&self, job: QueryJob) -> Result<Reply> {
-        let reply = self.run(&Job::Query(Box::new(job))).await?;
-        Ok(Reply { frame: Bytes::from_owner(reply.frame), rows: reply.done.rows })
+    pub async fn query(&self, job: Arc<QueryJob>) -> Result<Reply> {
+        let reply = self.run::<Whole>(&Job::Query(job)).await?;
+        let Done { rows, validity, .. } = reply.done;
+        Ok(Reply { frame: reply.frame, rows, validity })
+    }
+
+    /// Begins an export: waits for its first piece, so that most of what can go wrong is an error here. Dropping the
+    /// future or the stream cancels it. A `patient` one is not given up when its reader takes nothing.
+    ///
+    /// # Errors
+    /// As [`Supervisor::query`].
+    pub async fn export(&self, job: ExportJob, patient: bool) -> Result<Export> {
+        let place = self.queue.download().await?;
+        // From the first piece on it has its own place only: queries need not wait for a slow download.
+        let started = self.run::<Begun>(&Job::Export(Box::new(job))).await?;
+        Ok(started.give(place, patient))
     }
 
     /// Looks at the files.
@@ -110,7 +168,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn inspect(&self) -> Result<Inspection> {
-        from_value(self.run(&Job::Inspect).await?)
+        from_value(self.run::<Whole>(&Job::Inspect).await?)
     }
 
     /// Lists tables, views and columns.
@@ -118,7 +176,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn catalog(&self) -> Result<Catalog> {
-        from_value(self.run(&Job::Catalog).await?)
+        from_value(self.run::<Whole>(&Job::Catalog).await?)
     }
 
     /// DuckDB's version and how much of the jail there is, starting a worker if there is none.
@@ -139,17 +197,19 @@ impl Supervisor {
         }
     }
 
-    async fn run(&self, job: &Job) -> Result<JobReply> {
+    async fn run<A: Ask>(&self, job: &Job) -> Result<A::Answer> {
         let bytes = serde_json::to_vec(job).map_err(|error| Error::internal(error.to_string()))?;
-        let permit = self.turn(1).await?;
+        let permit = self.queue.turn(1).await?;
+        let _running = self.series.runs();
+        let timeout = self.datasource.limits.timeout;
         let started = Instant::now();
-        let (mut first, mut shared) = self.attempt(&bytes).await?;
+        let (mut first, mut crowded) = self.attempt::<A>(&bytes).await?;
         // What it was jailed to may have been replaced between the look and the reading.
         for _ in 0..2 {
             if !matches!(&first, Err(JobFailure::Failed(_))) || self.is_up_to_date().await {
                 break;
             }
-            (first, shared) = self.attempt(&bytes).await?;
+            (first, crowded) = self.attempt::<A>(&bytes).await?;
         }
         // Queries only read, so they can be repeated: in the next worker if this one ended because of another query.
         // If nobody knows which of several it was, alone, so that the guilty one harms nobody twice.
@@ -157,98 +217,53 @@ impl Supervisor {
             Err(JobFailure::Died(Death { cause: Cause::Itself(_) | Cause::Memory | Cause::Disk, jobs }))
                 if *jobs == 1 =>
             {
-                return self.settle(first);
+                return settle(first, timeout);
             }
             Err(JobFailure::Died(Death {
                 cause: Cause::Itself(_) | Cause::Memory | Cause::Disk, ..
             })) => {
                 drop(permit);
-                self.turn(CONCURRENT).await?
+                self.queue.turn(CONCURRENT).await?
             }
             Err(JobFailure::Died(_)) => permit,
-            // Another query may have taken what this one lacks.
-            Err(JobFailure::Failed(error)) if shared && error.kind == Kind::Exhausted => {
+            // Another query has, or had, what this one lacks.
+            Err(JobFailure::Failed(error)) if crowded && error.kind == Kind::Exhausted => {
                 drop(permit);
-                self.turn(CONCURRENT).await?
+                self.queue.turn(CONCURRENT).await?
             }
-            _ => return self.settle(first),
+            _ => return settle(first, timeout),
         };
         // What is left of its time: others wait for a query that runs alone.
-        let left = self.datasource.limits.timeout.saturating_sub(started.elapsed()).max(LEAST_RERUN);
-        let (second, _) = self.attempt_within(&bytes, left).await?;
-        self.settle(second)
+        let left = timeout.saturating_sub(started.elapsed()).max(LEAST_RERUN);
+        let (second, _) = self.attempt_within::<A>(&bytes, left).await?;
+        settle(second, timeout)
     }
 
-    /// Waits until this job may run beside at most `CONCURRENT - share` others.
-    async fn turn(&self, share: usize) -> Result<SemaphorePermit<'_>> {
-        let share = u32::try_from(share).unwrap_or(1);
-        if let Ok(permit) = self.permits.try_acquire_many(share) {
-            return Ok(permit);
-        }
-        let queue = Queue::enter(&self.waiting)?;
-        let timeout = self.datasource.limits.timeout;
-        let waited = tokio::time::timeout(timeout, self.permits.acquire_many(share)).await;
-        drop(queue);
-        match waited {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Error::new(
-                Kind::Exhausted,
-                format!("the query waited {} s for others to end", timeout.as_secs()),
-            )
-            .hint("Refresh less often, or make the dashboard's queries cheaper")),
-        }
+    /// Runs the job once. Also whether it had less memory than it may have: because of others in the worker, or of what the
+    /// worker keeps of earlier ones.
+    async fn attempt<A: Ask>(&self, job: &[u8]) -> Result<(Result<A::Answer, JobFailure>, bool)> {
+        self.attempt_within::<A>(job, self.datasource.limits.timeout).await
     }
 
-    /// Runs the job once. Also whether others are in the same worker at its end.
-    async fn attempt(&self, job: &[u8]) -> Result<(Result<JobReply, JobFailure>, bool)> {
-        self.attempt_within(job, self.datasource.limits.timeout).await
-    }
-
-    async fn attempt_within(
+    async fn attempt_within<A: Ask>(
         &self,
         job: &[u8],
         deadline: Duration,
-    ) -> Result<(Result<JobReply, JobFailure>, bool)> {
+    ) -> Result<(Result<A::Answer, JobFailure>, bool)> {
         let worker = self.worker().await?;
-        let result = worker.run(job, deadline).await;
-        if matches!(&result, Err(JobFailure::Failed(error)) if error.kind == Kind::Internal) {
+        let (before, was_shared) = (worker.admitted(), worker.jobs() > 0);
+        let result = A::ask(&worker, job, deadline).await;
+        // Others that came later count too, even those that ended earlier.
+        let shared = was_shared || worker.admitted() > before + 1;
+        let failed = match &result {
+            Err(JobFailure::Failed(error)) => Some(error.kind),
+            _ => None,
+        };
+        if failed == Some(Kind::Internal) {
             worker.kill(Cause::Internal);
         }
-        Ok((result, worker.jobs() > 0))
-    }
-
-    /// A job's end in words for its sender.
-    fn settle(&self, result: Result<JobReply, JobFailure>) -> Result<JobReply> {
-        match result {
-            Ok(reply) => Ok(reply),
-            Err(JobFailure::Failed(error)) => Err(error),
-            Err(JobFailure::Deadline) => {
-                let seconds = self.datasource.limits.timeout.as_secs();
-                Err(Error::new(Kind::Timeout, format!("the query was stopped after {seconds} s"))
-                    .hint("Select less, or raise `timeoutSeconds` in the datasource's settings"))
-            }
-            Err(JobFailure::Died(Death { cause: Cause::Memory, .. })) => Err(Error::new(
-                Kind::Exhausted,
-                "the query was stopped because it took more memory than the datasource may have",
-            )
-            .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings")),
-            Err(JobFailure::Died(Death { cause: Cause::Disk, .. })) => Err(Error::new(
-                Kind::Exhausted,
-                "the query was stopped because it needed more room on disk than the datasource may have",
-            )
-            .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings: four times that may be spilled")),
-            Err(JobFailure::Died(Death { cause: Cause::Closed, .. })) => Err(closed()),
-            Err(JobFailure::Died(Death { cause: Cause::Itself(how), .. })) => Err(Error::new(
-                Kind::Unavailable,
-                format!("the worker process died while it ran this query ({how})"),
-            )
-            .hint("A new worker serves the next query; make this one simpler or smaller")),
-            Err(JobFailure::Died(Death { cause, .. })) => Err(Error::new(
-                Kind::Unavailable,
-                format!("two workers ended under this query: the last one {}", cause.phrase()),
-            )
-            .hint("Run the query again; if it happens often, look at what else runs on this datasource")),
-        }
+        let crowded = shared || failed == Some(Kind::Exhausted) && memory::is_swollen(&worker);
+        Ok((result, crowded))
     }
 
     /// The worker, started if there is none, the last one has ended, or what it was opened for was replaced.
@@ -263,10 +278,11 @@ impl Supervisor {
                 .hint("Check `path` in the datasource's settings, or whether its file system is mounted"));
         }
         if let Some(Slot { worker, roots: then }) = slot.as_ref().filter(|slot| !slot.worker.is_dead()) {
-            if roots.are_among(then) {
-                return Ok(Arc::clone(worker));
+            match (roots.are_among(then), worker.jobs() == 0 && memory::is_swollen(worker)) {
+                (true, false) => return Ok(Arc::clone(worker)),
+                (true, true) => worker.kill(Cause::Swollen),
+                (false, _) => worker.retire(Cause::Outdated),
             }
-            worker.retire(Cause::Outdated);
         }
         tokio::time::sleep(self.deaths.pause()).await;
         let worker = self.start().await?;
@@ -297,7 +313,9 @@ impl Supervisor {
             walls: self.terms.walls,
             require_jail: self.terms.require_jail,
         };
-        Worker::start(&open, temp_dir, Arc::clone(&self.held), Arc::clone(&self.deaths)).await
+        let (held, deaths, series) =
+            (Arc::clone(&self.held), Arc::clone(&self.deaths), Arc::clone(&self.series));
+        Worker::start(&open, temp_dir, held, deaths, series).await
     }
 
     /// A folder for one worker. Cleaners of temp folders may have removed what it lies in.
@@ -317,11 +335,6 @@ impl Drop for Supervisor {
     }
 }
 
-fn closed() -> Error {
-    Error::new(Kind::Cancelled, "the plugin or its datasource was closed while the query ran")
-        .hint("Run the query again")
-}
-
 async fn stop_when_idle(worker: std::sync::Weak<Worker>, idle: Duration) {
     loop {
         let Some(worker) = worker.upgrade().filter(|worker| !worker.is_dead()) else { return };
@@ -332,27 +345,6 @@ async fn stop_when_idle(worker: std::sync::Weak<Worker>, idle: Duration) {
         };
         drop(worker);
         tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
-    }
-}
-
-/// A place among those that wait.
-struct Queue<'a>(&'a AtomicUsize);
-
-impl<'a> Queue<'a> {
-    fn enter(waiting: &'a AtomicUsize) -> Result<Self> {
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Self(waiting);
-        if before < WAITING {
-            return Ok(place);
-        }
-        Err(Error::new(Kind::Exhausted, format!("{WAITING} queries are already waiting for this datasource"))
-            .hint("Refresh less often, or make the dashboard's queries cheaper"))
-    }
-}
-
-impl Drop for Queue<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,40 +1,10 @@
 // Checks the plugin in a running Grafana through its API and in a real browser: it is loaded, its datasource is healthy,
 // the dashboard draws five panels without an error, and choosing a pattern changes all of them.
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 
-const url = process.env.GRAFANA_URL.replace(/\/$/, '');
-const out = process.env.E2E_OUT ?? 'target/e2e';
-const login = process.env.GRAFANA_LOGIN ?? 'admin:admin';
-const headers = { Authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+import { api, check, done, headers, launch, out, started, url } from './grafana.mjs';
+
 const range = process.env.E2E_RANGE ?? 'from=now-26w%2Fw&to=now%2Fw';
-mkdirSync(out, { recursive: true });
-
-let passed = 0;
-function check(condition, what) {
-  if (!condition) {
-    throw new Error(what);
-  }
-  passed += 1;
-  console.log(`ok: ${what}`);
-}
-
-async function api(path, init = {}) {
-  const response = await fetch(url + path, { ...init, headers: { ...headers, 'Content-Type': 'application/json' } });
-  return { status: response.status, body: await response.json().catch(() => null) };
-}
-
-async function started() {
-  for (let attempt = 0; attempt < 120; attempt += 1) {
-    const health = await fetch(`${url}/api/health`).catch(() => null);
-    if (health?.ok) {
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-  throw new Error(`no Grafana answers at ${url}`);
-}
 
 /** What each panel got, by panel id, while the page loads; and the errors seen. */
 async function draw(page, query, file) {
@@ -90,10 +60,7 @@ const refused = await api('/api/ds/query', {
 });
 check(refused.status === 400 && refused.body.results.A.error.includes('not allowed'), 'a write is refused');
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 try {
   for (const theme of ['dark', 'light']) {
     const context = await browser.newContext({ viewport: { width: 1600, height: 1300 }, extraHTTPHeaders: headers });
@@ -112,4 +79,4 @@ try {
 } finally {
   await browser.close();
 }
-console.log(`${passed} passed, 0 failed`);
+done();

@@ -16,7 +16,9 @@ npm --prefix tests/e2e ci --no-audit --no-fund --silent
 if [ -z "${GRAFANA_URL:-}" ]; then
     work="$(mktemp -d)"
     server=""
-    trap '[ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; rm -rf "$work"' EXIT
+    end() { [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; } || true; server=""; }
+    prometheus=""
+    trap 'end; [ -z "$prometheus" ] || kill "$prometheus" 2>/dev/null || true; rm -rf "$work"' EXIT
     [ -x dist/duckdb-perf-datasource/gpx_duckdb_perf_linux_amd64 ] || npx --yes rust-just build
     mkdir -p "$work/plugins" "$work/provisioning" "$work/data"
     cp -r dist/duckdb-perf-datasource "$work/plugins/"
@@ -39,13 +41,58 @@ YAML
     export E2E_OTHER=e2e-other
     port="${E2E_PORT:-3199}"
     export GRAFANA_URL="http://127.0.0.1:$port"
+    # The dashboard of the plugin's health wants a Prometheus; without one it is left out, and said so.
+    if command -v prometheus >/dev/null; then
+        prometheus_port="${E2E_PROMETHEUS_PORT:-3196}"
+        cat >"$work/prometheus.yaml" <<YAML
+global: {scrape_interval: 2s}
+scrape_configs:
+  - {job_name: duckdb-perf, metrics_path: /metrics/plugins/duckdb-perf-datasource, static_configs: [{targets: ["127.0.0.1:$port"]}]}
+YAML
+        cat >"$work/provisioning/datasources/prometheus.yaml" <<YAML
+apiVersion: 1
+datasources:
+  - {name: Prometheus, uid: e2e-prometheus, type: prometheus, access: proxy, url: "http://127.0.0.1:$prometheus_port", jsonData: {timeInterval: 2s}}
+YAML
+        prometheus --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/prometheus" --web.listen-address="127.0.0.1:$prometheus_port" >"$out/prometheus.log" 2>&1 &
+        prometheus=$!
+        export E2E_PROMETHEUS=e2e-prometheus
+    fi
+    # start REPORTS DATA LOG: a Grafana over a folder of reports, with a data folder of its own.
+    start() {
+        DUCKDB_PERF_PATH="$1" \
+            GF_SERVER_HTTP_ADDR=127.0.0.1 GF_SERVER_HTTP_PORT="$port" GF_SERVER_ROOT_URL="$GRAFANA_URL/" \
+            GF_PATHS_DATA="$2" GF_PATHS_LOGS="$2/log" GF_PATHS_PLUGINS="$work/plugins" GF_PATHS_PROVISIONING="$work/provisioning" \
+            GF_PLUGINS_ALLOW_LOADING_UNSIGNED_PLUGINS=duckdb-perf-datasource GF_PLUGINS_PREINSTALL_DISABLED=true \
+            GF_ANALYTICS_REPORTING_ENABLED=false GF_ANALYTICS_CHECK_FOR_UPDATES=false GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES=false \
+            GF_NEWS_NEWS_FEED_ENABLED=false GF_SECURITY_ADMIN_PASSWORD=admin \
+            "$GRAFANA_HOME/bin/grafana" server --homepath "$GRAFANA_HOME" >"$out/$3" 2>&1 &
+        server=$!
+    }
     export DUCKDB_PERF_PATH="$work/reports"
-    GF_SERVER_HTTP_ADDR=127.0.0.1 GF_SERVER_HTTP_PORT="$port" \
-        GF_PATHS_DATA="$work/data" GF_PATHS_LOGS="$work/data/log" GF_PATHS_PLUGINS="$work/plugins" GF_PATHS_PROVISIONING="$work/provisioning" \
-        GF_PLUGINS_ALLOW_LOADING_UNSIGNED_PLUGINS=duckdb-perf-datasource GF_PLUGINS_PREINSTALL_DISABLED=true \
-        GF_ANALYTICS_REPORTING_ENABLED=false GF_ANALYTICS_CHECK_FOR_UPDATES=false GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES=false \
-        GF_NEWS_NEWS_FEED_ENABLED=false GF_SECURITY_ADMIN_PASSWORD=admin \
-        "$GRAFANA_HOME/bin/grafana" server --homepath "$GRAFANA_HOME" >"$out/grafana.log" 2>&1 &
-    server=$!
+    start "$work/reports" "$work/data" grafana.log
+    export E2E_OWN=1
 fi
-CHROMIUM="$chromium" E2E_OUT="$out" node "tests/e2e/${E2E_SCRIPT:-e2e.mjs}" "$@"
+export CHROMIUM="$chromium" E2E_OUT="$out"
+if [ -n "${E2E_SCRIPT:-}" ]; then
+    node "tests/e2e/$E2E_SCRIPT" "$@"
+    exit
+fi
+node tests/e2e/e2e.mjs
+node tests/e2e/dashboards.mjs
+if [ -z "${E2E_OWN:-}" ]; then
+    echo "provision, alerts: skipped; they need a Grafana of their own: set GRAFANA_HOME"
+    exit 0
+fi
+E2E_PROVISION_PORT="${E2E_PROVISION_PORT:-$((port + 1))}" node tests/e2e/provision.mjs dist/duckdb-perf-datasource "$work/reports"
+# Alerts need contact points that lead here, and rules that are looked at more often than every five minutes.
+end
+export E2E_SMTP_PORT="${E2E_SMTP_PORT:-3198}" E2E_SLACK_PORT="${E2E_SLACK_PORT:-3197}"
+export E2E_WORK="$work" E2E_ALERT_REPORTS="$work/alert-reports" E2E_BINARY="$work/plugins/duckdb-perf-datasource/gpx_duckdb_perf_linux_amd64"
+export PERF_ALERT_EMAIL=perf@example.org PERF_ALERT_SLACK_URL="http://127.0.0.1:$E2E_SLACK_PORT/services/e2e"
+export GF_SMTP_ENABLED=true GF_SMTP_HOST="127.0.0.1:$E2E_SMTP_PORT" GF_SMTP_FROM_ADDRESS=grafana@example.org
+mkdir -p "$E2E_ALERT_REPORTS" "$work/alert-data"
+cp provisioning/contact_points/*.yaml "$work/provisioning/alerting/"
+sed -i 's/interval: 5m/interval: 10s/; s/group_wait: .*/group_wait: 1s/; s/group_interval: .*/group_interval: 5s/' "$work/provisioning/alerting/"*.yaml
+start "$E2E_ALERT_REPORTS" "$work/alert-data" grafana-alerts.log
+node tests/e2e/alerts.mjs

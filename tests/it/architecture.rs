@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A crate's paths and the only folder under `src` that may use them.
+/// A crate's paths and the only folder or file under `src` that may use them.
 const WALLS: &[(&[&str], &str)] = &[
     (&["duckdb::", "libduckdb_sys::"], "engine/"),
     (&["tonic::", "tonic_health::", "prost::", "grafana_plugin_sdk::"], "plugin/"),
     (&["axum::"], "http/"),
     (&["clap::"], "cli/"),
+    (&["ureq::"], "cli/provision/http.rs"),
     (&["landlock::", "seccompiler::", "libc::"], "worker/jail/"),
+    (&["prometheus_client::"], "metrics"),
+    (&["moka::"], "cache.rs"),
 ];
 /// What the pure modules never touch.
 const IMPURE: &[&str] = &[

@@ -1,5 +1,6 @@
 //! Files that change under queries: every answer is the old data, the new data or a clear error, never a mixture, and
-//! no writer is kept from writing.
+//! no writer is kept from writing. Races over reports run with the result cache, which must never give what is gone, and
+//! without, where every query reads.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt as _;
@@ -50,8 +51,13 @@ async fn watch(host: &Host, sql: &str, least: usize, done: &AtomicBool) -> BTree
 const ONE_VERSION: &str = "SELECT count(DISTINCT v), count(*) FROM 'a.parquet'";
 
 /// Runs `change` with a running number over and over on a thread, while queries run.
-async fn race(folder: &Path, rounds: u32, change: impl Fn(u32) + Send + 'static) -> BTreeMap<String, u32> {
-    let host = Host::start(folder, &json!({})).await;
+async fn race(
+    folder: &Path,
+    cache_mb: &str,
+    rounds: u32,
+    change: impl Fn(u32) + Send + 'static,
+) -> BTreeMap<String, u32> {
+    let host = Host::start_with(folder, &json!({}), &[("GF_PLUGIN_CACHE_MB", cache_mb)]).await;
     let done = Arc::new(AtomicBool::new(false));
     let ended = Arc::clone(&done);
     let changer = std::thread::spawn(move || {
@@ -79,20 +85,22 @@ async fn replaced_by_rename() {
     for (n, version) in versions.iter().enumerate() {
         write(version, u32::try_from(n).unwrap());
     }
-    let target = path.clone();
-    let seen = race(folder.path(), 150, move |round| {
-        let aside = target.with_extension("tmp");
-        std::fs::copy(&versions[round as usize % 4], &aside).unwrap();
-        std::fs::rename(&aside, &target).unwrap();
-        std::thread::sleep(Duration::from_millis(15));
-    })
-    .await;
-    println!("replaced by rename: {seen:?}");
-    assert!(seen["one version"] >= 150, "{seen:?}");
-    assert!(
-        seen.keys().all(|what| what == "one version" || what.contains("files changed while")),
-        "{seen:?}"
-    );
+    for cache_mb in ["0", "64"] {
+        let (target, versions) = (path.clone(), versions.clone());
+        let seen = race(folder.path(), cache_mb, 150, move |round| {
+            let aside = target.with_extension("tmp");
+            std::fs::copy(&versions[round as usize % 4], &aside).unwrap();
+            std::fs::rename(&aside, &target).unwrap();
+            std::thread::sleep(Duration::from_millis(15));
+        })
+        .await;
+        println!("replaced by rename, cache of {cache_mb} MB: {seen:?}");
+        assert!(seen["one version"] >= 150, "{seen:?}");
+        assert!(
+            seen.keys().all(|what| what == "one version" || what.contains("files changed while")),
+            "{seen:?}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +109,7 @@ async fn truncated_and_half_written() {
     let path = folder.path().join("a.parquet");
     write(&path, 1);
     let whole = std::fs::read(&path).unwrap();
-    let seen = race(folder.path(), 300, move |round| {
+    let seen = race(folder.path(), "0", 300, move |round| {
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         let part = whole.len() as u64 * u64::from(round % 10) / 10;
         file.set_len(part).unwrap();

@@ -89,7 +89,7 @@ fn variables_time_range_and_series() {
     let variables =
         ["--var", "one=it's", "--var", "empty=", "--var", "many=a", "--var", "many=b", "--format", "csv"];
     let out = good(&query(&[&variables[..], &[sql]].concat()));
-    assert!(out.starts_with("one,empty,n\r\nit's,,") && !out.contains(",0\r\n"), "{out}");
+    assert!(out.starts_with("one,empty,n\r\nit's,\"\",") && !out.contains(",0\r\n"), "{out}");
     let series = [
         "--query-format",
         "time_series",
@@ -276,9 +276,39 @@ fn views_as_text_and_as_a_file() {
 }
 
 #[test]
+fn a_views_file_is_for_the_version_that_was_asked_for() {
+    let reports = reports();
+    let path = reports.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // The version number in a file's header: the oldest DuckDB reads up to 67 for 1.4, 68 for 1.5.
+    let header = |file: &std::path::Path| std::fs::read(file).unwrap()[12];
+    for (compat, version) in [(None, 67), (Some("1.4"), 67), (Some("1.5"), 68), (Some("2.0"), 231)] {
+        let file = folder.path().join(format!("{}.duckdb", compat.unwrap_or("default")));
+        let name = file.to_str().unwrap();
+        let wish = compat.map_or(vec![], |compat| vec!["--compat", compat]);
+        let out = run(&[&["views", name, "--path", path][..], &wish].concat());
+        assert!(
+            stderr(&out).contains(&format!("version {} or newer", compat.unwrap_or("1.4"))),
+            "{}",
+            stderr(&out)
+        );
+        assert_eq!(header(&file), version, "{compat:?}");
+        let connection = duckdb::Connection::open(&file).unwrap();
+        let rows: i64 =
+            connection.query_row("SELECT count(*) FROM perf_all_weeks", [], |row| row.get(0)).unwrap();
+        assert!(rows > 0);
+    }
+    let newer = folder.path().join("2.0.duckdb");
+    let refused = run(&["views", newer.to_str().unwrap(), "--path", path, "--force", "--compat", "1.4"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("DuckDB 2.0 and later only"), "{}", stderr(&refused));
+    good(&run(&["views", newer.to_str().unwrap(), "--path", path, "--force"]));
+}
+
+#[test]
 fn help_and_version() {
     assert!(good(&run(&["--version"])).starts_with("duckdb-perf "));
-    for command in ["query", "demo", "check", "views"] {
+    for command in ["query", "demo", "check", "views", "provision"] {
         let help = good(&run(&[command, "--help"]));
         assert!(
             help.contains("Usage: duckdb-perf") && help.lines().all(|line| line.chars().count() <= 125),

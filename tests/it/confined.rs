@@ -48,7 +48,8 @@ async fn peak_of<T>(plugin: u32, work: impl Future<Output = T>) -> (u64, T) {
 async fn broker_and_worker_stay_below_their_total() {
     let limit = 512;
     let limits = json!({ "memoryLimitMb": limit, "timeoutSeconds": 8 });
-    let host = Host::start(&reports(), &limits).await;
+    // A kept answer would hide a worker that does not answer any more.
+    let host = Host::start_with(&reports(), &limits, &[("GF_PLUGIN_CACHE_MB", "0")]).await;
     let plugin = host.plugin.pid().unwrap();
     let huge = "SELECT range, repeat('x', 1000) || range FROM range(100000000)";
     let wide = format!("SELECT {} FROM range(100000)", vec!["repeat('x', 100) || range"; 500].join(", "));
@@ -80,6 +81,34 @@ async fn broker_and_worker_stay_below_their_total() {
         );
         assert!(peak < (limit + 256) * MB, "{name}: {} MB", peak / MB);
         assert_eq!((innocent.error.as_deref(), rows(innocent)), (None, vec!["1099".to_owned()]), "{name}");
+    }
+    host.stop().await;
+}
+
+/// A failed allocation of one query must not be the failure of another: neither of one beside it, whichever of the two
+/// ends first, nor of the next one, to whom the allocator may not give back what the first one had.
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_beside_and_after_failed_allocations_are_answered() {
+    let host = Host::start(&reports(), &json!({ "memoryLimitMb": 512, "timeoutSeconds": 8 })).await;
+    let greedy = [
+        "SELECT range(1000000000)",
+        "SELECT repeat('x', 50000000) || range FROM range(1000)",
+        "SELECT list(range(500000000))",
+        "SELECT list(list_resize([1], 1000000, 1)) FROM range(1000)",
+    ];
+    for round in 0..30 {
+        let sql = greedy[round % greedy.len()];
+        let together = [
+            query("H", sql, "table"),
+            query("A", "SELECT count(*) FROM perf_all_weeks", "table"),
+            query("B", "SELECT count(DISTINCT pattern) FROM perf_all_weeks", "table"),
+        ];
+        let answers = host.ask_all(&together).await;
+        assert!(answers[0].error.is_some(), "{sql}");
+        for answer in &answers[1..] {
+            assert_eq!((answer.error.as_deref(), answer.status), (None, 200), "round {round}: {sql}");
+        }
+        assert_eq!(host.rows("SELECT count(*) FROM perf_all_weeks").await, ["1099"], "round {round}: {sql}");
     }
     host.stop().await;
 }

@@ -33,6 +33,14 @@ async fn both_walls_stop_every_attack() {
     attack_all(Run::Both, &sandbox, &target).await;
 }
 
+/// The same texts as CSV downloads.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_walls_stop_every_download() {
+    let sandbox = Sandbox::new();
+    let target = Target::export(&sandbox).await;
+    attack_all(Run::Both, &sandbox, &target).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gate_alone_stops_every_attack() {
     let sandbox = Sandbox::new();

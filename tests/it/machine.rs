@@ -155,7 +155,9 @@ async fn without_descriptors_the_error_says_so_and_it_recovers() {
         let mut permissions = std::fs::metadata(&script).unwrap().permissions();
         std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
         std::fs::set_permissions(&script, permissions).unwrap();
-        let Ok(plugin) = Plugin::spawn(&script, [("TMPDIR", folder.path())]).await else { continue };
+        // Answers that are kept need no descriptors.
+        let env = [("TMPDIR", folder.path()), ("GF_PLUGIN_CACHE_MB", Path::new("0"))];
+        let Ok(plugin) = Plugin::spawn(&script, env).await else { continue };
         let settings = settings(&reports(), &json!({}));
         let queries: Vec<_> =
             (0..8).map(|n| query(&format!("Q{n}"), "SELECT count(*) FROM perf_all_weeks", "table")).collect();
@@ -264,7 +266,9 @@ async fn a_log_that_cannot_be_written_stops_no_query() {
         let mut permissions = std::fs::metadata(&script).unwrap().permissions();
         std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
         std::fs::set_permissions(&script, permissions).unwrap();
-        let env = [("TMPDIR", temp.path().to_str().unwrap()), ("GF_PLUGIN_LOG_LEVEL", "info")];
+        // Without kept answers: each query goes to a worker, whose log cannot be written either.
+        let temp_dir = temp.path().to_str().unwrap();
+        let env = [("TMPDIR", temp_dir), ("GF_PLUGIN_LOG_LEVEL", "info"), ("GF_PLUGIN_CACHE_MB", "0")];
         let plugin = Plugin::spawn(&script, env).await.unwrap();
         let settings = settings(&reports(), &json!({}));
         for _ in 0..5 {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Host, demo, duckdb};
+use crate::support::{Host, demo, duckdb, meta, rows};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_show_in_the_next_query() {
@@ -51,10 +51,24 @@ async fn changes_show_in_the_next_query() {
 async fn a_folder_without_reports_gets_its_first_one() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start(folder.path(), &json!({})).await;
-    let error = host.error("SELECT * FROM perf_all_weeks").await;
-    assert!(error.contains("holds no report that matches `query_perf_weekly_*.parquet`"), "{error}");
+    let weeks = "SELECT count(DISTINCT week) FROM perf_all_weeks";
+    for view in ["perf_all_weeks", "perf_slow_patterns", "perf_top_patterns"] {
+        let answer = host.ask(&format!("FROM {view}"), "table").await;
+        assert_eq!((answer.error.as_deref(), rows(&answer).len()), (None, 0), "{view}");
+        let notice = meta(&answer)["notices"][0]["text"].as_str().unwrap().to_owned();
+        assert!(notice.contains("holds no report that matches `query_perf_weekly_*.parquet`"), "{notice}");
+        assert!(notice.contains("wait for the first report"), "{notice}");
+    }
+    let error = host.error("FROM 'query_perf_weekly_*.parquet'").await;
+    assert!(error.contains("No files found"), "who names the files hears that they are not there: {error}");
     demo(folder.path(), 1, 5);
-    assert_eq!(host.rows("SELECT count(DISTINCT week) FROM perf_all_weeks").await, ["1"]);
+    assert_eq!(host.rows(weeks).await, ["1"]);
+    // All of them gone, and there again.
+    std::fs::remove_file(folder.path().join("query_perf_weekly_202653.parquet")).unwrap();
+    assert_eq!(host.rows(weeks).await, ["0"]);
+    demo(folder.path(), 2, 5);
+    let answer = host.ask(weeks, "table").await;
+    assert_eq!((rows(&answer), meta(&answer).get("notices").cloned()), (vec!["2".to_owned()], None));
     host.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! Everything at once, for long: clients whose data checks itself, hostile ones among them, workers killed at random,
 //! reports replaced and a database written all the while. `just soak` runs it for half an hour, the suite for
-//! `SOAK_SECONDS` (20).
+//! `SOAK_SECONDS` (20). The result cache is on, as it is shipped: what it keeps of the reports must never be wrong. Three of
+//! the five kinds of queries are never kept (they read no file, or the database), so a dead worker is not hidden.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -46,6 +46,11 @@ pub(crate) fn reports() -> PathBuf {
     fixtures().join("reports")
 }
 
+/// The usual name of the report of week YYYYWW.
+pub(crate) fn report_name(week: u32) -> String {
+    format!("query_perf_weekly_{week}.parquet")
+}
+
 /// Runs statements in a plain DuckDB: for making files.
 pub(crate) fn duckdb(statements: &str) {
     duckdb::Connection::open_in_memory().unwrap().execute_batch(statements).unwrap();
@@ -156,9 +161,27 @@ pub(crate) fn rows(answer: &Answer) -> Vec<String> {
     rows
 }
 
+/// The value of one series in Prometheus' text: `name{label="…"}` as it is written there; 0 when it is not.
+pub(crate) fn sample(text: &str, series: &str) -> f64 {
+    let line = text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(name, _)| name == series));
+    line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
 /// The frame's meta object.
 pub(crate) fn meta(answer: &Answer) -> Value {
     frame::decode(&answer.frames[0]).unwrap().meta
+}
+
+/// `text` as a value in the query of an address.
+pub(crate) fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(one).collect()
+}
+
+/// How many lines end in `bytes`.
+pub(crate) fn lines(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == b'\n').count() - 1
 }
 
 /// Ids of the running workers of the plugin process `parent`.

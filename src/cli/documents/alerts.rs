@@ -61,6 +61,7 @@ fn read_query(document: &mut Document, title: &str, query: &Map<String, Value>, 
         max_data_points: number("maxDataPoints").unwrap_or(43_200),
         interval: Some(format!("{}ms", number("intervalMs").unwrap_or(1_000))),
         repeat: None,
+        is_annotation: false,
     });
 }
 

@@ -143,6 +143,7 @@ impl<'a> Reader<'a> {
             max_data_points: panel.get("maxDataPoints").and_then(Value::as_i64).unwrap_or(0),
             interval: text(panel, "interval").map(|interval| interval.trim_start_matches('>').to_owned()),
             repeat: text(panel, "repeat").map(str::to_owned),
+            is_annotation: false,
         });
     }
 
@@ -163,7 +164,8 @@ impl<'a> Reader<'a> {
                 model.insert("rawSql".to_owned(), sql.into());
             }
             let ref_id = text(&model, "refId").unwrap_or("Anno").to_owned();
-            self.document.queries.push(Query { title: name, ref_id, model, ..Query::default() });
+            let query = Query { title: name, ref_id, model, is_annotation: true, ..Query::default() };
+            self.document.queries.push(query);
         }
     }
 
@@ -286,8 +288,9 @@ mod tests {
             serde_json::from_str(include_str!("../../../provisioning/dashboards/query_perf_overview.json"))
                 .unwrap();
         let document = read(&json);
-        assert_eq!((document.queries.len(), document.skipped.len()), (5, 0));
+        let panels = document.queries.iter().filter(|query| !query.is_annotation).count();
+        assert_eq!((panels, document.queries.len(), document.skipped.len()), (5, 6, 0));
         let variables: Vec<_> = document.variable_queries().map(|(name, _)| name).collect();
-        assert_eq!(variables, ["pattern"]);
+        assert_eq!(variables, ["pattern", "week", "agent"]);
     }
 }

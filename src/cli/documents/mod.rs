@@ -47,6 +47,8 @@ pub(in crate::cli) struct Query {
     pub(in crate::cli) interval: Option<String>,
     /// The variable that the panel is repeated for: it has one value in each copy.
     pub(in crate::cli) repeat: Option<String>,
+    /// Whether it marks the panels of a dashboard instead of filling one.
+    pub(in crate::cli) is_annotation: bool,
 }
 
 /// A query that cannot be run.

@@ -1,7 +1,7 @@
 //! What a statement may be made of: parse-tree nodes by an allow-list, functions by a table in which every function of
 //! the engine is judged (`functions.tsv`). The tests here fail when a new DuckDB brings something nobody has judged.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 /// Query nodes, table references, modifiers and orders that only read.
@@ -71,7 +71,8 @@ pub(super) const SETTINGS: &[&str] = &[
     "worker_threads",
 ];
 
-/// Every function of the engine, one a line: name and verdict, for a denied one why.
+/// Every function of the engine, one a line: name and verdict; for a denied one why, and `changes` for one that may give
+/// something else the next time although nothing it is given has changed.
 const FUNCTIONS: &str = include_str!("functions.tsv");
 
 /// What is known of a function.
@@ -104,6 +105,31 @@ pub(super) fn verdict(function: &str) -> Verdict {
     });
     special.get(function.to_ascii_lowercase().as_str()).copied().unwrap_or(Verdict::Reads)
 }
+
+/// Whether a function may give something else the next time although nothing it is given has changed.
+pub(super) fn is_restless(function: &str) -> bool {
+    static RESTLESS: OnceLock<HashSet<&str>> = OnceLock::new();
+    let restless = RESTLESS.get_or_init(|| {
+        FUNCTIONS.lines().filter_map(|line| line.strip_suffix("\tchanges")?.split('\t').next()).collect()
+    });
+    restless.contains(function.to_ascii_lowercase().as_str())
+}
+
+/// Words of the text that may make a result change by itself and need not be a function in the parse tree:
+/// `current_date` without parentheses is a column to the parser, a sample is no node, `'now'` may be cast.
+pub(super) const RESTLESS_WORDS: &[&str] = &[
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "localtime",
+    "localtimestamp",
+    "now",
+    "sample",
+    "tablesample",
+    "today",
+    "tomorrow",
+    "yesterday",
+];
 
 /// Functions that are a harmless aggregate, and in FROM a macro that takes a table's name as a text.
 pub(super) const DENIED_IN_FROM: &[&str] = &["histogram"];

@@ -47,6 +47,38 @@ fn readers_pass() {
 }
 
 #[test]
+fn what_may_change_by_itself_is_known() {
+    for (sql, expected) in [
+        ("SELECT week, max(p95_ms) FROM perf_all_weeks WHERE week > 202601 GROUP BY ALL ORDER BY 1", true),
+        ("WITH a AS (FROM 'x.parquet') SELECT count(*) FROM a JOIN read_csv('b/*.csv') USING (k)", true),
+        ("SELECT age, stats, \"user\", random FROM t", true),
+        ("SELECT random() FROM t", false),
+        ("SELECT RANDOM() FROM t", false),
+        ("SELECT a FROM t WHERE b IN (SELECT uuid() FROM u)", false),
+        ("SELECT [1].list_transform(lambda x: x + random())", false),
+        ("SELECT now()", false),
+        ("SELECT current_date FROM t", false),
+        ("SELECT CURRENT_TIMESTAMP, 1 FROM t", false),
+        ("SELECT \"localtime\" FROM t", false),
+        ("SELECT 'now'::TIMESTAMP FROM t", false),
+        ("SELECT age(t) FROM x", false),
+        ("SELECT t AT TIME ZONE 'Europe/Vienna' FROM x", false),
+        ("FROM t USING SAMPLE 3", false),
+        ("FROM t TABLESAMPLE reservoir(10)", false),
+        ("SELECT current_setting('threads') FROM t", false),
+        ("FROM read_duckdb('x.duckdb')", false),
+        ("SHOW TABLES", false),
+        ("DESCRIBE t", false),
+        ("FROM duckdb_tables()", false),
+        ("EXPLAIN SELECT a FROM t", false),
+        ("EXPLAIN ANALYZE SELECT a FROM t", false),
+        ("PIVOT t ON year USING sum(a)", false),
+    ] {
+        assert_eq!(verdict(sql).unwrap().is_repeatable, expected, "{sql}");
+    }
+}
+
+#[test]
 fn writers_and_hiders_are_refused_with_their_position() {
     for (sql, message, position) in [
         ("DROP TABLE t", "`DROP` statements are not allowed", Some(0)),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::attacks::Attack;
 use super::sandbox::Sandbox;
-use crate::support::{executable, query, settings};
+use crate::support::{encode, executable, lines, query, settings};
 
 /// Something that answers queries.
 pub(super) struct Target {
@@ -22,6 +22,8 @@ pub(super) struct Target {
 
 enum Kind {
     Plugin(Plugin),
+    /// The same process, asked for CSV downloads; ordinary queries stay queries.
+    Export(Plugin),
     App(App),
 }
 
@@ -53,15 +55,24 @@ impl Target {
             ("HOME", sandbox.home().display().to_string()),
             ("CANARY", sandbox.canary.clone()),
             ("GF_PLUGIN_LOG_LEVEL", "debug".to_owned()),
+            // Every query must meet the walls and a worker that lives; a kept answer would hide both.
+            ("GF_PLUGIN_CACHE_MB", "0".to_owned()),
         ];
         let plugin = Plugin::spawn(executable(), env).await.unwrap();
         Self { kind: Kind::Plugin(plugin), settings: settings_of(sandbox) }
     }
 
+    /// … asked for downloads.
+    pub(super) async fn export(sandbox: &Sandbox) -> Self {
+        let Self { kind, settings } = Self::plugin(sandbox).await;
+        let Kind::Plugin(plugin) = kind else { unreachable!() };
+        Self { kind: Kind::Export(plugin), settings }
+    }
+
     /// The same app in this process, with other walls.
     pub(super) fn app(sandbox: &Sandbox, walls: Walls) -> Self {
         use_executable(executable());
-        let policy = Policy { temp_dir: Some(sandbox.temp()), ..Policy::default() };
+        let policy = Policy { temp_dir: Some(sandbox.temp()), cache_mb: Some(0), ..Policy::default() };
         Self { kind: Kind::App(App::new(Ok(policy)).with_walls(walls)), settings: settings_of(sandbox) }
     }
 
@@ -70,7 +81,24 @@ impl Target {
         let json =
             json!({ "refId": "A", "rawSql": attack.sql, "format": "table", "variables": attack.variables });
         query.json = Bytes::from(json.to_string());
-        self.send(query).await
+        match (&self.kind, address(attack)) {
+            (Kind::Export(plugin), Some(address)) => self.download(plugin, &address).await,
+            _ => self.send(query).await,
+        }
+    }
+
+    async fn download(&self, plugin: &Plugin, address: &str) -> Answer {
+        match plugin.resource(&self.settings, "GET", address, Bytes::new()).await {
+            Ok(answer) if answer.status == 200 => {
+                let rows = lines(&answer.body).saturating_sub(1);
+                Answer { frames: vec![answer.body], error: None, rows }
+            }
+            Ok(answer) => {
+                let error = String::from_utf8_lossy(&answer.body).into_owned();
+                Answer { frames: Vec::new(), error: Some(error), rows: 0 }
+            }
+            Err(error) => Answer { frames: Vec::new(), error: Some(error.full_text()), rows: 0 },
+        }
     }
 
     /// The query that must work whatever happened before.
@@ -97,7 +125,7 @@ impl Target {
 
     async fn send(&self, query: DataQuery) -> Answer {
         let (frames, error) = match &self.kind {
-            Kind::Plugin(plugin) => {
+            Kind::Plugin(plugin) | Kind::Export(plugin) => {
                 let mut answers = plugin.query(&self.settings, &[query]).await.unwrap();
                 let answer = answers.remove("A").unwrap();
                 (answer.frames, answer.error)
@@ -119,8 +147,21 @@ impl Target {
     }
 
     pub(super) fn log_holds(&self, text: &str) -> bool {
-        matches!(self.kind, Kind::Plugin(_)) && contains(&log().lock().unwrap(), text.as_bytes())
+        !matches!(self.kind, Kind::App(_)) && contains(&log().lock().unwrap(), text.as_bytes())
     }
+}
+
+/// The attack as a download; `None` where an address cannot say it.
+fn address(attack: &Attack) -> Option<String> {
+    let mut address = format!("export.csv?from=2026-W01&to=2026-W53&sql={}", encode(&attack.sql));
+    for (name, value) in attack.variables.as_object().into_iter().flatten() {
+        let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        for value in values {
+            address = format!("{address}&var-{}={}", encode(name), encode(value.as_str()?));
+        }
+    }
+    // An address of more than 64 KB is refused before anything reads it.
+    (address.len() < 60_000).then_some(address)
 }
 
 fn settings_of(sandbox: &Sandbox) -> InstanceSettings {

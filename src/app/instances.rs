@@ -1,0 +1,96 @@
+//! The instances of the datasources in use: one per organisation and uid, as its settings are now.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{App, InstanceSettings, lock};
+use crate::cache::Scope;
+use crate::error::{Error, Kind, Result};
+use crate::rundir::{self, RunDir};
+use crate::source::{self, Policy, Settings};
+use crate::worker::{self, Supervisor, Terms};
+
+/// Organisation and uid.
+pub(super) type InstanceKey = (i64, String);
+
+/// One datasource in use. Replaced when its settings change; its worker ends with its last query.
+pub(super) struct Instance {
+    /// What it was made from.
+    url: String,
+    json_data: Bytes,
+    secrets: HashMap<String, String>,
+    pub(super) supervisor: Supervisor,
+    /// Its results in the cache.
+    pub(super) scope: Scope,
+    /// Held while its reports are listed for the metrics.
+    pub(super) listing: Arc<tokio::sync::Mutex<()>>,
+    /// Dropped after the worker, whose temp folder is in it.
+    _run_dir: Arc<RunDir>,
+}
+
+impl Instance {
+    fn is_of(&self, settings: &InstanceSettings) -> bool {
+        self.url == settings.url && self.json_data == settings.json_data && self.secrets == settings.secrets
+    }
+}
+
+impl App {
+    /// The instance of a datasource, made anew when its settings are not those it was made from.
+    ///
+    /// # Errors
+    /// Those of the policy, of the settings, and of the temp folder.
+    pub(super) fn instance(&self, settings: &InstanceSettings) -> Result<Arc<Instance>> {
+        let series = self.metrics.of(&settings.uid);
+        let key = (settings.org_id, settings.uid.clone());
+        if let Some(instance) = lock(&self.instances).get(&key).filter(|instance| instance.is_of(settings)) {
+            return Ok(Arc::clone(instance));
+        }
+        let policy = self.policy.as_ref().map_err(Clone::clone)?;
+        let datasource = source::resolve(&Settings::parse(&settings.json_data, &settings.url)?, policy)?;
+        let run_dir = self.run_dir(policy)?;
+        let terms = Terms {
+            idle: policy.idle_seconds.map_or(worker::IDLE, Duration::from_secs),
+            walls: self.walls,
+            require_jail: policy.require_jail,
+        };
+        let instance = Arc::new(Instance {
+            url: settings.url.clone(),
+            json_data: settings.json_data.clone(),
+            secrets: settings.secrets.clone(),
+            scope: Scope::new(datasource.folders.clone()),
+            supervisor: Supervisor::new(datasource, run_dir.path().to_owned(), terms, series),
+            listing: Arc::default(),
+            _run_dir: run_dir,
+        });
+        let mut instances = lock(&self.instances);
+        // Another first query may have been faster; ours has no worker yet.
+        if let Some(faster) = instances.get(&key).filter(|instance| instance.is_of(settings)) {
+            return Ok(Arc::clone(faster));
+        }
+        if let Some(old) = instances.insert(key, Arc::clone(&instance)) {
+            self.cache.end(&old.scope);
+        }
+        Ok(instance)
+    }
+
+    fn run_dir(&self, policy: &Policy) -> Result<Arc<RunDir>> {
+        let mut slot = lock(&self.run_dir);
+        if let Some(run_dir) = &*slot {
+            return Ok(Arc::clone(run_dir));
+        }
+        let parent: PathBuf = policy.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let run_dir = RunDir::create(&parent).map_err(|error| {
+            tracing::error!(%error, folder = %parent.display(), "no temp folder can be made");
+            Error::new(Kind::Unavailable, format!("no temp folder can be made: {}", error.kind()))
+                .hint("Set `temp_dir` in the ini section [plugin.duckdb-perf-datasource] to a folder that Grafana's user may write")
+        })?;
+        for swept in rundir::sweep(&parent) {
+            tracing::info!(path = %swept.display(), "removed what a killed process left behind");
+        }
+        Ok(Arc::clone(slot.insert(Arc::new(run_dir))))
+    }
+}

@@ -1,0 +1,340 @@
+//! Results that are kept, and equal queries that share one run. The only place that names `moka`.
+//!
+//! A result is given again only while every file and folder that it came from looks as it did when it was read; the worker
+//! says how that was ([`Validity`]), and each request looks again. A query that waits for an equal one takes its
+//! result on the same condition, so nobody gets less than what was there when they asked. Errors are not kept.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Place;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use moka::future::Cache as Store;
+use tokio::sync::watch;
+
+use crate::error::{Error, Kind, Result};
+use crate::frame::Options;
+use crate::metrics::Served;
+use crate::source::{Looks, Validity};
+use crate::worker::{QueryJob, Reply, Resting, Slot};
+
+/// One result takes at most this part of the whole.
+const MOST_SHARE: u64 = 4;
+/// Bytes of a query whose result is kept; a longer one just runs.
+const LONGEST_TEXT: usize = 64 << 10;
+
+/// What a query came to.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The frame: an Arrow IPC file.
+    pub frame: Bytes,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// Whose results are whose: one instance of a datasource, which stands for organisation, uid and settings. Results of
+/// another one are never given.
+#[derive(Debug)]
+pub struct Scope {
+    id: u64,
+    /// All that its worker may read; looks elsewhere are not believed.
+    folders: Vec<PathBuf>,
+    ended: AtomicBool,
+}
+
+impl Scope {
+    /// A new one, of a datasource with these folders.
+    #[must_use]
+    pub fn new(folders: Vec<PathBuf>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), folders, ended: AtomicBool::new(false) }
+    }
+}
+
+/// A query, with everything that its frame depends on but the files.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    scope: u64,
+    text: Arc<[u8]>,
+}
+
+impl Key {
+    fn new(scope: &Scope, job: &QueryJob) -> Result<Self> {
+        // All of them, so that a new one is not forgotten here.
+        let QueryJob { sql, offsets, options, keep: _ } = job;
+        let Options { ref_id, format, max_rows, max_bytes, fill, range, executed_query, row_limit_setting } =
+            options;
+        // A dashboard's time range moves on with every refresh; what it has to do with the rows is in the text.
+        let filled = fill.as_ref().map(|fill| (fill, range));
+        let shown = (executed_query != sql).then_some(executed_query);
+        let parts = (sql, offsets, (ref_id, format, max_rows, max_bytes, filled, shown, row_limit_setting));
+        let text = serde_json::to_vec(&parts).map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Self { scope: scope.id, text: text.into() })
+    }
+}
+
+/// What is known of a query.
+#[derive(Debug, Clone)]
+enum Entry {
+    /// Its results are never kept.
+    Never,
+    Kept(Arc<Kept>),
+}
+
+#[derive(Debug)]
+struct Kept {
+    slot: Arc<Slot>,
+    rows: u64,
+    looks: Arc<Looks>,
+    /// Bytes, with the key.
+    weight: usize,
+}
+
+/// How a run ended, for those who wait for it.
+#[derive(Debug, Clone)]
+enum Landing {
+    Result {
+        resting: Resting,
+        rows: u64,
+        looks: Arc<Looks>,
+    },
+    /// It cost what it may cost, and would again.
+    Failed(Error),
+    /// Nobody else can use what it gave.
+    Alone,
+}
+
+/// The results of all datasources.
+#[derive(Debug)]
+pub struct Cache {
+    /// `None` when the operator wants none.
+    store: Option<Store<Key, Entry>>,
+    most: u64,
+    flights: Arc<Flights>,
+}
+
+impl Cache {
+    /// A cache of at most so many bytes; of none, it is off.
+    #[must_use]
+    pub fn new(most: u64) -> Self {
+        let build = || {
+            Store::builder()
+                .max_capacity(most)
+                .weigher(|key: &Key, entry: &Entry| {
+                    let weight = match entry {
+                        Entry::Never => key.text.len(),
+                        Entry::Kept(kept) => kept.weight,
+                    };
+                    u32::try_from(weight).unwrap_or(u32::MAX)
+                })
+                // What goes gives its memory back at once, and not when the last reader of the map has passed.
+                .eviction_listener(|_, entry, _| {
+                    if let Entry::Kept(kept) = entry {
+                        kept.slot.clear();
+                    }
+                })
+                .build()
+        };
+        Self { store: (most > 0).then(build), most, flights: Arc::default() }
+    }
+
+    /// Whether anything is kept at all.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// Bytes of what is kept, keys and looks included.
+    pub async fn bytes(&self) -> u64 {
+        let Some(store) = &self.store else { return 0 };
+        store.run_pending_tasks().await;
+        store.weighted_size()
+    }
+
+    /// Answers `job`: from what is kept, with an equal job that runs, or with `run`, which is the job's own run and not
+    /// begun unless it is needed. `wait` gives a place among those that wait. Dropping the future cancels the
+    /// run; those who wait for it go on without it.
+    ///
+    /// # Errors
+    /// Those of `run` and `wait`.
+    pub async fn answer<P>(
+        &self,
+        scope: &Scope,
+        job: &QueryJob,
+        wait: impl Fn() -> Result<P>,
+        run: impl Future<Output = Result<Reply>>,
+    ) -> (Result<Answer>, Served) {
+        let Some(store) = self.store.as_ref().filter(|_| job.sql.len() <= LONGEST_TEXT) else {
+            return (run.await.map(whole), Served::Bypass);
+        };
+        let key = match Key::new(scope, job) {
+            Ok(key) => key,
+            Err(error) => return (Err(error), Served::Bypass),
+        };
+        let mut served = Served::Hit;
+        loop {
+            match store.get(&key).await {
+                Some(Entry::Never) => return (run.await.map(whole), Served::Bypass),
+                Some(Entry::Kept(kept)) => {
+                    let resting = kept.slot.resting();
+                    if let Some(frame) = lend(resting.as_ref(), &kept.looks).await {
+                        return (Ok(Answer { frame, rows: kept.rows }), served);
+                    }
+                    store.invalidate(&key).await;
+                }
+                None => {}
+            }
+            let mut landing = match self.flights.board(&key) {
+                Seat::Lead(flight) => {
+                    let (result, landing, how) = self.keep(store, scope, &key, run.await).await;
+                    flight.land(landing);
+                    return (result, how);
+                }
+                Seat::Wait(landing) => landing,
+            };
+            served = Served::Shared;
+            let place = match wait() {
+                Ok(place) => place,
+                Err(error) => return (Err(error), Served::Miss),
+            };
+            let landing = landing.wait_for(Option::is_some).await.ok().and_then(|landing| landing.clone());
+            drop(place);
+            match landing {
+                Some(Landing::Result { resting, rows, looks }) => {
+                    if let Some(frame) = lend(Some(&resting), &looks).await {
+                        return (Ok(Answer { frame, rows }), Served::Shared);
+                    }
+                    return (run.await.map(whole), Served::Miss);
+                }
+                Some(Landing::Failed(error)) => return (Err(error), Served::Shared),
+                Some(Landing::Alone) => return (run.await.map(whole), Served::Miss),
+                // Whoever ran it went away.
+                None => {}
+            }
+        }
+    }
+
+    /// What is to be done with the end of a run: its own answer, what others get, how it counts.
+    async fn keep(
+        &self,
+        store: &Store<Key, Entry>,
+        scope: &Scope,
+        key: &Key,
+        end: Result<Reply>,
+    ) -> (Result<Answer>, Landing, Served) {
+        let Reply { frame, rows, validity } = match end {
+            Ok(reply) => reply,
+            Err(error) => {
+                let landing = match error.kind {
+                    Kind::Timeout | Kind::Exhausted => Landing::Failed(error.clone()),
+                    _ => Landing::Alone,
+                };
+                return (Err(error), landing, Served::Miss);
+            }
+        };
+        let looks = match validity {
+            Validity::While(looks) if looks.are_within(&scope.folders) => Arc::new(looks),
+            Validity::While(_) | Validity::Never => {
+                store.insert(key.clone(), Entry::Never).await;
+                return (Ok(Answer { frame: frame.into(), rows }), Landing::Alone, Served::Bypass);
+            }
+            Validity::NotNow => {
+                return (Ok(Answer { frame: frame.into(), rows }), Landing::Alone, Served::Miss);
+            }
+        };
+        let beside = key.text.len() + looks.bytes();
+        let weight = frame.as_ref().len() + beside;
+        let resting = frame.rest(beside);
+        let answer = Answer { frame: resting.lend_anyway(), rows };
+        if weight as u64 <= self.most / MOST_SHARE {
+            let slot = resting.in_a_slot();
+            let kept = Kept { slot, rows, looks: Arc::clone(&looks), weight };
+            store.insert(key.clone(), Entry::Kept(Arc::new(kept))).await;
+            // Without this the store grows beyond its bound for a while.
+            store.run_pending_tasks().await;
+            if scope.ended.load(Ordering::SeqCst) {
+                store.invalidate(key).await;
+            }
+        }
+        (Ok(answer), Landing::Result { resting, rows, looks }, Served::Miss)
+    }
+
+    /// Drops everything of `scope`, whose instance was replaced or forgotten; what its last queries give is not kept.
+    pub fn end(&self, scope: &Scope) {
+        scope.ended.store(true, Ordering::SeqCst);
+        let (Some(store), Ok(runtime)) = (self.store.clone(), tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        let id = scope.id;
+        runtime.spawn(async move {
+            for (key, _) in store.iter().filter(|(key, _)| key.scope == id) {
+                store.invalidate(&*key).await;
+            }
+        });
+    }
+}
+
+/// A result that nobody else gets.
+fn whole(reply: Reply) -> Answer {
+    Answer { frame: reply.frame.into(), rows: reply.rows }
+}
+
+/// A frame that is kept, if what it came from still looks the same and there is memory to send it.
+async fn lend(resting: Option<&Resting>, looks: &Arc<Looks>) -> Option<Bytes> {
+    let looks = Arc::clone(looks);
+    // A file system may take its time.
+    let holds = tokio::task::spawn_blocking(move || looks.hold()).await.unwrap_or(false);
+    resting.filter(|_| holds)?.lend()
+}
+
+/// The runs that others may wait for.
+#[derive(Debug, Default)]
+struct Flights(Mutex<HashMap<Key, watch::Receiver<Option<Landing>>>>);
+
+enum Seat {
+    /// Run, and let the others know.
+    Lead(Flight),
+    /// Wait until somebody else's run has ended.
+    Wait(watch::Receiver<Option<Landing>>),
+}
+
+impl Flights {
+    fn board(self: &Arc<Self>, key: &Key) -> Seat {
+        match self.lock().entry(key.clone()) {
+            Place::Occupied(flight) => Seat::Wait(flight.get().clone()),
+            Place::Vacant(place) => {
+                let (sender, receiver) = watch::channel(None);
+                place.insert(receiver);
+                Seat::Lead(Flight { flights: Arc::clone(self), key: key.clone(), sender })
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Option<Landing>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One run. Dropped without an end, as when its caller goes away, it wakes those who wait.
+struct Flight {
+    flights: Arc<Flights>,
+    key: Key,
+    sender: watch::Sender<Option<Landing>>,
+}
+
+impl Flight {
+    fn land(self, landing: Landing) {
+        self.sender.send_replace(Some(landing));
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.flights.lock().remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! What is to be done about one object: from what Grafana has and what a file wants to make, change, leave or
+//! refuse. Pure; an error says that the object is not ours to change.
+
+use serde_json::{Map, Value, json};
+
+use super::bundle::{Contact, Folder, Template};
+use super::grafana::PLUGIN;
+use super::same;
+use crate::error::{Error, Kind, Result};
+
+/// Annotations that say which panel an alert rule belongs to.
+pub(super) const PANEL: [&str; 2] = ["__dashboardUid__", "__panelId__"];
+
+/// What is to be done to have an object as wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Want {
+    /// Make it, with this body.
+    Create(Value),
+    /// Change it, to this body.
+    Update(Value),
+    /// Nothing.
+    Nothing,
+}
+
+/// What is to be done to be rid of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Rid {
+    /// Remove it.
+    Delete,
+    /// It is not there.
+    Absent,
+    /// Leave it; why, as a clause.
+    Keep(String),
+}
+
+/// Fields of a datasource that a change must repeat.
+const DATASOURCE: [&str; 11] = [
+    "uid",
+    "name",
+    "type",
+    "access",
+    "url",
+    "user",
+    "database",
+    "basicAuth",
+    "basicAuthUser",
+    "withCredentials",
+    "isDefault",
+];
+
+/// A datasource; `has` is the one with its uid, `named` the one with its name. Settings that people made beside
+/// ours stay.
+pub(super) fn datasource(
+    has: Option<&Value>,
+    named: Option<&Value>,
+    wants: &Map<String, Value>,
+) -> Result<Want> {
+    let name = wants.get("name").and_then(Value::as_str).unwrap_or_default();
+    let Some(has) = has else {
+        return match named {
+            None => Ok(Want::Create(Value::Object(wants.clone()))),
+            Some(other) => Err(taken(
+                &format!("the name `{name}`"),
+                &format!(
+                    "a datasource of type `{}` with the uid `{}` has it",
+                    of(other, "type"),
+                    of(other, "uid")
+                ),
+                "Rename or remove that datasource in Grafana",
+            )),
+        };
+    };
+    if of(has, "type") != PLUGIN {
+        return Err(taken(
+            &format!("the uid `{}`", of(has, "uid")),
+            &format!("the datasource `{}` of type `{}` has it", of(has, "name"), of(has, "type")),
+            "Remove that datasource, or provision other files with `--from`",
+        ));
+    }
+    let mut visible = wants.clone();
+    let secrets = visible.remove("secureJsonData");
+    // A secret cannot be read, so it is sent again.
+    if secrets.is_none() && same::holds(has, &Value::Object(visible.clone())) {
+        return Ok(Want::Nothing);
+    }
+    if has.get("readOnly") == Some(&Value::Bool(true)) {
+        return Err(provisioned(&format!("the datasource `{name}`")));
+    }
+    let mut body: Map<String, Value> =
+        DATASOURCE.iter().filter_map(|&key| Some((key.to_owned(), has.get(key)?.clone()))).collect();
+    let mut json_data = has.get("jsonData").and_then(Value::as_object).cloned().unwrap_or_default();
+    if let Some(Value::Object(ours)) = visible.remove("jsonData") {
+        json_data.extend(ours);
+    }
+    body.extend(visible);
+    body.insert("jsonData".to_owned(), json_data.into());
+    if let Some(secrets) = secrets {
+        body.insert("secureJsonData".to_owned(), secrets);
+    }
+    Ok(Want::Update(Value::Object(body)))
+}
+
+/// Being rid of a datasource; `has` is the one with its uid.
+pub(super) fn rid_of_datasource(has: Option<&Value>) -> Rid {
+    match has {
+        None => Rid::Absent,
+        Some(has) if of(has, "type") != PLUGIN => Rid::Keep(format!("it is of type `{}`", of(has, "type"))),
+        Some(has) if has.get("readOnly") == Some(&Value::Bool(true)) => Rid::Keep(FROM_FILES.to_owned()),
+        Some(_) => Rid::Delete,
+    }
+}
+
+/// A dashboard; `has` is Grafana's answer for its uid, with its `meta`.
+pub(super) fn dashboard(has: Option<&Value>, wants: &Value, folder: &Folder) -> Result<Want> {
+    let mut model = wants.clone();
+    if let Value::Object(model) = &mut model {
+        model.insert("id".to_owned(), Value::Null);
+        model.remove("version");
+    }
+    let body = json!({
+        "dashboard": model, "folderUid": folder.uid, "overwrite": has.is_some(),
+        "message": concat!("duckdb-perf provision ", env!("CARGO_PKG_VERSION")),
+    });
+    let Some(has) = has else { return Ok(Want::Create(body)) };
+    let meta = has.get("meta").unwrap_or(&Value::Null);
+    if of(meta, "folderUid") != folder.uid {
+        return Err(taken(
+            &format!("the uid `{}`", of(wants, "uid")),
+            &format!(
+                "the dashboard `{}` in the folder `{}` has it",
+                of(has.get("dashboard").unwrap_or(&Value::Null), "title"),
+                of(meta, "folderTitle")
+            ),
+            &format!(
+                "If it is this one, move it to the folder `{}`; otherwise give it another uid or remove it",
+                folder.title
+            ),
+        ));
+    }
+    let stored = has.get("dashboard").unwrap_or(&Value::Null);
+    if same::same(&same::dashboard(stored), &same::dashboard(wants)) {
+        return Ok(Want::Nothing);
+    }
+    if meta.get("provisioned") == Some(&Value::Bool(true)) {
+        return Err(provisioned(&format!("the dashboard `{}`", of(wants, "title"))));
+    }
+    Ok(Want::Update(body))
+}
+
+/// Being rid of a dashboard.
+pub(super) fn rid_of_dashboard(has: Option<&Value>, folder: &Folder) -> Rid {
+    let Some(meta) = has.and_then(|has| has.get("meta")) else { return Rid::Absent };
+    if of(meta, "folderUid") != folder.uid {
+        return Rid::Keep(format!("it is in the folder `{}`", of(meta, "folderTitle")));
+    }
+    if meta.get("provisioned") == Some(&Value::Bool(true)) {
+        return Rid::Keep(FROM_FILES.to_owned());
+    }
+    Rid::Delete
+}
+
+/// A message template.
+pub(super) fn template(has: Option<&Value>, wants: &Template) -> Result<Want> {
+    let body = json!({"template": wants.text});
+    let Some(has) = has else { return Ok(Want::Create(body)) };
+    if same::template(of(has, "template")) == wants.text {
+        return Ok(Want::Nothing);
+    }
+    if is_from_files(has) {
+        return Err(provisioned(&format!("the template `{}`", wants.name)));
+    }
+    Ok(Want::Update(body))
+}
+
+/// A receiver of a contact point; `all` are Grafana's, `ours` the uids of the files.
+pub(super) fn contact(all: &[Value], wants: &Contact, ours: &[&str]) -> Result<Want> {
+    let Some(has) = all.iter().find(|has| of(has, "uid") == wants.uid) else {
+        let mut named = all.iter().filter(|has| of(has, "name") == wants.name).peekable();
+        if let Some(&other) = named.peek()
+            && !named.any(|has| ours.contains(&of(has, "uid")))
+        {
+            return Err(taken(
+                &format!("the name `{}`", wants.name),
+                &format!("a contact point of type `{}` has it, which is not from here", of(other, "type")),
+                "Rename or remove that contact point in Grafana",
+            ));
+        }
+        return Ok(Want::Create(wants.body.clone()));
+    };
+    let parts = ["name", "type", "settings", "disableResolveMessage"];
+    let part = |value: &Value, key: &str| value.get(key).cloned().unwrap_or(Value::Null);
+    if parts.iter().all(|key| same::same(&part(has, key), &part(&wants.body, key))) {
+        return Ok(Want::Nothing);
+    }
+    if is_from_files(has) {
+        return Err(provisioned(&format!("the contact point `{}`", wants.name)));
+    }
+    Ok(Want::Update(wants.body.clone()))
+}
+
+/// An alert rule; `has` is the one with its uid.
+pub(super) fn rule(has: Option<&Value>, wants: &Value) -> Result<Want> {
+    let Some(has) = has else { return Ok(Want::Create(wants.clone())) };
+    if of(has, "folderUID") != of(wants, "folderUID") {
+        return Err(taken(
+            &format!("the uid `{}`", of(wants, "uid")),
+            &format!("the alert rule `{}` in another folder has it", of(has, "title")),
+            "If it is this one, move it back; otherwise remove it",
+        ));
+    }
+    let mut wants = wants.clone();
+    if let Value::Object(wants) = &mut wants {
+        // A rule that someone paused stays paused.
+        wants.entry("isPaused").or_insert_with(|| has.get("isPaused").cloned().unwrap_or(Value::Bool(false)));
+    }
+    let (mut stored, mut wanted) = (same::rule(has), same::rule(&wants));
+    if is_from_files(has) {
+        // Rules from files know their panel without these.
+        for rule in [&mut stored, &mut wanted] {
+            if let Some(Value::Object(annotations)) = rule.get_mut("annotations") {
+                annotations.retain(|key, _| !PANEL.contains(&key.as_str()));
+            }
+        }
+    }
+    if same::same(&stored, &wanted) {
+        return Ok(Want::Nothing);
+    }
+    if is_from_files(has) {
+        return Err(provisioned(&format!("the alert rule `{}`", of(&wants, "title"))));
+    }
+    Ok(Want::Update(wants))
+}
+
+/// Being rid of something of alerting; `elsewhere` says that it is not where ours is.
+pub(super) fn rid_of_alerting(has: Option<&Value>, elsewhere: bool) -> Rid {
+    match has {
+        None => Rid::Absent,
+        Some(has) if is_from_files(has) => Rid::Keep(FROM_FILES.to_owned()),
+        Some(_) if elsewhere => Rid::Keep("it is in another folder".to_owned()),
+        Some(_) => Rid::Delete,
+    }
+}
+
+/// Whether people may go on changing it in Grafana. What was made through the API with its lock stays locked.
+pub(super) fn is_editable(has: Option<&Value>) -> bool {
+    has.is_none_or(|has| of(has, "provenance") != "api")
+}
+
+/// Whether it comes from Grafana's provisioning folder.
+pub(super) fn is_from_files(has: &Value) -> bool {
+    of(has, "provenance") == "file"
+}
+
+const FROM_FILES: &str = "it comes from Grafana's provisioning files";
+
+/// The error for what comes from files and is not as wanted.
+pub(super) fn provisioned(what: &str) -> Error {
+    Error::new(
+        Kind::Forbidden,
+        format!("{what} differs and comes from Grafana's provisioning files, so its API cannot change it"),
+    )
+    .hint("Change the files in Grafana's provisioning folder, or remove them there, restart Grafana and run this again")
+}
+
+fn taken(what: &str, by: &str, hint: &str) -> Error {
+    Error::new(Kind::Forbidden, format!("{what} is taken: {by}")).hint(hint)
+}
+
+/// The text under `key`; empty when there is none.
+pub(super) fn of<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

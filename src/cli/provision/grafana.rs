@@ -1,0 +1,219 @@
+//! Grafana's HTTP API as far as provisioning needs it: what each status means, and what to do about it.
+
+use serde_json::Value;
+
+use super::http::{Answer, Http, Verb};
+use super::target::KEY;
+use crate::error::{Error, Kind, Result};
+
+/// Our plugin's id.
+pub(super) const PLUGIN: &str = "duckdb-perf-datasource";
+/// Characters of Grafana's own words that are shown.
+const LONGEST_WORDS: usize = 300;
+
+/// A Grafana that answered, and an account that it knows.
+pub(super) struct Grafana {
+    http: Http,
+    /// What it says about itself, for the report's first line.
+    pub(super) about: String,
+}
+
+impl Grafana {
+    /// Makes sure that a Grafana is there and takes the credentials.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] when none is there, [`Kind::Forbidden`] for wrong credentials.
+    pub(super) fn connect(http: Http) -> Result<Self> {
+        let base = http.target.base.clone();
+        let health = http.ask(Verb::Get, "/api/health", None, false)?;
+        let Some(Value::Object(facts)) = health.json().filter(|facts| facts.get("database").is_some()) else {
+            return Err(no_grafana(&base, &health));
+        };
+        let version = facts.get("version").and_then(Value::as_str).unwrap_or_default();
+        let mut grafana = Self { http, about: String::new() };
+        let org = grafana.need("/api/org", "read the organisation")?;
+        let org = org.get("name").and_then(Value::as_str).unwrap_or("?");
+        grafana.about = format!("Grafana {version} at {base}, organisation `{org}`").replace("  ", " ");
+        Ok(grafana)
+    }
+
+    /// Makes sure that Grafana has loaded our plugin.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] with how to install it.
+    pub(super) fn check_plugin(&self) -> Result<()> {
+        let answer = self.http.ask(Verb::Get, &format!("/api/plugins/{PLUGIN}/settings"), None, false)?;
+        match answer.status {
+            200..=299 => Ok(()),
+            404 => Err(Error::new(Kind::NotFound, format!("this Grafana has no plugin `{PLUGIN}`")).hint(
+                format!(
+                    "Copy the folder dist/{PLUGIN} into Grafana's plugin folder (/var/lib/grafana/plugins), {UNSIGNED}, and restart Grafana"
+                ),
+            )),
+            500 => Err(Error::new(
+                Kind::NotFound,
+                format!("Grafana has the plugin `{PLUGIN}` but does not load it: {}", answer.words()),
+            )
+            .hint(format!("For an unsigned plugin, {UNSIGNED}, and restart Grafana; its log says more"))),
+            _ => Err(refused(&answer, "look at the plugin")),
+        }
+    }
+
+    /// The actions that the account may do; `None` where Grafana does not tell.
+    pub(super) fn actions(&self) -> Result<Option<Vec<String>>> {
+        let answer = self.http.ask(Verb::Get, "/api/access-control/user/actions", None, false)?;
+        let Some(Value::Object(actions)) = answer.json().filter(|_| answer.status == 200) else {
+            return Ok(None);
+        };
+        Ok(Some(actions.into_iter().filter(|(_, may)| may != false).map(|(action, _)| action).collect()))
+    }
+
+    /// What is at `path`; `None` when nothing is.
+    pub(super) fn get(&self, path: &str, doing: &str) -> Result<Option<Value>> {
+        let answer = self.http.ask(Verb::Get, path, None, false)?;
+        match answer.status {
+            404 => Ok(None),
+            200..=299 => match answer.json() {
+                Some(json) => Ok(Some(json)),
+                None => Err(no_grafana(&self.http.target.base, &answer)),
+            },
+            _ => Err(refused(&answer, doing)),
+        }
+    }
+
+    /// What is at `path`, which must be there.
+    pub(super) fn need(&self, path: &str, doing: &str) -> Result<Value> {
+        self.get(path, doing)?.ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("Grafana does not know `{path}`, which is needed to {doing}"))
+                .hint("Use Grafana 11.6 or later, and an account that may see it")
+        })
+    }
+
+    /// Changes what is at `path`. `editable` as in [`Http::ask`].
+    pub(super) fn send(
+        &self,
+        verb: Verb,
+        path: &str,
+        body: Option<&Value>,
+        editable: bool,
+        doing: &str,
+    ) -> Result<()> {
+        let answer = self.http.ask(verb, path, body, editable)?;
+        match answer.status {
+            200..=299 => Ok(()),
+            _ => Err(refused(&answer, doing)),
+        }
+    }
+
+    /// What the health check of our datasource says: whether it is well, and its words.
+    pub(super) fn health(&self, uid: &str) -> Result<(bool, String)> {
+        let answer = self.http.ask(Verb::Get, &format!("/api/datasources/uid/{uid}/health"), None, false)?;
+        Ok(((200..300).contains(&answer.status), answer.words()))
+    }
+}
+
+/// How an unsigned plugin is allowed, as a clause.
+const UNSIGNED: &str = "allow it with `allow_loading_unsigned_plugins = duckdb-perf-datasource` in the section [plugins] of grafana.ini \
+(GF_PLUGINS_ALLOW_LOADING_UNSIGNED_PLUGINS in a container)";
+
+impl Answer {
+    fn json(&self) -> Option<Value> {
+        serde_json::from_str(&self.text).ok()
+    }
+
+    /// Grafana's own words in it.
+    fn words(&self) -> String {
+        let json = self.json();
+        let said = |key: &str| json.as_ref()?.get(key)?.as_str().filter(|text| !text.is_empty());
+        let words = said("message").or_else(|| said("error")).or_else(|| said("title"));
+        let words = words.unwrap_or(if json.is_some() {
+            "no reason given"
+        } else {
+            "an answer that is not Grafana's"
+        });
+        crate::cli::render::shortened(words.trim_end_matches('.'), LONGEST_WORDS)
+    }
+}
+
+fn no_grafana(base: &str, answer: &Answer) -> Error {
+    if let Some(to) = answer.location.as_deref().filter(|_| (300..400).contains(&answer.status)) {
+        let to = to.trim_end_matches("/api/health").trim_end_matches('/');
+        return Error::new(Kind::Unavailable, format!("{base} leads elsewhere, to {to}"))
+            .hint("If that is Grafana's address, set `GRAFANA_URL` to it");
+    }
+    Error::new(
+        Kind::Unavailable,
+        format!("what answers at {base} is not Grafana's API (HTTP {})", answer.status),
+    )
+    .hint("Check host, port and subpath: the address is what the browser shows before `/d/…` or `/login`, such as https://example.org/grafana")
+}
+
+/// What a status that is no success means. `doing` completes "Grafana refuses to …".
+fn refused(answer: &Answer, doing: &str) -> Error {
+    let words = answer.words();
+    let said = format!("Grafana refuses to {doing} (HTTP {}): {words}", answer.status);
+    let lower = words.to_lowercase();
+    if lower.contains("provisioned") || lower.contains("read-only") || lower.contains("provenance") {
+        return Error::new(Kind::Forbidden, said).hint(
+            "It comes from provisioning files: change it there, or remove it from them and run this again",
+        );
+    }
+    match answer.status {
+        401 => Error::new(Kind::Forbidden, format!("Grafana does not accept the credentials in `{KEY}` (HTTP 401): {words}"))
+            .hint("Use a service account's token that is neither deleted nor expired (Administration → Users and access → Service accounts, role Admin), or user:password"),
+        403 => Error::new(Kind::Forbidden, said)
+            .hint("Give the account (the service account or user) the role Admin in this organisation, or the permission that is named"),
+        400 | 422 => Error::new(Kind::BadSettings, said).hint("Look at the named field in the provisioning file"),
+        404 => Error::new(Kind::NotFound, said).hint("It may have been removed meanwhile: run this again"),
+        409 | 412 => Error::new(Kind::Forbidden, said)
+            .hint("Something else has this name or uid, or was changed meanwhile: look at it in Grafana, rename or remove it, and run this again"),
+        429 => Error::new(Kind::Exhausted, said).hint("Wait a moment and run this again"),
+        _ => Error::new(Kind::Unavailable, said).hint("Grafana's log says more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, text: &str) -> Answer {
+        Answer { status, location: None, text: text.to_owned() }
+    }
+
+    #[test]
+    fn each_refusal_says_what_to_do() {
+        let cases = [
+            (
+                401,
+                r#"{"message":"Invalid API key"}"#,
+                "does not accept the credentials in `GRAFANA_API_KEY`",
+                "token",
+            ),
+            (
+                403,
+                r#"{"title":"Access denied","message":"You'll need additional permissions to perform this action. Permissions needed: datasources:create"}"#,
+                "refuses to make it (HTTP 403): You'll need additional permissions to perform this action. Permissions needed: datasources:create",
+                "role Admin",
+            ),
+            (403, r#"{"message":"Cannot update read-only data source"}"#, "read-only", "provisioning files"),
+            (400, r#"{"message":"Cannot save provisioned dashboard"}"#, "Cannot save", "provisioning files"),
+            (409, r#"{"message":"data source with the same name already exists"}"#, "same name", "rename"),
+            (400, r#"{"message":"bad interval."}"#, "bad interval", "field"),
+            (500, "<html>", "an answer that is not Grafana's", "log"),
+            (503, "{}", "no reason given", "log"),
+        ];
+        for (status, text, message, hint) in cases {
+            let error = refused(&answer(status, text), "make it");
+            assert!(error.message.contains(message), "{error:?}");
+            assert!(error.hint.as_deref().unwrap_or_default().contains(hint), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_grafana_is_told_with_where_it_leads() {
+        let error = no_grafana("http://x", &answer(200, "<html>"));
+        assert!(error.message.contains("is not Grafana's API (HTTP 200)"), "{error:?}");
+        let moved = Answer { location: Some("https://x/g/api/health".into()), ..answer(301, "") };
+        assert_eq!(no_grafana("http://x", &moved).message, "http://x leads elsewhere, to https://x/g");
+    }
+}

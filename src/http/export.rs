@@ -1,0 +1,306 @@
+//! `GET /export.csv`: a named query or any SELECT as a CSV download, streamed while it runs.
+//!
+//! The address is one that a link in Grafana can write: `${__url_time_range}` gives `from` and `to`,
+//! `${pattern:queryparam}` gives `var-pattern`, once for each value.
+//!
+//! What goes wrong before the first row is an error status. After it the transfer is broken off; because Grafana ends it
+//! like a whole one all the same, a last line then says `INCOMPLETE: …`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use tokio_stream::Stream;
+
+use crate::app::{App, CsvExport, DataQuery, ExportOptions, InstanceSettings};
+use crate::error::{Error, Result};
+use crate::query::TimeRange;
+use crate::reports::NamedQuery;
+
+/// What stands for every value of a variable.
+const ALL: &str = "$__all";
+/// The time range where none is given: every report.
+const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
+/// What Grafana writes into addresses and we have no use for.
+const IGNORED: &[&str] = &["timezone", "orgId"];
+/// How template variables begin in Grafana's addresses.
+const VARIABLE: &str = "var-";
+/// Characters of a file's name.
+const LONGEST_NAME: usize = 120;
+
+type Pairs = Vec<(String, String)>;
+
+/// The handler. Parameters:
+///
+/// - `table`: a query of [`NamedQuery`], default `weeks`, with its own parameters (`pattern`, `week`, `slow_ms`, …), or
+///   `sql`: any SELECT;
+/// - `from`, `to`: the time range as `TimeRange::parse` reads it, default everything;
+/// - `var-NAME`: a template variable as Grafana writes it, repeated for several values, `$__all` for All; a named query
+///   takes those that it has a parameter for;
+/// - `filename`: what the download is called;
+/// - `raw`: `true` leaves texts that could be formulas as they are.
+pub(super) async fn export(
+    State(app): State<Arc<App>>,
+    Extension(settings): Extension<InstanceSettings>,
+    given: Result<Query<Pairs>, QueryRejection>,
+) -> Response {
+    match run(&app, &settings, given).await {
+        Ok(response) => response,
+        Err(error) => super::failure(&error),
+    }
+}
+
+async fn run(
+    app: &App,
+    settings: &InstanceSettings,
+    given: Result<Query<Pairs>, QueryRejection>,
+) -> Result<Response> {
+    let Query(given) = given
+        .map_err(|error| Error::bad_query(format!("the query of the address cannot be read: {error}")))?;
+    let asked = Asked::read(given, Timestamp::now())?;
+    let options = ExportOptions { raw: asked.raw, ..ExportOptions::default() };
+    let export = app.export(settings, asked.query, options).await?;
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", asked.file_name)),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, Body::from_stream(Told { export, error: None })).into_response())
+}
+
+/// The export, with a last line where it is incomplete.
+struct Told {
+    export: CsvExport,
+    /// Comes after that line.
+    error: Option<Error>,
+}
+
+impl Stream for Told {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(error) = self.error.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match ready!(Pin::new(&mut self.export).poll_next(context)) {
+            Some(Err(error)) => {
+                let text = error.full_text().replace('"', "\"\"").replace(['\r', '\n'], " ");
+                self.error = Some(error);
+                Poll::Ready(Some(Ok(format!("\"INCOMPLETE: {text}\"\r\n").into())))
+            }
+            other => Poll::Ready(other),
+        }
+    }
+}
+
+/// The address, read.
+#[derive(Debug)]
+struct Asked {
+    query: DataQuery,
+    file_name: String,
+    raw: bool,
+}
+
+impl Asked {
+    fn read(mut given: Pairs, now: Timestamp) -> Result<Self> {
+        given.retain(|(name, _)| !IGNORED.contains(&name.as_str()));
+        let table = one(&mut given, "table")?;
+        let sql = one(&mut given, "sql")?;
+        let file_name = one(&mut given, "filename")?;
+        let raw = match one(&mut given, "raw")?.as_deref() {
+            None | Some("false" | "0") => false,
+            Some("true" | "1" | "") => true,
+            Some(other) => {
+                return Err(Error::bad_query(format!("the parameter `raw` is `{other}`"))
+                    .hint("Write `true` or `false`"));
+            }
+        };
+        let from = one(&mut given, "from")?.unwrap_or_else(|| EVERYTHING.0.to_owned());
+        let to = one(&mut given, "to")?.unwrap_or_else(|| EVERYTHING.1.to_owned());
+        let range = TimeRange::parse(&from, &to, now)?;
+        let (name, model) = match (table, sql) {
+            (Some(_), Some(_)) => {
+                return Err(Error::bad_query("both `table` and `sql` are given").hint("Give one of them"));
+            }
+            (None, Some(sql)) => ("query", of_sql(&sql, given)?),
+            (table, None) => {
+                let query: NamedQuery = table.as_deref().unwrap_or("weeks").parse()?;
+                (query.name(), query.ask(&of_table(query, given))?.export_model())
+            }
+        };
+        let file_name = match file_name {
+            Some(name) => clean(&name),
+            None => format!("perf_{name}_{}_{}.csv", day(range.from), day(range.to)),
+        };
+        let query = DataQuery {
+            ref_id: "A".to_owned(),
+            json: model.to_string().into(),
+            range,
+            interval: Duration::ZERO,
+            max_data_points: 0,
+        };
+        Ok(Self { query, file_name, raw })
+    }
+}
+
+/// Takes a parameter that may be given once out of what is given.
+fn one(given: &mut Pairs, name: &str) -> Result<Option<String>> {
+    let mut values: Vec<String> =
+        given.extract_if(.., |(other, _)| other == name).map(|(_, value)| value).collect();
+    if values.len() > 1 {
+        return Err(Error::bad_query(format!("the parameter `{name}` is given more than once")));
+    }
+    Ok(values.pop())
+}
+
+/// The query model of any SQL.
+fn of_sql(sql: &str, given: Pairs) -> Result<Value> {
+    let mut variables: Map<String, Value> = Map::new();
+    for (name, value) in given {
+        let Some(name) = name.strip_prefix(VARIABLE) else {
+            return Err(Error::bad_query(format!("`{name}` is not a parameter of an export")).hint(
+                "It takes `table` or `sql`, `from`, `to`, `filename`, `raw`, and variables as `var-NAME`",
+            ));
+        };
+        match variables.get_mut(name) {
+            None => {
+                variables.insert(name.to_owned(), value.into());
+            }
+            Some(Value::Array(values)) => values.push(value.into()),
+            Some(first) => *first = json!([first.take(), value]),
+        }
+    }
+    Ok(json!({ "rawSql": sql, "format": "table", "variables": variables }))
+}
+
+/// The parameters of a named query: its own, and the variables that it knows. A dashboard has others as well.
+fn of_table(query: NamedQuery, given: Pairs) -> Pairs {
+    let knows = |name: &str| query.parameters().iter().any(|parameter| parameter.name == name);
+    given
+        .into_iter()
+        .filter_map(|(name, value)| match name.strip_prefix(VARIABLE) {
+            None => Some((name, value)),
+            // All is what a query does without the parameter.
+            Some(_) if value == ALL => None,
+            Some("pattern") if !knows("pattern") => Some(("name".to_owned(), value)),
+            Some(variable) => knows(variable).then(|| (variable.to_owned(), value)),
+        })
+        .collect()
+}
+
+/// A name that every system takes, with its ending.
+fn clean(name: &str) -> String {
+    let name = name.strip_suffix(".csv").unwrap_or(name);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
+    let name: String = name.chars().take(LONGEST_NAME).map(|c| if is_plain(c) { c } else { '_' }).collect();
+    let name = name.trim_matches([' ', '.']);
+    format!("{}.csv", if name.is_empty() { "export" } else { name })
+}
+
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(address: &[(&str, &str)]) -> Result<Asked> {
+        let given = address.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Asked::read(given, "2026-11-25T12:00:00Z".parse().unwrap())
+    }
+
+    fn model(address: &[(&str, &str)]) -> Value {
+        serde_json::from_slice(&read(address).unwrap().query.json).unwrap()
+    }
+
+    #[test]
+    fn what_a_link_in_grafana_gives() {
+        let asked = read(&[
+            ("from", "now-26w/w"),
+            ("to", "now/w"),
+            ("timezone", "browser"),
+            ("var-datasource", "duckdb-perf"),
+            ("var-pattern", "it's"),
+            ("var-pattern", "{a,b}"),
+        ])
+        .unwrap();
+        assert_eq!(asked.file_name, "perf_weeks_2026-05-25_2026-11-29.csv");
+        assert!(!asked.raw);
+        let model: Value = serde_json::from_slice(&asked.query.json).unwrap();
+        assert_eq!(model["variables"]["pattern"], json!(["it's", "{a,b}"]));
+        assert_eq!(model["variables"]["week"], ALL);
+        assert!(model["variables"].get("datasource").is_none());
+        let all = super::tests::model(&[
+            ("var-pattern", "$__all"),
+            ("from", "1772409600000"),
+            ("to", "1773619199999"),
+        ]);
+        assert_eq!(all["variables"]["pattern"], ALL);
+        assert!(!all["rawSql"].as_str().unwrap().contains("ORDER BY"), "sorting would hold every row");
+        let one = super::tests::model(&[("table", "pattern"), ("var-pattern", "a")]);
+        assert_eq!(one["variables"]["name"], "a");
+        let slow = super::tests::model(&[("table", "slow"), ("var-slow_ms", "250")]);
+        assert_eq!(slow["variables"]["slow_ms"], json!(250.0));
+    }
+
+    #[test]
+    fn any_sql_with_variables() {
+        let model = model(&[
+            ("sql", "SELECT $a, $b"),
+            ("var-a", "1"),
+            ("var-b", "x"),
+            ("var-b", "y"),
+            ("var-b", "z"),
+        ]);
+        assert_eq!(
+            model,
+            json!({"rawSql": "SELECT $a, $b", "format": "table", "variables": {"a": "1", "b": ["x", "y", "z"]}})
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (address, message) in [
+            (&[("tabel", "slow")][..], "`tabel` is not a parameter of `weeks`"),
+            (&[("table", "nosuch")], "there is no table `nosuch`"),
+            (&[("table", "slow"), ("sql", "SELECT 1")], "both `table` and `sql` are given"),
+            (&[("table", "slow"), ("table", "weeks")], "`table` is given more than once"),
+            (&[("sql", "SELECT 1"), ("x", "1")], "`x` is not a parameter of an export"),
+            (&[("from", "yesterday")], "`yesterday` is not a time"),
+            (&[("from", "now"), ("to", "now-1d")], "ends before it starts"),
+            (&[("table", "pattern")], "`name` is missing"),
+            (&[("raw", "maybe")], "`raw` is `maybe`"),
+        ] {
+            let error = read(address).unwrap_err();
+            assert_eq!(error.kind, crate::error::Kind::BadQuery);
+            assert!(error.message.contains(message), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn file_names_are_plain() {
+        for (given, expected) in [
+            ("slow queries", "slow queries.csv"),
+            ("a.csv", "a.csv"),
+            ("../../etc/passwd", "_.._etc_passwd.csv"),
+            ("a\"; x=\"\r\nB: c", "a__ x____B_ c.csv"),
+            ("ü", "_.csv"),
+            (" .. ", "export.csv"),
+        ] {
+            assert_eq!(read(&[("filename", given)]).unwrap().file_name, expected, "{given}");
+        }
+        assert_eq!(clean(&"x".repeat(1000)).len(), LONGEST_NAME + 4);
+    }
+}

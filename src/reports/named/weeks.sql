@@ -1,0 +1,8 @@
+-- The rows of the chosen weeks and patterns, newest week first, slowest pattern first.
+SELECT *
+FROM perf_all_weeks
+WHERE $__weekFilter(week)
+  AND $__conditionalAll(week IN ($week), $week)
+  AND $__conditionalAll(pattern IN ($pattern), $pattern)
+ORDER BY week DESC, p95_ms DESC NULLS LAST, pattern
+LIMIT $limit

@@ -1,0 +1,368 @@
+//! The worker's end of an export: gathers CSV into chunks and sends them at the pace of whoever downloads.
+//!
+//! The first chunks are held back until there are more than may be on their way at once. So a small export is whole, and
+//! its files looked at once more, before any of it is sent: it can begin anew when they changed, and fail with a proper
+//! status. A larger one cannot take back what it has sent.
+//!
+//! Where the datasource has database files, nothing is sent before the end, and what does not fit in memory waits in an
+//! unnamed file of the temp folder: a slow download would keep those files attached, and their writers out.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::messages::{MAX_MESSAGE, Tag, WINDOW};
+use super::server::{CHUNK, Sink};
+use crate::engine::FrameSink;
+use crate::error::{Error, Kind, Result};
+use crate::limits::MB;
+
+/// How many chunks the broker still takes.
+#[derive(Debug, Clone)]
+pub(super) struct Credits(Arc<(Mutex<Account>, Condvar)>);
+
+#[derive(Debug)]
+struct Account {
+    chunks: u32,
+    /// Nobody takes any more.
+    closed: bool,
+}
+
+impl Default for Credits {
+    fn default() -> Self {
+        Self(Arc::new((Mutex::new(Account { chunks: WINDOW, closed: false }), Condvar::new())))
+    }
+}
+
+impl Credits {
+    /// One more.
+    pub(super) fn add(&self) {
+        let mut account = self.lock();
+        account.chunks = account.chunks.saturating_add(1);
+        self.0.1.notify_all();
+    }
+
+    /// No more: whoever waits for one gives up.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.0.1.notify_all();
+    }
+
+    /// Waits for one and takes it; `false` when there will be none.
+    fn take(&self) -> bool {
+        let account = self.lock();
+        let mut account = self
+            .0
+            .1
+            .wait_while(account, |account| account.chunks == 0 && !account.closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        if account.closed {
+            return false;
+        }
+        account.chunks -= 1;
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where an export waits that must not be sent before its end.
+#[derive(Debug, Clone)]
+pub(super) struct SpoolPlace {
+    pub(super) folder: PathBuf,
+    /// Bytes at most.
+    pub(super) most: u64,
+}
+
+/// Takes what an export writes.
+pub(super) struct Outlet<'a> {
+    id: u64,
+    sink: &'a Sink,
+    credits: &'a Credits,
+    /// Complete chunks, not sent yet.
+    full: Vec<Vec<u8>>,
+    /// The chunk in the making.
+    current: Vec<u8>,
+    spool: Option<Spool>,
+    has_sent: bool,
+    /// Why a write failed, where that is more than an error of the system.
+    failed: Option<Error>,
+}
+
+impl<'a> Outlet<'a> {
+    pub(super) fn new(id: u64, sink: &'a Sink, credits: &'a Credits, place: Option<&SpoolPlace>) -> Self {
+        let spool = place.and_then(|place| match Spool::new(place) {
+            Ok(spool) => Some(spool),
+            Err(error) => {
+                // Where the jail gives no folder to write. Then the download sets the pace for the file's writers, too.
+                tracing::warn!(%error, "an export cannot be kept in the temp folder; it holds the database file");
+                None
+            }
+        });
+        Self {
+            id,
+            sink,
+            credits,
+            full: Vec::new(),
+            current: Vec::new(),
+            spool,
+            has_sent: false,
+            failed: None,
+        }
+    }
+
+    /// Sends what is left: the export is complete and true.
+    ///
+    /// # Errors
+    /// [`Kind::Cancelled`] when nobody takes it, [`Kind::Unavailable`] when the temp folder fails.
+    pub(super) fn finish(mut self) -> Result<()> {
+        let gone = |error: io::Error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Error::new(Kind::Cancelled, "the reader of the export went away"),
+            _ => Error::new(Kind::Unavailable, format!("the export cannot be sent: {error}")),
+        };
+        if let Some(mut spool) = self.spool.take().filter(|spool| !spool.chunks.is_empty()) {
+            spool.file.rewind().map_err(gone)?;
+            let mut chunk = Vec::new();
+            for length in std::mem::take(&mut spool.chunks) {
+                chunk.resize(length, 0);
+                spool.file.read_exact(&mut chunk).map_err(gone)?;
+                self.send(&chunk).map_err(gone)?;
+            }
+        }
+        self.send_full().map_err(gone)?;
+        if !self.current.is_empty() {
+            self.send(&self.current).map_err(gone)?;
+        }
+        Ok(())
+    }
+
+    /// The error of an export that failed while it wrote here.
+    pub(super) fn explain(self, error: Error) -> Error {
+        self.failed.unwrap_or(error)
+    }
+
+    fn pass_on(&mut self) -> io::Result<()> {
+        let Some(spool) = &mut self.spool else {
+            self.has_sent = true;
+            return self.send_full();
+        };
+        // A complete chunk is moved whole, so that each one read back is whole rows, too.
+        for chunk in self.full.drain(..) {
+            if let Err(error) = spool.append(&chunk) {
+                self.failed = Some(error);
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn send_full(&mut self) -> io::Result<()> {
+        for chunk in std::mem::take(&mut self.full) {
+            self.send(&chunk)?;
+        }
+        Ok(())
+    }
+
+    fn send(&self, chunk: &[u8]) -> io::Result<()> {
+        for part in chunk.chunks(MAX_MESSAGE) {
+            if !self.credits.take() {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            self.sink.send(self.id, Tag::Chunk, part)?;
+        }
+        Ok(())
+    }
+}
+
+impl FrameSink for Outlet<'_> {
+    fn restart(&mut self) -> Result<()> {
+        if self.has_sent {
+            return Err(Error::new(Kind::Unavailable, "the files changed while they were exported")
+                .hint("The download is incomplete; start it again"));
+        }
+        self.full.clear();
+        self.current.clear();
+        if let Some(spool) = &mut self.spool {
+            spool.clear().map_err(|error| spool_error(&error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Each write is whole rows, and so is each chunk.
+impl Write for Outlet<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.current.extend_from_slice(bytes);
+        if self.current.len() >= CHUNK {
+            self.full.push(std::mem::take(&mut self.current));
+        }
+        if self.full.len() >= if self.has_sent { 1 } else { WINDOW as usize } {
+            self.pass_on()?;
+        }
+        Ok(bytes.len())
+    }
+
+    /// Nothing: the files are looked at before the rest is sent, by [`Outlet::finish`].
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An unnamed file.
+struct Spool {
+    file: File,
+    /// Their lengths.
+    chunks: Vec<usize>,
+    bytes: u64,
+    most: u64,
+}
+
+impl Spool {
+    fn new(place: &SpoolPlace) -> io::Result<Self> {
+        Ok(Self {
+            file: tempfile::tempfile_in(&place.folder)?,
+            chunks: Vec::new(),
+            bytes: 0,
+            most: place.most,
+        })
+    }
+
+    fn append(&mut self, chunk: &[u8]) -> Result<()> {
+        self.bytes += chunk.len() as u64;
+        if self.bytes > self.most {
+            return Err(Error::new(
+                Kind::Exhausted,
+                format!(
+                    "the export is larger than the {} MB that may wait in the temp folder",
+                    self.most / MB
+                ),
+            )
+            .hint(
+                "Select less, or raise `memoryLimitMb` in the datasource's settings: twice that may wait",
+            ));
+        }
+        self.file.write_all(chunk).map_err(|error| spool_error(&error))?;
+        self.chunks.push(chunk.len());
+        Ok(())
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.chunks.clear();
+        self.bytes = 0;
+        self.file.rewind()?;
+        self.file.set_len(0)
+    }
+}
+
+fn spool_error(error: &io::Error) -> Error {
+    Error::new(Kind::Unavailable, format!("the export cannot be kept in the temp folder: {error}"))
+        .hint("Look at the room that the temp folder's disk has left")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::super::messages;
+    use super::*;
+
+    fn sink() -> (Sink, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Sink::new(ours), theirs)
+    }
+
+    /// A row of `CHUNK / 4` bytes that begins with `n`.
+    fn row(n: usize) -> Vec<u8> {
+        let number = n.to_string();
+        let filling = "x".repeat(CHUNK / 4 - 2 - number.len());
+        format!("{number}{filling}\r\n").into_bytes()
+    }
+
+    fn received(mut from: UnixStream) -> Vec<Vec<u8>> {
+        let mut chunks = Vec::new();
+        while let Some(message) = messages::read(&mut from).unwrap() {
+            assert_eq!((message.id, message.tag), (7, Tag::Chunk));
+            chunks.push(message.payload);
+        }
+        chunks
+    }
+
+    #[test]
+    fn nothing_is_sent_before_the_window_is_full() {
+        let (sink, theirs) = sink();
+        let credits = Credits::default();
+        let mut outlet = Outlet::new(7, &sink, &credits, None);
+        for n in 0..4 * WINDOW as usize - 1 {
+            outlet.write_all(&row(n)).unwrap();
+        }
+        assert!(!outlet.has_sent);
+        outlet.restart().unwrap();
+        outlet.write_all(b"a\r\n").unwrap();
+        outlet.finish().unwrap();
+        drop(sink);
+        assert_eq!(received(theirs), [b"a\r\n"]);
+    }
+
+    #[test]
+    fn what_was_sent_cannot_be_taken_back_and_more_needs_credit() {
+        let (sink, theirs) = sink();
+        let credits = Credits::default();
+        let reader = std::thread::spawn(move || received(theirs));
+        let mut outlet = Outlet::new(7, &sink, &credits, None);
+        for n in 0..4 * WINDOW as usize {
+            outlet.write_all(&row(n)).unwrap();
+        }
+        let error = outlet.restart().unwrap_err();
+        assert!(error.message.contains("files changed"), "{error}");
+        assert_eq!(credits.lock().chunks, 0);
+        let closing = credits.clone();
+        let waited = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            closing.add();
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            closing.close();
+        });
+        for n in 0..4 {
+            outlet.write_all(&row(n)).unwrap();
+        }
+        let error = (0..4).find_map(|n| outlet.write_all(&row(n)).err()).unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        waited.join().unwrap();
+        drop(outlet);
+        drop(sink);
+        let chunks = reader.join().unwrap();
+        assert_eq!(chunks.len(), WINDOW as usize + 1);
+        assert!(chunks.iter().all(|chunk| chunk.len() == CHUNK && chunk.ends_with(b"\r\n")));
+    }
+
+    #[test]
+    fn a_spooled_export_is_sent_at_its_end_and_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = SpoolPlace { folder: folder.path().to_owned(), most: 20 * CHUNK as u64 };
+        let (sink, theirs) = sink();
+        let credits = Credits::default();
+        (0..20).for_each(|_| credits.add());
+        let mut outlet = Outlet::new(7, &sink, &credits, Some(&place));
+        for n in 0..50 {
+            outlet.write_all(&row(n)).unwrap();
+        }
+        outlet.restart().unwrap();
+        for n in 0..50 {
+            outlet.write_all(&row(n)).unwrap();
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
+        let reader = std::thread::spawn(move || received(theirs));
+        outlet.finish().unwrap();
+        let mut outlet = Outlet::new(7, &sink, &credits, Some(&place));
+        let failed = (0..100).find_map(|n| outlet.write_all(&row(n)).err());
+        assert!(failed.is_some());
+        let error = outlet.explain(Error::internal("not this one"));
+        assert_eq!(error.kind, Kind::Exhausted);
+        drop(sink);
+        let bytes = reader.join().unwrap().concat();
+        assert_eq!(bytes, (0..50).flat_map(row).collect::<Vec<_>>());
+    }
+}

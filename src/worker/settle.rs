@@ -1,0 +1,46 @@
+//! What the end of a job means, in words for its sender.
+
+use std::time::Duration;
+
+use super::client::{Cause, Death, JobFailure};
+use crate::error::{Error, Kind, Result};
+
+/// A job's end in words for its sender.
+pub(super) fn settle<T>(result: Result<T, JobFailure>, timeout: Duration) -> Result<T> {
+    match result {
+        Ok(reply) => Ok(reply),
+        Err(JobFailure::Failed(error)) => Err(error),
+        Err(JobFailure::Deadline) => {
+            let seconds = timeout.as_secs();
+            Err(Error::new(Kind::Timeout, format!("the query was stopped after {seconds} s"))
+                .hint("Select less, or raise `timeoutSeconds` in the datasource's settings"))
+        }
+        Err(JobFailure::Died(Death { cause: Cause::Memory, .. })) => Err(Error::new(
+            Kind::Exhausted,
+            "the query was stopped because it took more memory than the datasource may have",
+        )
+        .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings")),
+        Err(JobFailure::Died(Death { cause: Cause::Disk, .. })) => Err(Error::new(
+            Kind::Exhausted,
+            "the query was stopped because it needed more room on disk than the datasource may have",
+        )
+        .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings: four times that may be spilled")),
+        Err(JobFailure::Died(Death { cause: Cause::Closed, .. })) => Err(closed()),
+        Err(JobFailure::Died(Death { cause: Cause::Itself(how), .. })) => Err(Error::new(
+            Kind::Unavailable,
+            format!("the worker process died while it ran this query ({how})"),
+        )
+        .hint("A new worker serves the next query; make this one simpler or smaller")),
+        Err(JobFailure::Died(Death { cause, .. })) => Err(Error::new(
+            Kind::Unavailable,
+            format!("two workers ended under this query: the last one {}", cause.phrase()),
+        )
+        .hint("Run the query again; if it happens often, look at what else runs on this datasource")),
+    }
+}
+
+/// The error of what was under way when the plugin or the datasource ended.
+pub(super) fn closed() -> Error {
+    Error::new(Kind::Cancelled, "the plugin or its datasource was closed while the query ran")
+        .hint("Run the query again")
+}

@@ -1,0 +1,204 @@
+// Every dashboard in a real browser: it draws without an error mark, dark and light, wide and narrow; the links of its panels lead to the
+// pattern's own dashboard with the right pattern; the CSV link downloads. Prints how long drawing takes.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { api, ask, check, done, eventually, headers, launch, out, skip, started, url } from './grafana.mjs';
+
+const range = process.env.E2E_RANGE ?? 'from=now-26w%2Fw&to=now%2Fw';
+// With E2E_LIMITS, the promised times are held to: they are for a machine that does nothing else.
+const limits = Boolean(process.env.E2E_LIMITS);
+const only = process.argv.slice(2);
+const dashboards = [
+  { uid: 'query-perf-overview', height: 1330 },
+  { uid: 'query-perf-pattern', height: 1130 },
+  { uid: 'query-perf-compare', height: 1330 },
+  { uid: 'query-perf-agents', height: 1200 },
+].filter(({ uid }) => only.length === 0 || only.includes(uid));
+
+/** Opens a dashboard and waits until nothing loads any more. */
+async function open(page, uid, query = '', kiosk = '&kiosk', times = range) {
+  const errors = [];
+  let last = 0;
+  let waiting = 0;
+  const sent = (request) => (waiting += request.url().includes('/api/ds/query') ? 1 : 0);
+  const seen = async (response) => {
+    if (!response.url().includes('/api/ds/query')) {
+      return;
+    }
+    const body = await response.text().catch(() => '');
+    if (response.status() !== 200) {
+      errors.push(`${response.status()} ${body.slice(0, 500)}`);
+    }
+    waiting -= 1;
+    last = Date.now();
+  };
+  page.on('request', sent);
+  page.on('response', seen);
+  const begun = Date.now();
+  await page.goto(`${url}/d/${uid}?${times}${kiosk}&${query}`);
+  await quiet(page, () => last > 0 && waiting <= 0 && Date.now() - last > 1200);
+  const drawn = last - begun;
+  page.off('request', sent);
+  page.off('response', seen);
+  const marks = await page.locator('[data-testid="data-testid Panel status error"]').count();
+  return { errors, marks, drawn };
+}
+
+async function quiet(page, isQuiet) {
+  for (let waited = 0; !isQuiet() && waited < 60000; waited += 100) {
+    await page.waitForTimeout(100);
+  }
+}
+
+/** Presses refresh; gives the milliseconds until the last panel has its answer. */
+async function refresh(page) {
+  let last = 0;
+  const seen = (response) => {
+    if (response.url().includes('/api/ds/query')) {
+      last = Date.now();
+    }
+  };
+  page.on('requestfinished', (request) => request.url().includes('/api/ds/query') && (last = Date.now()));
+  page.on('response', seen);
+  const begun = Date.now();
+  await page.getByTestId('data-testid RefreshPicker run button').click();
+  await quiet(page, () => last > 0 && Date.now() - last > 1000);
+  page.off('response', seen);
+  return last - begun;
+}
+
+/** Where a link of the dashboard leads: which dashboard, which pattern. */
+function target(href) {
+  const link = new URL(href, url);
+  return { uid: link.pathname.split('/').filter(Boolean)[1], pattern: link.searchParams.get('var-pattern') };
+}
+
+await started();
+const rules = await api('/api/v1/provisioning/alert-rules');
+if (process.env.E2E_OWN) {
+  check(
+    Array.isArray(rules.body) && rules.body.filter((rule) => rule.uid.startsWith('duckdb-perf-')).length === 4,
+    'a Grafana without the variables of the contact points has started and shows the four alert rules'
+  );
+}
+const pattern = await ask('SELECT pattern FROM perf_top_patterns WHERE place = 3 ORDER BY week DESC LIMIT 1');
+const slowest = await ask('SELECT pattern FROM perf_top_patterns WHERE place = 1 ORDER BY week DESC LIMIT 1');
+const browser = await launch();
+try {
+  for (const { uid, height } of dashboards) {
+    const query = uid === 'query-perf-pattern' && pattern ? `var-pattern=${encodeURIComponent(pattern)}` : '';
+    for (const theme of ['dark', 'light']) {
+      for (const width of [1600, 1280]) {
+        const context = await browser.newContext({ viewport: { width, height }, extraHTTPHeaders: headers });
+        const page = await context.newPage();
+        const { errors, marks, drawn } = await open(page, uid, `theme=${theme}&${query}`);
+        await page.screenshot({ path: join(out, `${uid}-${theme}-${width}.png`) });
+        check(errors.length === 0 && marks === 0, `${uid} draws without an error (${theme}, ${width} px, ${drawn} ms cold) ${errors.join(' ')}`);
+        await context.close();
+      }
+    }
+    const context = await browser.newContext({ viewport: { width: 1600, height }, extraHTTPHeaders: headers });
+    const page = await context.newPage();
+    await open(page, uid, query, '');
+    const warm = await open(page, uid, query, '');
+    const again = await refresh(page);
+    console.log(`    ${uid}: ${warm.drawn} ms to the last panel's answer, ${again} ms for a refresh`);
+    if (limits) {
+      check(warm.drawn < 2000, `${uid} is drawn within two seconds`);
+      check(again < 500, `${uid} is refreshed within half a second`);
+    }
+    await context.close();
+  }
+
+  if (only.length === 0 || only.includes('duckdb-perf-health')) {
+    await health();
+  }
+  if (only.length === 0 && slowest) {
+    const context = await browser.newContext({ viewport: { width: 1600, height: 1330 }, extraHTTPHeaders: headers, acceptDownloads: true });
+    const page = await context.newPage();
+    await links(page);
+    await download(page);
+    await context.close();
+  }
+} finally {
+  await browser.close();
+}
+done();
+
+/** The dashboard of the plugin's health, over a Prometheus that scrapes this Grafana. */
+async function health() {
+  if (!process.env.E2E_PROMETHEUS) {
+    return skip('the dashboard of the plugin\'s health', 'no Prometheus: on Debian apt-get install prometheus');
+  }
+  const asked = new Set(readFileSync('provisioning/dashboards/plugin_health.json', 'utf8').match(/duckdb_perf_\w+/g));
+  const metrics = (await api('/metrics/plugins/duckdb-perf-datasource')).text;
+  // A counter or histogram that nothing has happened to is there by its name alone.
+  const missing = [...asked].filter((name) => !metrics.includes(name.replace(/_(total|bucket)$/, '')));
+  if (missing.length > asked.size / 2) {
+    return skip('the dashboard of the plugin\'s health', `this plugin has no metrics of its own yet: ${missing.length} of ${asked.size} are missing`);
+  }
+  check(missing.length === 0, `the plugin has every metric that the dashboard asks for ${missing.join(' ')}`);
+  const scraped = async () => {
+    const expr = encodeURIComponent('sum(rate(duckdb_perf_queries_total[1m])) > 0');
+    const found = await api(`/api/datasources/proxy/uid/${process.env.E2E_PROMETHEUS}/api/v1/query?query=${expr}`);
+    return found.body?.data?.result?.length > 0;
+  };
+  await eventually('Prometheus has scraped the plugin', scraped);
+  for (const theme of ['dark', 'light']) {
+    const context = await browser.newContext({ viewport: { width: 1600, height: 1900 }, extraHTTPHeaders: headers });
+    const page = await context.newPage();
+    const { errors, marks } = await open(page, 'duckdb-perf-health', `theme=${theme}`, '&kiosk', 'from=now-5m&to=now');
+    await page.screenshot({ path: join(out, `duckdb-perf-health-${theme}.png`) });
+    check(errors.length === 0 && marks === 0, `the plugin's health draws without an error (${theme}) ${errors.join(' ')}`);
+    await context.close();
+  }
+}
+
+async function links(page) {
+  const hrefs = async (within) =>
+    within.locator('a[href*="/d/query-perf-pattern"]').evaluateAll((all) => all.map((link) => link.href));
+  const panel = (title) => page.getByTestId(`data-testid Panel header ${title}`);
+  await open(page, 'query-perf-overview');
+  const stat = await hrefs(panel('Slow query count'));
+  check(stat.some((href) => target(href).pattern === slowest), 'the stat opens the slowest pattern');
+
+  // A click on a bar or a point pins the tooltip, which has the links.
+  const bars = panel('Top 10 slow patterns of the current week').locator('.u-over').first();
+  const box = await bars.boundingBox();
+  await page.mouse.click(box.x + 20, box.y + (box.height / 10) * 0.5);
+  const bar = await eventually('the tooltip of a bar has its link', async () => (await hrefs(page)).find((href) => target(href).pattern === slowest && !stat.includes(href)));
+  check(target(bar).uid === 'query-perf-pattern', 'a bar opens its pattern');
+  await page.keyboard.press('Escape');
+
+  await page.goto(bar);
+  await eventually('the pattern is the chosen one', () => page.getByText(slowest, { exact: false }).first().isVisible());
+  check(true, 'the drill-down shows the pattern that was clicked');
+
+  await open(page, 'query-perf-compare');
+  const rows = await eventually('the table has links', async () => {
+    const found = await hrefs(panel('Regressions'));
+    return found.length > 0 && found;
+  });
+  const first = await panel('Regressions').locator('a[href*="/d/query-perf-pattern"]').first().innerText();
+  const named = target(rows[0]).pattern;
+  check(named && named.startsWith(first.split(' … ')[0].trim()), `a row of the comparison opens its pattern: ${named}`);
+  await page.goto(rows[0]);
+  await eventually('its dashboard', () => page.getByText(named.slice(0, 40), { exact: false }).first().isVisible());
+  check((await page.locator('[data-testid="data-testid Panel status error"]').count()) === 0, 'and its dashboard draws');
+}
+
+async function download(page) {
+  await open(page, 'query-perf-overview', '', '');
+  const link = page.getByRole('link', { name: 'CSV' }).first();
+  const href = await link.getAttribute('href');
+  check(href.includes('/resources/export.csv?table=weeks&from='), `the CSV link has the time range: ${href}`);
+  const answer = await api(new URL(href, url).pathname + new URL(href, url).search);
+  if (answer.status === 404) {
+    return skip('the CSV link downloads', 'this plugin has no route export.csv');
+  }
+  check(answer.status === 200 && answer.type.includes('text/csv'), `the CSV link downloads (${answer.status}, ${answer.type})`);
+  check(answer.text.split('\n')[0].includes('pattern'), `its first line names the columns: ${answer.text.split('\r\n')[0]}`);
+  const one = await api(new URL(href, url).pathname + `?table=weeks&from=now-26w%2Fw&to=now%2Fw&var-pattern=${encodeURIComponent(slowest)}`);
+  check(one.text.length < answer.text.length && one.text.length > 50, 'with a pattern it is shorter');
+}
