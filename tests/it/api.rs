@@ -386,6 +386,8 @@ fn fits(document: &Value, schema: &Value, value: &Value, path: &str) {
     }
     if let (Some(items), Value::Array(values)) = (schema.get("items"), value) {
         assert!(!values.is_empty(), "{path} shows no row");
-        values.iter().for_each(|value| fits(document, items, value, path));
+        for value in values {
+            fits(document, items, value, path);
+        }
     }
 }
