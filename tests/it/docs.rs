@@ -49,7 +49,7 @@ impl Findings {
             return;
         }
         if std::env::var_os("UPDATE_DOCS").is_some() {
-            self.new.push((block.line, came.to_owned()));
+            self.new.push((block.number, came.to_owned()));
         } else {
             self.wrong.push(format!("{} shows\n{}but it is\n{came}", block.place, block.text));
         }

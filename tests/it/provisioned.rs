@@ -269,3 +269,18 @@ fn grafana_starts_without_the_contact_points_variables() {
     }
     assert_eq!(receivers, routed, "the policy leads to the contact point");
 }
+
+#[test]
+fn the_health_dashboard_asks_for_metrics_that_are_there() {
+    let text = std::fs::read_to_string(root().join("provisioning/dashboards/plugin_health.json")).unwrap();
+    let known: BTreeSet<&str> = duckdb_perf::metrics::TABLE.iter().map(|metric| metric.name).collect();
+    let mut asked = BTreeSet::new();
+    for rest in text.split("duckdb_perf_").skip(1) {
+        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(rest.len());
+        asked.insert(format!("duckdb_perf_{}", rest[..end].trim_end_matches("_bucket")));
+    }
+    assert!(asked.len() >= known.len(), "every metric is shown: {asked:?}");
+    for name in &asked {
+        assert!(known.contains(name.as_str()), "there is no metric `{name}`");
+    }
+}
