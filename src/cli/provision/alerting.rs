@@ -189,12 +189,13 @@ impl Run<'_> {
 
     fn group(&mut self, group: &Group, there: &[String]) {
         let interval = self.interval(group);
-        let mut all = true;
+        let (mut all, mut from_files) = (true, false);
         for wants in &group.rules {
             let (wants, notices) = with_receiver(wants, there);
             let what = format!("the alert rule `{}`", of(&wants, "title"));
             let path = rule_path(&wants);
             let end = self.grafana.get(&path, &format!("read {what}")).and_then(|has| {
+                from_files |= has.as_ref().is_some_and(is_from_files);
                 let place = Place {
                     create: (Verb::Post, RULES.to_owned()),
                     update: (Verb::Put, path),
@@ -206,8 +207,8 @@ impl Run<'_> {
             all &= end.is_ok();
             self.report.add_with("alert rule", of(&wants, "title"), end, notices);
         }
-        // A group is there when its first rule is; its interval is not the rules'.
-        if all {
+        // A group is there when its first rule is; its interval is not the rules'. That of files is the files'.
+        if all && !from_files {
             let end = interval.and_then(|has| self.set_interval(group, has.as_ref()));
             self.report.add("rule group", &group.name, end);
         }
@@ -219,15 +220,11 @@ impl Run<'_> {
     }
 
     fn set_interval(&self, group: &Group, has: Option<&Value>) -> Result<End> {
-        let rules = has.and_then(|has| has.get("rules")).and_then(Value::as_array);
         // Without `rules` the group's rules stay as they are.
         let body = json!({"title": group.name, "folderUid": group.folder.uid, "interval": group.interval});
         let want = match has.map(|has| has.get("interval").and_then(Value::as_u64)) {
             None => Want::Create(body),
             Some(seconds) if seconds == Some(group.interval) => Want::Nothing,
-            Some(_) if rules.into_iter().flatten().any(is_from_files) => {
-                return Err(decide::provisioned(&format!("the interval of the rule group `{}`", group.name)));
-            }
             Some(_) => Want::Update(body),
         };
         let put = (Verb::Put, group_path(group));
