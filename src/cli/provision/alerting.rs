@@ -37,6 +37,14 @@ impl Run<'_> {
         }
     }
 
+    /// Whether a group's rules all come from Grafana's files, which then have a folder of their own for them.
+    pub(super) fn is_from_files(&self, group: &Group) -> bool {
+        group.rules.iter().all(|rule| {
+            let has = self.grafana.get(&rule_path(rule), "read the alert rules");
+            matches!(has, Ok(Some(has)) if is_from_files(&has))
+        })
+    }
+
     /// Removes it; gives the uids of the rules that are gone.
     pub(super) fn remove_alerts(&mut self, bundle: &Bundle) -> Vec<String> {
         let gone = bundle.groups.iter().flat_map(|group| self.remove_rules(group)).collect();
