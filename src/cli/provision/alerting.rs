@@ -172,6 +172,9 @@ impl Run<'_> {
             let changes = change(&mut tree, routes);
             let differs = changes.iter().any(|change| !matches!(change, Change::None | Change::Absent));
             if differs && from_files {
+                if changes.contains(&Change::Removed) {
+                    return Ok(vec![Change::Kept; changes.len()]);
+                }
                 return Err(decide::provisioned("the tree of notification policies"));
             }
             if let Value::Object(tree) = &mut tree {
@@ -189,6 +192,7 @@ impl Run<'_> {
                 Some(Change::Changed) => End::Updated,
                 Some(Change::Removed) => End::Deleted,
                 Some(Change::Absent) => End::Absent,
+                Some(Change::Kept) => End::Kept(decide::FROM_FILES.to_owned()),
                 Some(Change::None) | None => End::Unchanged,
             });
             self.report.add("notification policy", &format!("to {}", of(route, "receiver")), end);

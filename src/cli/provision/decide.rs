@@ -255,7 +255,8 @@ pub(super) fn is_from_files(has: &Value) -> bool {
     of(has, "provenance") == "file"
 }
 
-const FROM_FILES: &str = "it comes from Grafana's provisioning files";
+/// Why what comes from files is kept.
+pub(super) const FROM_FILES: &str = "it comes from Grafana's provisioning files";
 
 /// The error for what comes from files and is not as wanted.
 pub(super) fn provisioned(what: &str) -> Error {
