@@ -96,7 +96,7 @@ fn variables() -> BTreeSet<String> {
                     let end = name
                         .find(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_')
                         .unwrap_or(name.len());
-                    if end > 1 {
+                    if end > 1 && !name.starts_with('_') {
                         names.insert(name[..end].to_owned());
                     }
                 }
