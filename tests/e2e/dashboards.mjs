@@ -36,7 +36,7 @@ async function open(page, uid, query = '', kiosk = '&kiosk', times = range) {
   page.on('request', sent);
   page.on('response', seen);
   const begun = Date.now();
-  await page.goto(`${url}/d/${uid}?${times}${kiosk}&${query}`);
+  await page.goto(`${url}/d/${uid}?${times}${kiosk}&${query}`, { timeout: 120000 });
   await quiet(page, () => last > 0 && waiting <= 0 && Date.now() - last > 1200);
   const drawn = last - begun;
   page.off('request', sent);
@@ -46,7 +46,7 @@ async function open(page, uid, query = '', kiosk = '&kiosk', times = range) {
 }
 
 async function quiet(page, isQuiet) {
-  for (let waited = 0; !isQuiet() && waited < 60000; waited += 100) {
+  for (let waited = 0; !isQuiet() && waited < 120000; waited += 100) {
     await page.waitForTimeout(100);
   }
 }
