@@ -8,6 +8,7 @@ import { api, ask, check, done, eventually, headers, launch, out, skip, started,
 const range = process.env.E2E_RANGE ?? 'from=now-26w%2Fw&to=now%2Fw';
 // With E2E_LIMITS, the promised times are held to: they are for a machine that does nothing else.
 const limits = Boolean(process.env.E2E_LIMITS);
+// Some of them only: uids, and `links`.
 const only = process.argv.slice(2);
 const dashboards = [
   { uid: 'query-perf-overview', height: 1330 },
@@ -114,7 +115,7 @@ try {
   if (only.length === 0 || only.includes('duckdb-perf-health')) {
     await health();
   }
-  if (only.length === 0 && slowest) {
+  if ((only.length === 0 || only.includes('links')) && slowest) {
     const context = await browser.newContext({ viewport: { width: 1600, height: 1330 }, extraHTTPHeaders: headers, acceptDownloads: true });
     const page = await context.newPage();
     await links(page);
