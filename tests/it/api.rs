@@ -266,8 +266,8 @@ fn status_page_and_dashboard() {
     assert!(served.get("nosuch").problem(404).contains("route"));
     assert!(served.send("DELETE", "api/perf/slow", &[], b"").problem(405).contains("method"));
     assert!(served.get("api/query").problem(405).contains("method"));
-    let long = served.get(&format!("api/perf/slow?pattern={}", "x".repeat(70 << 10)));
-    assert!(long.problem(414).contains("64 KB"));
+    let long = served.get(&format!("api/perf/slow?pattern={}", "x".repeat(61 << 10)));
+    assert!(long.problem(414).contains("60 KB"));
     let csv = served.get("api/export.csv?table=slow&week=202653");
     assert_eq!(
         (csv.status, csv.header("content-type")),
