@@ -1,18 +1,37 @@
-//! Two things that the build needs beside the sources: a linker script that links the compiler's runtime into our
-//! binaries, so that they need only libc, libm and the loader; and the list of provisioning files to build in.
+//! Three things that the build needs beside the sources: a linker script that links the compiler's runtime into our
+//! binaries, so that they need only libc, libm and the loader; the list of provisioning files to build in; and the page of
+//! `duckdb-perf serve`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The folders below `provisioning/` that `duckdb-perf provision` sends to Grafana.
-const PROVISIONED: [&str; 3] =
-    ["provisioning/datasources", "provisioning/dashboards", "provisioning/alerting"];
+const PROVISIONED: [&str; 4] = [
+    "provisioning/datasources",
+    "provisioning/dashboards",
+    "provisioning/alerting",
+    "provisioning/contact_points",
+];
+
+/// The page as `npm run build:preview` makes it, one file with everything in it.
+const PAGE: &str = "frontend/preview/dist/index.html";
+/// Stands in for it: Rust is built and tested without Node.
+const NO_PAGE: &str = r#"<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>DuckDB Perf</title>
+<h1>DuckDB Perf</h1>
+<p>The JSON API answers; <a href="/api/openapi.json">/api/openapi.json</a> lists its routes. The page is not part of this
+build: run <code>npm ci &amp;&amp; npm run build:preview</code> in <code>frontend</code>, then build again.</p>
+</html>
+"#;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let Some(out) = std::env::var_os("OUT_DIR").map(PathBuf::from) else { return };
     link_the_runtime(&out);
     list_the_files(&out);
+    take_the_page(&out);
 }
 
 /// Rust's standard library links `libgcc_s.so`. A linker script of that name in front of the real one sends the
@@ -62,5 +81,22 @@ fn find(folder: &Path, files: &mut Vec<String>) {
         } else if path.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json") {
             files.push(path.to_string_lossy().into_owned());
         }
+    }
+}
+
+/// Puts the page where the sources include it from.
+fn take_the_page(out: &Path) {
+    let text = std::fs::read_to_string(PAGE);
+    // A path that is missing counts as changed every time; the folder does not.
+    let watched = if text.is_ok() { PAGE } else { "frontend/preview" };
+    println!("cargo::rerun-if-changed={watched}");
+    let text = text.unwrap_or_else(|_| NO_PAGE.to_owned());
+    let target = out.join("page.html");
+    // A file that stays the same is not written, so that nothing is built again for it.
+    if std::fs::read_to_string(&target).is_ok_and(|there| there == text) {
+        return;
+    }
+    if let Err(error) = std::fs::write(&target, text) {
+        println!("cargo::error=the page cannot be written to {}: {error}", target.display());
     }
 }

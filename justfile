@@ -12,16 +12,16 @@ binary := CARGO_TARGET_DIR / "release/duckdb-perf"
 default:
     @just --list --unsorted
 
-# Write demo reports and show the five panels' numbers, through the real plugin process
+# Write demo reports, show the five panels' numbers through the real plugin process, and serve the dashboard's page
 [group('use')]
-demo *args: _tools
+demo *args: _tools _page
     cargo run --release --quiet -- demo {{ args }}
 
 # Assemble the plugin folder dist/duckdb-perf-datasource, ready to copy into Grafana
 [group('use')]
 build: _tools
+    cd frontend && npm ci --no-audit --no-fund && npm run build:preview && npm run build
     cargo build --release
-    cd frontend && npm ci --no-audit --no-fund && npm run build
     install -m 755 {{ binary }} {{ dist }}/gpx_duckdb_perf_linux_$(case $(uname -m) in x86_64) echo amd64;; aarch64) echo arm64;; esac)
     strip {{ dist }}/gpx_duckdb_perf_linux_*
     @echo "plugin folder: {{ dist }}"
@@ -59,7 +59,12 @@ lint: _tools
 [group('test')]
 format:
     cargo fmt
-    cd frontend && npx prettier --write src
+    cd frontend && npx prettier --write src preview
+
+# The page of `serve` in Chromium (just build first)
+[group('test')]
+page:
+    tests/page/run.sh {{ binary }}
 
 # In a real Grafana: GRAFANA_URL of a running one, or GRAFANA_HOME of an unpacked one
 [group('test')]
@@ -80,3 +85,8 @@ bench *args: _tools
 [private]
 _tools:
     @tests/tools.sh
+
+# The page that goes into the executable, where it is missing or older than its sources; without Node it is left out
+[private]
+_page:
+    @tests/page/build.sh

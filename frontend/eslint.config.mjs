@@ -2,7 +2,7 @@ import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules'] },
+  { ignores: ['node_modules', 'preview/dist'] },
   tseslint.configs.recommended,
   {
     files: ['**/*.{ts,tsx}'],

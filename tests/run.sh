@@ -28,6 +28,7 @@ part() {
 one() { echo 1 0 0; }
 cargo_tests() { awk '/^test result:/ { p += $4; f += $6; s += $8 } END { print p + 0, f + 0, s + 0 }'; }
 go_tests() { awk '/^ *--- PASS/ { p++ } /^ *--- FAIL/ { f++ } /^ *--- SKIP/ { s++ } END { print p + 0, f + 0, s + 0 }'; }
+page_checks() { awk '/^ok: / { p++ } /^skipped: / { s++ } END { print p + 0, 0, s + 0 }'; }
 jest_tests() {
     awk '/^Tests:/ { for (i = 2; i < NF; i++) { if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i; if ($(i + 1) ~ /^skipped/) s += $i } }
          END { print p + 0, f + 0, s + 0 }'
@@ -36,17 +37,20 @@ jest_tests() {
 tests/tools.sh || exit 1
 command -v npm >/dev/null || { echo "error: npm not found; install Node 20 or later" >&2; exit 1; }
 
+part "frontend: install" one npm --prefix frontend ci --no-audit --no-fund
+# The executable carries the page.
+part "frontend: page" one npm --prefix frontend run --silent build:preview
 part "rust: format" one cargo fmt --check
 part "rust: build" one cargo build --release
 part "rust: tests" cargo_tests cargo test --release
 part "rust: lint" one cargo clippy --release --all-targets --quiet -- -D warnings
 
-part "frontend: install" one npm --prefix frontend ci --no-audit --no-fund
 part "frontend: types" one npm --prefix frontend run --silent typecheck
 part "frontend: lint" one npm --prefix frontend run --silent lint
 part "frontend: format" one npm --prefix frontend run --silent format:check
 part "frontend: tests" jest_tests npm --prefix frontend test
 part "frontend: build" one npm --prefix frontend run --silent build
+part "page in a browser" page_checks tests/page/run.sh "$CARGO_TARGET_DIR/release/duckdb-perf"
 
 if command -v go >/dev/null; then
     fixtures="$(mktemp -d)"

@@ -2,7 +2,7 @@
 //! real plugin process, as Grafana would, and prints what its panels would show.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,10 @@ use super::datasource::{DatasourceArgs, TimeArgs};
 use super::documents::{Datasources, Document, read_dashboard};
 use super::render::{self, Layout};
 use super::run::{Bindings, Ran, Runner};
-use super::{Stop, report};
+use super::{Stop, report, serve};
 use crate::engine;
 use crate::error::{Error, Kind, Result};
+use crate::http::Server;
 use crate::plugin::client::Plugin;
 use crate::query::TimeRange;
 use crate::reports::{
@@ -63,10 +64,16 @@ pub(super) struct Args {
     /// Only write the reports
     #[arg(long)]
     no_queries: bool,
+    /// Do not serve the dashboard's page at the end
+    #[arg(long)]
+    no_serve: bool,
+    /// The page's port; 0 picks a free one
+    #[arg(long, value_name = "PORT", default_value_t = serve::PORT)]
+    port: u16,
 }
 
-/// Runs the subcommand.
-pub(super) async fn run(args: Args) -> Result<(), Stop> {
+/// Runs the subcommand. In a terminal it ends with a server of the page, to be run until Ctrl-C.
+pub(super) async fn run(args: Args) -> Result<Option<Server>, Stop> {
     let now = Timestamp::now();
     let current = IsoWeek::containing(now);
     let until = args.until.unwrap_or(current);
@@ -87,7 +94,13 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
         show(&folder, now).await?;
     }
     next_steps(&folder);
-    Ok(())
+    // Nobody would look at it in CI or behind a pipe, and nobody would end it.
+    let is_watched = std::io::stdout().is_terminal() && std::env::var_os("CI").is_none();
+    if args.no_queries || args.no_serve || !is_watched {
+        return Ok(None);
+    }
+    report::line("\nThe dashboard is at this address until you press Ctrl-C:");
+    serve::start_local(DatasourceArgs::of_folder(&folder).instance()?, args.port).await.map(Some)
 }
 
 /// The folder, made when missing, and marked as ours.
@@ -268,6 +281,7 @@ fn next_steps(folder: &Path) {
         "What to do next\n\
          - ask the reports something else:\n    \
              duckdb-perf query --path '{folder}' \"FROM perf_top_patterns WHERE place <= 3 ORDER BY week DESC, place\"\n\
+         - see the dashboard in a browser, and the numbers as JSON: duckdb-perf serve --path '{folder}'\n\
          - see the dashboard in Grafana: copy `dist/duckdb-perf-datasource` (made by `just build`) into Grafana's plugins\n  \
              folder and `provisioning/` into its provisioning folder, and start it with DUCKDB_PERF_PATH='{folder}'\n\
          - use your own reports: files called `{DEFAULT_REPORTS_GLOB}` in one folder, given as `--path`"

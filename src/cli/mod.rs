@@ -15,6 +15,7 @@ mod query;
 mod render;
 mod report;
 mod run;
+mod serve;
 mod vars;
 mod views;
 mod walk;
@@ -40,6 +41,8 @@ struct Cli {
 enum Command {
     /// Run one query and print its result
     Query(query::Args),
+    /// Serve the reports as JSON, and a page that draws the dashboard
+    Serve(serve::Args),
     /// Write demo reports and show what the dashboard makes of them
     Demo(demo::Args),
     /// Run every query of the dashboards, alert rules and query files in a folder
@@ -95,17 +98,24 @@ pub async fn run() -> ExitCode {
     };
     let command = async {
         match cli.command {
-            Command::Query(args) => query::run(args).await,
+            Command::Query(args) => query::run(args).await.map(|()| None),
+            Command::Serve(args) => serve::start(args).await.map(Some),
             Command::Demo(args) => demo::run(args).await,
-            Command::Check(args) => check::run(args).await,
-            Command::Views(args) => views::run(args).await,
-            Command::Provision(args) => provision::run(args).await,
+            Command::Check(args) => check::run(args).await.map(|()| None),
+            Command::Views(args) => views::run(args).await.map(|()| None),
+            Command::Provision(args) => provision::run(args).await.map(|()| None),
         }
     };
     // Dropping the command on Ctrl-C ends its workers and removes its temp folder.
+    let mut stop = Box::pin(interrupted());
     let done = tokio::select! {
         done = command => done,
-        () = interrupted() => Err(Stop::Told(INTERRUPTED)),
+        () = &mut stop => Err(Stop::Told(INTERRUPTED)),
+    };
+    // A server is ended by Ctrl-C too, but in its own time.
+    let done = match done {
+        Ok(Some(server)) => server.run(stop).await.map_err(Stop::from),
+        done => done.map(|_| ()),
     };
     match done {
         Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
@@ -153,6 +163,9 @@ mod tests {
             "query --file a.sql --path a --path b.duckdb --setting slowMs=50",
             "query SELECT --var a=1 --var a=2 --var b= --from now-2w --to now --format csv --max-rows 5 --raw-csv",
             "demo --out x --weeks 3 --patterns 5 --seed 7 --until 2026-W53 --no-queries",
+            "demo --no-serve",
+            "serve --path a",
+            "serve --port 0 --host :: --token-file t --cors-origin http://a:3000 --cors-origin https://b --dashboard d.json",
             "check provisioning --path a --format json",
             "views --path a",
             "views a.duckdb --force",
@@ -172,6 +185,9 @@ mod tests {
             "query a --file b",
             "query a --var 1a=2",
             "demo --until 202600",
+            "serve --port 70000",
+            "serve --host example",
+            "serve --token secret",
             "check",
             "views a.duckdb --print",
             "views --compat 1.4",

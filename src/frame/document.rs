@@ -2,6 +2,7 @@
 //! schema and one list of values per field. Times are milliseconds since 1970; what is lost beside them (nanoseconds,
 //! NaN, infinities) stands in lists of its own.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
@@ -86,11 +87,14 @@ fn tail(frame: &Decoded) -> String {
     let columns = |at: usize| frame.batches.iter().filter_map(move |batch| batch.columns().get(at));
     let entities: Vec<Value> = fields.clone().map(|at| entities(columns(at))).collect();
     let nanos: Vec<Value> = fields.map(|at| nanos(columns(at))).collect();
-    [("entities", entities), ("nanos", nanos)]
-        .into_iter()
-        .filter(|(_, lists)| lists.iter().any(|list| !list.is_null()))
-        .map(|(name, lists)| format!(",\"{name}\":{}", Value::from(lists)))
-        .collect()
+    let mut text = String::new();
+    for (name, lists) in [("entities", entities), ("nanos", nanos)] {
+        if lists.iter().any(|list| !list.is_null()) {
+            // A String cannot fail.
+            let _ = write!(text, ",\"{name}\":{}", Value::from(lists));
+        }
+    }
+    text
 }
 
 /// Rows that hold NaN or an infinity: `{"NaN": [3], "Inf": [], "NegInf": []}`, or null.

@@ -22,13 +22,15 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio_stream::Stream;
 
+use super::failure::{Failure, Problem};
 use crate::app::{App, CsvExport, DataQuery, ExportOptions, InstanceSettings};
 use crate::error::{Error, Result};
 use crate::query::TimeRange;
 use crate::reports::NamedQuery;
 
-/// What stands for every value of a variable.
-const ALL: &str = "$__all";
+/// What stands for every value of a variable: in dashboards, and in the addresses that Grafana writes for variables
+/// whose All has a text of its own (`${pattern:queryparam}` gives `var-pattern=All`; Grafana reads it back as All, too).
+const ALL: [&str; 2] = ["$__all", "All"];
 /// The time range where none is given: every report.
 const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
 /// What Grafana writes into addresses and we have no use for.
@@ -40,7 +42,8 @@ const LONGEST_NAME: usize = 120;
 
 type Pairs = Vec<(String, String)>;
 
-/// The handler. Parameters:
+/// Rows as CSV (RFC 4180), streamed while the query runs. What goes wrong before the first row is an error status; after it
+/// the last line says `INCOMPLETE: …` and the transfer is broken off. Parameters:
 ///
 /// - `table`: a query of [`NamedQuery`], default `weeks`, with its own parameters (`pattern`, `week`, `slow_ms`, …), or
 ///   `sql`: any SELECT;
@@ -49,6 +52,23 @@ type Pairs = Vec<(String, String)>;
 ///   takes those that it has a parameter for;
 /// - `filename`: what the download is called;
 /// - `raw`: `true` leaves texts that could be formulas as they are.
+#[utoipa::path(
+    get, path = "/api/export.csv", tag = "reports",
+    params(
+        ("table" = Option<String>, Query, description = "A named query: `weeks` (when missing), `slow`, `patterns`, `pattern` or `regressions`; its own parameters are taken too", example = "slow"),
+        ("sql" = Option<String>, Query, description = "Any SELECT, instead of `table`"),
+        ("from" = Option<String>, Query, description = "Start of the time range. Without it: from the first report on", example = "now-26w/w"),
+        ("to" = Option<String>, Query, description = "Its end. Without it: up to the last report", example = "now/w"),
+        ("pattern" = Option<Vec<String>>, Query, description = "Only this pattern; may be repeated"),
+        ("week" = Option<Vec<String>>, Query, description = "Only this week; may be repeated", example = json!(["202653"])),
+        ("filename" = Option<String>, Query, description = "What the download is called"),
+        ("raw" = Option<bool>, Query, description = "Leaves texts that a spreadsheet would take for formulas as they are"),
+    ),
+    responses(
+        (status = 200, description = "The rows under a header", content_type = "text/csv", body = String),
+        (status = 400, body = Problem),
+    )
+)]
 pub(super) async fn export(
     State(app): State<Arc<App>>,
     Extension(settings): Extension<InstanceSettings>,
@@ -56,7 +76,7 @@ pub(super) async fn export(
 ) -> Response {
     match run(&app, &settings, given).await {
         Ok(response) => response,
-        Err(error) => super::failure(&error),
+        Err(error) => Failure::from(error).into_response(),
     }
 }
 
@@ -192,7 +212,7 @@ fn of_table(query: NamedQuery, given: Pairs) -> Pairs {
         .filter_map(|(name, value)| match name.strip_prefix(VARIABLE) {
             None => Some((name, value)),
             // All is what a query does without the parameter.
-            Some(_) if value == ALL => None,
+            Some(_) if ALL.contains(&value.as_str()) => None,
             Some("pattern") if !knows("pattern") => Some(("name".to_owned(), value)),
             Some(variable) => knows(variable).then(|| (variable.to_owned(), value)),
         })
@@ -240,15 +260,17 @@ mod tests {
         assert!(!asked.raw);
         let model: Value = serde_json::from_slice(&asked.query.json).unwrap();
         assert_eq!(model["variables"]["pattern"], json!(["it's", "{a,b}"]));
-        assert_eq!(model["variables"]["week"], ALL);
+        assert_eq!(model["variables"]["week"], "$__all");
         assert!(model["variables"].get("datasource").is_none());
-        let all = super::tests::model(&[
-            ("var-pattern", "$__all"),
-            ("from", "1772409600000"),
-            ("to", "1773619199999"),
-        ]);
-        assert_eq!(all["variables"]["pattern"], ALL);
-        assert!(!all["rawSql"].as_str().unwrap().contains("ORDER BY"), "sorting would hold every row");
+        for text in ["$__all", "All"] {
+            let all = super::tests::model(&[
+                ("var-pattern", text),
+                ("from", "1772409600000"),
+                ("to", "1773619199999"),
+            ]);
+            assert_eq!(all["variables"]["pattern"], "$__all", "{text}");
+            assert!(!all["rawSql"].as_str().unwrap().contains("ORDER BY"), "sorting would hold every row");
+        }
         let one = super::tests::model(&[("table", "pattern"), ("var-pattern", "a")]);
         assert_eq!(one["variables"]["name"], "a");
         let slow = super::tests::model(&[("table", "slow"), ("var-slow_ms", "250")]);

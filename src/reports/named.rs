@@ -172,8 +172,7 @@ impl NamedQuery {
     pub fn parameters(self) -> &'static [Parameter] {
         match self {
             Self::Weeks => &[FROM, TO, WEEK, PATTERN, LIMIT],
-            Self::Slow => &[FROM, TO, WEEK, PATTERN, SLOW_MS, LIMIT],
-            Self::Patterns => &[FROM, TO, WEEK, PATTERN, SLOW_MS, LIMIT],
+            Self::Slow | Self::Patterns => &[FROM, TO, WEEK, PATTERN, SLOW_MS, LIMIT],
             Self::Pattern => &[NAME, FROM, TO, WEEK],
             Self::Regressions => &[PERCENT, MIN_SAMPLES, FROM, TO, WEEK, PATTERN, LIMIT],
         }

@@ -1,12 +1,14 @@
-//! The cases of `tests/cases` through gRPC and through the command line: the same bytes. What the frames hold is
+//! The cases of `tests/cases` through gRPC, the JSON API and the command line: the same bytes. What the frames hold is
 //! checked by `tests/host`, which reads them with Grafana's own SDK.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use assert_cmd::Command;
 use duckdb_perf::query::TimeRange;
 use serde_json::{Value, json};
 
+use crate::served::Served;
 use crate::support::{Host, executable, fixtures, query};
 
 struct Case {
@@ -61,7 +63,8 @@ fn parse(path: &Path) -> Case {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_case_gives_the_same_frames_at_both_edges() {
+async fn every_case_gives_the_same_frames_at_every_edge() {
+    let mut servers: HashMap<(String, Vec<(String, String)>), Served> = HashMap::new();
     for case in cases() {
         let folder = fixtures().join(&case.path);
         let settings: Value =
@@ -82,6 +85,18 @@ async fn every_case_gives_the_same_frames_at_both_edges() {
         let interval = asked.interval;
         let answer = host.ask_all(&[asked]).await.remove(0);
         host.stop().await;
+
+        let server = servers.entry((case.path.clone(), case.settings.clone())).or_insert_with(|| {
+            let settings = case.settings.iter().map(|(name, value)| format!("--setting={name}={value}"));
+            let settings: Vec<String> = settings.collect();
+            Served::start(&folder, &settings.iter().map(String::as_str).collect::<Vec<_>>())
+        });
+        let mut body = model;
+        for (name, value) in [("from", json!(case.from)), ("to", json!(case.to)), ("as", json!("arrow"))] {
+            body[name] = value;
+        }
+        body["intervalMs"] = json!(u64::try_from(interval.as_millis()).unwrap());
+        let reply = server.query(&body);
 
         let mut command = Command::new(executable());
         command.args([
@@ -110,11 +125,20 @@ async fn every_case_gives_the_same_frames_at_both_edges() {
         match (&case.error, &answer.error) {
             (None, None) => {
                 assert!(output.status.success(), "{}: {stderr}", case.name);
-                assert!(output.stdout == answer.frames[0], "{}: the edges' frames differ", case.name);
+                assert!(output.stdout == answer.frames[0], "{}: the command line's frame differs", case.name);
+                assert_eq!(reply.status, 200, "{}: {}", case.name, String::from_utf8_lossy(&reply.body));
+                assert!(reply.body == answer.frames[0], "{}: the API's frame differs", case.name);
             }
             (Some(expected), Some(error)) => {
                 assert!(error.contains(expected), "{}: {error}", case.name);
                 assert!(!output.status.success() && stderr.contains(expected), "{}: {stderr}", case.name);
+                let told = reply.json();
+                let told = format!(
+                    "{}. {}",
+                    told["message"].as_str().unwrap(),
+                    told["hint"].as_str().unwrap_or_default()
+                );
+                assert!(reply.status >= 400 && told.contains(expected), "{}: {told}", case.name);
             }
             (expected, error) => panic!("{}: expected error {expected:?}, got {error:?}", case.name),
         }

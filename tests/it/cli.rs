@@ -308,7 +308,7 @@ fn a_views_file_is_for_the_version_that_was_asked_for() {
 #[test]
 fn help_and_version() {
     assert!(good(&run(&["--version"])).starts_with("duckdb-perf "));
-    for command in ["query", "demo", "check", "views", "provision"] {
+    for command in ["query", "serve", "demo", "check", "views", "provision"] {
         let help = good(&run(&[command, "--help"]));
         assert!(
             help.contains("Usage: duckdb-perf") && help.lines().all(|line| line.chars().count() <= 125),

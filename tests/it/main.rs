@@ -1,6 +1,8 @@
 //! The one integration binary: the real executable over its real edges. One binary, because each links all of
 //! DuckDB.
 
+mod api;
+mod api_guard;
 mod architecture;
 mod cache;
 mod cases;
@@ -25,5 +27,6 @@ mod provision;
 mod provisioned;
 mod provisioned_queries;
 mod reports;
+mod served;
 mod soak;
 mod support;

@@ -2,7 +2,7 @@
 -- before, which may lie before the chosen weeks.
 SELECT
   *,
-  p95_ms - lag(p95_ms) OVER reports AS p95_change_ms,
+  round(p95_ms - lag(p95_ms) OVER reports, 3) AS p95_change_ms,
   round(100 * (p95_ms / nullif(lag(p95_ms) OVER reports, 0) - 1), 1) AS p95_change_percent
 FROM perf_top_patterns
 WHERE pattern = $name

@@ -16,7 +16,7 @@ SELECT
   before.week AS previous_week,
   this.p95_ms,
   before.p95_ms AS previous_p95_ms,
-  this.p95_ms - before.p95_ms AS change_ms,
+  round(this.p95_ms - before.p95_ms, 3) AS change_ms,
   round(100 * (this.p95_ms / before.p95_ms - 1), 1) AS change_percent,
   this.samples,
   before.samples AS previous_samples

@@ -1,0 +1,92 @@
+import { Dashboard, Variable } from './dashboard';
+import { h } from './dom';
+import { ALL, Option, State } from './variables';
+
+/** Values of a list that are shown at once. */
+const SHOWN = 200;
+
+/** The choice of the time range. */
+export function rangeControl(
+  dashboard: Dashboard,
+  { from, to }: State,
+  change: (range: { from: string; to: string }) => void
+) {
+  const ranges = [...(dashboard.timepicker?.quick_ranges ?? [])];
+  if (!ranges.some((range) => range.from === from && range.to === to)) {
+    ranges.unshift({ display: `${from} to ${to}`, from, to });
+  }
+  const options = ranges.map((range) =>
+    h('option', { selected: range.from === from && range.to === to }, range.display)
+  );
+  const select = h('select', { 'aria-label': 'Time range' }, ...options) as HTMLSelectElement;
+  select.addEventListener('change', () => change({ ...ranges[select.selectedIndex] }));
+  return h('label.control', h('span', 'Time range'), select);
+}
+
+/** The choice of a variable's values: a list with a box to search it. */
+export function variableControl(
+  variable: Variable,
+  options: Option[],
+  chosen: string[],
+  change: (values: string[]) => void
+) {
+  const label = variable.label || variable.name;
+  const picked = new Set(chosen);
+  const list = h('div.options', { role: 'group', 'aria-label': label });
+  const summary = h('span.chosen');
+  const search = h('input', {
+    type: 'search',
+    placeholder: 'Search',
+    'aria-label': `Search in ${label}`,
+  }) as HTMLInputElement;
+  const toggle = (value: string) => {
+    const isPicked = picked.delete(value);
+    if (!variable.multi || value === ALL) {
+      picked.clear();
+    }
+    picked.delete(ALL);
+    if (!isPicked || !variable.multi) {
+      picked.add(value);
+    }
+    if (picked.size === 0 && variable.includeAll) {
+      picked.add(ALL);
+    }
+    fill();
+  };
+  function fill() {
+    const [first] = picked;
+    const text = options.find(({ value }) => value === first)?.text ?? first;
+    summary.textContent = picked.has(ALL) ? 'All' : picked.size > 1 ? `${picked.size} chosen` : (text ?? 'None');
+    const wanted = search.value.toLowerCase();
+    const found = options.filter(({ text, value }) => `${text}\n${value}`.toLowerCase().includes(wanted));
+    const all = variable.includeAll && !wanted ? [{ text: 'All', value: ALL }] : [];
+    const rows = [...all, ...found.slice(0, SHOWN)].map(({ text, value }) => {
+      const box = {
+        type: variable.multi ? 'checkbox' : 'radio',
+        checked: picked.has(value),
+        onchange: () => toggle(value),
+      };
+      return h('label', { title: value === ALL ? undefined : value }, h('input', box), h('span', text));
+    });
+    const rest = found.length - SHOWN;
+    list.replaceChildren(
+      ...rows,
+      h('p', rest > 0 ? `${rest} more: type to find them` : found.length ? '' : 'No such value')
+    );
+  }
+  fill();
+  search.addEventListener('input', fill);
+  const menu = h('div.menu', search, list);
+  const details = h('details.picker', h('summary', { 'aria-label': label }, summary), menu) as HTMLDetailsElement;
+  // What was ticked counts when the list is closed: each change asks every panel again.
+  details.addEventListener('toggle', () => {
+    if (details.open) {
+      search.focus();
+    } else if (picked.size !== chosen.length || chosen.some((value) => !picked.has(value))) {
+      change([...picked]);
+    }
+  });
+  details.addEventListener('keydown', ({ key }) => key === 'Escape' && (details.open = false));
+  document.addEventListener('pointerdown', ({ target }) => details.contains(target as Node) || (details.open = false));
+  return h('div.control', { title: variable.description }, h('span', label), details);
+}

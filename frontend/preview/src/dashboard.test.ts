@@ -1,0 +1,78 @@
+import fs from 'fs';
+import path from 'path';
+import { Dashboard, Field, panelsOf, Variable } from './dashboard';
+import { calculate, colorOf, shown } from './fields';
+import { ALL, choose, fileOptions, optionsOf, readState, sqlOf, valueOf, variablesOf, writeState } from './variables';
+
+const file = path.join(__dirname, '../../../provisioning/dashboards/query_perf_overview.json');
+const dashboard: Dashboard = JSON.parse(fs.readFileSync(file, 'utf8'));
+const panel = (id: number) => panelsOf(dashboard).find((panel) => panel.id === id)!;
+const number = (name: string, labels = {}, values: unknown[] = [1]): Field => ({
+  name,
+  type: 'number',
+  labels,
+  values,
+});
+
+test('the provisioned dashboard has its panels and its pattern', () => {
+  expect(panelsOf(dashboard).length).toBeGreaterThanOrEqual(5);
+  const pattern = variablesOf(dashboard).find(({ name }) => name === 'pattern')!;
+  expect(sqlOf(pattern)).toContain('perf_all_weeks');
+  expect(readState('', dashboard)).toMatchObject({ from: 'now-26w/w', to: 'now/w', theme: null });
+});
+
+test('names, colours and hidden fields come from the panel', () => {
+  const volume = shown(
+    {
+      fields: [
+        number('samples', { name: 'a … b', pattern: 'a long b' }),
+        number('samples', { name: 'other patterns' }),
+      ],
+      notices: [],
+    },
+    panel(4)
+  );
+  expect(volume.map(({ name }) => name)).toEqual(['a … b', 'other patterns']);
+  expect(colorOf(volume[1].config, 1)).toBe('#8e8e8e');
+  const top = shown({ fields: [number('p95_ms'), number('p50_ms')], notices: [] }, panel(3));
+  expect(top.map(({ name, hidden }) => [name, hidden.viz === true])).toEqual([
+    ['P95', false],
+    ['P50', true],
+  ]);
+  expect([colorOf(top[0].config, 0, 99), colorOf(top[0].config, 0, 101)]).toEqual(['green', 'red']);
+  const stat = shown({ fields: [number('n', { report: '2026-W48 ▲ 3 more' })], notices: [] }, panel(2));
+  expect(colorOf(stat[0].config, 0)).toBe('red');
+});
+
+test('calculations skip what is missing', () => {
+  const field = number('x', {}, [3, null, 5, null]);
+  expect(['lastNotNull', 'max', 'sum'].map((calc) => calculate(calc, field).value)).toEqual([5, 5, 8]);
+  expect(calculate('max', number('x', {}, [null])).value).toBeUndefined();
+});
+
+test('the address holds the whole state', () => {
+  const state = { from: 'now-3w/w', to: 'now/w', theme: 'dark', chosen: { pattern: ["it's", 'a&b=c #%', '{a,b}'] } };
+  const read = readState(writeState(state), { panels: [], templating: { list: [{ name: 'pattern', type: 'query' }] } });
+  expect(read).toEqual(state);
+});
+
+test('values of variables', () => {
+  const frame = {
+    fields: [
+      { name: '__text', type: 'string' as const, values: ['A', 'B', 'B again'] },
+      { name: '__value', type: 'string' as const, values: ['a', 'b', 'b'] },
+    ],
+    notices: [],
+  };
+  const options = optionsOf(frame);
+  expect(options.map(({ value }) => value)).toEqual(['a', 'b']);
+  const multi: Variable = { name: 'v', type: 'query', multi: true, includeAll: true, allValue: ALL };
+  expect(choose(multi, ['b', 'gone'], options)).toEqual(['b']);
+  expect(choose(multi, ['gone'], options)).toEqual([ALL]);
+  expect(choose({ name: 'v', type: 'query' }, ['gone'], options)).toEqual(['a']);
+  expect(valueOf(multi, [ALL], options)).toBe(ALL);
+  expect(valueOf({ ...multi, allValue: null }, [ALL], options)).toEqual(['a', 'b']);
+  expect(valueOf(multi, ['a'], options)).toEqual(['a']);
+  expect(valueOf({ name: 'v', type: 'query' }, ['a'], options)).toBe('a');
+  expect(fileOptions({ name: 'v', type: 'custom', query: 'a, B : b' }).map(({ value }) => value)).toEqual(['a', 'b']);
+});

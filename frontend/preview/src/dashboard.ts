@@ -1,0 +1,65 @@
+/** What the page reads of a Grafana dashboard (classic JSON) and of data frames. */
+
+import type { FieldConfig as Config, FieldType, QueryResultMetaNotice } from '@grafana/data';
+
+export type FieldConfig = Partial<Omit<Config, 'custom'>> & { custom?: Record<string, unknown> };
+
+export interface Panel {
+  id: number;
+  type: string;
+  title?: string;
+  description?: string;
+  gridPos: { x: number; y: number; w: number; h: number };
+  targets?: Array<{ rawSql?: string; format?: string | number; hide?: boolean }>;
+  fieldConfig?: {
+    defaults?: FieldConfig;
+    overrides?: Array<{
+      matcher: { id: string; options?: unknown };
+      properties: Array<{ id: string; value?: unknown }>;
+    }>;
+  };
+  options?: {
+    legend?: { showLegend?: boolean; placement?: string; calcs?: string[]; sortBy?: string };
+    reduceOptions?: { calcs?: string[] };
+    tooltip?: { sort?: string };
+    xField?: string;
+  };
+  panels?: Panel[];
+}
+
+type Choice = {
+  multi?: boolean;
+  includeAll?: boolean;
+  allValue?: string | null;
+  current?: { value?: string | string[] };
+};
+
+export interface Variable extends Choice {
+  name: string;
+  label?: string;
+  description?: string;
+  type: string;
+  query?: string | { rawSql?: string; query?: string };
+  hide?: number;
+}
+
+type Range = { display: string; from: string; to: string };
+
+export interface Dashboard {
+  title?: string;
+  description?: string;
+  time?: { from: string; to: string };
+  timepicker?: { quick_ranges?: Range[] };
+  templating?: { list?: Variable[] };
+  panels: Panel[];
+}
+
+type Named = { name: string; type: `${FieldType}`; labels?: Record<string, string>; config?: FieldConfig };
+export type Field = Named & { values: unknown[] };
+export type Frame = { fields: Field[]; notices: QueryResultMetaNotice[] };
+
+/** The panels that draw queries, rows unfolded. */
+export function panelsOf(dashboard: Dashboard): Panel[] {
+  const unfolded = dashboard.panels.flatMap((panel) => [panel, ...(panel.panels ?? [])]);
+  return unfolded.filter((panel) => panel.targets?.some((target) => target.rawSql));
+}

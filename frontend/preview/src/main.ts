@@ -1,0 +1,128 @@
+import * as api from './api';
+import { Card, problem } from './card';
+import { rangeControl, variableControl } from './controls';
+import { Dashboard, panelsOf } from './dashboard';
+import { h } from './dom';
+import * as variables from './variables';
+
+const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
+const root = document.documentElement;
+const [controls, grid, footer] = [h('div.controls'), h('main.grid'), h('footer')];
+
+class Page {
+  private readonly variables: ReturnType<typeof variables.variablesOf>;
+  private readonly cards: Card[];
+  private state: variables.State;
+  private pickers: HTMLElement[] = [];
+  private running = new AbortController();
+
+  constructor(private readonly dashboard: Dashboard) {
+    this.variables = variables.variablesOf(dashboard);
+    this.state = variables.readState(location.hash, dashboard);
+    this.cards = panelsOf(dashboard).map((panel) => new Card(panel, (pattern) => this.choose('pattern', [pattern])));
+    grid.replaceChildren(...this.cards.map(({ element }) => element));
+    addEventListener('hashchange', () => this.changed());
+    systemIsDark.addEventListener('change', () => this.changed());
+  }
+
+  private go(change: Partial<variables.State>) {
+    location.hash = variables.writeState({ ...this.state, ...change });
+  }
+
+  private choose(name: string, values: string[]) {
+    if (this.variables.some((variable) => variable.name === name)) {
+      this.go({ chosen: { ...this.state.chosen, [name]: values } });
+    }
+  }
+
+  private changed() {
+    const before = this.state;
+    this.state = variables.readState(location.hash, this.dashboard);
+    setTheme(this.state.theme);
+    if (variables.writeState({ ...before, theme: null }) !== variables.writeState({ ...this.state, theme: null })) {
+      this.refresh();
+    } else {
+      this.cards.forEach((card) => card.draw());
+      this.drawControls();
+    }
+  }
+
+  /** Asks the variables, then the panels. */
+  async refresh() {
+    this.running.abort();
+    const { signal } = (this.running = new AbortController());
+    const values: Record<string, unknown> = {};
+    const { from, to, chosen } = this.state;
+    const ask = (query: { rawSql?: string; format?: string | number }, maxDataPoints: number) =>
+      api.query({ rawSql: query.rawSql, format: query.format, from, to, maxDataPoints, variables: values }, signal);
+    this.cards.forEach((card) => card.wait());
+    this.pickers = [];
+    try {
+      for (const variable of this.variables) {
+        const { name, hide } = variable;
+        const rawSql = variables.sqlOf(variable);
+        const options = rawSql ? variables.optionsOf(await ask({ rawSql }, 1000)) : variables.fileOptions(variable);
+        const picked = variables.choose(variable, chosen[name] ?? [], options);
+        values[name] = variables.valueOf(variable, picked, options);
+        if (hide !== 2 && options.length > 1) {
+          this.pickers.push(variableControl(variable, options, picked, (values) => this.choose(name, values)));
+        }
+      }
+      this.drawControls();
+      await Promise.all(this.cards.map((card) => card.load(ask, signal)));
+    } catch (error) {
+      if (!signal.aborted) {
+        this.drawControls();
+        this.cards.forEach((card) => card.fail(error));
+      }
+    }
+    if (!signal.aborted) {
+      const { ok, message } = await api.health().catch(() => ({ ok: false, message: 'The server does not answer.' }));
+      footer.className = ok ? '' : 'bad';
+      footer.textContent = message;
+    }
+  }
+
+  private drawControls() {
+    const { from, to, chosen } = this.state;
+    const patterns = (chosen.pattern ?? []).filter((pattern) => pattern !== variables.ALL);
+    const rows = new URLSearchParams({ table: 'weeks', from, to });
+    patterns.forEach((pattern) => rows.append('pattern', pattern));
+    const href = `/api/export.csv?${rows}`;
+    const save = (event: Event) => {
+      if (api.hasToken()) {
+        event.preventDefault();
+        api.download(href).catch((error) => grid.prepend(problem(error)));
+      }
+    };
+    const link = { href, download: true, onclick: save, title: 'The rows of the chosen weeks and patterns' };
+    const other = root.dataset.theme === 'dark' ? 'Light' : 'Dark';
+    controls.replaceChildren(
+      ...this.pickers,
+      rangeControl(this.dashboard, this.state, ({ from, to }) => this.go({ from, to })),
+      h('a.button', link, 'CSV'),
+      h('button.button', { onclick: () => this.refresh() }, 'Refresh'),
+      h('button.button', { onclick: () => this.go({ theme: other.toLowerCase() }) }, other)
+    );
+  }
+}
+
+function setTheme(wanted: string | null) {
+  root.dataset.theme = wanted ?? (systemIsDark.matches ? 'dark' : 'light');
+}
+
+async function main() {
+  const title = h('h1', 'DuckDB Perf');
+  setTheme(new URLSearchParams(location.hash.slice(1)).get('theme'));
+  document.body.replaceChildren(h('header.top', title, controls), grid, footer);
+  try {
+    const dashboard = await api.dashboard();
+    title.textContent = document.title = dashboard.title ?? 'DuckDB Perf';
+    title.title = dashboard.description ?? '';
+    await new Page(dashboard).refresh();
+  } catch (error) {
+    grid.replaceChildren(problem(error));
+  }
+}
+
+main();

@@ -1,0 +1,141 @@
+import uPlot from 'uplot';
+import { Panel } from './dashboard';
+import { h, swatch, tooltip } from './dom';
+import { calculate, colorOf, show, Shown, themed } from './fields';
+import { formatTime, mondays, WEEK } from './format';
+import { Column, stacked, withGaps } from './series';
+
+/** Called with a pattern that was clicked. */
+export type Pick = (pattern: string) => void;
+
+/** Steps of an axis of milliseconds that are round as seconds, minutes, hours and days too. */
+const STEPS = [1, 1e3, 6e4, 36e5, 864e5].flatMap((unit) =>
+  [1, 2, 5, 10, 15, 20, 30, 50, 100, 200, 500].map((n) => n * unit)
+);
+
+/** Draws a time series panel into `body`; returns what ends it. */
+export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[], pick: Pick) {
+  const time = fields.find(({ field }) => field.type === 'time');
+  const series = fields.filter(({ field, hidden }) => field.type === 'number' && !hidden.viz);
+  if (!time || series.length === 0) {
+    return body.replaceChildren(h('p.empty', 'The query gives no time series'));
+  }
+  const { custom = {} } = panel.fieldConfig?.defaults ?? {};
+  const isBars = custom.drawStyle === 'bars';
+  const isStacked = (custom.stacking as { mode?: string } | undefined)?.mode === 'normal';
+  const colors = series.map(({ config }, at) => colorOf(config, at));
+  const values = series.map(({ field }) => field.values as Column);
+  const { times, columns } = withGaps(time.field.values as number[], values, custom.insertNulls);
+  const drawn = isStacked ? stacked(columns) : columns;
+  // The highest of a stack is drawn first, so that the others stand before it.
+  const order = series.map((_one, at) => (isStacked ? series.length - 1 - at : at));
+
+  const label = `${panel.title}: ${series.length} series at ${values[0].length} times, listed in the table`;
+  const plot = h('div.plot', { role: 'img', 'aria-label': label });
+  const focus = (at: number | null) => chart.setSeries(at === null ? null : order.indexOf(at) + 1, { focus: true });
+  const isBeside = panel.options?.legend?.placement === 'right';
+  body.replaceChildren(h(isBeside ? 'div.beside' : 'div.stacked', plot, legend(panel, series, colors, pick, focus)));
+
+  const grid = { stroke: themed('grid'), width: 1 };
+  const axis = { stroke: themed('dim'), grid, ticks: { show: false }, font: '12px system-ui, sans-serif' };
+  const softMin = typeof custom.axisSoftMin === 'number' ? custom.axisSoftMin : Infinity;
+  const size = () => ({ width: Math.max(120, plot.clientWidth), height: Math.max(80, plot.clientHeight) });
+  const chart = new uPlot(
+    {
+      ...size(),
+      ms: 1,
+      tzDate: (ms) => uPlot.tzDate(new Date(ms), 'UTC'),
+      padding: [8, 24, 0, 0],
+      legend: { show: false },
+      focus: { alpha: 0.25 },
+      cursor: { sync: { key: 'time' }, points: { show: !isStacked, size: 7 }, drag: { x: false, y: false } },
+      scales: {
+        x: { range: (_chart, min, max) => [min === max ? min - WEEK : min, isBars || min === max ? max + WEEK : max] },
+        y: { range: (_chart, min, max) => [Math.min(min ?? 0, softMin), Math.max(max ?? 0, 0) * 1.06 || 1] },
+      },
+      axes: [
+        {
+          ...axis,
+          size: 28,
+          values: (_chart, splits) => splits.map((ms) => formatTime(ms, time.config.unit)),
+          ...(time.config.unit?.startsWith('time:') && {
+            splits: (chart, _axis, min, max) => mondays(min, max, chart.bbox.width / devicePixelRatio, 64),
+          }),
+        },
+        {
+          ...axis,
+          ...(series[0].config.unit === 'ms' && { incrs: STEPS }),
+          values: (_chart, splits) => splits.map((value) => show(value, series[0].config)),
+          size: (_chart, texts) => 16 + 7 * Math.max(...(texts ?? ['']).map((text) => text.length)),
+        },
+      ],
+      series: [
+        {},
+        ...order.map((at) => ({
+          stroke: colors[at],
+          width: isBars ? 0 : 2,
+          spanGaps: custom.spanNulls === true,
+          points: { show: !isBars && times.length < 400, size: 5, fill: colors[at] },
+          ...(isBars && { fill: colors[at], paths: uPlot.paths.bars?.({ size: [0.8, 60], align: 1 }) }),
+        })),
+      ],
+      hooks: { draw: [(chart) => drawThresholds(chart, panel)] },
+    },
+    [times, ...order.map((at) => drawn[at])],
+    plot
+  );
+
+  chart.over.addEventListener('mousemove', (event) => {
+    // Bars begin at their time: the nearest one is half a bar further.
+    const shift = isBars ? (chart.valToPos(WEEK, 'x') - chart.valToPos(0, 'x')) / 2 : 0;
+    const row = chart.posToIdx(event.offsetX - shift);
+    const there = series
+      .map((one, at) => ({ ...one, at, value: columns[at][row] }))
+      .filter(({ value }) => value !== null);
+    if (panel.options?.tooltip?.sort === 'desc') {
+      there.sort((a, b) => Number(b.value) - Number(a.value));
+    }
+    const line = ({ name, at, value, config }: (typeof there)[0]) =>
+      h('tr', h('td', swatch(colors[at]), name), h('td', show(value, config)));
+    tooltip(event, formatTime(times[row], time.config.unit), there.map(line));
+  });
+  chart.over.addEventListener('mouseleave', () => tooltip());
+  const observer = new ResizeObserver(() => chart.setSize(size()));
+  observer.observe(plot);
+  return () => {
+    observer.disconnect();
+    tooltip();
+    chart.destroy();
+  };
+}
+
+function drawThresholds({ ctx, bbox, valToPos }: uPlot, { fieldConfig }: Panel) {
+  const { thresholds, custom } = fieldConfig?.defaults ?? {};
+  const mode = (custom?.thresholdsStyle as { mode?: string } | undefined)?.mode ?? 'off';
+  const steps = /line|dashed/.test(mode) ? (thresholds?.steps ?? []) : [];
+  for (const { value, color } of steps) {
+    const y = value == null || value === -Infinity ? NaN : valToPos(value, 'y', true);
+    if (y >= bbox.top && y <= bbox.top + bbox.height) {
+      ctx.fillStyle = themed(color);
+      ctx.fillRect(bbox.left, y - devicePixelRatio, bbox.width, 1.5 * devicePixelRatio);
+    }
+  }
+}
+
+function legend(panel: Panel, series: Shown[], colors: string[], pick: Pick, focus: (at: number | null) => void) {
+  const { showLegend = true, calcs = [], sortBy } = panel.options?.legend ?? {};
+  const rows = series.map((one, at) => ({ ...one, at, found: calcs.map((calc) => calculate(calc, one.field)) }));
+  if (sortBy) {
+    rows.sort((a, b) => (b.found[0]?.value ?? -Infinity) - (a.found[0]?.value ?? -Infinity));
+  }
+  const lines = rows.map(({ name, field, config, found, at }) => {
+    const pattern = field.labels?.pattern;
+    const only = pattern && { title: `Show only: ${pattern}`, onclick: () => pick(pattern) };
+    const head = h('th', { scope: 'row' }, swatch(colors[at]), only ? h('button.link', only, name) : h('span', name));
+    const listeners = { onmouseenter: () => focus(at), onmouseleave: () => focus(null) };
+    return h('tr', listeners, head, ...found.map(({ value }) => h('td', show(value, config))));
+  });
+  const titles = ['Name', ...rows[0].found.map(({ title }) => title)].map((title) => h('th', { scope: 'col' }, title));
+  const about = { tabindex: 0, role: 'region', 'aria-label': `Legend of ${panel.title}` };
+  return showLegend && h('div.legend', about, h('table', h('thead', h('tr', ...titles)), h('tbody', ...lines)));
+}

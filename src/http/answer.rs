@@ -1,0 +1,146 @@
+//! Frames as answers: rows, Grafana's data frame JSON, or the Arrow file; notices as headers.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::failure::Failure;
+use crate::app::{App, DataQuery, InstanceSettings};
+use crate::error::{Error, Result};
+use crate::frame::{self, Decoded};
+
+/// Carries what a person should know beside the rows; one header per notice, percent-encoded where it is not ASCII.
+pub(super) const NOTICE: HeaderName = HeaderName::from_static("x-duckdb-perf-notice");
+/// Bytes of all notices in headers: clients refuse answers whose headers are larger than some ten kilobytes.
+const NOTICE_BYTES: usize = 4_096;
+
+/// What a frame becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Shape {
+    /// An array of row objects.
+    #[default]
+    Rows,
+    /// The data frame JSON of Grafana's `/api/ds/query`.
+    Frame,
+    /// The Arrow IPC file that Grafana gets from the plugin.
+    Arrow,
+}
+
+/// Reads the word of a request.
+impl std::str::FromStr for Shape {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "rows" => Ok(Self::Rows),
+            "frame" => Ok(Self::Frame),
+            "arrow" => Ok(Self::Arrow),
+            _ => Err(Error::bad_query(format!("`as` is `{text}`, which is not known"))
+                .hint("Use `rows`, `frame` or `arrow`")),
+        }
+    }
+}
+
+/// Runs a query and writes what came back.
+pub(super) async fn ask(
+    app: &Arc<App>,
+    settings: &InstanceSettings,
+    query: DataQuery,
+    shape: Shape,
+) -> Result<Response, Failure> {
+    let outcome = app.query(settings, query).await;
+    if let Some(error) = outcome.error {
+        return Err(Failure::at(error, outcome.place));
+    }
+    if shape == Shape::Arrow {
+        let kind = HeaderValue::from_static("application/vnd.apache.arrow.file");
+        return Ok(([(CONTENT_TYPE, kind)], outcome.frame).into_response());
+    }
+    let decoded = tokio::task::spawn_blocking(move || frame::decode(&outcome.frame))
+        .await
+        .map_err(|error| Error::internal(format!("the frame was not read back: {error}")))??;
+    let body = match shape {
+        Shape::Frame => return Ok(pieces(frame::document(decoded))),
+        Shape::Rows | Shape::Arrow => frame::rows::json(decoded.clone()),
+    };
+    let mut response = pieces(body);
+    for notice in headers(&notices(&decoded)) {
+        response.headers_mut().append(NOTICE, notice);
+    }
+    Ok(response)
+}
+
+/// A JSON body that is written while it is read.
+fn pieces(pieces: impl Iterator<Item = Vec<u8>> + Send + 'static) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    let stream = tokio_stream::iter(pieces.map(|piece| Ok::<_, Infallible>(Bytes::from(piece))));
+    ([(CONTENT_TYPE, kind)], Body::from_stream(stream)).into_response()
+}
+
+/// The frame's notices, and what rows in JSON lose.
+fn notices(frame: &Decoded) -> Vec<String> {
+    let notices = frame.meta.get("notices").and_then(Value::as_array);
+    let texts = notices.into_iter().flatten().filter_map(|notice| notice.get("text")?.as_str());
+    let lost = match frame::rows::not_in_json(frame) {
+        0 => None,
+        1 => Some("1 number (NaN or infinite) became null, because JSON has no such numbers".to_owned()),
+        lost => {
+            Some(format!("{lost} numbers (NaN or infinite) became null, because JSON has no such numbers"))
+        }
+    };
+    texts.map(str::to_owned).chain(lost).collect()
+}
+
+/// Notices as values of a header, as many as fit; the last one says how many did not.
+fn headers(notices: &[String]) -> Vec<HeaderValue> {
+    let mut room = NOTICE_BYTES;
+    let mut values = Vec::new();
+    for (at, notice) in notices.iter().enumerate() {
+        let text = encoded(notice);
+        let value = room.checked_sub(text.len()).zip(HeaderValue::from_str(&text).ok());
+        let Some((rest, value)) = value else {
+            let left = notices.len() - at;
+            let text =
+                format!("{left} more notices are too long for a header; ask for them with \"as\": \"frame\"");
+            values.extend(HeaderValue::from_str(&text).ok());
+            break;
+        };
+        room = rest;
+        values.push(value);
+    }
+    values
+}
+
+/// `text` in visible ASCII and spaces: every other byte, and `%`, as `%XX`.
+fn encoded(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if (b' '..=b'~').contains(&byte) && byte != b'%' {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notices_fit_into_headers() {
+        let texts = ["a 100% `ü`\n".to_owned(), "b".repeat(NOTICE_BYTES), "c".to_owned()];
+        let values = headers(&texts);
+        assert_eq!(values.len(), 2);
+        assert_eq!(values[0], "a 100%25 `%C3%BC`%0A");
+        assert!(values[1].to_str().unwrap().starts_with("2 more notices"));
+        assert_eq!(headers(&texts[..1]).len(), 1);
+    }
+}

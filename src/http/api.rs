@@ -1,0 +1,121 @@
+//! The JSON API: its routes, and the `OpenAPI` document that is derived from them.
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router, middleware};
+use bytes::Bytes;
+use tower_http::cors::CorsLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::failure::Failure;
+use super::guard::{Guard, check_address, check_token};
+use super::page::Dashboard;
+use super::{export, page, reports, sql, status};
+use crate::app::{App, InstanceSettings};
+use crate::error::{Error, Kind, Result};
+
+/// Bytes of a request's body: more than the longest query.
+const LONGEST_BODY: usize = 1 << 20;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "DuckDB Perf", description = "Weekly query performance reports as JSON. docs/json_api.md has examples."),
+    security(("token" = [])),
+)]
+struct Document;
+
+#[derive(Clone)]
+struct OpenApiText(Bytes);
+
+/// The whole server: the routes and what stands before them.
+///
+/// # Errors
+/// `Internal` when the document cannot be written.
+pub(super) fn router(
+    app: Arc<App>,
+    settings: InstanceSettings,
+    dashboard: Dashboard,
+    guard: Guard,
+    cors: Option<CorsLayer>,
+) -> Result<Router> {
+    let (routes, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(reports::weekly))
+        .routes(routes!(reports::slow))
+        .routes(routes!(reports::patterns))
+        .routes(routes!(reports::pattern))
+        .routes(routes!(reports::pattern_by_path))
+        .routes(routes!(reports::regressions))
+        .routes(routes!(sql::query))
+        .routes(routes!(export::export))
+        .routes(routes!(page::dashboard))
+        .routes(routes!(openapi))
+        .routes(routes!(status::healthz))
+        .routes(routes!(status::readyz))
+        .routes(routes!(status::metrics))
+        .split_for_parts();
+    let text = text_of(document)?;
+    let header = SetResponseHeaderLayer::if_not_present;
+    let routes = routes
+        .route("/", get(page::page))
+        .fallback(missing)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(Extension(settings))
+        .layer(Extension(dashboard))
+        .layer(Extension(text))
+        .layer(middleware::from_fn_with_state(guard.clone(), check_token));
+    // Before the token: a browser asks without one whether it may ask.
+    let routes = match cors {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    Ok(routes
+        .layer(middleware::from_fn_with_state(guard, check_address))
+        .layer(header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(header(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer")))
+        .layer(header(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .with_state(app))
+}
+
+/// This document.
+#[utoipa::path(
+    get, path = "/api/openapi.json", tag = "page",
+    responses((status = 200, description = "An OpenAPI 3.1 document", body = Map<String, Value>))
+)]
+async fn openapi(Extension(text): Extension<OpenApiText>) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text.0).into_response()
+}
+
+fn text_of(mut document: utoipa::openapi::OpenApi) -> Result<OpenApiText> {
+    // The router's word for "and all that follows" is not `OpenAPI`'s.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("Where the server was started with a token"))
+        .build();
+    document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme));
+    let text = document
+        .to_json()
+        .map_err(|error| Error::internal(format!("the OpenAPI document cannot be written: {error}")))?;
+    Ok(OpenApiText(text.into()))
+}
+
+async fn missing() -> Failure {
+    Error::new(Kind::NotFound, "there is no such route").hint("`/api/openapi.json` lists the routes").into()
+}
+
+async fn wrong_method() -> Failure {
+    let error = Error::bad_query("the route does not take this method")
+        .hint("`/api/query` takes POST, all others GET");
+    Failure::with_status(error, StatusCode::METHOD_NOT_ALLOWED)
+}

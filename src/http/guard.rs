@@ -1,0 +1,184 @@
+//! What stands before the routes: which names the server answers to, the token, other sites' pages, long addresses.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use axum::http::uri::Authority;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use subtle::ConstantTimeEq as _;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::answer::NOTICE;
+use super::failure::Failure;
+use crate::error::{Error, Kind, Result};
+
+/// Bytes of an address, path and query: room for a thousand patterns.
+const LONGEST_ADDRESS: usize = 64 << 10;
+/// Bytes of a token: what is shorter can be guessed.
+const SHORTEST_TOKEN: usize = 16;
+/// What answers without a token: the page holds no data and asks for it, and a process that lives may be seen to.
+const OPEN: &[&str] = &["/", "/healthz"];
+
+/// The secret that callers must send. Never shown.
+#[derive(Clone)]
+pub struct Token(Arc<str>);
+
+impl Token {
+    /// Reads a token as it stands in a file or an environment variable; white space around it is left out.
+    ///
+    /// # Errors
+    /// `BadSettings` when it is too short to be a secret, or cannot stand in a header.
+    pub fn read(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let hint = "Make one with `openssl rand -hex 32`";
+        if text.len() < SHORTEST_TOKEN {
+            let short = format!("the token has {} characters, fewer than {SHORTEST_TOKEN}", text.len());
+            return Err(Error::bad_settings(short).hint(hint));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(
+                Error::bad_settings("the token has characters that cannot stand in a header").hint(hint)
+            );
+        }
+        Ok(Self(text.into()))
+    }
+
+    fn is(&self, given: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(given).into()
+    }
+}
+
+/// Without the secret.
+impl std::fmt::Debug for Token {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Token(…)")
+    }
+}
+
+/// What requests are checked against.
+#[derive(Debug, Clone)]
+pub(super) struct Guard {
+    /// Whether only this machine can reach the server.
+    pub(super) is_local: bool,
+    /// What callers must send.
+    pub(super) token: Option<Token>,
+}
+
+/// Refuses what the server was not meant for. A page of another site can make its own name point to 127.0.0.1 and then
+/// read answers as its own, so on a local server the name in the address must be a local one too.
+pub(super) async fn check_address(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    if guard.is_local && !has_local_host(&request) {
+        let error = Error::new(Kind::Forbidden, "this server answers to `localhost` and 127.0.0.1 only")
+            .hint("Use one of these names in the address, or start it with `--host` and a token");
+        return Failure::from(error).into_response();
+    }
+    if request.uri().path_and_query().is_some_and(|address| address.as_str().len() > LONGEST_ADDRESS) {
+        let error = Error::bad_query(format!("the address is longer than {} KB", LONGEST_ADDRESS >> 10))
+            .hint("Choose fewer patterns, or send the query to `/api/query`");
+        return Failure::with_status(error, StatusCode::URI_TOO_LONG).into_response();
+    }
+    next.run(request).await
+}
+
+/// Lets a request through that carries the token.
+pub(super) async fn check_token(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let is_open = OPEN.contains(&request.uri().path());
+    let is_good = |token: &Token| {
+        let given = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        let (scheme, secret) = given.split_at_checked("Bearer ".len()).unwrap_or_default();
+        scheme.eq_ignore_ascii_case(b"Bearer ") && token.is(secret)
+    };
+    if is_open || guard.token.as_ref().is_none_or(is_good) {
+        return next.run(request).await;
+    }
+    let error = Error::new(Kind::Forbidden, "a token is needed")
+        .hint("Send the server's token as `Authorization: Bearer …`");
+    Failure::with_status(error, StatusCode::UNAUTHORIZED).into_response()
+}
+
+/// Whether the request names this machine by a name that only it has. What names nobody is no browser.
+fn has_local_host(request: &Request) -> bool {
+    let named = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
+    let named = named.or_else(|| request.uri().authority().map(Authority::as_str));
+    named.is_none_or(|host| host.parse::<Authority>().is_ok_and(|host| is_local_name(host.host())))
+}
+
+fn is_local_name(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// What pages of other sites may do: nothing without `origins`, and otherwise what those of `origins` need.
+///
+/// # Errors
+/// `BadSettings` when an origin is not one.
+pub(super) fn cors(origins: &[String]) -> Result<Option<CorsLayer>> {
+    if origins.is_empty() {
+        return Ok(None);
+    }
+    let origins = origins.iter().map(|origin| checked_origin(origin)).collect::<Result<Vec<_>>>()?;
+    let layer = CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+        .expose_headers([NOTICE]);
+    Ok(Some(layer))
+}
+
+fn checked_origin(origin: &str) -> Result<HeaderValue> {
+    let uri: Option<Uri> = origin.parse().ok();
+    let is_one = uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.path_and_query().is_none_or(|path| path == "/")
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && !origin.ends_with('/')
+    });
+    HeaderValue::from_str(origin).ok().filter(|_| is_one).ok_or_else(|| {
+        Error::bad_settings(format!("`--cors-origin {origin}` is not the origin of a site"))
+            .hint("Write scheme, name and port, as in `http://grafana.example:3000`")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_this_machine() {
+        let of = |host: &str| {
+            let request = Request::builder().uri("/").header(HOST, host).body(axum::body::Body::empty());
+            has_local_host(&request.unwrap())
+        };
+        for host in ["localhost", "LOCALHOST:3001", "127.0.0.1:3001", "127.9.9.9", "[::1]:80", "[::1]"] {
+            assert!(of(host), "{host}");
+        }
+        for host in
+            ["", "evil.example", "localhost.evil.example", "10.0.0.1:3001", "127.0.0.1.evil:80", "[::2]"]
+        {
+            assert!(!of(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn tokens() {
+        let token = Token::read(" 0123456789abcdef\n").unwrap();
+        assert!(token.is(b"0123456789abcdef") && !token.is(b"0123456789abcdeF") && !token.is(b""));
+        assert!(!format!("{token:?}").contains("0123"));
+        assert!(Token::read("short").unwrap_err().message.contains("5 characters"));
+        assert!(Token::read("0123456789abcdef é").is_err());
+    }
+
+    #[test]
+    fn origins() {
+        assert!(cors(&["http://localhost:3000".to_owned(), "https://g.example".to_owned()]).is_ok());
+        for origin in
+            ["*", "g.example", "https://g.example/", "https://g.example/x", "ftp://g.example", "null", ""]
+        {
+            assert!(cors(&[origin.to_owned()]).is_err(), "{origin}");
+        }
+    }
+}

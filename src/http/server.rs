@@ -1,0 +1,116 @@
+//! The server itself: where it listens, and how it ends.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::api;
+use super::guard::{self, Guard, Token};
+use super::page::Dashboard;
+use crate::app::{App, InstanceSettings};
+use crate::error::{Error, Kind, Result};
+
+/// How long running requests may go on after the server was asked to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The address to listen on.
+    pub host: IpAddr,
+    /// The port; 0 picks a free one.
+    pub port: u16,
+    /// What callers must send; needed where the address is not a loopback one.
+    pub token: Option<Token>,
+    /// Sites whose pages may read answers: `http://grafana.example:3000`.
+    pub cors_origins: Vec<String>,
+    /// The JSON text of the dashboard that the page draws; the one that ships when missing.
+    pub dashboard: Option<String>,
+}
+
+/// A server that listens and does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    router: Router,
+    app: Arc<App>,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Opens the port. Answers will be about the datasource of `settings`.
+    ///
+    /// # Errors
+    /// `BadSettings` that names the option: no token where one is needed, a port that is in use or not ours to
+    /// take, an origin or a dashboard that is none.
+    pub async fn bind(app: Arc<App>, settings: InstanceSettings, options: Options) -> Result<Self> {
+        let is_local = options.host.is_loopback();
+        if !is_local && options.token.is_none() {
+            return Err(Error::bad_settings(format!(
+                "`--host {}` lets other machines in, and there is no token",
+                options.host
+            ))
+            .hint("Put one into a file for `--token-file`, or into DUCKDB_PERF_TOKEN: `openssl rand -hex 32` makes one"));
+        }
+        let cors = guard::cors(&options.cors_origins)?;
+        let dashboard = Dashboard::read(options.dashboard.as_deref())?;
+        let guard = Guard { is_local, token: options.token };
+        let router = api::router(Arc::clone(&app), settings, dashboard, guard, cors)?;
+        let wanted = SocketAddr::new(options.host, options.port);
+        let listener = TcpListener::bind(wanted).await.map_err(|error| cannot_listen(wanted, &error))?;
+        let address = listener.local_addr().map_err(|error| cannot_listen(wanted, &error))?;
+        Ok(Self { listener, router, app, address })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `stop`; then running requests get a few seconds, and the workers end.
+    ///
+    /// # Errors
+    /// `Unavailable` when the port is lost.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        let asked = CancellationToken::new();
+        let token = asked.clone();
+        let stop = async move {
+            stop.await;
+            token.cancel();
+        };
+        let serving = axum::serve(self.listener, self.router).with_graceful_shutdown(stop);
+        let late = async {
+            asked.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        let done = tokio::select! {
+            done = serving => done,
+            () = late => Ok(()),
+        };
+        self.app.shutdown().await;
+        done.map_err(|error| Error::new(Kind::Unavailable, format!("the server broke off: {error}")))
+    }
+}
+
+fn cannot_listen(wanted: SocketAddr, error: &std::io::Error) -> Error {
+    use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+    let port = wanted.port();
+    let (what, hint) = match error.kind() {
+        AddrInUse => (
+            format!("port {port} is in use"),
+            "Choose another one with `--port`; `--port 0` picks a free one",
+        ),
+        PermissionDenied => {
+            (format!("port {port} may not be opened"), "Choose one from 1024 on with `--port`")
+        }
+        AddrNotAvailable => {
+            (format!("{} is not an address of this machine", wanted.ip()), "Choose another one with `--host`")
+        }
+        _ => (format!("{wanted} cannot be listened on: {error}"), "Check `--host` and `--port`"),
+    };
+    Error::bad_settings(what).hint(hint)
+}

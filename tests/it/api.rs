@@ -1,0 +1,393 @@
+//! The JSON API over loopback: every route, bad and hostile parameters, notices, the `OpenAPI` document. Who may ask is
+//! in `api_guard`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::served::{Served, encoded};
+use crate::support::{duckdb, reports};
+
+const YEAR: &str = "from=2026-W01&to=2026-W53";
+
+fn number(row: &Value, name: &str) -> f64 {
+    row[name].as_f64().unwrap_or_else(|| panic!("{name} in {row}"))
+}
+
+#[test]
+fn one_week() {
+    let served = Served::start(&reports(), &[]);
+    let rows = served.get("api/perf/weekly/202653").rows();
+    assert!(rows.len() >= 15 && rows.iter().all(|row| row["week"] == 202_653), "{}", rows.len());
+    assert!(rows.is_sorted_by(|a, b| number(a, "p95_ms") >= number(b, "p95_ms")));
+    let columns: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
+    assert_eq!(columns, ["week", "pattern", "samples", "p50_ms", "p95_ms", "p99_ms", "slow_flag"]);
+    for other in ["2026-W53", "2026W53", "2026-w53", "%32%30%32%36%35%33"] {
+        assert_eq!(served.get(&format!("api/perf/weekly/{other}")).rows(), rows, "{other}");
+    }
+    assert_eq!(served.get("api/perf/weekly/202653?limit=2").rows(), rows[..2]);
+    let pattern = rows[1]["pattern"].as_str().unwrap();
+    let one = served.get(&format!("api/perf/weekly/202653?pattern={}", encoded(pattern))).rows();
+    assert_eq!(one, rows[1..2]);
+    assert_eq!(served.get("api/perf/weekly/201501").rows(), Vec::<Value>::new(), "a week without a report");
+
+    for week in [
+        "202600",
+        "202654",
+        "2025-W53",
+        "202553",
+        "20265",
+        "2026-53",
+        "+12601",
+        "0",
+        "-1",
+        "latest",
+        "202653%20",
+        "202601%3BDROP",
+        "202601'--",
+        "%27%20OR%201=1",
+        "$__all",
+        "%E2%80%AE",
+        "202653%00",
+    ] {
+        let told = served.get(&format!("api/perf/weekly/{week}")).problem(400);
+        assert!(told.contains("`week`") && told.contains("is not an ISO week"), "{week}: {told}");
+    }
+    assert!(served.get("api/perf/weekly/%FF").problem(400).contains("path"));
+    assert!(served.get("api/perf/weekly/202653?week=202652").problem(400).contains("`week`"));
+    assert!(served.get("api/perf/weekly/202653?from=now").problem(400).contains("`from`"));
+}
+
+#[test]
+fn slow_patterns_and_regressions() {
+    let served = Served::start(&reports(), &[]);
+    let slow = served.get("api/perf/slow").rows();
+    assert!(!slow.is_empty() && slow.iter().all(|row| number(row, "p95_ms") > 100.0));
+    assert!(slow.is_sorted_by_key(|row| std::cmp::Reverse(row["week"].as_i64())));
+    let strict = served.get("api/perf/slow?slow_ms=400").rows();
+    assert!(strict.len() < slow.len() && strict.iter().all(|row| number(row, "p95_ms") > 400.0));
+    let weeks = served.get("api/perf/slow?week=202653&week=2026-W52").rows();
+    let found: BTreeSet<i64> = weeks.iter().map(|row| row["week"].as_i64().unwrap()).collect();
+    assert_eq!(found, BTreeSet::from([202_652, 202_653]));
+    assert_eq!(served.get("api/perf/slow?from=2026-W52&to=2026-W53").rows(), weeks);
+    assert_eq!(served.get("api/perf/slow?limit=3").rows(), slow[..3]);
+
+    let patterns = served.get("api/perf/patterns").rows();
+    let count =
+        served.query(&json!({"rawSql": "SELECT count(DISTINCT pattern) AS n FROM perf_all_weeks"})).rows();
+    assert_eq!(count[0]["n"], patterns.len());
+    assert!(patterns.iter().any(|row| row["last_week"] != 202_653), "one vanishes");
+    let always = patterns.iter().find(|row| row["weeks"] == 60).unwrap();
+    let name = always["pattern"].as_str().unwrap();
+    let weeks = served.get(&format!("api/perf/pattern/{}?{YEAR}", encoded(name))).rows();
+    assert_eq!(weeks.len(), 53);
+    assert!(weeks.is_sorted_by_key(|row| row["week"].as_i64()) && weeks[0]["week"] == 202_601);
+    let change = number(&weeks[9], "p95_ms") - number(&weeks[8], "p95_ms");
+    assert!((number(&weeks[9], "p95_change_ms") - change).abs() < 0.001);
+    assert!(weeks[0]["p95_change_ms"].is_number(), "the report before the range counts");
+    assert!(weeks.iter().all(|row| row["place"].as_i64() >= Some(1)));
+
+    // Every pair of reports of the year, computed here from the rows themselves.
+    let all =
+        served.query(&json!({"rawSql": "SELECT week, pattern, p95_ms, samples FROM perf_all_weeks"})).rows();
+    let grown = |week: i64, before: i64, percent: f64, least: i64| {
+        let rows = |week: i64| all.iter().filter(move |row| row["week"] == week);
+        rows(week)
+            .filter(|row| {
+                rows(before).any(|old| {
+                    old["pattern"] == row["pattern"]
+                        && number(row, "p95_ms") > number(old, "p95_ms") * (1.0 + percent / 100.0)
+                        && row["samples"].as_i64() >= Some(least)
+                        && old["samples"].as_i64() >= Some(least)
+                })
+            })
+            .count()
+    };
+    let newest = served.get("api/perf/regressions?percent=0&min_samples=0").rows();
+    assert_eq!(newest.len(), grown(202_653, 202_652, 0.0, 0));
+    assert!(newest.iter().all(|row| row["week"] == 202_653 && row["previous_week"] == 202_652));
+    let over_the_year =
+        served.get("api/perf/regressions?week=202601&week=202602&percent=5&min_samples=500").rows();
+    assert_eq!(over_the_year.len(), grown(202_601, 202_552, 5.0, 500) + grown(202_602, 202_601, 5.0, 500));
+    let before = served.get("api/perf/regressions?to=2026-W10&percent=0&min_samples=0").rows();
+    assert_eq!(before.len(), grown(202_610, 202_609, 0.0, 0), "the newest report of the range");
+    assert_eq!(served.get("api/perf/regressions").rows().len(), grown(202_653, 202_652, 25.0, 30));
+
+    for (address, told) in [
+        ("slow?slow_ms=a", "`slow_ms`"),
+        ("slow?limit=-1", "`limit`"),
+        ("slow?from=yesterday", "`from`"),
+        ("slow?to=2026-W54", "`to`"),
+        ("slow?from=2026-W10&to=2026-W09", "ends before it starts"),
+        ("slow?nosuch=1", "`nosuch`"),
+        ("regressions?percent=-5", "`percent`"),
+        ("regressions?min_samples=x", "`min_samples`"),
+        ("patterns?week=202600", "`week`"),
+        ("pattern", "`name`"),
+    ] {
+        let message = served.get(&format!("api/perf/{address}")).problem(400);
+        assert!(message.contains(told), "{address}: {message}");
+    }
+}
+
+#[test]
+fn patterns_of_any_text() {
+    let names = [
+        "it's",
+        "a/b",
+        "/a",
+        "{a,b}",
+        "100%",
+        "%2F",
+        "a b+c",
+        "ü \u{1f600}",
+        "\"; DROP TABLE x; --",
+        "$__from ${x} [[y]]",
+        "a?b#c&d=e",
+        "SELECT 1 -- \n FROM t",
+        "..",
+        "\\",
+        "'a','b'",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let rows: Vec<String> =
+        names.iter().map(|name| format!("(202610, '{}', 5.0)", name.replace('\'', "''"))).collect();
+    duckdb(&format!(
+        "COPY (SELECT * FROM (VALUES {}) AS t(week, pattern, p95_ms)) TO '{}' (FORMAT parquet)",
+        rows.join(","),
+        folder.path().join("query_perf_weekly_202610.parquet").display()
+    ));
+    let served = Served::start(folder.path(), &[]);
+    for name in names {
+        let only = |rows: Vec<Value>| rows.len() == 1 && rows[0]["pattern"] == name;
+        let text = encoded(name);
+        assert!(only(served.get(&format!("api/perf/pattern?name={text}")).rows()), "{name}");
+        assert!(only(served.get(&format!("api/perf/weekly/202610?pattern={text}")).rows()), "{name}");
+        // Clients resolve `..` before they send it.
+        assert!(name == ".." || only(served.get(&format!("api/perf/pattern/{text}")).rows()), "{name}");
+        let body = json!({"rawSql": "FROM perf_all_weeks WHERE pattern IN ($p)", "variables": {"p": [name]}});
+        assert!(only(served.query(&body).rows()), "{name}");
+    }
+    assert!(served.get("api/perf/pattern/a/b").rows().len() == 1, "a slash may stand as it is");
+    assert_eq!(served.get("api/perf/pattern/nosuch").rows().len(), 0);
+    let two =
+        served.get(&format!("api/perf/weekly/202610?pattern={}&pattern=100%25", encoded("it's"))).rows();
+    assert_eq!(two.len(), 2);
+}
+
+#[test]
+fn queries_of_any_text() {
+    let served = Served::start(&reports(), &["--setting", "maxRows=3"]);
+    let rows = served.query(&json!({
+        "rawSql": "SELECT $a AS a, 1.5::DOUBLE AS b, NULL AS c, TIMESTAMP '2026-01-02 03:04:05' AS t, [1] AS list",
+        "variables": {"a": "it's"},
+    }));
+    assert_eq!(rows.header("content-type"), Some("application/json"));
+    assert_eq!(
+        rows.rows(),
+        [json!({"a": "it's", "b": 1.5, "c": null, "t": "2026-01-02T03:04:05Z", "list": [1]})]
+    );
+    assert_eq!(served.query(&json!({"rawSql": "SELECT 1 WHERE false"})).rows(), Vec::<Value>::new());
+
+    let cut = served.query(&json!({"rawSql": "SELECT 'NaN'::DOUBLE AS x FROM range(9)"}));
+    let notices: Vec<&str> =
+        cut.headers.get_all("x-duckdb-perf-notice").iter().map(|value| value.to_str().unwrap()).collect();
+    assert_eq!(cut.rows(), vec![json!({"x": null}); 3]);
+    assert!(notices.iter().any(|text| text.contains("limited to 3 rows")), "{notices:?}");
+    assert!(notices.iter().any(|text| text.starts_with("3 numbers (NaN or infinite)")), "{notices:?}");
+    let named =
+        served.query(&json!({"rawSql": "SELECT (9007199254740993)::UBIGINT AS \"ü%\" FROM range(9)"}));
+    let told = named.headers.get_all("x-duckdb-perf-notice").iter();
+    let told: Vec<&[u8]> = told.map(ureq::http::HeaderValue::as_bytes).collect();
+    assert!(!told.is_empty() && told.iter().all(|text| text.is_ascii()), "{told:?}");
+
+    let frame = served.query(&json!({"rawSql": "FROM range(9)", "as": "frame", "refId": "Q"})).json();
+    assert_eq!((&frame["schema"]["refId"], &frame["data"]["values"]), (&json!("Q"), &json!([[0, 1, 2]])));
+    assert!(frame["schema"]["meta"]["notices"][0]["text"].as_str().unwrap().contains("3 rows"));
+    let series = served.query(&json!({
+        "rawSql": "SELECT week, pattern, p95_ms FROM perf_all_weeks WHERE $__weekFilter(week)",
+        "format": "time_series", "from": "2026-W53", "to": "2026-W53", "as": "frame",
+    }));
+    assert_eq!(series.json()["schema"]["fields"][0]["type"], "time");
+    let arrow = served.query(&json!({"rawSql": "SELECT 1 AS a", "as": "arrow"}));
+    assert_eq!(arrow.header("content-type"), Some("application/vnd.apache.arrow.file"));
+    assert_eq!(duckdb_perf::frame::decode(&arrow.body).unwrap().rows(), 1);
+
+    let unknown = served.query(&json!({"rawSql": "SELECT 1,\n  $__nosuch(x)"}));
+    assert!(unknown.problem(400).contains("unknown macro `$__nosuch`"));
+    assert_eq!(unknown.json()["position"], 12);
+    assert_eq!((&unknown.json()["line"], &unknown.json()["column"]), (&json!(2), &json!(3)));
+    for (body, status, told) in [
+        (json!({"rawSql": "DROP TABLE x"}), 403, "not allowed"),
+        (json!({"rawSql": "SELECT 1; SELECT 2"}), 403, "statement"),
+        (json!({"rawSql": "FROM read_csv('/etc/passwd')"}), 403, "/etc/passwd"),
+        (json!({"rawSql": "SELEC 1"}), 400, "syntax"),
+        (json!({"sql": "SELECT 1"}), 400, "`rawSql`"),
+        (json!({"rawSql": "SELECT 1", "format": "logs"}), 400, "`format`"),
+        (json!({"rawSql": "SELECT 1", "as": "csv"}), 400, "`as`"),
+        (json!({"rawSql": "SELECT 1", "from": "x"}), 400, "`from`"),
+        (json!({"rawSql": "SELECT 1", "variables": {"a": {}}}), 400, "`a`"),
+        (json!([1]), 400, "not a JSON object"),
+    ] {
+        let message = served.query(&body).problem(status);
+        assert!(message.contains(told), "{body}: {message}");
+    }
+    let plain =
+        served.send("POST", "api/query", &[("Content-Type", "text/plain")], b"{\"rawSql\":\"SELECT 1\"}");
+    assert!(plain.problem(415).contains("JSON"));
+    let long = json!({"rawSql": format!("SELECT '{}'", "x".repeat(2 << 20))});
+    assert!(served.query(&long).problem(413).contains("body"));
+    let long = json!({"rawSql": format!("SELECT '{}'", "x".repeat(600 << 10))});
+    assert!(served.query(&long).problem(400).contains("longer than 512 KB"));
+}
+
+#[test]
+fn status_page_and_dashboard() {
+    let served = Served::start(&reports(), &[]);
+    assert_eq!(served.get("healthz").json(), json!({"status": "ok"}));
+    let ready = served.get("readyz");
+    assert_eq!(
+        (ready.status, &ready.json()["status"], &ready.json()["details"]["reports"]),
+        (200, &json!("OK"), &json!(60))
+    );
+    let metrics = served.get("metrics");
+    assert!(metrics.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    assert!(String::from_utf8(metrics.body).unwrap().contains("duckdb_perf_"));
+    let page = served.get("");
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(
+        policy.starts_with("default-src 'none'") && !policy.contains("unsafe") && !policy.contains('*'),
+        "{policy}"
+    );
+    let shipped: Value =
+        serde_json::from_str(include_str!("../../provisioning/dashboards/query_perf_overview.json")).unwrap();
+    assert_eq!(served.get("api/dashboard.json").json(), shipped);
+    assert!(served.get("nosuch").problem(404).contains("route"));
+    assert!(served.send("DELETE", "api/perf/slow", &[], b"").problem(405).contains("method"));
+    assert!(served.get("api/query").problem(405).contains("method"));
+    let long = served.get(&format!("api/perf/slow?pattern={}", "x".repeat(70 << 10)));
+    assert!(long.problem(414).contains("64 KB"));
+    let csv = served.get("api/export.csv?table=slow&week=202653");
+    assert_eq!(
+        (csv.status, csv.header("content-type")),
+        (200, Some("text/csv; charset=utf-8; header=present"))
+    );
+    let lines = String::from_utf8(csv.body).unwrap().lines().count();
+    assert_eq!(lines, 1 + served.get("api/perf/slow?week=202653").rows().len());
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.json");
+    std::fs::write(&file, r#"{"title": "Mine", "panels": []}"#).unwrap();
+    let gone = folder.path().join("gone");
+    let other = Served::start(&gone, &["--dashboard", file.to_str().unwrap()]);
+    assert_eq!(other.get("api/dashboard.json").json()["title"], "Mine");
+    let ready = other.get("readyz");
+    assert_eq!((ready.status, &ready.json()["status"]), (503, &json!("ERROR")));
+    assert!(ready.json()["message"].as_str().unwrap().contains("there is no folder"), "{}", ready.json());
+    assert!(other.get("api/perf/slow").problem(404).contains("there is no folder"));
+    assert_eq!(other.get("healthz").status, 200);
+}
+
+/// What a document says of an object: `$ref`s followed.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    }
+}
+
+#[test]
+fn the_openapi_document_holds() {
+    let served = Served::start(&reports(), &[]);
+    let document = served.get("api/openapi.json").json();
+    let paths = document["paths"].as_object().unwrap();
+    let known: BTreeSet<&str> = paths.keys().map(String::as_str).collect();
+    let expected = [
+        "/api/perf/weekly/{week}",
+        "/api/perf/slow",
+        "/api/perf/patterns",
+        "/api/perf/pattern",
+        "/api/perf/pattern/{name}",
+        "/api/perf/regressions",
+        "/api/query",
+        "/api/export.csv",
+        "/api/dashboard.json",
+        "/api/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ];
+    assert_eq!(known, BTreeSet::from(expected));
+    let a_pattern = served.get("api/perf/slow?limit=1").rows()[0]["pattern"].as_str().unwrap().to_owned();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().unwrap() {
+            let schema = resolved(&document, &operation["responses"]["200"]["content"]);
+            let address = path[1..].replace("{week}", "202653").replace("{name}", &encoded(&a_pattern));
+            let mut required = Vec::new();
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let name = parameter["name"].as_str().unwrap();
+                assert!(
+                    parameter["description"].as_str().is_some_and(|text| text.len() > 10),
+                    "{path} {name}"
+                );
+                assert_eq!(parameter["in"] == "path", path.contains(&format!("{{{name}}}")), "{path} {name}");
+                if parameter["in"] == "query" && parameter["required"] == true {
+                    required.push(format!("{name}={}", encoded(&a_pattern)));
+                }
+            }
+            let address = match path.as_str() {
+                "/api/perf/regressions" => format!("{address}?percent=0&min_samples=0"),
+                _ => format!("{address}?{}", required.join("&")),
+            };
+            let answer = match method.as_str() {
+                "get" => served.get(address.trim_end_matches('?')),
+                "post" => served.query(&json!({"rawSql": "SELECT 1 AS a"})),
+                other => panic!("{other} {path}"),
+            };
+            assert_eq!(answer.status, 200, "{path}: {}", String::from_utf8_lossy(&answer.body));
+            let kind = answer.header("content-type").unwrap().split(';').next().unwrap();
+            let schema = resolved(&document, &schema[kind]["schema"]);
+            assert!(schema.is_object(), "{path} answers {kind}, which is not in the document");
+            if kind == "application/json" {
+                fits(&document, schema, &answer.json(), path);
+            }
+            assert!(operation["summary"].as_str().is_some_and(|text| text.len() > 10), "{path}");
+        }
+    }
+}
+
+/// Whether a value has the type and the required members that the document says.
+fn fits(document: &Value, schema: &Value, value: &Value, path: &str) {
+    let schema = resolved(document, schema);
+    let kinds: Vec<&str> = match &schema["type"] {
+        Value::String(kind) => vec![kind],
+        Value::Array(kinds) => kinds.iter().map(|kind| kind.as_str().unwrap()).collect(),
+        _ => return,
+    };
+    let is = |kind: &str| match kind {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        other => panic!("{other}"),
+    };
+    assert!(kinds.iter().any(|kind| is(kind)), "{path}: {value} is not {kinds:?}");
+    for name in schema["required"].as_array().into_iter().flatten() {
+        assert!(value.get(name.as_str().unwrap()).is_some(), "{path}: {name} is missing in {value}");
+    }
+    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+        if let Some(value) = value.get(name) {
+            fits(document, member, value, path);
+        }
+    }
+    if let (Some(items), Value::Array(values)) = (schema.get("items"), value) {
+        assert!(!values.is_empty(), "{path} shows no row");
+        for value in values {
+            fits(document, items, value, path);
+        }
+    }
+}

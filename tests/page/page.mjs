@@ -1,0 +1,179 @@
+// The page in a browser, served by the real executable: five panels of the provisioned dashboard, choices, themes, sizes, errors,
+// the token. Prints `ok: …` for each check; the first that fails ends it.
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+const { chromium } = createRequire(new URL('../e2e/package.json', import.meta.url))('playwright-core');
+const { CHROMIUM, EXECUTABLE, WORK, PAGE_OUT } = process.env;
+const TOKEN = '0123456789abcdef-page';
+mkdirSync(PAGE_OUT, { recursive: true });
+
+function check(condition, what) {
+  if (!condition) {
+    throw new Error(what);
+  }
+  console.log(`ok: ${what}`);
+}
+
+const servers = [];
+
+/** Starts a server; resolves to its address. */
+function serve(folder, env = {}, more = []) {
+  const server = spawn(EXECUTABLE, ['serve', '--port', '0', '--path', join(WORK, folder), ...more], {
+    env: { ...process.env, DUCKDB_PERF_TOKEN: '', ...env, ...(env.DUCKDB_PERF_TOKEN ? {} : { DUCKDB_PERF_TOKEN: undefined }) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  servers.push(server);
+  return new Promise((done, failed) => {
+    server.stdout.once('data', (line) => done(String(line).trim()));
+    server.once('exit', () => failed(new Error('the server ended')));
+  });
+}
+
+const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
+const problems = [];
+
+async function open(options = {}) {
+  const page = await browser.newPage({ viewport: { width: 1600, height: 1300 }, colorScheme: 'dark', ...options });
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('request', (request) => origins.add(new URL(request.url()).origin));
+  return page;
+}
+const origins = new Set();
+
+/** Waits until no panel asks any more. */
+async function drawn(page) {
+  await page.waitForFunction(() => {
+    const cards = [...document.querySelectorAll('.card')];
+    return cards.length >= 5 && cards.every((card) => card.getAttribute('aria-busy') === 'false');
+  });
+  await page.waitForTimeout(200);
+}
+
+const shot = (page, name) => page.screenshot({ path: join(PAGE_OUT, `page-${name}.png`), fullPage: true });
+const textOf = (page, panel) => page.locator(`[data-panel="${panel}"] .body`).innerText();
+/** How much of the drawings is not background: a chart that drew nothing is empty. */
+const inked = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('.card canvas')].map((canvas) => {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      return data.reduce((count, byte, at) => count + (at % 4 === 3 && byte > 0 ? 1 : 0), 0);
+    })
+  );
+
+try {
+  const url = await serve('reports');
+  const page = await open();
+  await page.goto(url);
+  await drawn(page);
+  const titles = await page.locator('.card h2').allInnerTexts();
+  check(titles.length === 5 && titles[0] === 'P95 latency trend', `five panels: ${titles.join(', ')}`);
+  check((await page.locator('.problem, .empty').count()) === 0, 'no panel has an error or is empty');
+  const ink = await inked(page);
+  check(ink.length === 3 && ink.every((pixels) => pixels > 2000), `three charts are drawn (${ink.join(', ')} pixels)`);
+  check((await page.locator('[data-panel="2"] .stat').count()) === 2, 'the stat panel shows two reports');
+  check((await page.locator('[data-panel="3"] .row').count()) === 10, 'the bar chart has ten bars');
+  check((await page.locator('[data-panel="1"] .legend tbody tr').count()) === 10, 'the trend has ten series');
+  check((await page.locator('footer').innerText()).includes('60 reports'), 'the page says what is read');
+  await shot(page, 'dark');
+
+  const all = await Promise.all([1, 2, 3, 4, 5].map((panel) => textOf(page, panel)));
+  await page.locator('[data-variable="pattern"] summary').click();
+  const options = page.locator('[data-variable="pattern"] .options label');
+  check((await options.count()) > 100, 'the patterns are listed');
+  await shot(page, 'patterns');
+  await page.locator('[data-variable="pattern"] input[type=search]').fill('select');
+  await options.nth(1).click();
+  await options.nth(2).click();
+  await page.keyboard.press('Escape');
+  await drawn(page);
+  check((await page.evaluate(() => location.hash)).match(/var-pattern=/g)?.length === 2, 'two patterns are in the address');
+  check((await page.locator('[data-variable="pattern"] .chosen').innerText()) === '2 chosen', 'the choice is shown');
+  const two = await Promise.all([1, 2, 3, 4, 5].map((panel) => textOf(page, panel)));
+  two.forEach((text, at) => check(text !== all[at], `choosing patterns changes panel ${at + 1}`));
+  check((await page.locator('[data-panel="3"] .row').count()) <= 2, 'the bars are those of the two patterns');
+  const csv = await page.locator('a', { hasText: 'CSV' }).getAttribute('href');
+  check(csv.match(/pattern=/g)?.length === 2 && csv.includes('from=now-26w'), 'the CSV link holds the choice');
+  const rows = await page.evaluate(async (href) => (await fetch(href)).text(), csv);
+  check(rows.startsWith('week,pattern,samples') && rows.split('\n').length > 20, 'the CSV link gives rows');
+
+  await page.locator('[data-panel="1"] .legend .link').first().click();
+  await drawn(page);
+  check((await page.evaluate(() => location.hash)).match(/var-pattern=/g)?.length === 1, 'a series in the legend chooses its pattern');
+  await page.goBack();
+  await drawn(page);
+  check((await page.locator('[data-variable="pattern"] .chosen').innerText()) === '2 chosen', 'back goes back');
+
+  await page.goto(url);
+  await page.reload();
+  await drawn(page);
+  await page.locator('select').selectOption({ label: 'Last 4 weeks' });
+  await drawn(page);
+  check((await textOf(page, 5)) !== all[4], 'the time range changes the panels');
+  const box = await page.locator('[data-panel="1"] .u-over').boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  check((await page.locator('.tooltip tr').count()) >= 5, 'the pointer shows values');
+  check(/^\d\dW\d\d$/.test(await page.locator('.tooltip strong').innerText()), 'and their week');
+  await page.mouse.move(5, 5);
+
+  const wide = await page.locator('[data-panel="1"] canvas').boundingBox();
+  await page.setViewportSize({ width: 1000, height: 900 });
+  await page.waitForTimeout(300);
+  const narrow = await page.locator('[data-panel="1"] canvas').boundingBox();
+  check(narrow.width < wide.width - 200, 'charts follow the window');
+  await page.setViewportSize({ width: 420, height: 900 });
+  await page.waitForTimeout(300);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  check(overflow <= 0, 'nothing is wider than a telephone');
+  await shot(page, 'telephone');
+  await page.setViewportSize({ width: 1600, height: 1300 });
+  await page.locator('button', { hasText: 'Light' }).click();
+  await page.waitForTimeout(300);
+  check((await page.evaluate(() => document.documentElement.dataset.theme)) === 'light', 'the theme is a choice');
+  const unnamed = await page.evaluate(
+    () => [...document.querySelectorAll('button, select, input, summary, [role=img]')].filter((one) => !(one.getAttribute('aria-label') ?? one.textContent).trim()).length
+  );
+  check(unnamed === 0, 'every control has a name');
+  await page.close();
+
+  const light = await open({ colorScheme: 'light' });
+  await light.goto(`${url}#from=now-52w/w&to=now/w`);
+  await drawn(light);
+  check((await light.evaluate(() => document.documentElement.dataset.theme)) === 'light', 'the theme is the system’s');
+  check((await light.locator('select option').first().innerText()).length > 0 && (await light.locator('select').inputValue()) === 'Last year', 'the address chooses the range');
+  await shot(light, 'light');
+  await light.close();
+
+  const none = await open();
+  await none.goto(await serve('empty'));
+  await drawn(none);
+  const told = await none.locator('.card .body').allInnerTexts();
+  check(told.every((text) => text.length > 10), `without reports every panel says so: ${told[0]}`);
+  await shot(none, 'empty');
+  await none.close();
+  const expected = problems.filter((text) => !text.includes('Failed to load resource'));
+  check(expected.length === 0, `nothing is written to the console as an error ${expected.join(' ')}`);
+  problems.length = 0;
+
+  const secret = await open();
+  await secret.goto(await serve('reports', { DUCKDB_PERF_TOKEN: TOKEN }));
+  await secret.locator('dialog input').fill('wrong');
+  await secret.locator('dialog button').click();
+  await secret.locator('dialog', { hasText: 'not accepted' }).waitFor();
+  await secret.locator('dialog input').fill(TOKEN);
+  await secret.locator('dialog button').click();
+  await drawn(secret);
+  check((await secret.locator('.problem, .empty').count()) === 0, 'with the token the panels are drawn');
+  const [download] = await Promise.all([secret.waitForEvent('download'), secret.locator('a', { hasText: 'CSV' }).click()]);
+  check(download.suggestedFilename() === 'reports.csv', 'the CSV comes with the token too');
+  const kept = await secret.evaluate(() => [Object.keys(localStorage).length, document.cookie, location.href]);
+  check(kept[0] === 0 && kept[1] === '' && !kept[2].includes(TOKEN), 'the token is in this tab alone');
+  await secret.close();
+  check([...origins].every((origin) => origin.startsWith('http://127.0.0.1:')), 'the page asks nobody else');
+} finally {
+  await browser.close();
+  servers.forEach((server) => server.kill());
+}
