@@ -23,22 +23,16 @@ export function rangeControl(
   return h('label.control', h('span', 'Time range'), select);
 }
 
+type Change = (values: string[]) => void;
+
 /** The choice of a variable's values: a list with a box to search it. */
-export function variableControl(
-  variable: Variable,
-  options: Option[],
-  chosen: string[],
-  change: (values: string[]) => void
-) {
+export function variableControl(variable: Variable, options: Option[], chosen: string[], change: Change) {
   const label = variable.label || variable.name;
+  const type = variable.multi ? 'checkbox' : 'radio';
   const picked = new Set(chosen);
   const list = h('div.options', { role: 'group', 'aria-label': label });
   const summary = h('span.chosen');
-  const search = h('input', {
-    type: 'search',
-    placeholder: 'Search',
-    'aria-label': `Search in ${label}`,
-  }) as HTMLInputElement;
+  const search = h('input', { type: 'search', 'aria-label': `Search in ${label}` }) as HTMLInputElement;
   const toggle = (value: string) => {
     const isPicked = picked.delete(value);
     if (!variable.multi || value === ALL) {
@@ -51,21 +45,20 @@ export function variableControl(
     if (picked.size === 0 && variable.includeAll) {
       picked.add(ALL);
     }
-    fill();
+    list.querySelectorAll('input').forEach((input) => (input.checked = picked.has(input.value)));
+    summarize();
   };
-  function fill() {
+  function summarize() {
     const [first] = picked;
     const text = options.find(({ value }) => value === first)?.text ?? first;
     summary.textContent = picked.has(ALL) ? 'All' : picked.size > 1 ? `${picked.size} chosen` : (text ?? 'None');
+  }
+  function fill() {
     const wanted = search.value.toLowerCase();
     const found = options.filter(({ text, value }) => `${text}\n${value}`.toLowerCase().includes(wanted));
     const all = variable.includeAll && !wanted ? [{ text: 'All', value: ALL }] : [];
     const rows = [...all, ...found.slice(0, SHOWN)].map(({ text, value }) => {
-      const box = {
-        type: variable.multi ? 'checkbox' : 'radio',
-        checked: picked.has(value),
-        onchange: () => toggle(value),
-      };
+      const box = { type, value, checked: picked.has(value), onchange: () => toggle(value) };
       return h('label', { title: value === ALL ? undefined : value }, h('input', box), h('span', text));
     });
     const rest = found.length - SHOWN;
@@ -75,9 +68,15 @@ export function variableControl(
     );
   }
   fill();
+  summarize();
   search.addEventListener('input', fill);
   const menu = h('div.menu', search, list);
-  const details = h('details.picker', h('summary', { 'aria-label': label }, summary), menu) as HTMLDetailsElement;
+  const details = h(
+    'details.picker',
+    { 'data-variable': variable.name },
+    h('summary', { 'aria-label': label }, summary),
+    menu
+  ) as HTMLDetailsElement;
   // What was ticked counts when the list is closed: each change asks every panel again.
   details.addEventListener('toggle', () => {
     if (details.open) {
