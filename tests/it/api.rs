@@ -284,7 +284,7 @@ fn status_page_and_dashboard() {
     assert_eq!(other.get("api/dashboard.json").json()["title"], "Mine");
     let ready = other.get("readyz");
     assert_eq!((ready.status, &ready.json()["status"]), (503, &json!("ERROR")));
-    assert!(ready.json()["message"].as_str().unwrap().contains("there is no folder"), "{}", ready.json());
+    assert!(ready.json()["message"].as_str().unwrap().contains("There is no folder"), "{}", ready.json());
     assert!(other.get("api/perf/slow").problem(404).contains("there is no folder"));
     assert_eq!(other.get("healthz").status, 200);
 }
