@@ -6,8 +6,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The folders below `provisioning/` that `duckdb-perf provision` sends to Grafana.
-const PROVISIONED: [&str; 3] =
-    ["provisioning/datasources", "provisioning/dashboards", "provisioning/alerting"];
+const PROVISIONED: [&str; 4] = [
+    "provisioning/datasources",
+    "provisioning/dashboards",
+    "provisioning/alerting",
+    "provisioning/contact_points",
+];
 
 /// The page as `npm run build:preview` makes it, one file with everything in it.
 const PAGE: &str = "frontend/preview/dist/index.html";

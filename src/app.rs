@@ -338,7 +338,12 @@ impl App {
             ending.spawn(async move { instance.supervisor.stop().await });
         }
         ending.join_all().await;
-        lock(&self.run_dir).take();
+        // A request that nobody lets end may still hold it.
+        if let Some(run_dir) = lock(&self.run_dir).take()
+            && let Err(error) = run_dir.remove()
+        {
+            tracing::debug!(%error, "the temp folder stays");
+        }
     }
 }
 

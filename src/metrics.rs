@@ -31,7 +31,7 @@ const OUTCOMES: [(&str, &str); 4] =
 /// Label `result` of a query at the cache, as [`Served`] lists them.
 const SERVED: [&str; 4] = ["hit", "shared", "miss", "bypass"];
 /// Label `reason` of a worker's end.
-const REASONS: [&str; 11] = [
+pub(crate) const REASONS: [&str; 11] = [
     "memory",
     "disk",
     "deadline",

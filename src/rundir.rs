@@ -41,6 +41,14 @@ impl RunDir {
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
+
+    /// Removes it now, whoever else still has it: for a process that ends before they do.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn remove(&self) -> io::Result<()> {
+        fs::remove_dir_all(self.path())
+    }
 }
 
 /// Removes from `parent` the directories of processes that have ended, and returns those. Only directories

@@ -146,6 +146,7 @@ pub fn display_name(field: &Field) -> String {
 pub fn json(frame: Decoded) -> impl Iterator<Item = Vec<u8>> + Send {
     let keys: Vec<String> =
         names(&frame.schema).into_iter().map(|name| Value::from(name).to_string()).collect();
+    let end: &[u8] = if frame.rows() == 0 { b"]\n" } else { b"\n]\n" };
     let mut first = true;
     let rows = frame.batches.into_iter().flat_map(slices).map(move |batch| {
         let mut out = Vec::new();
@@ -164,7 +165,7 @@ pub fn json(frame: Decoded) -> impl Iterator<Item = Vec<u8>> + Send {
         }
         out
     });
-    std::iter::once(b"[".to_vec()).chain(rows).chain(std::iter::once(b"\n]\n".to_vec()))
+    std::iter::once(b"[".to_vec()).chain(rows).chain(std::iter::once(end.to_vec()))
 }
 
 /// How many numbers of the frame JSON cannot hold.

@@ -28,8 +28,9 @@ use crate::error::{Error, Result};
 use crate::query::TimeRange;
 use crate::reports::NamedQuery;
 
-/// What stands for every value of a variable.
-const ALL: &str = "$__all";
+/// What stands for every value of a variable: in dashboards, and in the addresses that Grafana writes for variables
+/// whose All has a text of its own (`${pattern:queryparam}` gives `var-pattern=All`; Grafana reads it back as All, too).
+const ALL: [&str; 2] = ["$__all", "All"];
 /// The time range where none is given: every report.
 const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
 /// What Grafana writes into addresses and we have no use for.
@@ -211,7 +212,7 @@ fn of_table(query: NamedQuery, given: Pairs) -> Pairs {
         .filter_map(|(name, value)| match name.strip_prefix(VARIABLE) {
             None => Some((name, value)),
             // All is what a query does without the parameter.
-            Some(_) if value == ALL => None,
+            Some(_) if ALL.contains(&value.as_str()) => None,
             Some("pattern") if !knows("pattern") => Some(("name".to_owned(), value)),
             Some(variable) => knows(variable).then(|| (variable.to_owned(), value)),
         })
@@ -259,15 +260,17 @@ mod tests {
         assert!(!asked.raw);
         let model: Value = serde_json::from_slice(&asked.query.json).unwrap();
         assert_eq!(model["variables"]["pattern"], json!(["it's", "{a,b}"]));
-        assert_eq!(model["variables"]["week"], ALL);
+        assert_eq!(model["variables"]["week"], "$__all");
         assert!(model["variables"].get("datasource").is_none());
-        let all = super::tests::model(&[
-            ("var-pattern", "$__all"),
-            ("from", "1772409600000"),
-            ("to", "1773619199999"),
-        ]);
-        assert_eq!(all["variables"]["pattern"], ALL);
-        assert!(!all["rawSql"].as_str().unwrap().contains("ORDER BY"), "sorting would hold every row");
+        for text in ["$__all", "All"] {
+            let all = super::tests::model(&[
+                ("var-pattern", text),
+                ("from", "1772409600000"),
+                ("to", "1773619199999"),
+            ]);
+            assert_eq!(all["variables"]["pattern"], "$__all", "{text}");
+            assert!(!all["rawSql"].as_str().unwrap().contains("ORDER BY"), "sorting would hold every row");
+        }
         let one = super::tests::model(&[("table", "pattern"), ("var-pattern", "a")]);
         assert_eq!(one["variables"]["name"], "a");
         let slow = super::tests::model(&[("table", "slow"), ("var-slow_ms", "250")]);

@@ -16,8 +16,8 @@ use super::answer::NOTICE;
 use super::failure::Failure;
 use crate::error::{Error, Kind, Result};
 
-/// Bytes of an address, path and query: room for a thousand patterns.
-const LONGEST_ADDRESS: usize = 64 << 10;
+/// Bytes of an address, path and query: room for a thousand patterns, and less than what the HTTP library takes at all.
+const LONGEST_ADDRESS: usize = 60 << 10;
 /// Bytes of a token: what is shorter can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 /// What answers without a token: the page holds no data and asks for it, and a process that lives may be seen to.

@@ -31,6 +31,8 @@ const START_TIMEOUT: Duration = Duration::from_mins(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many bytes of a stream may be on the way without being read: a result should not wait for us.
 const WINDOW_BYTES: u32 = 16 << 20;
+/// The same for all streams together: one that nobody reads must not hold up the others, as it does not in Grafana's host.
+const CONNECTION_BYTES: u32 = 512 << 20;
 
 /// A running plugin process. Dropping it kills the process; [`Plugin::shutdown`] ends it politely.
 #[derive(Debug)]
@@ -294,7 +296,7 @@ async fn connect(socket: PathBuf) -> Result<Channel, tonic::transport::Error> {
     // The address is needed for its form only.
     Endpoint::from_static("http://plugin")
         .initial_stream_window_size(WINDOW_BYTES)
-        .initial_connection_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_BYTES)
         .connect_with_connector(service_fn(move |_| {
             let socket = socket.clone();
             async move { UnixStream::connect(socket).await.map(TokioIo::new) }

@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::oneshot;
 
+use super::cause::{Cause, Death};
 use super::export::Intake;
 use super::memory::{self, Frame, Held};
 use super::messages::{self, Done, HEADER, Open, Opened, Tag};
@@ -45,80 +46,6 @@ pub(super) enum JobFailure {
     Deadline,
     /// The worker ended while the job was in it, for a reason that was not this job's deadline.
     Died(Death),
-}
-
-/// How a worker ended.
-#[derive(Debug, Clone)]
-pub(super) struct Death {
-    /// Why.
-    pub(super) cause: Cause,
-    /// Jobs that were in it.
-    pub(super) jobs: usize,
-}
-
-/// Why a worker ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// By itself: `signal 11`, `exit code 1`, …
-    Itself(String),
-    /// It came near the datasource's total of memory.
-    Memory,
-    /// Its spill files took more than the datasource may have.
-    Disk,
-    /// A query ran past its deadline and did not stop.
-    Deaf,
-    /// A cancelled query did not stop.
-    Abandoned,
-    /// DuckDB had an internal error, after which it may refuse every further query.
-    Internal,
-    /// It keeps much memory although nothing runs in it.
-    Swollen,
-    /// Nobody asked anything for long.
-    Idle,
-    /// What it was opened for is there no more or was replaced.
-    Outdated,
-    /// The datasource was changed, removed or closed.
-    Closed,
-}
-
-impl Cause {
-    /// What follows "a worker".
-    pub(super) fn phrase(&self) -> String {
-        match self {
-            Self::Itself(how) => return format!("ended by itself ({how})"),
-            Self::Memory => "was killed because it took too much memory",
-            Self::Disk => "was killed because it filled too much of the temp folder",
-            Self::Deaf => "was killed because a query ran past its deadline and did not stop",
-            Self::Abandoned => "was killed because a cancelled query did not stop",
-            Self::Internal => "was replaced after an internal error of DuckDB",
-            Self::Swollen => "was replaced because it kept much memory",
-            Self::Idle => "was stopped because nobody asked anything",
-            Self::Outdated => "was replaced because its folder or file was",
-            Self::Closed => "was stopped with its datasource",
-        }
-        .to_owned()
-    }
-
-    /// The word that metrics have for it.
-    pub(super) fn reason(&self) -> &'static str {
-        match self {
-            Self::Itself(_) => "crash",
-            Self::Memory => "memory",
-            Self::Disk => "disk",
-            Self::Deaf => "deadline",
-            Self::Abandoned => "cancelled",
-            Self::Internal => "internal",
-            Self::Swollen => "swollen",
-            Self::Idle => "idle",
-            Self::Outdated => "replaced",
-            Self::Closed => "closed",
-        }
-    }
-
-    /// Whether it counts as a death, or is how a worker is meant to end.
-    pub(super) fn is_fault(&self) -> bool {
-        !matches!(self, Self::Swollen | Self::Idle | Self::Outdated | Self::Closed)
-    }
 }
 
 /// A running worker.

@@ -14,7 +14,8 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_stream::Stream;
 
-use super::client::{Cause, Death, InFlight, JobFailure, JobReply, Worker};
+use super::cause::{Cause, Death};
+use super::client::{InFlight, JobFailure, JobReply, Worker};
 use super::memory::Frame;
 use super::messages::{Done, Tag, WINDOW};
 use super::settle::{closed, settle};

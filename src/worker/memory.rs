@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::client::{Cause, Worker};
+use super::cause::Cause;
+use super::client::Worker;
 use crate::limits::{Limits, MB};
 use crate::metrics::Series;
 

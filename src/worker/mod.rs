@@ -4,6 +4,7 @@
 //! [`serve`] is the worker's side, synchronous and without a runtime; [`Supervisor`] is the broker's.
 //! They speak [`messages`] over a socket pair that the worker finds as its standard input.
 
+mod cause;
 mod client;
 mod deaths;
 mod export;

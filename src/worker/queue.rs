@@ -47,9 +47,13 @@ impl Queue {
     pub(super) async fn turn(&self, share: usize) -> Result<OwnedSemaphorePermit> {
         let asked = Instant::now();
         let share = u32::try_from(share).unwrap_or(1);
-        let permit = self.wait(&self.permits, share, "the query waited", QUERIES_HINT).await;
+        let permit = self.wait(&self.permits, share).await;
         self.series.waited(asked.elapsed());
-        permit
+        permit?.ok_or_else(|| {
+            let seconds = self.timeout.as_secs();
+            Error::new(Kind::Exhausted, format!("the query waited {seconds} s for others to end"))
+                .hint(QUERIES_HINT)
+        })
     }
 
     /// Waits for the place of a download, which it has until its last byte is taken.
@@ -57,30 +61,22 @@ impl Queue {
     /// # Errors
     /// As [`Queue::turn`].
     pub(super) async fn download(&self) -> Result<OwnedSemaphorePermit> {
-        self.wait(&self.exports, 1, "the export waited", EXPORTS_HINT).await
+        self.wait(&self.exports, 1).await?.ok_or_else(|| {
+            let seconds = self.timeout.as_secs();
+            Error::new(Kind::Exhausted, format!("the export waited {seconds} s for others to end"))
+                .hint(EXPORTS_HINT)
+        })
     }
 
-    async fn wait(
-        &self,
-        places: &Arc<Semaphore>,
-        share: u32,
-        who: &str,
-        hint: &str,
-    ) -> Result<OwnedSemaphorePermit> {
+    /// `None` when nobody has made room in time.
+    async fn wait(&self, places: &Arc<Semaphore>, share: u32) -> Result<Option<OwnedSemaphorePermit>> {
         if let Ok(permit) = Arc::clone(places).try_acquire_many_owned(share) {
-            return Ok(permit);
+            return Ok(Some(permit));
         }
         let place = self.enter()?;
         let waited = tokio::time::timeout(self.timeout, Arc::clone(places).acquire_many_owned(share)).await;
         drop(place);
-        match waited {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Error::new(
-                Kind::Exhausted,
-                format!("{who} {} s for others to end", self.timeout.as_secs()),
-            )
-            .hint(hint)),
-        }
+        Ok(waited.ok().and_then(Result::ok))
     }
 
     /// A place among those that wait.

@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, sink};
 use tokio::net::unix::OwnedReadHalf;
 
-use super::client::{Cause, Death, JobFailure, JobReply, Worker};
+use super::cause::{Cause, Death};
+use super::client::{JobFailure, JobReply, Worker};
 use super::memory::{Frame, most_held};
 use super::messages::{self, HEADER, Tag};
 use crate::error::{Error, Kind};

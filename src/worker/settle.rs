@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::client::{Cause, Death, JobFailure};
+use super::cause::{Cause, Death};
+use super::client::JobFailure;
 use crate::error::{Error, Kind, Result};
 
 /// A job's end in words for its sender.

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use super::client::{Cause, Death, JobFailure, JobReply, Worker};
+use super::cause::{Cause, Death};
+use super::client::{JobFailure, JobReply, Worker};
 use super::export::{self, Export, Started};
 use super::memory::{self, Frame, Held};
 use super::messages::{Done, ExportJob, Job, Open, QueryJob};

@@ -1,9 +1,7 @@
 // Takes the pictures of the guide in a running Grafana that has the demo reports up to 2026-W47 (seed 1): the same
 // data and time range each time. `just screenshots` starts that Grafana. Pictures go to docs/img. The plugin's own dashboard
-// wants a Prometheus (Debian: apt-get install prometheus), which is started here; without it that picture is left out.
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// wants a Prometheus (Debian: apt-get install prometheus); without one that picture is left out.
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
@@ -41,9 +39,9 @@ const explore = {
 
 /** A dashboard is there or not, whatever its branch brought; a missing one is said and does not stop the others. */
 const pictures = [
-  { file: 'overview', dashboard: 'query-perf-overview', height: 1330 },
-  { file: 'overview-one-pattern', dashboard: 'query-perf-overview', height: 1330, query: `var-pattern=${encodeURIComponent(pattern)}` },
-  { file: 'overview-light', dashboard: 'query-perf-overview', height: 1330, theme: 'light' },
+  { file: 'overview', dashboard: 'query-perf-overview', height: 1450 },
+  { file: 'overview-one-pattern', dashboard: 'query-perf-overview', height: 1450, query: `var-pattern=${encodeURIComponent(pattern)}` },
+  { file: 'overview-light', dashboard: 'query-perf-overview', height: 1450, theme: 'light' },
   { file: 'pattern', dashboard: 'query-perf-pattern', height: 1180, query: `var-pattern=${encodeURIComponent(pattern)}` },
   { file: 'compare', dashboard: 'query-perf-compare', height: 1330 },
   { file: 'agents', dashboard: 'query-perf-agents', height: 1260 },
@@ -51,7 +49,7 @@ const pictures = [
   { file: 'explore', path: `/explore?schemaVersion=1&orgId=1&panes=${encodeURIComponent(JSON.stringify(explore))}`, height: 900 },
   { file: 'datasource', path: '/connections/datasources/edit/duckdb-perf', height: 1250, then: test },
   // The last one: until then the others have given the plugin something to count.
-  { file: 'health', dashboard: 'duckdb-perf-health', height: 1180, times: 'from=now-5m&to=now', prometheus: true },
+  { file: 'health', dashboard: 'duckdb-perf-health', height: 1180, times: 'from=now-5m&to=now', query: `var-prometheus=${process.env.E2E_PROMETHEUS}`, prometheus: true },
 ];
 
 async function openMacros(page) {
@@ -60,11 +58,11 @@ async function openMacros(page) {
 
 async function test(page) {
   await page.getByRole('button', { name: /^(Save & test|Test)$/ }).click();
-  await page.getByText('DuckDB Perf 0').first().waitFor({ timeout: 20000 });
+  await page.getByText('DuckDB Perf 0').first().waitFor({ timeout: 120000 });
 }
 
 async function started() {
-  for (let attempt = 0; attempt < 120; attempt += 1) {
+  for (let attempt = 0; attempt < 480; attempt += 1) {
     const health = await fetch(`${url}/api/health`).catch(() => null);
     if (health?.ok) {
       return;
@@ -74,30 +72,28 @@ async function started() {
   throw new Error(`no Grafana answers at ${url}`);
 }
 
-/** Starts a Prometheus that scrapes the plugin every second, and tells Grafana of it. */
-async function startPrometheus() {
-  if (spawnSync('prometheus', ['--version']).error) {
-    return undefined;
-  }
-  const port = Number(new URL(url).port || 80) + 1;
-  const folder = mkdtempSync(join(tmpdir(), 'prometheus-'));
-  const plugin = { job_name: 'duckdb-perf', metrics_path: '/metrics/plugins/duckdb-perf-datasource', scrape_interval: '1s' };
-  const scrape = { ...plugin, static_configs: [{ targets: [new URL(url).host] }] };
-  writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify({ scrape_configs: [scrape] }));
-  const options = [`--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/data`, `--web.listen-address=127.0.0.1:${port}`];
-  const server = spawn('prometheus', options, { stdio: 'ignore' });
-  const datasource = { name: 'Prometheus', uid: 'prometheus', type: 'prometheus', access: 'proxy', url: `http://127.0.0.1:${port}`, jsonData: { timeInterval: '1s' } };
-  await fetch(`${url}/api/datasources`, { method: 'POST', body: JSON.stringify(datasource), headers: { ...headers, 'Content-Type': 'application/json' } });
-  return () => {
-    server.kill();
-    rmSync(folder, { recursive: true, force: true });
-  };
+/** Counts the page's open queries. */
+function watch(page) {
+  const open = new Set();
+  const isQuery = (request) => request.url().includes('/api/ds/query');
+  page.on('request', (request) => isQuery(request) && open.add(request));
+  page.on('requestfinished', (request) => open.delete(request));
+  page.on('requestfailed', (request) => open.delete(request));
+  page.on('response', async (response) => {
+    if (isQuery(response.request()) && !response.ok()) {
+      console.log(`    ${response.status()} ${(await response.text().catch(() => '')).slice(0, 300)}`);
+    }
+  });
+  return open;
 }
 
-/** Waits until nothing is asked any more and nothing turns. */
-async function settle(page) {
-  await page.waitForLoadState('networkidle', { timeout: 60000 });
-  await page.waitForTimeout(2500);
+/** Waits until nothing has been asked for some seconds, and all is drawn. */
+async function settle(page, open) {
+  await page.waitForLoadState('networkidle', { timeout: 240000 });
+  for (let quiet = 0; quiet < 16; quiet += 1) {
+    await page.waitForTimeout(250);
+    quiet = open.size > 0 ? -1 : quiet;
+  }
 }
 
 async function take(browser, picture) {
@@ -111,19 +107,22 @@ async function take(browser, picture) {
   }
   const context = await browser.newContext({ viewport: { width, height }, extraHTTPHeaders: headers, timezoneId: 'UTC' });
   const page = await context.newPage();
-  if (reports) {
+  page.setDefaultTimeout(120000);
+  const open = watch(page);
+  if (reports && !dashboard) {
     // The machine's path is nobody's business.
-    await page.route(/\/api\/(datasources|ds)/, async (route) => {
+    await page.route(/\/api\/datasources/, async (route) => {
       const response = await route.fetch();
       await route.fulfill({ response, body: (await response.text()).replaceAll(reports, shownReports) });
     });
   }
   const address = dashboard ? `/d/${dashboard}?${picture.times ?? times}&${kiosk ? 'kiosk&' : ''}${query}` : picture.path;
-  await page.goto(`${url}${address}${address.includes('?') ? '&' : '?'}theme=${theme}`);
-  await settle(page);
+  await page.goto(`${url}${address}${address.includes('?') ? '&' : '?'}theme=${theme}`, { timeout: 240000 });
+  await settle(page, open);
   await picture.then?.(page);
-  await settle(page);
+  await settle(page, open);
   const marks = await page.locator('[data-testid="data-testid Panel status error"]').count();
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
   await page.screenshot({ path: join(out, `${file}.png`) });
   await context.close();
   if (marks > 0) {
@@ -134,7 +133,6 @@ async function take(browser, picture) {
 }
 
 await started();
-const stopPrometheus = await startPrometheus();
 const begun = Date.now();
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
@@ -143,7 +141,7 @@ const browser = await chromium.launch({
 let taken = 0;
 try {
   for (const picture of pictures.filter(({ file }) => only.length === 0 || only.includes(file))) {
-    if (picture.prometheus && !stopPrometheus) {
+    if (picture.prometheus && !process.env.E2E_PROMETHEUS) {
       console.log(`skipped: ${picture.file}.png, because there is no prometheus`);
       continue;
     }
@@ -157,6 +155,5 @@ try {
   }
 } finally {
   await browser.close();
-  stopPrometheus?.();
 }
 console.log(`${taken} pictures in ${out}`);

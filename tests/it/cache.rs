@@ -217,7 +217,8 @@ async fn a_kept_answer_needs_no_worker() {
     signal(worker, Signal::KILL);
     eventually("the worker's end", || !runs(worker)).await;
     assert_eq!(ask(&host, sql).await, (vec!["1099".to_owned()], "hit"));
-    assert_eq!(workers(host.plugin.pid().unwrap()), Vec::<u32>::new());
+    // The killed one may still have to be reaped.
+    assert!(!workers(host.plugin.pid().unwrap()).into_iter().any(runs), "no other was started");
     host.stop().await;
 }
 

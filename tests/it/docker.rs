@@ -80,8 +80,9 @@ fn outside(inside: &str, places: &[(String, String)]) -> Option<PathBuf> {
 /// Names of variables (in capitals) in the provisioning files that Grafana reads.
 fn variables() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let mut folders =
-        ["datasources", "dashboards", "alerting"].map(|name| root().join("provisioning").join(name)).to_vec();
+    let mut folders = ["datasources", "dashboards", "alerting", "contact_points"]
+        .map(|name| root().join("provisioning").join(name))
+        .to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
             let path = entry.path();
@@ -95,7 +96,7 @@ fn variables() -> BTreeSet<String> {
                     let end = name
                         .find(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_')
                         .unwrap_or(name.len());
-                    if end > 1 {
+                    if end > 1 && !name.starts_with('_') {
                         names.insert(name[..end].to_owned());
                     }
                 }

@@ -22,6 +22,7 @@ mod markdown;
 mod world;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use assert_cmd::Command;
@@ -49,7 +50,7 @@ impl Findings {
             return;
         }
         if std::env::var_os("UPDATE_DOCS").is_some() {
-            self.new.push((block.line, came.to_owned()));
+            self.new.push((block.number, came.to_owned()));
         } else {
             self.wrong.push(format!("{} shows\n{}but it is\n{came}", block.place, block.text));
         }
@@ -352,13 +353,9 @@ fn the_macros_page_is_the_table() {
     let mut made = "\n| macro | what it gives |\n|---|---|\n".to_owned();
     for doc in macro_table() {
         let cell = |text: &str| text.replace('|', "\\|");
-        made += &format!(
-            "| `{}` | {}<br>`{}` becomes<br>`{}` |\n",
-            cell(doc.signature),
-            cell(doc.doc),
-            cell(doc.example),
-            cell(doc.expansion)
-        );
+        let (signature, text) = (cell(doc.signature), cell(doc.doc));
+        let (example, expansion) = (cell(doc.example), cell(doc.expansion));
+        let _ = writeln!(made, "| `{signature}` | {text}<br>`{example}` becomes<br>`{expansion}` |");
     }
     made.push('\n');
     if table != made && std::env::var_os("UPDATE_DOCS").is_some() {

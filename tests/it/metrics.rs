@@ -2,7 +2,9 @@
 
 #![expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "counts are small whole numbers")]
 
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use duckdb_perf::metrics::TABLE;
@@ -33,6 +35,24 @@ async fn start(path: &Path, more: &serde_json::Value) -> Host {
     let mut host = Host::start(path, more).await;
     "d1".clone_into(&mut host.settings.uid);
     host
+}
+
+/// Has Prometheus' own tool read the text, where it is installed.
+fn please_prometheus(text: &str) {
+    let tool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut tool) = tool else {
+        println!("`promtool` is not here to read the metrics");
+        return;
+    };
+    tool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let said = tool.wait_with_output().unwrap();
+    let complaints = [said.stdout, said.stderr].concat();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&complaints));
 }
 
 const OK: &str = ",outcome=\"ok\",error_source=\"none\"";
@@ -81,6 +101,7 @@ async fn queries_are_counted_by_their_end() {
         );
     }
     assert!(!text.contains(reports().to_str().unwrap()), "no path");
+    please_prometheus(&text);
     host.stop().await;
 }
 

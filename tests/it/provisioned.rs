@@ -115,6 +115,28 @@ fn dashboards_lead_somewhere() {
 }
 
 #[test]
+fn variables_with_one_value_stand_in_quotes() {
+    for (uid, dashboard) in dashboards() {
+        let mut found = Vec::new();
+        texts(&dashboard["panels"], &mut found);
+        texts(&dashboard["annotations"], &mut found);
+        texts(&dashboard["templating"], &mut found);
+        let is_one = |variable: &&Value| variable["multi"] != true && variable["includeAll"] != true;
+        for variable in array(&dashboard["templating"], "list").iter().filter(is_one) {
+            let name = variable["name"].as_str().unwrap();
+            for text in found.iter().filter(|text| text.contains("perf_all_weeks")) {
+                // Grafana's frontend writes such a value bare, with its quotes doubled.
+                let mut pieces: Vec<&str> = text.split(&format!("${name}")).collect();
+                pieces.pop();
+                for before in pieces {
+                    assert!(before.ends_with('\''), "{uid}: `${name}` without quotes in {text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn panels_are_complete_and_do_not_overlap() {
     for (uid, dashboard) in dashboards() {
         let mut ids = BTreeSet::new();
@@ -268,4 +290,19 @@ fn grafana_starts_without_the_contact_points_variables() {
         }
     }
     assert_eq!(receivers, routed, "the policy leads to the contact point");
+}
+
+#[test]
+fn the_health_dashboard_asks_for_metrics_that_are_there() {
+    let text = std::fs::read_to_string(root().join("provisioning/dashboards/plugin_health.json")).unwrap();
+    let known: BTreeSet<&str> = duckdb_perf::metrics::TABLE.iter().map(|metric| metric.name).collect();
+    let mut asked = BTreeSet::new();
+    for rest in text.split("duckdb_perf_").skip(1) {
+        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(rest.len());
+        asked.insert(format!("duckdb_perf_{}", rest[..end].trim_end_matches("_bucket")));
+    }
+    assert!(asked.len() >= known.len(), "every metric is shown: {asked:?}");
+    for name in &asked {
+        assert!(known.contains(name.as_str()), "there is no metric `{name}`");
+    }
 }

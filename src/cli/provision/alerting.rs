@@ -37,6 +37,14 @@ impl Run<'_> {
         }
     }
 
+    /// Whether a group's rules all come from Grafana's files, which then have a folder of their own for them.
+    pub(super) fn is_from_files(&self, group: &Group) -> bool {
+        group.rules.iter().all(|rule| {
+            let has = self.grafana.get(&rule_path(rule), "read the alert rules");
+            matches!(has, Ok(Some(has)) if is_from_files(&has))
+        })
+    }
+
     /// Removes it; gives the uids of the rules that are gone.
     pub(super) fn remove_alerts(&mut self, bundle: &Bundle) -> Vec<String> {
         let gone = bundle.groups.iter().flat_map(|group| self.remove_rules(group)).collect();
@@ -164,6 +172,9 @@ impl Run<'_> {
             let changes = change(&mut tree, routes);
             let differs = changes.iter().any(|change| !matches!(change, Change::None | Change::Absent));
             if differs && from_files {
+                if changes.contains(&Change::Removed) {
+                    return Ok(vec![Change::Kept; changes.len()]);
+                }
                 return Err(decide::provisioned("the tree of notification policies"));
             }
             if let Value::Object(tree) = &mut tree {
@@ -181,6 +192,7 @@ impl Run<'_> {
                 Some(Change::Changed) => End::Updated,
                 Some(Change::Removed) => End::Deleted,
                 Some(Change::Absent) => End::Absent,
+                Some(Change::Kept) => End::Kept(decide::FROM_FILES.to_owned()),
                 Some(Change::None) | None => End::Unchanged,
             });
             self.report.add("notification policy", &format!("to {}", of(route, "receiver")), end);
@@ -189,12 +201,13 @@ impl Run<'_> {
 
     fn group(&mut self, group: &Group, there: &[String]) {
         let interval = self.interval(group);
-        let mut all = true;
+        let (mut all, mut from_files) = (true, false);
         for wants in &group.rules {
             let (wants, notices) = with_receiver(wants, there);
             let what = format!("the alert rule `{}`", of(&wants, "title"));
             let path = rule_path(&wants);
             let end = self.grafana.get(&path, &format!("read {what}")).and_then(|has| {
+                from_files |= has.as_ref().is_some_and(is_from_files);
                 let place = Place {
                     create: (Verb::Post, RULES.to_owned()),
                     update: (Verb::Put, path),
@@ -206,8 +219,8 @@ impl Run<'_> {
             all &= end.is_ok();
             self.report.add_with("alert rule", of(&wants, "title"), end, notices);
         }
-        // A group is there when its first rule is; its interval is not the rules'.
-        if all {
+        // A group is there when its first rule is; its interval is not the rules'. That of files is the files'.
+        if all && !from_files {
             let end = interval.and_then(|has| self.set_interval(group, has.as_ref()));
             self.report.add("rule group", &group.name, end);
         }
@@ -219,15 +232,11 @@ impl Run<'_> {
     }
 
     fn set_interval(&self, group: &Group, has: Option<&Value>) -> Result<End> {
-        let rules = has.and_then(|has| has.get("rules")).and_then(Value::as_array);
         // Without `rules` the group's rules stay as they are.
         let body = json!({"title": group.name, "folderUid": group.folder.uid, "interval": group.interval});
         let want = match has.map(|has| has.get("interval").and_then(Value::as_u64)) {
             None => Want::Create(body),
             Some(seconds) if seconds == Some(group.interval) => Want::Nothing,
-            Some(_) if rules.into_iter().flatten().any(is_from_files) => {
-                return Err(decide::provisioned(&format!("the interval of the rule group `{}`", group.name)));
-            }
             Some(_) => Want::Update(body),
         };
         let put = (Verb::Put, group_path(group));

@@ -201,7 +201,8 @@ pub(super) fn contact(all: &[Value], wants: &Contact, ours: &[&str]) -> Result<W
 /// An alert rule; `has` is the one with its uid.
 pub(super) fn rule(has: Option<&Value>, wants: &Value) -> Result<Want> {
     let Some(has) = has else { return Ok(Want::Create(wants.clone())) };
-    if of(has, "folderUID") != of(wants, "folderUID") {
+    // Rules from files are in a folder of that name, whose uid Grafana has chosen.
+    if !is_from_files(has) && of(has, "folderUID") != of(wants, "folderUID") {
         return Err(taken(
             &format!("the uid `{}`", of(wants, "uid")),
             &format!("the alert rule `{}` in another folder has it", of(has, "title")),
@@ -215,8 +216,11 @@ pub(super) fn rule(has: Option<&Value>, wants: &Value) -> Result<Want> {
     }
     let (mut stored, mut wanted) = (same::rule(has), same::rule(&wants));
     if is_from_files(has) {
-        // Rules from files know their panel without these.
+        // They know their panel without these, too.
         for rule in [&mut stored, &mut wanted] {
+            if let Value::Object(rule) = rule {
+                rule.remove("folderUID");
+            }
             if let Some(Value::Object(annotations)) = rule.get_mut("annotations") {
                 annotations.retain(|key, _| !PANEL.contains(&key.as_str()));
             }
@@ -251,7 +255,8 @@ pub(super) fn is_from_files(has: &Value) -> bool {
     of(has, "provenance") == "file"
 }
 
-const FROM_FILES: &str = "it comes from Grafana's provisioning files";
+/// Why what comes from files is kept.
+pub(super) const FROM_FILES: &str = "it comes from Grafana's provisioning files";
 
 /// The error for what comes from files and is not as wanted.
 pub(super) fn provisioned(what: &str) -> Error {

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::{Map, Value};
 
-use self::bundle::{Bundle, Folder};
+use self::bundle::{Bundle, Folder, Group};
 use self::grafana::Grafana;
 use self::http::Http;
 use self::report::Report;
@@ -177,7 +177,7 @@ fn provision(target: Target, bundle: &Bundle, args: &Args) -> Result<Report> {
     check_permissions(&grafana, args.delete, &wants)?;
     let report = Report { about: grafana.about.clone(), dry_run: args.dry_run, ..Report::default() };
     let mut run = Run { grafana: &grafana, dry: args.dry_run, report };
-    let folders = folders(bundle, &wants);
+    let folders = folders(bundle, &wants, &|group| !args.delete && run.is_from_files(group));
     if args.delete {
         let mut gone = Vec::new();
         if wants(Part::Alerts) {
@@ -207,9 +207,14 @@ fn provision(target: Target, bundle: &Bundle, args: &Args) -> Result<Report> {
 }
 
 /// The folders that the wanted parts need, each once.
-fn folders<'a>(bundle: &'a Bundle, wants: &impl Fn(Part) -> bool) -> Vec<&'a Folder> {
+fn folders<'a>(
+    bundle: &'a Bundle,
+    wants: &impl Fn(Part) -> bool,
+    has_its_own: &impl Fn(&Group) -> bool,
+) -> Vec<&'a Folder> {
     let dashboards = (wants(Part::Dashboards) && !bundle.dashboards.is_empty()).then_some(&bundle.folder);
-    let groups = bundle.groups.iter().filter(|_| wants(Part::Alerts)).map(|group| &group.folder);
+    let groups = bundle.groups.iter().filter(|group| wants(Part::Alerts) && !has_its_own(group));
+    let groups = groups.map(|group| &group.folder);
     let mut folders: Vec<&Folder> = Vec::new();
     for folder in dashboards.into_iter().chain(groups) {
         if folders.iter().all(|known| known.uid != folder.uid) {
@@ -303,7 +308,7 @@ mod tests {
     fn parts_and_their_folders() {
         let chosen = args("--only datasource,alerts").only;
         assert_eq!(chosen, [Part::Datasource, Part::Alerts]);
-        let group = |title: &str| bundle::Group {
+        let group = |title: &str| Group {
             folder: Folder::named(title),
             name: "g".to_owned(),
             interval: 60,
@@ -316,7 +321,10 @@ mod tests {
         };
         let uids = |chosen: &[Part]| {
             let wants = |part| chosen.contains(&part);
-            folders(&bundle, &wants).iter().map(|folder| folder.uid.clone()).collect::<Vec<_>>()
+            folders(&bundle, &wants, &|group| group.name.is_empty())
+                .iter()
+                .map(|folder| folder.uid.clone())
+                .collect::<Vec<_>>()
         };
         assert_eq!(uids(&[Part::Dashboards, Part::Alerts]), ["query-performance", "other"]);
         assert_eq!(uids(&[Part::Dashboards]), ["query-performance"]);

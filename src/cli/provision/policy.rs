@@ -18,6 +18,8 @@ pub(super) enum Change {
     Removed,
     /// It was not there to be taken out.
     Absent,
+    /// It is there and the tree is not ours to change.
+    Kept,
 }
 
 /// Puts each of `ours` below the tree's root: in the place of the one that is there, at the end otherwise, so that

@@ -2,6 +2,7 @@
 //! and puts new text into a block. Not a Markdown parser: indented code and HTML are text to it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// A document of the project.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Block {
     pub place: String,
     /// Line of the opening fence, from 0.
     pub line: usize,
+    /// The how-manyth block of its document it is, from 0: that stays the same when other blocks grow.
+    pub number: usize,
     /// Spaces before the fence.
     pub indent: usize,
     pub language: String,
@@ -109,7 +112,8 @@ fn parse(name: &str, path: &Path, text: &str) -> Document {
                 let mut words = words(&bare[ticks..]);
                 let language = if words.is_empty() { String::new() } else { words.remove(0) };
                 let place = format!("{name}:{}", at + 1);
-                let block = Block { place, line: at, indent, language, words, text: String::new() };
+                let number = document.blocks.len();
+                let block = Block { place, line: at, number, indent, language, words, text: String::new() };
                 open = Some((block, "`".repeat(ticks)));
             }
             None => {
@@ -165,29 +169,24 @@ pub(super) fn anchor(heading: &str) -> String {
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
-/// Puts `texts` into the blocks that open at these lines of the file.
+/// Puts `texts` into the blocks of these numbers. Tests do so side by side.
 pub(super) fn rewrite(path: &Path, texts: &[(usize, String)]) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap();
     let old = std::fs::read_to_string(path).unwrap();
-    let mut new = String::new();
+    let blocks = parse("", path, &old).blocks;
+    let mut new: Vec<String> = Vec::new();
     let mut lines = old.lines().enumerate();
     while let Some((at, line)) = lines.next() {
-        new.push_str(line);
-        new.push('\n');
-        let Some((_, text)) = texts.iter().find(|(there, _)| *there == at) else { continue };
-        let indent = line.len() - line.trim_start().len();
-        for inner in text.lines() {
-            new.push_str(format!("{}{inner}", " ".repeat(indent)).trim_end());
-            new.push('\n');
-        }
-        for (_, inner) in lines.by_ref() {
-            if inner.trim_start().starts_with("```") {
-                new.push_str(inner);
-                new.push('\n');
-                break;
-            }
-        }
+        new.push(line.to_owned());
+        let block = blocks.iter().find(|block| block.line == at);
+        let found = block.and_then(|block| texts.iter().find(|(number, _)| *number == block.number));
+        let (Some(block), Some((_, text))) = (block, found) else { continue };
+        let indent = " ".repeat(block.indent);
+        new.extend(text.lines().map(|inner| format!("{indent}{inner}").trim_end().to_owned()));
+        lines.by_ref().take(block.text.lines().count()).for_each(drop);
     }
-    std::fs::write(path, new).unwrap();
+    std::fs::write(path, new.join("\n") + "\n").unwrap();
 }
 
 #[test]
@@ -209,7 +208,7 @@ fn rewriting_keeps_everything_else() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("d.md");
     std::fs::write(&file, "a\n```sql\nSELECT 1\n```\n\n  ```text result\n  old\n  ```\nb\n").unwrap();
-    rewrite(&file, &[(5, "new\n\n one\n".to_owned())]);
+    rewrite(&file, &[(1, "new\n\n one\n".to_owned())]);
     let new = std::fs::read_to_string(&file).unwrap();
     assert_eq!(new, "a\n```sql\nSELECT 1\n```\n\n  ```text result\n  new\n\n   one\n  ```\nb\n");
 }

@@ -46,16 +46,12 @@ impl World {
         text.replace(SHOWN, self.root.to_str().unwrap())
     }
 
-    /// What came out, with the paths as the documents have them, and the newest report as old as in its next week.
+    /// What came out, with the paths as the documents have them, and the newest report as old as in the week after it.
     pub(super) fn shown(&self, text: &str) -> String {
         let text = text.replace(self.root.to_str().unwrap(), SHOWN);
-        let newest = format!("newest week {UNTIL} (");
-        let capital = format!("N{}", &newest[1..]);
-        match [newest, capital].iter().find_map(|start| Some((start, text.split_once(start)?))) {
-            Some((start, (before, after))) => {
-                let rest = after.split_once(')').map_or("", |(_, rest)| rest);
-                format!("{before}{start}last week){rest}")
-            }
+        let Some((before, rest)) = text.split_once("ewest week ") else { return text };
+        match rest.split_once(" (").and_then(|(week, age)| Some((week, age.split_once(')')?.1))) {
+            Some((week, after)) => format!("{before}ewest week {week} (last week){after}"),
             None => text,
         }
     }

@@ -118,8 +118,11 @@ fn a_rule_stays_paused_and_is_ours_in_its_folder_only() {
     has["annotations"] = json!({});
     assert_eq!(rule(Some(&has), &wants).unwrap(), Want::Nothing, "files leave the panel out");
     has["folderUID"] = json!("g");
+    assert_eq!(rule(Some(&has), &wants).unwrap(), Want::Nothing, "and are in a folder of their own");
+    has["provenance"] = json!("");
     assert!(rule(Some(&has), &wants).unwrap_err().message.contains("is taken"));
     assert_eq!(rid_of_alerting(None, false), Rid::Absent);
+    has["provenance"] = json!("file");
     assert!(matches!(rid_of_alerting(Some(&has), false), Rid::Keep(_)), "from files");
     has["provenance"] = json!("");
     assert!(matches!(rid_of_alerting(Some(&has), true), Rid::Keep(_)), "elsewhere");
