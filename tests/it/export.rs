@@ -140,7 +140,7 @@ async fn what_goes_wrong_before_the_first_row_has_a_status() {
             "`COPY` statements are not allowed",
         ),
         (format!("export.csv?sql={}", encode("FROM read_text('/etc/passwd')")), 403, ""),
-        (format!("export.csv?sql={}", encode("SELECT $a")), 400, "`$a`"),
+        (format!("export.csv?sql={}", encode("SELECT $a")), 400, "unknown variable `$a`"),
         (
             format!(
                 "export.csv?sql={}",
@@ -191,14 +191,14 @@ async fn a_million_rows_in_level_memory() {
 /// A download that stands still holds up nobody and fills nothing; its time is not the worker's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_download_does_not_stand_in_the_way() {
-    let rows = 1_500_000;
+    let rows = 700_000;
     let folder = many_rows(rows);
-    let host = Host::start(folder.path(), &json!({ "timeoutSeconds": 3 })).await;
+    let host = Host::start(folder.path(), &json!({ "timeoutSeconds": 8 })).await;
     let plugin = host.plugin.pid().unwrap();
     let (mut first, mut second) = (open(&host, "export.csv").await, open(&host, "export.csv").await);
     let mut ends = Vec::new();
     let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(5) {
+    while since.elapsed() < Duration::from_secs(9) {
         let asked = Instant::now();
         assert_eq!(host.rows("SELECT count(*) FROM perf_all_weeks").await, [rows.to_string()]);
         ends.push(asked.elapsed());
@@ -210,7 +210,7 @@ async fn a_slow_download_does_not_stand_in_the_way() {
     assert!(resident < 150, "the plugin holds {resident} MB");
     // There are two places.
     let (status, body) = get(&host, "export.csv").await;
-    assert!(status == 429 && body.contains("waited 3 s for others to end"), "{status} {body}");
+    assert!(status == 429 && body.contains("waited 8 s for others to end"), "{status} {body}");
     // A lost download gives its place back at once, and ends its job.
     drop(first);
     let mut third = open(&host, "export.csv").await;
