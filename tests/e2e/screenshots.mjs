@@ -45,8 +45,8 @@ const pictures = [
   { file: 'pattern', dashboard: 'query-perf-pattern', height: 1180, query: `var-pattern=${encodeURIComponent(pattern)}` },
   { file: 'compare', dashboard: 'query-perf-compare', height: 1330 },
   { file: 'agents', dashboard: 'query-perf-agents', height: 1260 },
-  { file: 'editor', dashboard: 'query-perf-overview', height: 1250, kiosk: false, query: 'editPanel=1', then: openMacros },
-  { file: 'explore', path: `/explore?schemaVersion=1&orgId=1&panes=${encodeURIComponent(JSON.stringify(explore))}`, height: 900 },
+  { file: 'editor', dashboard: 'query-perf-overview', height: 1250, kiosk: false, query: 'editPanel=1', then: openMacros, answers: 1 },
+  { file: 'explore', path: `/explore?schemaVersion=1&orgId=1&panes=${encodeURIComponent(JSON.stringify(explore))}`, height: 900, answers: 1 },
   { file: 'datasource', path: '/connections/datasources/edit/duckdb-perf', height: 1250, then: test },
   // The last one: until then the others have given the plugin something to count.
   { file: 'health', dashboard: 'duckdb-perf-health', height: 1180, times: 'from=now-5m&to=now', query: `var-prometheus=${process.env.E2E_PROMETHEUS}`, prometheus: true },
@@ -72,43 +72,58 @@ async function started() {
   throw new Error(`no Grafana answers at ${url}`);
 }
 
-/** Counts the page's open queries. */
+/** What the page asks for: open queries, and the panels that have an answer. */
 function watch(page) {
-  const open = new Set();
+  const asked = { open: new Set(), panels: new Set(), answers: 0 };
   const isQuery = (request) => request.url().includes('/api/ds/query');
-  page.on('request', (request) => isQuery(request) && open.add(request));
-  page.on('requestfinished', (request) => open.delete(request));
-  page.on('requestfailed', (request) => open.delete(request));
+  page.on('request', (request) => isQuery(request) && asked.open.add(request));
+  page.on('requestfailed', (request) => asked.open.delete(request));
+  page.on('requestfinished', (request) => {
+    if (asked.open.delete(request)) {
+      asked.answers += 1;
+    }
+    asked.panels.add(request.headers()['x-panel-id']);
+  });
   page.on('response', async (response) => {
     if (isQuery(response.request()) && !response.ok()) {
       console.log(`    ${response.status()} ${(await response.text().catch(() => '')).slice(0, 300)}`);
     }
   });
-  return open;
+  return asked;
 }
 
-/** Waits until nothing has been asked for some seconds, and all is drawn. */
-async function settle(page, open) {
+/** Waits until these panels have their data, nothing has been asked for some seconds, and all is drawn. */
+async function settle(page, asked, panels, answers = 0) {
   await page.waitForLoadState('networkidle', { timeout: 240000 });
+  const begun = Date.now();
   for (let quiet = 0; quiet < 16; quiet += 1) {
     await page.waitForTimeout(250);
-    quiet = open.size > 0 ? -1 : quiet;
+    const missing = panels.filter((id) => !asked.panels.has(String(id)));
+    quiet = asked.open.size > 0 || missing.length > 0 || asked.answers < answers ? -1 : quiet;
+    if (Date.now() - begun > 180000) {
+      throw new Error(`panels ${missing.join(', ')} got no data within three minutes`);
+    }
   }
+}
+
+/** The panels of a dashboard that are in sight and ask for data; `undefined` when there is no such dashboard. */
+async function panelsOf(dashboard, height) {
+  const found = await fetch(`${url}/api/dashboards/uid/${dashboard}`, { headers });
+  const panels = found.ok ? (await found.json()).dashboard.panels : undefined;
+  return panels?.filter(({ targets, gridPos }) => targets?.length && 160 + gridPos.y * 38 < height).map(({ id }) => id);
 }
 
 async function take(browser, picture) {
   const { file, dashboard, query = '', kiosk = true, theme = 'dark', height, width = 1500 } = picture;
-  if (dashboard) {
-    const found = await fetch(`${url}/api/dashboards/uid/${dashboard}`, { headers });
-    if (!found.ok) {
-      console.log(`skipped: ${file}.png, because there is no dashboard ${dashboard}`);
-      return 0;
-    }
+  const panels = dashboard ? await panelsOf(dashboard, height) : [];
+  if (!panels) {
+    console.log(`skipped: ${file}.png, because there is no dashboard ${dashboard}`);
+    return 0;
   }
   const context = await browser.newContext({ viewport: { width, height }, extraHTTPHeaders: headers, timezoneId: 'UTC' });
   const page = await context.newPage();
   page.setDefaultTimeout(120000);
-  const open = watch(page);
+  const asked = watch(page);
   if (reports && !dashboard) {
     // The machine's path is nobody's business.
     await page.route(/\/api\/datasources/, async (route) => {
@@ -118,9 +133,9 @@ async function take(browser, picture) {
   }
   const address = dashboard ? `/d/${dashboard}?${picture.times ?? times}&${kiosk ? 'kiosk&' : ''}${query}` : picture.path;
   await page.goto(`${url}${address}${address.includes('?') ? '&' : '?'}theme=${theme}`, { timeout: 240000 });
-  await settle(page, open);
+  await settle(page, asked, picture.then ? [] : panels, picture.answers);
   await picture.then?.(page);
-  await settle(page, open);
+  await settle(page, asked, []);
   const marks = await page.locator('[data-testid="data-testid Panel status error"]').count();
   await page.unrouteAll({ behavior: 'ignoreErrors' });
   await page.screenshot({ path: join(out, `${file}.png`) });
@@ -148,10 +163,15 @@ try {
     if (picture.prometheus) {
       // Some minutes of curves, while people look at the overview.
       while (Date.now() - begun < 240000) {
-        await take(browser, { ...pictures[0], file: picture.file });
+        await take(browser, { ...pictures[0], file: picture.file }).catch(() => 0);
       }
     }
-    taken += await take(browser, picture);
+    // One that fails does not keep the others from being taken.
+    taken += await take(browser, picture).catch((error) => {
+      console.log(`error: ${picture.file}: ${error.message}`);
+      process.exitCode = 1;
+      return 0;
+    });
   }
 } finally {
   await browser.close();
