@@ -260,7 +260,7 @@ fn configurations_parse_and_name_what_exists() {
                     }
                 },
                 "ini" => ini(block, &policy, &mut findings),
-                "" | "sql" | "sh" | "text" | "dockerfile" => {}
+                "" | "sql" | "sh" | "text" | "dockerfile" | "promql" => {}
                 other => findings.wrong(block, format!("`{other}` is no kind of block that is checked")),
             }
         }
