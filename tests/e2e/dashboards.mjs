@@ -34,13 +34,17 @@ async function open(page, uid, query = '', kiosk = '&kiosk', times = range) {
     waiting -= 1;
     last = Date.now();
   };
+  // What the page itself gave up, because it asks anew.
+  const given = (request) => (waiting -= request.url().includes('/api/ds/query') ? 1 : 0);
   page.on('request', sent);
+  page.on('requestfailed', given);
   page.on('response', seen);
   const begun = Date.now();
   await page.goto(`${url}/d/${uid}?${times}${kiosk}&${query}`, { timeout: 120000 });
   await quiet(page, () => last > 0 && waiting <= 0 && Date.now() - last > 1200);
   const drawn = last - begun;
   page.off('request', sent);
+  page.off('requestfailed', given);
   page.off('response', seen);
   const marks = await page.locator('[data-testid="data-testid Panel status error"]').count();
   return { errors, marks, drawn };
