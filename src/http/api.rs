@@ -17,14 +17,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::failure::Failure;
-use super::guard::{Guard, check_address, check_token};
+use super::guard::{Guard, LONGEST_BODY, check_address, check_token};
 use super::page::Dashboard;
 use super::{export, page, reports, sql, status};
 use crate::app::{App, InstanceSettings};
 use crate::error::{Error, Kind, Result};
-
-/// Bytes of a request's body: more than the longest query.
-const LONGEST_BODY: usize = 1 << 20;
 
 #[derive(OpenApi)]
 #[openapi(

@@ -1,10 +1,11 @@
-//! What stands before the routes: which names the server answers to, the token, other sites' pages, long addresses.
+//! What stands before the routes: which names the server answers to, the token, other sites' pages, how long an address
+//! and a body may be.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use axum::http::uri::Authority;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
@@ -18,6 +19,8 @@ use crate::error::{Error, Kind, Result};
 
 /// Bytes of an address, path and query: room for a thousand patterns, and less than what the HTTP library takes at all.
 const LONGEST_ADDRESS: usize = 60 << 10;
+/// Bytes of a request's body: more than the longest query.
+pub(super) const LONGEST_BODY: usize = 1 << 20;
 /// Bytes of a token: what is shorter can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 /// What answers without a token: the page holds no data and asks for it, and a process that lives may be seen to.
@@ -80,6 +83,13 @@ pub(super) async fn check_address(State(guard): State<Guard>, request: Request, 
         let error = Error::bad_query(format!("the address is longer than {} KB", LONGEST_ADDRESS >> 10))
             .hint("Choose fewer patterns, or send the query to `/api/query`");
         return Failure::with_status(error, StatusCode::URI_TOO_LONG).into_response();
+    }
+    // By its announced length, so that nobody sends it in vain.
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length > LONGEST_BODY) {
+        let error = Error::bad_query(format!("the body is longer than {} KB", LONGEST_BODY >> 10))
+            .hint("Put long lists into a file of the datasource and join it");
+        return Failure::with_status(error, StatusCode::PAYLOAD_TOO_LARGE).into_response();
     }
     next.run(request).await
 }

@@ -23,6 +23,7 @@ mod hostile;
 mod leftovers;
 mod machine;
 mod metrics;
+mod openapi;
 mod provision;
 mod provisioned;
 mod provisioned_queries;
