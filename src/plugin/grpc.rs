@@ -16,7 +16,8 @@ use tower::service_fn;
 
 use crate::error::{Error, Result};
 
-/// The largest message that is read, in bytes: 64 MiB, for bodies of resource calls.
+/// The largest message that is read, in bytes: 8 MiB. Twice gRPC's own limit, for requests of many queries; whoever sends
+/// larger ones would only fill the broker's memory.
 pub(super) const MAX_IN: usize = 8 << 20;
 /// The largest message that is sent, in bytes: all that Grafana's host reads, 2 GiB - 1.
 pub(super) const MAX_OUT: usize = i32::MAX as usize;

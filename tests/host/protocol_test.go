@@ -237,15 +237,28 @@ func TestResource(t *testing.T) {
 	}
 }
 
-// Bodies above gRPC's default of 4 MiB arrive; what they are worth is the router's business.
+// Bodies above gRPC's default of 4 MiB arrive; what they are worth is the router's business. Those above 8 MiB do not,
+// whoever sends them, and the next call is answered as ever.
 func TestLargeResourceBody(t *testing.T) {
 	plugin := start(t)
-	code, _ := plugin.callResource(t, &pluginv2.CallResourceRequest{
-		PluginContext: pluginContext(settings(t)), Method: "POST", Path: "no/such/route", Url: "no/such/route",
-		Body: make([]byte, 32<<20),
-	})
-	if code < 400 || code > 499 {
+	post := func(size int) *pluginv2.CallResourceRequest {
+		return &pluginv2.CallResourceRequest{
+			PluginContext: pluginContext(settings(t)), Method: "POST", Path: "no/such/route", Url: "no/such/route",
+			Body: make([]byte, size),
+		}
+	}
+	if code, _ := plugin.callResource(t, post(6<<20)); code < 400 || code > 499 {
 		t.Errorf("status %d", code)
+	}
+	stream, err := plugin.resource.CallResource(context.Background(), post(32<<20))
+	if err == nil {
+		_, err = stream.Recv()
+	}
+	if status.Code(err) != codes.OutOfRange {
+		t.Errorf("a body of 32 MiB: %v", err)
+	}
+	if code, _ := plugin.callResource(t, post(1)); code < 400 || code > 499 {
+		t.Errorf("status %d after a body that was refused", code)
 	}
 }
 
