@@ -1,7 +1,8 @@
 // Alerts from end to end, in a Grafana of its own: a report with a slow pattern arrives, the rules fire, a mail server and a
 // Slack-like webhook on this machine get the message with pattern and value; the report is repaired, and both hear that it is over.
+// Then the reports go away, their folder too, and come back.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, renameSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { createServer as createTcp } from 'node:net';
 import { join } from 'node:path';
@@ -147,6 +148,33 @@ try {
   check(await eventually('the Slack message that it is over', () => slacks.find(isOver), 120), 'Slack says that it is resolved');
   await eventually('no rule fires any more', async () => [...(await rules()).values()].every((rule) => rule.state === 'inactive'), 120);
   check(true, 'no rule fires any more');
+
+  const seen = { mails: mails.length, slacks: slacks.length };
+  const later = (what) => ({ mail: mails.slice(seen.mails).find(what), slack: slacks.slice(seen.slacks).find(what) });
+  const heard = async (what, says) => {
+    const found = await eventually(what, () => Object.values(later(says)).every(Boolean) && later(says), 120);
+    check(true, what);
+    return found;
+  };
+  put('slow', newest);
+  await eventually('the pattern is slow once more', () => both('duckdb-perf-slow-pattern'), 120);
+  rmSync(reports, { recursive: true });
+  mkdirSync(reports);
+  console.log('    there is no report any more');
+  await heard('mail and Slack say that a pattern is not in the newest report any more', (one) => /Resolved: P95 of SELECT .* – as last seen; the newest report does not list it any more/.test(one));
+  await heard('mail and Slack say that there is no report', (one) => one.includes('firing') && one.includes('There is no weekly report at all'));
+  renameSync(reports, `${reports}.away`);
+  console.log('    the folder is gone');
+  const broken = await heard('mail and Slack say that reports cannot be read', (one) => one.includes('firing') && one.includes('DatasourceError') && one.includes('The weekly reports cannot be read'));
+  console.log(broken.mail.slice(broken.mail.indexOf('The weekly reports')).split('\r\n').slice(0, 8).join('\n').replace(/^/gm, '    '));
+  check(broken.mail.includes('Error: ') && broken.mail.includes(reports.split('/').at(-1)), 'and why');
+  renameSync(`${reports}.away`, reports);
+  for (const back of [3, 2, 1]) {
+    put('fast', isoWeek(now - back * weekMs));
+  }
+  console.log('    folder and reports are back');
+  await heard('mail and Slack say that the query works again', (one) => one.includes('Resolved: The weekly reports cannot be read – the query works again'));
+  check([...mails, ...slacks].every((one) => !/\{\{|<no value>|%!/.test(one)), 'no message shows a template instead of its text');
 } catch (error) {
   console.log(`mails: ${mails.length}\n${mails.at(-1)?.slice(0, 4000) ?? ''}\nslacks: ${slacks.length}\n${slacks.at(-1) ?? ''}`);
   throw error;
