@@ -22,8 +22,7 @@ demo *args: _tools _page
 build: _tools
     cd frontend && npm ci --no-audit --no-fund && npm run build:preview && npm run build
     cargo build --release
-    install -m 755 {{ binary }} {{ dist }}/gpx_duckdb_perf_linux_$(case $(uname -m) in x86_64) echo amd64;; aarch64) echo arm64;; esac)
-    strip {{ dist }}/gpx_duckdb_perf_linux_*
+    tests/plugin_folder.sh {{ binary }} {{ dist }}
     @echo "plugin folder: {{ dist }}"
 
 # Run every test: Rust, the Go SDK as reader, frontend, lint, format (installs what it needs)
@@ -70,6 +69,11 @@ page:
 [group('test')]
 e2e *args:
     tests/e2e/run.sh {{ args }}
+
+# How fast the dashboards are in a real Grafana with 260 weeks of 10,000 patterns, against the promised times (an idle machine, GRAFANA_HOME as for e2e)
+[group('measure')]
+pace *args:
+    E2E_SCRIPT=dashboards.mjs E2E_DEMO="--weeks 260 --patterns 10000" E2E_RANGE="from=now-260w%2Fw&to=now%2Fw" E2E_LIMITS=1 tests/e2e/run.sh {{ args }}
 
 # Take the guide's pictures in a real Grafana (GRAFANA_HOME as for e2e); arguments are names of pictures
 [group('test')]

@@ -6,8 +6,9 @@ const swcOptions = require('./swc.options.js');
 
 const root = path.resolve(__dirname, '..');
 const dist = path.join(root, 'dist', 'duckdb-perf-datasource');
-// The runbooks too: alerts link to them through Grafana, so that the links work without the outside.
-const copied = ['plugin.json', 'img', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/runbooks'];
+// The documents too: alerts link to the runbooks, and Grafana shows README.md, so that links work without the outside.
+const copied = ['plugin.json', 'img', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'ARCHITECTURE.md', 'docs'];
+const served = '/public/plugins/duckdb-perf-datasource/';
 
 /** Copies the files of the plugin folder that are not built. */
 class CopyPluginFiles {
@@ -16,6 +17,9 @@ class CopyPluginFiles {
       for (const name of copied.filter((name) => fs.existsSync(path.join(root, name)))) {
         fs.cpSync(path.join(root, name), path.join(dist, name), { recursive: true });
       }
+      // Grafana's page of the plugin lies elsewhere than the plugin's files.
+      const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
+      fs.writeFileSync(path.join(dist, 'README.md'), readme.replace(/\]\((?!https?:|#)/g, `](${served}`));
     });
   }
 }

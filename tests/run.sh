@@ -41,7 +41,10 @@ part "frontend: install" one npm --prefix frontend ci --no-audit --no-fund
 # The executable carries the page.
 part "frontend: page" one npm --prefix frontend run --silent build:preview
 part "rust: format" one cargo fmt --check
+part "frontend: build" one npm --prefix frontend run --silent build
 part "rust: build" one cargo build --release
+# What is copied into Grafana, for the tests of it.
+part "plugin folder" one tests/plugin_folder.sh "$CARGO_TARGET_DIR/release/duckdb-perf" dist/duckdb-perf-datasource
 part "rust: tests" cargo_tests cargo test --release
 part "rust: lint" one cargo clippy --release --all-targets --quiet -- -D warnings
 
@@ -49,7 +52,7 @@ part "frontend: types" one npm --prefix frontend run --silent typecheck
 part "frontend: lint" one npm --prefix frontend run --silent lint
 part "frontend: format" one npm --prefix frontend run --silent format:check
 part "frontend: tests" jest_tests npm --prefix frontend test
-part "frontend: build" one npm --prefix frontend run --silent build
+part "views in older DuckDBs" page_checks tests/compat/run.sh "$CARGO_TARGET_DIR/release/duckdb-perf"
 part "page in a browser" page_checks tests/page/run.sh "$CARGO_TARGET_DIR/release/duckdb-perf"
 
 if command -v go >/dev/null; then

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -131,15 +132,45 @@ fn every_source_is_there_or_is_made_by_the_build() {
     let webpack = text("frontend/webpack.config.js");
     let parts: Vec<String> = built().split('/').map(|part| format!("'{part}'")).collect();
     assert!(webpack.contains(&format!("path.join(root, {})", parts.join(", "))), "webpack builds elsewhere");
+}
+
+/// What Grafana needs in the plugin folder, and what the documents promise to be there.
+#[test]
+fn the_built_folder_is_what_grafana_loads() {
     let dist = root().join(built());
-    if dist.join("plugin.json").exists() {
-        let executable = plugin()["executable"].as_str().unwrap().to_owned();
-        let names: Vec<String> = fs::read_dir(&dist)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-            .collect();
-        assert!(names.iter().any(|name| name.starts_with(&format!("{executable}_linux_"))), "{names:?}");
+    if !dist.is_dir() {
+        assert!(std::env::var_os("CI").is_none(), "{} is not built", dist.display());
+        println!("skipped: {} is not built (just build)", dist.display());
+        return;
     }
+    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let executable = format!("{}_linux_{arch}", plugin()["executable"].as_str().unwrap());
+    for name in [
+        "plugin.json",
+        "module.js",
+        "img/logo.svg",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "docs/runbooks/slow_query.md",
+    ] {
+        assert!(dist.join(name).is_file(), "{name}");
+    }
+    let readme = fs::read_to_string(dist.join("README.md")).unwrap();
+    let links = readme.split("](/public/plugins/duckdb-perf-datasource/").skip(1);
+    for link in links.map(|rest| rest.split([')', '#']).next().unwrap()) {
+        assert!(dist.join(link).exists(), "README.md links to {link}");
+    }
+    assert!(
+        readme.contains("](/public/plugins/") && !readme.contains("](docs/"),
+        "Grafana's page lies elsewhere"
+    );
+    let mode = fs::metadata(dist.join(&executable)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755, "{executable} is for every user");
+    let version = std::process::Command::new(dist.join(&executable)).arg("--version").output().unwrap();
+    assert!(String::from_utf8_lossy(&version.stdout).contains(env!("CARGO_PKG_VERSION")), "{version:?}");
+    let manifest: Value = serde_json::from_slice(&fs::read(dist.join("plugin.json")).unwrap()).unwrap();
+    assert_eq!(manifest, plugin(), "built from other sources");
 }
 
 #[test]

@@ -263,7 +263,7 @@ fn alert_rules_lead_somewhere() {
         assert!(all.contains_key(target.split('?').next().unwrap()), "{uid}: {target}");
     }
     let webpack = std::fs::read_to_string(root().join("frontend/webpack.config.js")).unwrap();
-    assert!(webpack.contains("'docs/runbooks'"), "the plugin folder holds the runbooks");
+    assert!(webpack.contains("'docs'"), "the plugin folder holds the runbooks");
 }
 
 #[test]

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# run.sh EXECUTABLE: files that `duckdb-perf views --compat` makes, opened by the older DuckDBs that they are for (from PyPI).
+# Where there is no Python or no PyPI, says that it is skipped, which is a failure in CI.
+set -euo pipefail
+cd "$(dirname "$0")"
+executable="$1"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+skip() {
+    echo "skipped: $1"
+    [ -z "${CI:-}" ] || exit 1
+    exit 0
+}
+python="$(command -v python3)" || skip "no python3 found"
+"$executable" demo --no-queries --weeks 4 --patterns 8 --out "$work/reports" >/dev/null 2>&1
+for pair in 1.4=1.4.0 1.4=1.4.5 1.5=1.5.6; do
+    compat="${pair%=*}" version="${pair#*=}"
+    "$python" -m pip install --quiet --disable-pip-version-check --target "$work/$version" "duckdb==$version" || skip "duckdb $version cannot be installed from PyPI"
+    "$executable" views "$work/views-$version.duckdb" --path "$work/reports" --compat "$compat" >/dev/null
+    PYTHONPATH="$work/$version" "$python" views.py "$work/views-$version.duckdb" "$version"
+done

@@ -1,0 +1,16 @@
+"""views.py FILE VERSION: the views in FILE give their rows in this DuckDB, whose version it must be."""
+
+import sys
+
+import duckdb
+
+file, version = sys.argv[1:]
+assert duckdb.__version__ == version, duckdb.__version__
+connection = duckdb.connect(file, read_only=True)
+counts = [
+    connection.sql(f"SELECT count(*) FROM {view}").fetchone()[0]
+    for view in ("perf_all_weeks", "perf_top_patterns", "perf_slow_patterns")
+]
+# Four weeks of eight patterns; each has a place in its week, and some are slow.
+assert counts[:2] == [32, 32] and 0 < counts[2] < 32, counts
+print(f"ok: DuckDB {version} reads the views")
