@@ -277,15 +277,23 @@ fn print(text: &str) -> Result<(), Stop> {
 
 fn next_steps(folder: &Path) {
     let folder = folder.display();
+    let me = called();
     report::line(&format!(
         "What to do next\n\
          - ask the reports something else:\n    \
-             duckdb-perf query --path '{folder}' \"FROM perf_top_patterns WHERE place <= 3 ORDER BY week DESC, place\"\n\
-         - see the dashboard in a browser, and the numbers as JSON: duckdb-perf serve --path '{folder}'\n\
+             {me} query --path '{folder}' \"FROM perf_top_patterns WHERE place <= 3 ORDER BY week DESC, place\"\n\
+         - see the dashboard in a browser, and the numbers as JSON: {me} serve --path '{folder}'\n\
          - see the dashboard in Grafana: copy `dist/duckdb-perf-datasource` (made by `just build`) into Grafana's plugins\n  \
              folder and `provisioning/` into its provisioning folder, and start it with DUCKDB_PERF_PATH='{folder}'\n\
          - use your own reports: files called `{DEFAULT_REPORTS_GLOB}` in one folder, given as `--path`"
     ));
+}
+
+/// What this program was called by, so that the commands can be copied: `duckdb-perf` or a path.
+fn called() -> String {
+    let name = std::env::args_os().next().unwrap_or_else(|| "duckdb-perf".into());
+    let name = name.to_string_lossy();
+    if name.contains(char::is_whitespace) { format!("'{name}'") } else { name.into_owned() }
 }
 
 #[cfg(test)]

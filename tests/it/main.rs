@@ -11,6 +11,7 @@ mod cli;
 mod confined;
 mod damaged;
 mod database;
+mod demo;
 mod docker;
 mod docs;
 mod documents;
