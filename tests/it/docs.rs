@@ -13,10 +13,13 @@
 //! | `sh background` | is a server at port 3001, running until the document's end |
 //! | `sh no-run REASON` | does not run here |
 //! | `text output` after `sh` | is exactly what came out |
+//! | `json request` | is posted to `/api/query` of the document's server and must give rows; `${__from}` and `${__to}` are the demo's weeks |
+//! | `yaml` | parses; each `rawSql` in it runs and must give rows |
 //! | `json settings [policy:key=value]`, then `text health` or `text error` | the health check's answer, a query's error |
 //!
 //! `UPDATE_DOCS=1 cargo test --release --test it docs` writes what came out into the documents.
 
+mod configurations;
 mod known;
 mod markdown;
 mod world;
@@ -110,6 +113,14 @@ async fn every_query_gives_what_it_shows() {
                     ask(&world, &host, block, next, &mut findings).await;
                     host.stop().await;
                 }
+                ("yaml", _) => {
+                    for sql in block.queries() {
+                        ran += 1;
+                        let host = Host::start_with(&world.reports(), &json!({}), &env).await;
+                        ask(&world, &host, &Block { text: sql, ..block.clone() }, None, &mut findings).await;
+                        host.stop().await;
+                    }
+                }
                 ("json", "settings") => {
                     ran += 1;
                     let settings: Value = match serde_json::from_str(&world.real(&block.text)) {
@@ -200,8 +211,15 @@ fn every_command_runs() {
     for document in documents() {
         let mut findings = Findings::default();
         let mut shell = Shell::new(&world.reports());
-        for (block, next) in pairs(&document).filter(|(block, _)| block.language == "sh") {
+        for (block, next) in pairs(&document) {
             match block.role() {
+                _ if block.language == "json" && block.role() == "request" => {
+                    let answer = shell.post("/api/query", &block.text);
+                    if answer.as_array().is_none_or(Vec::is_empty) {
+                        findings.wrong(block, answer);
+                    }
+                }
+                _ if block.language != "sh" => continue,
                 "no-run" if block.words.len() > 1 => {
                     left.push(format!("{} ({})", block.place, block.words[1..].join(" ")));
                     continue;
@@ -227,75 +245,6 @@ fn every_command_runs() {
     assert_none(&wrong);
     println!("{ran} commands ran, {} are not for this machine: {}", left.len(), left.join(", "));
     assert!(ran >= 5, "only {ran} commands ran");
-}
-
-#[test]
-fn configurations_parse_and_name_what_exists() {
-    let (settings, policy) = (known::settings(), known::policy());
-    let mut wrong = Vec::new();
-    for document in documents() {
-        let mut findings = Findings::default();
-        for block in &document.blocks {
-            match block.language.as_str() {
-                "json" => {
-                    let read = serde_json::from_str::<Value>(&block.text);
-                    match read {
-                        Err(error) => findings.wrong(block, error),
-                        Ok(Value::Object(found)) if block.role() == "settings" && !block.has("unknown") => {
-                            unknown(block, found.keys(), &settings, &mut findings);
-                        }
-                        Ok(_) => {}
-                    }
-                }
-                "yaml" => match serde_saphyr::from_multiple::<Value>(&block.text) {
-                    Err(error) => findings.wrong(block, error),
-                    Ok(documents) => {
-                        let all = documents.iter().filter_map(|document| document["datasources"].as_array());
-                        let ours =
-                            |found: &&Value| found["type"].as_str().is_some_and(|id| id.contains("duckdb"));
-                        for datasource in all.flatten().filter(ours) {
-                            let found = datasource["jsonData"].as_object().into_iter().flat_map(Map::keys);
-                            unknown(block, found, &settings, &mut findings);
-                        }
-                    }
-                },
-                "ini" => ini(block, &policy, &mut findings),
-                "" | "sql" | "sh" | "text" | "dockerfile" | "promql" => {}
-                other => findings.wrong(block, format!("`{other}` is no kind of block that is checked")),
-            }
-        }
-        wrong.extend(findings.finish(&document));
-    }
-    assert_none(&wrong);
-}
-
-fn unknown<'a>(
-    block: &Block,
-    found: impl Iterator<Item = &'a String>,
-    known: &BTreeSet<String>,
-    findings: &mut Findings,
-) {
-    for name in found.filter(|name| !known.contains(*name)) {
-        findings.wrong(block, format!("the code does not know `{name}`"));
-    }
-}
-
-fn ini(block: &Block, policy: &BTreeSet<String>, findings: &mut Findings) {
-    let mut section = "";
-    for line in block.text.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = name;
-        } else if let Some((key, _)) = line.split_once('=') {
-            if section == "plugin.duckdb-perf-datasource" && !policy.contains(key.trim()) {
-                findings.wrong(block, format!("the code does not know `{}`", key.trim()));
-            }
-        } else {
-            findings.wrong(block, format!("`{line}` is no line of an ini file"));
-        }
-    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use serde_json::Value;
+
 /// A document of the project.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -51,6 +53,24 @@ impl Block {
             Some((name.to_owned(), value.to_owned()))
         };
         self.words.iter().filter_map(pair).collect()
+    }
+
+    /// The texts of all `rawSql` in a YAML block. None when it does not parse, which another test finds.
+    pub(super) fn queries(&self) -> Vec<String> {
+        fn walk(value: &Value, found: &mut Vec<String>) {
+            match value {
+                Value::Object(members) => {
+                    found.extend(members.get("rawSql").and_then(Value::as_str).map(str::to_owned));
+                    members.values().for_each(|member| walk(member, found));
+                }
+                Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        let read = serde_saphyr::from_multiple::<Value>(&self.text);
+        read.iter().flatten().for_each(|value| walk(value, &mut found));
+        found
     }
 
     /// The first word, which says what the block is for: `result`, `error`, `no-run`.

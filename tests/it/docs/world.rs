@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use duckdb_perf::engine::write_reports;
 use duckdb_perf::reports::{DemoOptions, generate};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::executable;
@@ -92,6 +93,18 @@ impl Shell {
         let output = self.command(text).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace(&self.port, PORT);
         Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// What the document's server answers to a posted body, in which Grafana would have put in the time range.
+    pub(super) fn post(&self, path: &str, body: &str) -> Value {
+        let (from, to) = ("1779667200000", "1795391999999");
+        let body = body.replace("${__from}", from).replace("${__to}", to);
+        std::fs::write(self.temp.path().join("body.json"), body).unwrap();
+        let url = format!("http://127.0.0.1:{PORT}{path}");
+        let ended =
+            self.run(&format!("curl -sS -H 'Content-Type: application/json' --data-binary @body.json {url}"));
+        serde_json::from_str(&ended.stdout)
+            .unwrap_or_else(|_| format!("{}{}", ended.stdout, ended.stderr).into())
     }
 
     /// Starts a server and waits until it listens.
