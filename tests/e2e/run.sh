@@ -38,13 +38,26 @@ datasources:
       path: $work/perf.duckdb
       paths: ["$work/reports"]
 YAML
+    # One report, none, and reports around New Year with its 53rd week.
+    gpx="$work/plugins/duckdb-perf-datasource/gpx_duckdb_perf_linux_amd64"
+    "$gpx" demo --no-queries --weeks 1 --out "$work/one" >/dev/null
+    "$gpx" demo --no-queries --weeks 5 --until 2027-W02 --out "$work/year" >/dev/null
+    mkdir "$work/none"
+    for name in one none year; do
+        cat <<YAML
+  - {name: E2E $name, uid: e2e-$name, type: duckdb-perf-datasource, jsonData: {path: $work/$name}}
+YAML
+    done >>"$work/provisioning/datasources/other.yaml"
     export E2E_OTHER=e2e-other
     port="${E2E_PORT:-3199}"
     export GRAFANA_URL="http://127.0.0.1:$port"
     # The dashboard of the plugin's health wants a Prometheus; without one it is left out, and said so.
     if command -v prometheus >/dev/null; then
         prometheus_port="${E2E_PROMETHEUS_PORT:-3196}"
+        # The rules that docs/monitoring.md proposes, which it must take.
+        awk '/^```yaml/ { inside = 1; text = ""; next } /^```/ { if (inside && text ~ /^groups:/) printf "%s", text; inside = 0 } inside { text = text $0 "\n" }' docs/monitoring.md >"$work/rules.yaml"
         cat >"$work/prometheus.yaml" <<YAML
+rule_files: [rules.yaml]
 global: {scrape_interval: 2s}
 scrape_configs:
   - {job_name: duckdb-perf, metrics_path: /metrics/plugins/duckdb-perf-datasource, static_configs: [{targets: ["127.0.0.1:$port"]}]}

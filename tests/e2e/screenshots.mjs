@@ -43,13 +43,13 @@ const pictures = [
   { file: 'overview-one-pattern', dashboard: 'query-perf-overview', height: 1530, query: `var-pattern=${encodeURIComponent(pattern)}` },
   { file: 'overview-light', dashboard: 'query-perf-overview', height: 1450, theme: 'light' },
   { file: 'pattern', dashboard: 'query-perf-pattern', height: 1320, query: `var-pattern=${encodeURIComponent(pattern)}` },
-  { file: 'compare', dashboard: 'query-perf-compare', height: 1330, query: 'var-week=202642&var-before=202636' },
+  { file: 'compare', dashboard: 'query-perf-compare', height: 1220, query: 'var-week=202642&var-before=202636' },
   { file: 'agents', dashboard: 'query-perf-agents', height: 1260 },
   { file: 'editor', dashboard: 'query-perf-overview', height: 1560, kiosk: false, query: 'editPanel=1', then: openMacros, answers: 1 },
   { file: 'explore', path: `/explore?schemaVersion=1&orgId=1&panes=${encodeURIComponent(JSON.stringify(explore))}`, height: 900, answers: 1 },
   { file: 'datasource', path: '/connections/datasources/edit/duckdb-perf', height: 1250, then: test },
   // The last one: until then the others have given the plugin something to count.
-  { file: 'health', dashboard: 'duckdb-perf-health', height: 1180, times: 'from=now-5m&to=now', query: `var-prometheus=${process.env.E2E_PROMETHEUS}`, prometheus: true },
+  { file: 'health', dashboard: 'duckdb-perf-health', height: 2180, times: 'from=now-5m&to=now', query: `var-prometheus=${process.env.E2E_PROMETHEUS}`, prometheus: true },
 ];
 
 async function openMacros(page) {
