@@ -10,6 +10,7 @@ mod cases;
 mod changing_files;
 mod cli;
 mod confined;
+mod csv_links;
 mod damaged;
 mod database;
 mod docker;
