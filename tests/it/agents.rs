@@ -180,7 +180,7 @@ fn lists_of_patterns_rows_and_agents() {
                 rows.iter().map(|row| row["agent"].as_str().unwrap_or_default()).collect();
             let is_chosen = |agent: &&str| agents.is_empty() || agents.contains(agent);
             assert!(found.iter().all(is_chosen) && found.len() > usize::from(agents.is_empty()), "{found:?}");
-            assert_eq!(rows[0].as_object().unwrap().keys().last().unwrap(), "agent");
+            assert_eq!(rows[0].as_object().unwrap().keys().next_back().unwrap(), "agent");
         }
     }
     let agents = served.get("api/perf/agents").rows();
