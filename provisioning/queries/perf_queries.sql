@@ -9,7 +9,8 @@
 --     -- format: table | time_series              (table when missing)
 --     -- var: name=value                          (a template variable's value where nobody gives one; one line each;
 --                                                  $__all is All)
--- "Current week" is the newest report in the time range. Weeks are ISO weeks as integers YYYYWW: they may be compared
+-- "Current week" is the newest report in the time range. Where reports tell agents apart in a column `agent`, a pattern
+-- counts with its slowest agent and with the samples of all. Weeks are ISO weeks as integers YYYYWW: they may be compared
 -- but not subtracted, because 202601 - 1 is not a week. The weeks before a week are the reports that are there, or
 -- $__week(-3), which knows the calendar.
 
@@ -20,14 +21,20 @@ WITH weeks AS (
   SELECT week, row_number() OVER (ORDER BY week DESC) AS age
   FROM (SELECT DISTINCT week FROM perf_all_weeks WHERE $__weekFilter(week))
 ),
-this AS (
+reports AS (
+  SELECT
+    age,
+    week,
+    pattern,
+    CAST(sum(samples) AS BIGINT) AS samples,
+    arg_max(p50_ms, p95_ms) AS p50_ms,
+    max(p95_ms) AS p95_ms,
+    arg_max(p99_ms, p95_ms) AS p99_ms,
+    bool_or(slow_flag) AS slow_flag
   FROM perf_all_weeks
-  WHERE week = (SELECT week FROM weeks WHERE age = 1)
-  ORDER BY p95_ms DESC NULLS LAST, pattern
-  LIMIT 10
-),
-before AS (
-  FROM perf_all_weeks WHERE week = (SELECT week FROM weeks WHERE age = 2)
+  JOIN weeks USING (week)
+  WHERE age <= 2
+  GROUP BY age, week, pattern
 )
 SELECT
   this.week,
@@ -38,9 +45,11 @@ SELECT
   this.p99_ms,
   this.slow_flag,
   this.p95_ms - before.p95_ms AS p95_change_ms
-FROM this
-LEFT JOIN before ON before.pattern = this.pattern
-ORDER BY this.p95_ms DESC NULLS LAST, this.pattern;
+FROM reports AS this
+LEFT JOIN reports AS before ON before.pattern = this.pattern AND before.age = 2
+WHERE this.age = 1
+ORDER BY this.p95_ms DESC NULLS LAST, this.pattern
+LIMIT 10;
 
 -- name: Week-over-week comparison
 -- description: Every pattern of the newest report and of the report before it, the largest slowdown first. A pattern that
@@ -50,11 +59,18 @@ WITH weeks AS (
   SELECT week, row_number() OVER (ORDER BY week DESC) AS age
   FROM (SELECT DISTINCT week FROM perf_all_weeks WHERE $__weekFilter(week))
 ),
+reports AS (
+  SELECT age, pattern, max(p95_ms) AS p95_ms
+  FROM perf_all_weeks
+  JOIN weeks USING (week)
+  WHERE age <= 2
+  GROUP BY age, pattern
+),
 this AS (
-  FROM perf_all_weeks WHERE week = (SELECT week FROM weeks WHERE age = 1)
+  FROM reports WHERE age = 1
 ),
 before AS (
-  FROM perf_all_weeks WHERE week = (SELECT week FROM weeks WHERE age = 2)
+  FROM reports WHERE age = 2
 )
 SELECT
   coalesce(this.pattern, before.pattern) AS pattern,
@@ -81,7 +97,7 @@ ORDER BY change_ms DESC NULLS LAST, pattern;
 WITH weeks AS (
   SELECT DISTINCT week FROM perf_all_weeks WHERE $__weekFilter(week) ORDER BY week DESC LIMIT 4
 )
-SELECT week, count(*) FILTER (WHERE slow_flag) AS slow_patterns
+SELECT week, count(DISTINCT pattern) FILTER (WHERE slow_flag) AS slow_patterns
 FROM perf_all_weeks
 WHERE week IN (FROM weeks)
 GROUP BY week
@@ -110,6 +126,17 @@ ORDER BY week ASC, pattern;
 -- description: How far p50, p95 and p99 lie apart in the newest report: a wide spread means that a query is fast most of
 -- the time and slow some of the time, which is where a fix helps most.
 -- format: table
+WITH newest AS (
+  SELECT
+    pattern,
+    CAST(sum(samples) AS BIGINT) AS samples,
+    arg_max(p50_ms, p95_ms) AS p50_ms,
+    max(p95_ms) AS p95_ms,
+    arg_max(p99_ms, p95_ms) AS p99_ms
+  FROM perf_all_weeks
+  WHERE week = (SELECT max(week) FROM perf_all_weeks WHERE $__weekFilter(week))
+  GROUP BY pattern
+)
 SELECT
   pattern,
   samples,
@@ -118,6 +145,5 @@ SELECT
   p99_ms,
   p99_ms - p50_ms AS spread_ms,
   round(p99_ms / nullif(p50_ms, 0), 1) AS p99_to_p50
-FROM perf_all_weeks
-WHERE week = (SELECT max(week) FROM perf_all_weeks WHERE $__weekFilter(week))
+FROM newest
 ORDER BY spread_ms DESC NULLS LAST, pattern;

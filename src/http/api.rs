@@ -12,20 +12,24 @@ use bytes::Bytes;
 use tower_http::cors::CorsLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::failure::Failure;
+use super::failure::{Failure, Problem};
 use super::guard::{Guard, LONGEST_BODY, check_address, check_token};
 use super::page::Dashboard;
-use super::{export, page, reports, sql, status};
+use super::{document, export, page, reports, sql, status};
 use crate::app::{App, InstanceSettings};
 use crate::error::{Error, Kind, Result};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "DuckDB Perf", description = "Weekly query performance reports as JSON. docs/json_api.md has examples."),
+    info(
+        title = "DuckDB Perf",
+        description = "Weekly query performance reports as JSON; docs/json_api.md has examples. What is no route answers \
+            `NotFound`, and a route that is asked with another method `MethodNotAllowed`."
+    ),
+    components(schemas(Problem)),
     security(("token" = [])),
 )]
 struct Document;
@@ -51,6 +55,7 @@ pub(super) fn router(
         .routes(routes!(reports::pattern))
         .routes(routes!(reports::pattern_by_path))
         .routes(routes!(reports::regressions))
+        .routes(routes!(reports::agents))
         .routes(routes!(sql::query))
         .routes(routes!(export::export))
         .routes(routes!(page::dashboard))
@@ -93,14 +98,7 @@ async fn openapi(Extension(text): Extension<OpenApiText>) -> Response {
 }
 
 fn text_of(mut document: utoipa::openapi::OpenApi) -> Result<OpenApiText> {
-    // The router's word for "and all that follows" is not `OpenAPI`'s.
-    let paths = std::mem::take(&mut document.paths.paths);
-    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
-    let scheme = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .description(Some("Where the server was started with a token"))
-        .build();
-    document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme));
+    document::complete(&mut document);
     let text = document
         .to_json()
         .map_err(|error| Error::internal(format!("the OpenAPI document cannot be written: {error}")))?;

@@ -22,15 +22,19 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio_stream::Stream;
 
-use super::failure::{Failure, Problem};
+use super::document::{ExportParameters, Failures};
+use super::failure::Failure;
 use crate::app::{App, CsvExport, DataQuery, ExportOptions, InstanceSettings};
 use crate::error::{Error, Result};
 use crate::query::TimeRange;
-use crate::reports::NamedQuery;
+use crate::reports::{self, NamedQuery, Parameter, ParameterKind};
 
 /// What stands for every value of a variable: in dashboards, and in the addresses that Grafana writes for variables
 /// whose All has a text of its own (`${pattern:queryparam}` gives `var-pattern=All`; Grafana reads it back as All, too).
 const ALL: [&str; 2] = ["$__all", "All"];
+/// What an empty text box of a dashboard means to its panels: nothing given, or this.
+const EMPTY: &[(&str, Option<&str>)] =
+    &[("slow_ms", None), ("percent", Some("0")), ("min_samples", Some("0"))];
 /// The time range where none is given: every report.
 const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
 /// What Grafana writes into addresses and we have no use for.
@@ -54,19 +58,10 @@ type Pairs = Vec<(String, String)>;
 /// - `raw`: `true` leaves texts that could be formulas as they are.
 #[utoipa::path(
     get, path = "/api/export.csv", tag = "reports",
-    params(
-        ("table" = Option<String>, Query, description = "A named query: `weeks` (when missing), `slow`, `patterns`, `pattern` or `regressions`; its own parameters are taken too", example = "slow"),
-        ("sql" = Option<String>, Query, description = "Any SELECT, instead of `table`"),
-        ("from" = Option<String>, Query, description = "Start of the time range. Without it: from the first report on", example = "now-26w/w"),
-        ("to" = Option<String>, Query, description = "Its end. Without it: up to the last report", example = "now/w"),
-        ("pattern" = Option<Vec<String>>, Query, description = "Only this pattern; may be repeated"),
-        ("week" = Option<Vec<String>>, Query, description = "Only this week; may be repeated", example = json!(["202653"])),
-        ("filename" = Option<String>, Query, description = "What the download is called"),
-        ("raw" = Option<bool>, Query, description = "Leaves texts that a spreadsheet would take for formulas as they are"),
-    ),
+    params(ExportParameters),
     responses(
         (status = 200, description = "The rows under a header", content_type = "text/csv", body = String),
-        (status = 400, body = Problem),
+        Failures,
     )
 )]
 pub(super) async fn export(
@@ -89,7 +84,11 @@ async fn run(
         .map_err(|error| Error::bad_query(format!("the query of the address cannot be read: {error}")))?;
     let asked = Asked::read(given, Timestamp::now())?;
     let options = ExportOptions { raw: asked.raw, ..ExportOptions::default() };
-    let export = app.export(settings, asked.query, options).await?;
+    let export = app.export(settings, asked.query, options).await;
+    let export = export.map_err(|error| match &asked.named {
+        Some(named) => named.explained(error),
+        None => error,
+    })?;
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", asked.file_name)),
@@ -128,6 +127,8 @@ impl Stream for Told {
 #[derive(Debug)]
 struct Asked {
     query: DataQuery,
+    /// Of what named query.
+    named: Option<reports::Asked>,
     file_name: String,
     raw: bool,
 }
@@ -149,14 +150,15 @@ impl Asked {
         let from = one(&mut given, "from")?.unwrap_or_else(|| EVERYTHING.0.to_owned());
         let to = one(&mut given, "to")?.unwrap_or_else(|| EVERYTHING.1.to_owned());
         let range = TimeRange::parse(&from, &to, now)?;
-        let (name, model) = match (table, sql) {
+        let (name, model, named) = match (table, sql) {
             (Some(_), Some(_)) => {
                 return Err(Error::bad_query("both `table` and `sql` are given").hint("Give one of them"));
             }
-            (None, Some(sql)) => ("query", of_sql(&sql, given)?),
+            (None, Some(sql)) => ("query", of_sql(&sql, given)?, None),
             (table, None) => {
                 let query: NamedQuery = table.as_deref().unwrap_or("weeks").parse()?;
-                (query.name(), query.ask(&of_table(query, given))?.export_model())
+                let asked = query.ask(&of_table(query, given))?;
+                (query.name(), asked.export_model(), Some(asked))
             }
         };
         let file_name = match file_name {
@@ -170,7 +172,7 @@ impl Asked {
             interval: Duration::ZERO,
             max_data_points: 0,
         };
-        Ok(Self { query, file_name, raw })
+        Ok(Self { query, named, file_name, raw })
     }
 }
 
@@ -206,17 +208,29 @@ fn of_sql(sql: &str, given: Pairs) -> Result<Value> {
 
 /// The parameters of a named query: its own, and the variables that it knows. A dashboard has others as well.
 fn of_table(query: NamedQuery, given: Pairs) -> Pairs {
-    let knows = |name: &str| query.parameters().iter().any(|parameter| parameter.name == name);
     given
         .into_iter()
         .filter_map(|(name, value)| match name.strip_prefix(VARIABLE) {
             None => Some((name, value)),
             // All is what a query does without the parameter.
             Some(_) if ALL.contains(&value.as_str()) => None,
-            Some("pattern") if !knows("pattern") => Some(("name".to_owned(), value)),
-            Some(variable) => knows(variable).then(|| (variable.to_owned(), value)),
+            Some(variable) => {
+                let name = known(query, variable)?.name;
+                match EMPTY.iter().find(|(other, _)| value.is_empty() && *other == name) {
+                    Some((_, meant)) => meant.map(|meant| (name.to_owned(), meant.to_owned())),
+                    None => Some((name.to_owned(), value)),
+                }
+            }
         })
         .collect()
+}
+
+/// The parameter that a dashboard's variable fills. A dashboard about one pattern calls its name `pattern`; its time range
+/// is no variable.
+fn known(query: NamedQuery, variable: &str) -> Option<&'static Parameter> {
+    let is_variable = |parameter: &&Parameter| parameter.kind != ParameterKind::Time;
+    let named = |name: &str| query.parameters().iter().filter(is_variable).find(|other| other.name == name);
+    named(variable).or_else(|| if variable == "pattern" { named("name") } else { None })
 }
 
 /// A name that every system takes, with its ending.
@@ -277,6 +291,31 @@ mod tests {
         assert_eq!(slow["variables"]["slow_ms"], json!(250.0));
     }
 
+    /// A dashboard's variables as they are before anybody chooses, and when text boxes are emptied.
+    #[test]
+    fn what_nobody_chose_means_what_the_panels_show() {
+        let any = model(&[("table", "pattern"), ("var-pattern", "All")]);
+        assert_eq!(any["variables"]["name"], json!([]), "NULL: the slowest");
+        let unchosen = model(&[
+            ("table", "regressions"),
+            ("var-week", "newest"),
+            ("var-before", "previous"),
+            ("var-agent", "$__all"),
+            ("var-percent", ""),
+            ("var-min_samples", ""),
+        ]);
+        assert_eq!(
+            unchosen["variables"],
+            json!({
+                "week": "$__all", "before": [], "agent": "$__all", "pattern": "$__all", "percent": 0.0,
+                "min_samples": 0, "limit": [],
+            })
+        );
+        let agents = model(&[("table", "agents"), ("var-slow_ms", ""), ("var-pattern", "a")]);
+        assert_eq!(agents["variables"]["slow_ms"], json!([]), "NULL: the datasource's own");
+        assert!(agents["variables"].get("pattern").is_none(), "a variable that it has no use for");
+    }
+
     #[test]
     fn any_sql_with_variables() {
         let model = model(&[
@@ -302,7 +341,8 @@ mod tests {
             (&[("sql", "SELECT 1"), ("x", "1")], "`x` is not a parameter of an export"),
             (&[("from", "yesterday")], "`yesterday` is not a time"),
             (&[("from", "now"), ("to", "now-1d")], "ends before it starts"),
-            (&[("table", "pattern")], "`name` is missing"),
+            (&[("table", "regressions"), ("percent", "")], "the parameter `percent` is ``"),
+            (&[("table", "regressions"), ("var-percent", "a lot")], "the parameter `percent` is `a lot`"),
             (&[("raw", "maybe")], "`raw` is `maybe`"),
         ] {
             let error = read(address).unwrap_err();

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Error;
+use crate::reports::Asked;
 
 /// An error on its way out.
 #[derive(Debug)]
@@ -46,6 +47,11 @@ impl Failure {
     /// With the place in the query.
     pub(super) fn at(error: Error, place: Option<(usize, usize)>) -> Self {
         Self { place, ..error.into() }
+    }
+
+    /// Of a named query, whose text the caller has not sent: without a place in it.
+    pub(super) fn explained(self, asked: &Asked) -> Self {
+        Self { error: asked.explained(self.error), place: None, status: self.status }
     }
 }
 

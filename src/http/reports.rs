@@ -9,19 +9,18 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
-use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Required, Schema};
+use utoipa::openapi::path::ParameterIn;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{Shape, ask};
-use super::failure::{Failure, Problem};
+use super::document::{self, Failures};
+use super::failure::Failure;
 use crate::app::{App, DataQuery, InstanceSettings};
 use crate::error::{Error, Result};
 use crate::query::TimeRange;
-use crate::reports::{Asked, NamedQuery, Parameter, ParameterKind};
+use crate::reports::{Asked, NamedQuery};
 
-/// A row of a report. Reports may have more columns than these; those come too.
+/// A row of a report. Reports may have more columns than these, such as `agent`; those come too.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ReportRow {
     /// ISO week as YYYYWW.
@@ -39,7 +38,7 @@ pub(super) struct ReportRow {
     slow_flag: Option<bool>,
 }
 
-/// A pattern with its numbers in the newest report that has it.
+/// A pattern with its numbers in the newest report that has it; of several agents, those of the slowest.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PatternRow {
     pattern: String,
@@ -47,7 +46,7 @@ pub(super) struct PatternRow {
     weeks: i64,
     first_week: i32,
     last_week: i32,
-    /// How often it ran, in all of them.
+    /// How often it ran, in all of them, with all agents.
     samples: Option<i64>,
     p50_ms: Option<f64>,
     p95_ms: Option<f64>,
@@ -58,24 +57,25 @@ pub(super) struct PatternRow {
     slow: Option<bool>,
 }
 
-/// A pattern in one week.
+/// A pattern in one week; of several agents, the slowest one's row. Other columns of the reports come too.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PatternWeekRow {
     week: i32,
     pattern: String,
+    /// How often it ran, with all agents.
     samples: Option<i64>,
     p50_ms: Option<f64>,
     p95_ms: Option<f64>,
     p99_ms: Option<f64>,
     slow_flag: Option<bool>,
-    /// 1 for the slowest pattern of the week.
+    /// 1 for the slowest row of the week.
     place: i64,
     /// Against the report before it.
     p95_change_ms: Option<f64>,
     p95_change_percent: Option<f64>,
 }
 
-/// A pattern that got slower.
+/// A pattern that got slower; of several agents, with the slowest one's p95 and the samples of all.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RegressionRow {
     week: i32,
@@ -86,8 +86,26 @@ pub(super) struct RegressionRow {
     previous_p95_ms: f64,
     change_ms: f64,
     change_percent: f64,
-    samples: i64,
-    previous_samples: i64,
+    samples: Option<i64>,
+    previous_samples: Option<i64>,
+}
+
+/// An agent in one report.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AgentRow {
+    week: i32,
+    agent: String,
+    patterns: i64,
+    /// Those with a p95 above the threshold.
+    slow_patterns: i64,
+    samples: Option<i64>,
+    /// The mean of its patterns, weighted by samples.
+    p95_ms: Option<f64>,
+    /// Of that, against the report before.
+    change_percent: Option<f64>,
+    /// The highest p95 of its patterns, and which one has it.
+    max_p95_ms: Option<f64>,
+    slowest_pattern: Option<String>,
 }
 
 type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
@@ -97,7 +115,7 @@ type Text = Result<Path<String>, PathRejection>;
 #[utoipa::path(
     get, path = "/api/perf/weekly/{week}", tag = "reports",
     params(("week" = String, Path, description = "An ISO week, 202653 or 2026-W53", example = "202653"), Weekly),
-    responses((status = 200, body = Vec<ReportRow>), (status = 400, body = Problem))
+    responses((status = 200, body = Vec<ReportRow>), Failures)
 )]
 pub(super) async fn weekly(
     State(app): State<Arc<App>>,
@@ -108,7 +126,7 @@ pub(super) async fn weekly(
     let mut given = pairs(given)?;
     if let Some((name, _)) = given.iter().find(|(name, _)| !WEEKLY.contains(&name.as_str())) {
         return Err(Error::bad_query(format!("`{name}` is not a parameter of this route"))
-            .hint("The week is part of the path; `pattern` and `limit` narrow the answer")
+            .hint("The week is part of the path; `pattern`, `agent` and `limit` narrow the answer")
             .into());
     }
     given.push(("week".to_owned(), text(week)?));
@@ -118,7 +136,7 @@ pub(super) async fn weekly(
 /// The rows above the threshold, newest week first, slowest pattern first.
 #[utoipa::path(
     get, path = "/api/perf/slow", tag = "reports", params(Slow),
-    responses((status = 200, body = Vec<ReportRow>), (status = 400, body = Problem))
+    responses((status = 200, body = Vec<ReportRow>), Failures)
 )]
 pub(super) async fn slow(
     State(app): State<Arc<App>>,
@@ -131,7 +149,7 @@ pub(super) async fn slow(
 /// Each pattern once, with its numbers in the newest report that has it.
 #[utoipa::path(
     get, path = "/api/perf/patterns", tag = "reports", params(Patterns),
-    responses((status = 200, body = Vec<PatternRow>), (status = 400, body = Problem))
+    responses((status = 200, body = Vec<PatternRow>), Failures)
 )]
 pub(super) async fn patterns(
     State(app): State<Arc<App>>,
@@ -141,10 +159,11 @@ pub(super) async fn patterns(
     run(&app, &settings, NamedQuery::Patterns.ask(&pairs(given)?)?).await
 }
 
-/// One pattern over the weeks, oldest first. A pattern that no report has gives an empty array.
+/// One pattern over the weeks, oldest first; without a name the slowest one of the newest report in the time range. A
+/// pattern that no report has gives an empty array.
 #[utoipa::path(
     get, path = "/api/perf/pattern", tag = "reports", params(Pattern),
-    responses((status = 200, body = Vec<PatternWeekRow>), (status = 400, body = Problem))
+    responses((status = 200, body = Vec<PatternWeekRow>), Failures)
 )]
 pub(super) async fn pattern(
     State(app): State<Arc<App>>,
@@ -158,7 +177,7 @@ pub(super) async fn pattern(
 #[utoipa::path(
     get, path = "/api/perf/pattern/{*name}", tag = "reports",
     params(("name" = String, Path, description = "The pattern, percent-encoded", example = "SELECT%201"), PatternPath),
-    responses((status = 200, body = Vec<PatternWeekRow>), (status = 400, body = Problem))
+    responses((status = 200, body = Vec<PatternWeekRow>), Failures)
 )]
 pub(super) async fn pattern_by_path(
     State(app): State<Arc<App>>,
@@ -171,10 +190,11 @@ pub(super) async fn pattern_by_path(
     run(&app, &settings, NamedQuery::Pattern.ask(&given)?).await
 }
 
-/// Patterns whose p95 grew from one report to the next: in the newest report of the time range, or in the given weeks.
+/// Patterns whose p95 grew from one report to a later one, the largest change first: in the newest report of the time
+/// range, or in the given weeks, against the report before or a chosen one.
 #[utoipa::path(
     get, path = "/api/perf/regressions", tag = "reports", params(Regressions),
-    responses((status = 200, body = Vec<RegressionRow>), (status = 400, body = Problem))
+    responses((status = 200, body = Vec<RegressionRow>), Failures)
 )]
 pub(super) async fn regressions(
     State(app): State<Arc<App>>,
@@ -182,6 +202,20 @@ pub(super) async fn regressions(
     given: Pairs,
 ) -> Result<Response, Failure> {
     run(&app, &settings, NamedQuery::Regressions.ask(&pairs(given)?)?).await
+}
+
+/// The agents of one report, those with the most slow patterns first. An agent is what the column `agent` says, or, in rows
+/// without one, what an expression finds in the pattern.
+#[utoipa::path(
+    get, path = "/api/perf/agents", tag = "reports", params(Agents),
+    responses((status = 200, body = Vec<AgentRow>), Failures)
+)]
+pub(super) async fn agents(
+    State(app): State<Arc<App>>,
+    Extension(settings): Extension<InstanceSettings>,
+    given: Pairs,
+) -> Result<Response, Failure> {
+    run(&app, &settings, NamedQuery::Agents.ask(&pairs(given)?)?).await
 }
 
 /// The query's parameters, decoded.
@@ -201,7 +235,8 @@ fn text(part: Text) -> Result<String> {
 }
 
 async fn run(app: &Arc<App>, settings: &InstanceSettings, asked: Asked) -> Result<Response, Failure> {
-    ask(app, settings, data_query(&asked, Timestamp::now())?, Shape::Rows).await
+    let query = data_query(&asked, Timestamp::now())?;
+    ask(app, settings, query, Shape::Rows).await.map_err(|failure| failure.explained(&asked))
 }
 
 /// The query as the app takes it.
@@ -229,9 +264,9 @@ pub(super) fn time_range(from: &str, to: &str, now: Timestamp) -> Result<TimeRan
 }
 
 /// What `/api/perf/weekly/…` takes beside the week in its path.
-const WEEKLY: &[&str] = &["pattern", "limit"];
+const WEEKLY: &[&str] = &["pattern", "agent", "limit"];
 /// What `/api/perf/pattern/…` takes beside the pattern in its path.
-const PATTERN_PATH: &[&str] = &["from", "to", "week"];
+const PATTERN_PATH: &[&str] = &["from", "to", "week", "agent"];
 
 /// The parameters of the routes, for the `OpenAPI` document: the table in `reports::named`.
 macro_rules! documented {
@@ -240,7 +275,7 @@ macro_rules! documented {
 
         impl IntoParams for $name {
             fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<utoipa::openapi::path::Parameter> {
-                documentation(NamedQuery::$query, $only)
+                document::parameters(NamedQuery::$query, $only)
             }
         }
     )*};
@@ -253,28 +288,5 @@ documented! {
     Pattern: Pattern, None;
     PatternPath: Pattern, Some(PATTERN_PATH);
     Regressions: Regressions, None;
-}
-
-fn documentation(query: NamedQuery, only: Option<&[&str]>) -> Vec<utoipa::openapi::path::Parameter> {
-    let is_shown = |parameter: &&Parameter| only.is_none_or(|names| names.contains(&parameter.name));
-    query.parameters().iter().filter(is_shown).map(described).collect()
-}
-
-fn described(parameter: &Parameter) -> utoipa::openapi::path::Parameter {
-    let of = |kind: Type| ObjectBuilder::new().schema_type(kind);
-    let schema: RefOr<Schema> = match parameter.kind {
-        ParameterKind::Time | ParameterKind::Text => of(Type::String).into(),
-        ParameterKind::Weeks | ParameterKind::Texts => ArrayBuilder::new().items(of(Type::String)).into(),
-        ParameterKind::Number => of(Type::Number).minimum(Some(0.0)).into(),
-        ParameterKind::Count(0) => of(Type::Integer).minimum(Some(0)).into(),
-        ParameterKind::Count(_) => of(Type::Integer).minimum(Some(1)).into(),
-    };
-    ParameterBuilder::new()
-        .name(parameter.name)
-        .parameter_in(ParameterIn::Query)
-        .required(if parameter.required { Required::True } else { Required::False })
-        .description(Some(parameter.doc))
-        .schema(Some(schema))
-        .example(Some(parameter.example.into()))
-        .build()
+    Agents: Agents, None;
 }

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::answer::{Shape, ask};
+use super::document::Failures;
 use super::failure::{Failure, Problem};
 use super::reports::time_range;
 use crate::app::{App, DataQuery, InstanceSettings};
@@ -68,10 +69,8 @@ pub(super) struct QueryBody {
     post, path = "/api/query", tag = "query", request_body = QueryBody,
     responses(
         (status = 200, description = "An array of row objects, or what `as` asks for", body = Vec<Map<String, Value>>),
-        (status = 400, description = "The query or a member of the body is wrong", body = Problem),
-        (status = 403, description = "The statement is refused", body = Problem),
-        (status = 429, description = "Memory, disk or the queue is used up", body = Problem),
-        (status = 504, description = "The query took longer than `timeoutSeconds`", body = Problem),
+        (status = 415, description = "The body is not declared as JSON", body = Problem),
+        Failures,
     )
 )]
 pub(super) async fn query(

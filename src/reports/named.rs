@@ -4,12 +4,20 @@
 //! The texts (`named/*.sql`) are ordinary queries with macros and template variables. A parameter becomes the value
 //! of a variable, which is written into the SQL as a DuckDB literal; nothing is ever pasted in.
 
+mod parameters;
+
 use serde_json::{Map, Number, Value, json};
 
+pub use self::parameters::{Parameter, ParameterKind};
+
+use self::parameters::{
+    AGENT, AGENT_BY_NAME, AGENT_REGEX, BEFORE, CURRENT, FROM, LATER, LIMIT, MIN_SAMPLES, NAME, PATTERN,
+    PERCENT, SLOW_MS, TO, WEEK,
+};
 use super::IsoWeek;
 use crate::error::{Error, Result};
 
-/// What stands for every week or every pattern.
+/// What stands for every week, pattern or agent.
 const ALL: &str = "$__all";
 /// The time range where none is given: every report.
 const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
@@ -25,40 +33,10 @@ pub enum NamedQuery {
     Patterns,
     /// One pattern over the weeks.
     Pattern,
-    /// Patterns that got slower from one report to the next.
+    /// Patterns that got slower from one report to a later one.
     Regressions,
-}
-
-/// A parameter of a named query.
-#[derive(Debug, Clone, Copy)]
-pub struct Parameter {
-    /// As it is written: `slow_ms`.
-    pub name: &'static str,
-    /// What it is for, with its default.
-    pub doc: &'static str,
-    /// An example of its value.
-    pub example: &'static str,
-    /// What its values are.
-    pub kind: ParameterKind,
-    /// Whether the query cannot do without it.
-    pub required: bool,
-}
-
-/// What the values of a parameter are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ParameterKind {
-    /// One end of the time range.
-    Time,
-    /// An ISO week; may be repeated.
-    Weeks,
-    /// A text.
-    Text,
-    /// A text; may be repeated.
-    Texts,
-    /// A number that is not negative.
-    Number,
-    /// A whole number from this one on.
-    Count(u64),
+    /// The agents of one report.
+    Agents,
 }
 
 /// A named query with its parameters read.
@@ -73,75 +51,10 @@ pub struct Asked {
     variables: Map<String, Value>,
 }
 
-const FROM: Parameter = Parameter {
-    name: "from",
-    doc: "Start of the time range: a week (2026-W10 or 202610), a day, `now-26w/w`, RFC 3339 or milliseconds since 1970. Without it: from the first report on.",
-    example: "now-26w/w",
-    kind: ParameterKind::Time,
-    required: false,
-};
-const TO: Parameter = Parameter {
-    name: "to",
-    doc: "End of the time range, in the same forms; a week or day is meant with its whole length. Without it: up to the last report.",
-    example: "now/w",
-    kind: ParameterKind::Time,
-    required: false,
-};
-const WEEK: Parameter = Parameter {
-    name: "week",
-    doc: "An ISO week, 202653 or 2026-W53; may be repeated. Without it: every week of the time range.",
-    example: "202653",
-    kind: ParameterKind::Weeks,
-    required: false,
-};
-const PATTERN: Parameter = Parameter {
-    name: "pattern",
-    doc: "Only this pattern, exactly as in the reports; may be repeated.",
-    example: "SELECT 1",
-    kind: ParameterKind::Texts,
-    required: false,
-};
-const LIMIT: Parameter = Parameter {
-    name: "limit",
-    doc: "Rows at most. Without it: as many as the datasource's `maxRows` allows.",
-    example: "100",
-    kind: ParameterKind::Count(1),
-    required: false,
-};
-const SLOW_MS: Parameter = Parameter {
-    name: "slow_ms",
-    doc: "From how many milliseconds of p95 on a pattern counts as slow. Without it: the datasource's `slowMs`.",
-    example: "250",
-    kind: ParameterKind::Number,
-    required: false,
-};
-const NAME: Parameter = Parameter {
-    name: "name",
-    doc: "The pattern, exactly as in the reports.",
-    example: "SELECT 1",
-    kind: ParameterKind::Text,
-    required: true,
-};
-const PERCENT: Parameter = Parameter {
-    name: "percent",
-    doc: "By how many percent p95 must have grown. Without it: 25.",
-    example: "25",
-    kind: ParameterKind::Number,
-    required: false,
-};
-const MIN_SAMPLES: Parameter = Parameter {
-    name: "min_samples",
-    doc: "How many samples both reports must have of the pattern, because percentiles of a few say little. Without it: 30.",
-    example: "30",
-    kind: ParameterKind::Count(0),
-    required: false,
-};
-/// What `percent` and `min_samples` are where they are not given.
-const DEFAULTS: [(&str, u64); 2] = [("percent", 25), ("min_samples", 30)];
-
 impl NamedQuery {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Weeks, Self::Slow, Self::Patterns, Self::Pattern, Self::Regressions];
+    pub const ALL: [Self; 6] =
+        [Self::Weeks, Self::Slow, Self::Patterns, Self::Pattern, Self::Regressions, Self::Agents];
 
     /// Its name.
     #[must_use]
@@ -152,6 +65,7 @@ impl NamedQuery {
             Self::Patterns => "patterns",
             Self::Pattern => "pattern",
             Self::Regressions => "regressions",
+            Self::Agents => "agents",
         }
     }
 
@@ -164,6 +78,7 @@ impl NamedQuery {
             Self::Patterns => include_str!("named/patterns.sql"),
             Self::Pattern => include_str!("named/pattern.sql"),
             Self::Regressions => include_str!("named/regressions.sql"),
+            Self::Agents => include_str!("named/agents.sql"),
         }
     }
 
@@ -171,18 +86,19 @@ impl NamedQuery {
     #[must_use]
     pub fn parameters(self) -> &'static [Parameter] {
         match self {
-            Self::Weeks => &[FROM, TO, WEEK, PATTERN, LIMIT],
-            Self::Slow | Self::Patterns => &[FROM, TO, WEEK, PATTERN, SLOW_MS, LIMIT],
-            Self::Pattern => &[NAME, FROM, TO, WEEK],
-            Self::Regressions => &[PERCENT, MIN_SAMPLES, FROM, TO, WEEK, PATTERN, LIMIT],
+            Self::Weeks => &[FROM, TO, WEEK, PATTERN, AGENT, LIMIT],
+            Self::Slow | Self::Patterns => &[FROM, TO, WEEK, PATTERN, AGENT, SLOW_MS, LIMIT],
+            Self::Pattern => &[NAME, FROM, TO, WEEK, AGENT],
+            Self::Regressions => &[PERCENT, MIN_SAMPLES, FROM, TO, LATER, BEFORE, PATTERN, AGENT, LIMIT],
+            Self::Agents => &[FROM, TO, CURRENT, AGENT_BY_NAME, AGENT_REGEX, SLOW_MS, LIMIT],
         }
     }
 
     /// Reads parameters as they come in an address: names and values, not encoded any more.
     ///
     /// # Errors
-    /// `BadQuery` that names the parameter: one that the query does not have, given twice, missing, or with a value
-    /// that it cannot have. The ends of the time range are read later, when the time is known.
+    /// `BadQuery` that names the parameter: one that the query does not have, given twice, or with a value that it
+    /// cannot have. The ends of the time range are read later, when the time is known.
     pub fn ask(self, given: &[(String, String)]) -> Result<Asked> {
         let mut asked = Asked {
             query: self,
@@ -241,53 +157,49 @@ impl Asked {
         model
     }
 
-    fn take(&mut self, parameter: &Parameter, values: &[&str]) -> Result<()> {
-        let repeats = matches!(parameter.kind, ParameterKind::Weeks | ParameterKind::Texts);
-        if values.len() > 1 && !repeats {
+    /// The query's error in the words of whoever gave parameters and has not seen the SQL.
+    #[must_use]
+    pub fn explained(&self, error: Error) -> Error {
+        let is_chosen = self.variables.get(AGENT.name).is_some_and(Value::is_array);
+        if is_chosen && error.message.contains("column \"agent\" not found") {
+            return Error::bad_query("the parameter `agent` is given, but no report has a column `agent`")
+                .hint("Leave it out, or let the weekly job write that column");
+        }
+        Error { position: None, ..error }
+    }
+
+    fn take(&mut self, parameter: &Parameter, given: &[&str]) -> Result<()> {
+        if given.len() > 1 && !parameter.kind.repeats() {
             return Err(Error::bad_query(format!(
                 "the parameter `{}` is given more than once",
                 parameter.name
             )));
         }
-        let Some(&first) = values.first() else { return self.leave_out(parameter) };
-        let value = match parameter.kind {
-            ParameterKind::Time if parameter.name == FROM.name => {
-                first.clone_into(&mut self.from);
+        let values: &[&str] = match given {
+            [only] if parameter.unchosen == Some(*only) => &[],
+            [] => parameter.default.as_slice(),
+            _ => given,
+        };
+        let value = match (parameter.kind, values) {
+            (ParameterKind::Time, []) => return Ok(()),
+            (ParameterKind::Time, [time, ..]) => {
+                let end = if parameter.name == FROM.name { &mut self.from } else { &mut self.to };
+                (*time).clone_into(end);
                 return Ok(());
             }
-            ParameterKind::Time => {
-                first.clone_into(&mut self.to);
-                return Ok(());
-            }
-            ParameterKind::Weeks => {
+            (ParameterKind::Weeks | ParameterKind::Texts, []) => ALL.into(),
+            // A list without values is written as NULL.
+            (_, []) => Value::Array(Vec::new()),
+            (ParameterKind::Weeks, _) => {
                 values.iter().map(|text| week(parameter, text)).collect::<Result<Vec<_>>>()?.into()
             }
-            ParameterKind::Texts => {
+            (ParameterKind::Texts, _) => {
                 values.iter().map(|text| chosen(parameter, text)).collect::<Result<_>>()?
             }
-            ParameterKind::Text => chosen(parameter, first)?,
-            ParameterKind::Number => number(parameter, first)?,
-            ParameterKind::Count(least) => count(parameter, first, least)?,
-        };
-        self.variables.insert(parameter.name.to_owned(), value);
-        Ok(())
-    }
-
-    fn leave_out(&mut self, parameter: &Parameter) -> Result<()> {
-        if parameter.required {
-            return Err(Error::bad_query(format!("the parameter `{}` is missing", parameter.name))
-                .hint(format!("Add `{}=…` to the address", parameter.name)));
-        }
-        let value = match parameter.kind {
-            ParameterKind::Time => return Ok(()),
-            ParameterKind::Weeks | ParameterKind::Texts => ALL.into(),
-            ParameterKind::Text | ParameterKind::Number | ParameterKind::Count(_) => {
-                match DEFAULTS.iter().find(|(name, _)| *name == parameter.name) {
-                    Some((_, value)) => (*value).into(),
-                    // A list without values is written as NULL.
-                    None => Value::Array(Vec::new()),
-                }
-            }
+            (ParameterKind::Week, [text, ..]) => week(parameter, text)?.into(),
+            (ParameterKind::Text, [text, ..]) => chosen(parameter, text)?,
+            (ParameterKind::Number, [text, ..]) => number(parameter, text)?,
+            (ParameterKind::Count(least), [text, ..]) => count(parameter, text, least)?,
         };
         self.variables.insert(parameter.name.to_owned(), value);
         Ok(())
@@ -299,11 +211,11 @@ fn week(parameter: &Parameter, text: &str) -> Result<i64> {
     Ok(week.yyyyww())
 }
 
-/// A text as the value of a variable. What stands for All in a query model would choose every pattern.
+/// A text as the value of a variable. What stands for All in a query model would choose everything.
 fn chosen(parameter: &Parameter, text: &str) -> Result<Value> {
     if text == ALL {
         return Err(Error::bad_query(format!("the parameter `{}` is `{ALL}`", parameter.name))
-            .hint("Leave the parameter out where every pattern is meant"));
+            .hint("Leave the parameter out where all are meant"));
     }
     Ok(text.into())
 }

@@ -126,7 +126,10 @@ fn slow_patterns_and_regressions() {
         ("regressions?percent=-5", "`percent`"),
         ("regressions?min_samples=x", "`min_samples`"),
         ("patterns?week=202600", "`week`"),
-        ("pattern", "`name`"),
+        ("pattern?name=a&name=b", "`name`"),
+        ("pattern/a?name=b", "`name`"),
+        ("regressions?before=202600", "`before`"),
+        ("agents?agent_regex=%28", "missing )"),
     ] {
         let message = served.get(&format!("api/perf/{address}")).problem(400);
         assert!(message.contains(told), "{address}: {message}");

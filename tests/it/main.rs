@@ -1,6 +1,7 @@
 //! The one integration binary: the real executable over its real edges. One binary, because each links all of
 //! DuckDB.
 
+mod agents;
 mod api;
 mod api_guard;
 mod architecture;
@@ -9,6 +10,7 @@ mod cases;
 mod changing_files;
 mod cli;
 mod confined;
+mod csv_links;
 mod damaged;
 mod database;
 mod demo;

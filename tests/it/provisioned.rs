@@ -177,7 +177,7 @@ fn every_panel_of_the_overview_opens_a_pattern_and_the_csv_follows_the_choice() 
         ("query-perf-overview", "weeks"),
         ("query-perf-pattern", "pattern"),
         ("query-perf-compare", "regressions"),
-        ("query-perf-agents", "weeks"),
+        ("query-perf-agents", "agents"),
     ] {
         let csv = array(&all[uid], "links").iter().find(|link| link["type"] == "link").unwrap();
         let url = csv["url"].as_str().unwrap();

@@ -1,7 +1,7 @@
 // The page in a browser, served by the real executable: five panels of the provisioned dashboard, choices, themes, sizes, errors,
 // the token. Prints `ok: …` for each check; the first that fails ends it.
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -69,6 +69,19 @@ const inked = (page) =>
       return data.reduce((count, byte, at) => count + (at % 4 === 3 && byte > 0 ? 1 : 0), 0);
     })
   );
+/** Charts whose drawing reaches the right edge, where a label would be cut. */
+const cut = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('.card canvas')].filter((canvas) => {
+      const { data } = canvas.getContext('2d').getImageData(canvas.width - 1, 0, 1, canvas.height);
+      return data.some((byte, at) => at % 4 === 3 && byte > 0);
+    }).length
+  );
+/** P95 and colour of each bar. */
+const bars = (page) =>
+  page.locator('[data-panel="3"] .row').evaluateAll((rows) =>
+    rows.map((row) => [Number(/: ([\d.]+) ms$/.exec(row.getAttribute('aria-label'))?.[1]), row.querySelector('.bar').style.background])
+  );
 
 try {
   const url = await serve('reports');
@@ -82,6 +95,10 @@ try {
   check(ink.length === 3 && ink.every((pixels) => pixels > 2000), `three charts are drawn (${ink.join(', ')} pixels)`);
   check((await page.locator('[data-panel="2"] .stat').count()) === 2, 'the stat panel shows two reports');
   check((await page.locator('[data-panel="3"] .row').count()) === 10, 'the bar chart has ten bars');
+  check((await cut(page)) === 0, 'no label is cut');
+  const slow = (await bars(page)).find(([ms]) => ms > 250)[1];
+  const between = (await bars(page)).filter(([ms]) => ms > 100 && ms < 250);
+  check(between.length > 0 && between.every(([, color]) => color === slow), 'bars above 100 ms are slow');
   check((await page.locator('[data-panel="1"] .legend tbody tr').count()) >= 10, 'the trend has ten series');
   check((await page.locator('footer').innerText()).includes('60 reports'), 'the page says what is read');
   await shot(page, 'dark');
@@ -101,7 +118,7 @@ try {
   two.forEach((text, at) => check(text !== all[at], `choosing patterns changes panel ${at + 1}`));
   check((await page.locator('[data-panel="3"] .row').count()) <= 2, 'the bars are those of the two patterns');
   const csv = await page.locator('a', { hasText: 'CSV' }).getAttribute('href');
-  check(csv.match(/pattern=/g)?.length === 2 && csv.includes('from=now-26w'), 'the CSV link holds the choice');
+  check(csv.match(/var-pattern=/g)?.length === 2 && csv.includes('from=now-26w') && csv.includes('var-agent=%24__all'), 'the CSV link is the dashboard’s and holds the choice');
   const rows = await page.evaluate(async (href) => (await fetch(href)).text(), csv);
   check(rows.startsWith('week,pattern,samples') && rows.split('\n').length > 20, 'the CSV link gives rows');
 
@@ -146,8 +163,27 @@ try {
   await drawn(light);
   check((await light.evaluate(() => document.documentElement.dataset.theme)) === 'light', 'the theme is the system’s');
   check((await light.locator('select option').first().innerText()).length > 0 && (await light.locator('select').inputValue()) === 'Last year', 'the address chooses the range');
+  check((await cut(light)) === 0, 'no label of a year is cut');
   await shot(light, 'light');
   await light.close();
+
+  const patient = await open();
+  await patient.goto(await serve('reports', {}, ['--setting', 'slowMs=250']));
+  await drawn(patient);
+  const colors = await bars(patient);
+  const isSlow = ([ms, color]) => (color === slow) === ms > 250;
+  check(new Set(colors.map(([, color]) => color)).size === 2 && colors.every(isSlow), 'bars are slow above the datasource’s own threshold');
+  await patient.close();
+
+  // Half of the last label stands beside the chart: `26W48` as it ships, or as wide as weeks are written at all.
+  const wordy = join(WORK, 'wordy.json');
+  const shipped = readFileSync(new URL('../../provisioning/dashboards/query_perf_overview.json', import.meta.url), 'utf8');
+  writeFileSync(wordy, shipped.replaceAll('time:GG[W]WW', 'time:GGGG-[W]WW'));
+  const long = await open();
+  await long.goto(await serve('reports', {}, ['--dashboard', wordy]));
+  await drawn(long);
+  check((await cut(long)) === 0, 'no label with a whole year is cut');
+  await long.close();
 
   const none = await open();
   await none.goto(await serve('empty'));

@@ -1,8 +1,20 @@
 import fs from 'fs';
 import path from 'path';
-import { Dashboard, Field, panelsOf, Variable } from './dashboard';
+import { Dashboard, Field, Panel, panelsOf, Variable } from './dashboard';
 import { calculate, colorOf, shown } from './fields';
-import { ALL, choose, fileOptions, optionsOf, readState, sqlOf, valueOf, variablesOf, writeState } from './variables';
+import { drawBars } from './others';
+import {
+  ALL,
+  choose,
+  fileOptions,
+  linkOf,
+  optionsOf,
+  readState,
+  sqlOf,
+  valueOf,
+  variablesOf,
+  writeState,
+} from './variables';
 
 const file = path.join(__dirname, '../../../provisioning/dashboards/query_perf_overview.json');
 const dashboard: Dashboard = JSON.parse(fs.readFileSync(file, 'utf8'));
@@ -44,6 +56,26 @@ test('names, colours and hidden fields come from the panel', () => {
   expect(colorOf(stat[0].config, 0)).toBe('red');
 });
 
+test('bars take their colour from the field that the panel names, not from their length', () => {
+  const text = (name: string, values: string[]): Field => ({ name, type: 'string', values });
+  const p95 = number('p95_ms', {}, [300, 150, 50]);
+  const fields = [
+    text('name', ['a', 'b', 'c']),
+    p95,
+    number('is_slow', {}, [1, 0, 0]),
+    text('pattern', ['a', 'b', 'c']),
+  ];
+  const body = document.createElement('div');
+  const colors = (of: Panel) => {
+    drawBars(body, of, shown({ fields, notices: [] }, of), () => {});
+    return Array.from(body.querySelectorAll<HTMLElement>('.bar'), (bar) => bar.style.background);
+  };
+  expect(colors(panel(3))).toEqual(['red', 'green', 'green']);
+  const { colorByField, ...options } = panel(3).options!;
+  expect(colorByField).toBe('is_slow');
+  expect(colors({ ...panel(3), options })).toEqual(['red', 'red', 'green']);
+});
+
 test('calculations skip what is missing', () => {
   const field = number('x', {}, [3, null, 5, null]);
   expect(['lastNotNull', 'max', 'sum'].map((calc) => calculate(calc, field).value)).toEqual([5, 5, 8]);
@@ -54,6 +86,21 @@ test('the address holds the whole state', () => {
   const state = { from: 'now-3w/w', to: 'now/w', theme: 'dark', chosen: { pattern: ["it's", 'a&b=c #%', '{a,b}'] } };
   const read = readState(writeState(state), { panels: [], templating: { list: [{ name: 'pattern', type: 'query' }] } });
   expect(read).toEqual(state);
+});
+
+test('the CSV link is the one of the dashboard', () => {
+  const [csv] = dashboard.links!.filter(({ url }) => url?.includes('/export.csv'));
+  const chosen = { pattern: ["it's", 'a&b=c #%'], agent: [ALL], week: ['newest'] };
+  const [path, query] = linkOf(csv.url!, { from: 'now-3w/w', to: 'now/w', theme: 'dark', chosen }).split('?');
+  expect(path).toBe('/api/export.csv');
+  expect([...new URLSearchParams(query)]).toEqual([
+    ['table', 'weeks'],
+    ['from', 'now-3w/w'],
+    ['to', 'now/w'],
+    ['var-pattern', "it's"],
+    ['var-pattern', 'a&b=c #%'],
+    ['var-agent', ALL],
+  ]);
 });
 
 test('values of variables', () => {

@@ -23,6 +23,7 @@ export interface Panel {
     reduceOptions?: { calcs?: string[] };
     tooltip?: { sort?: string };
     xField?: string;
+    colorByField?: string;
   };
   panels?: Panel[];
 }
@@ -51,6 +52,7 @@ export interface Dashboard {
   time?: { from: string; to: string };
   timepicker?: { quick_ranges?: Range[] };
   templating?: { list?: Variable[] };
+  links?: Array<{ title?: string; tooltip?: string; url?: string }>;
   panels: Panel[];
 }
 

@@ -49,19 +49,9 @@ export function formatTime(ms: number, unit?: string): string {
   const { year, week } = isoWeek(ms);
   const iso = new Date(ms).toISOString();
   const [YYYY, MM, DD, HH, mm] = iso.split(/\D/);
-  const [GGGG, WW] = [String(year), String(week).padStart(2, '0')];
-  const tokens: Record<string, string> = {
-    GGGG,
-    GG: GGGG.slice(-2),
-    WW,
-    W: String(week),
-    YYYY,
-    YY: YYYY.slice(-2),
-    MM,
-    DD,
-    HH,
-    mm,
-  };
+  const [GGGG, W] = [String(year), String(week)];
+  const [GG, YY, WW] = [GGGG.slice(-2), YYYY.slice(-2), W.padStart(2, '0')];
+  const tokens: Record<string, string> = { GGGG, GG, WW, W, YYYY, YY, MM, DD, HH, mm };
   return pattern.replace(/\[([^\]]*)\]|GGGG|GG|WW|W|YYYY|YY|MM|DD|HH|mm/g, (all, text) => text ?? tokens[all]);
 }
 

@@ -14,6 +14,8 @@ class Page {
   private readonly cards: Card[];
   private state: variables.State;
   private pickers: HTMLElement[] = [];
+  /** What the panels were asked with: of what is chosen, what there is. */
+  private picked: variables.State['chosen'] = {};
   private running = new AbortController();
 
   constructor(private readonly dashboard: Dashboard) {
@@ -56,13 +58,13 @@ class Page {
     const ask = (query: { rawSql?: string; format?: string | number }, maxDataPoints: number) =>
       api.query({ rawSql: query.rawSql, format: query.format, from, to, maxDataPoints, variables: values }, signal);
     this.cards.forEach((card) => card.wait());
-    this.pickers = [];
+    [this.pickers, this.picked] = [[], {}];
     try {
       for (const variable of this.variables) {
         const { name, hide } = variable;
         const rawSql = variables.sqlOf(variable);
         const options = rawSql ? variables.optionsOf(await ask({ rawSql }, 1000)) : variables.fileOptions(variable);
-        const picked = variables.choose(variable, chosen[name] ?? [], options);
+        const picked = (this.picked[name] = variables.choose(variable, chosen[name] ?? [], options));
         values[name] = variables.valueOf(variable, picked, options);
         if (hide !== 2 && options.length > 1) {
           this.pickers.push(variableControl(variable, options, picked, (values) => this.choose(name, values)));
@@ -84,23 +86,21 @@ class Page {
   }
 
   private drawControls() {
-    const { from, to, chosen } = this.state;
-    const patterns = (chosen.pattern ?? []).filter((pattern) => pattern !== variables.ALL);
-    const rows = new URLSearchParams({ table: 'weeks', from, to });
-    patterns.forEach((pattern) => rows.append('pattern', pattern));
-    const href = `/api/export.csv?${rows}`;
+    const state = { ...this.state, chosen: this.picked };
+    const csv = this.dashboard.links?.find(({ url }) => url?.includes('/export.csv'));
+    const href = variables.linkOf(csv?.url ?? '', state);
     const save = (event: Event) => {
       if (api.hasToken()) {
         event.preventDefault();
         api.download(href).catch((error) => grid.prepend(problem(error)));
       }
     };
-    const link = { href, download: true, onclick: save, title: 'The rows of the chosen weeks and patterns' };
+    const link = csv && h('a.button', { href, download: true, onclick: save, title: csv.tooltip }, csv.title);
     const other = root.dataset.theme === 'dark' ? 'Light' : 'Dark';
     controls.replaceChildren(
       ...this.pickers,
       rangeControl(this.dashboard, this.state, ({ from, to }) => this.go({ from, to })),
-      h('a.button', link, 'CSV'),
+      link ?? '',
       h('button.button', { onclick: () => this.refresh() }, 'Refresh'),
       h('button.button', { onclick: () => this.go({ theme: other.toLowerCase() }) }, other)
     );

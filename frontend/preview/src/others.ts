@@ -28,7 +28,8 @@ export function drawBars(body: HTMLElement, panel: Panel, fields: Shown[], pick:
   const named = (name?: string) => fields.find(({ field }) => field.name === name);
   const names = named(panel.options?.xField) ?? fields.find(({ field }) => field.type === 'string');
   const bars = fields.find(({ field, hidden }) => field.type === 'number' && !hidden.viz);
-  if (!names || !bars) {
+  const colored = named(panel.options?.colorByField) ?? bars;
+  if (!names || !bars || !colored) {
     return drawTable(body, panel, fields);
   }
   const values = bars.field.values.map(Number);
@@ -40,7 +41,7 @@ export function drawBars(body: HTMLElement, panel: Panel, fields: Shown[], pick:
     const lines = () => told.map((one) => h('tr', h('td', one.name), h('td.text', cell(one, at))));
     const bar = h('span.bar');
     bar.style.width = `${(100 * Math.max(0, value)) / most}%`;
-    bar.style.background = colorOf(bars.config, 0, value);
+    bar.style.background = colorOf(colored.config, 0, colored.field.values[at]);
     const attributes = {
       'aria-label': `${texts[at]}: ${cell(bars, at)}`,
       onclick: () => typeof pattern === 'string' && (tooltip(), pick(pattern)),

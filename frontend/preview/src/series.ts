@@ -4,12 +4,7 @@ export type Column = Array<number | null>;
 export function withGaps(times: number[], columns: Column[], least: unknown): { times: number[]; columns: Column[] } {
   const rows = times.flatMap((time, at) => {
     const isGap = typeof least === 'number' && at > 0 && time - times[at - 1] > least;
-    return isGap
-      ? [
-          { time: times[at - 1] + 1, at: -1 },
-          { time, at },
-        ]
-      : [{ time, at }];
+    return [...(isGap ? [{ time: times[at - 1] + 1, at: -1 }] : []), { time, at }];
   });
   return { times: rows.map(({ time }) => time), columns: columns.map((one) => rows.map(({ at }) => one[at] ?? null)) };
 }

@@ -46,7 +46,7 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
       ...size(),
       ms: 1,
       tzDate: (ms) => uPlot.tzDate(new Date(ms), 'UTC'),
-      padding: [8, 24, 0, 0],
+      padding: [8, 36, 0, 0],
       legend: { show: false },
       focus: { alpha: 0.25 },
       cursor: { sync: { key: 'time' }, points: { show: !isStacked, size: 7 }, drag: { x: false, y: false } },
@@ -60,7 +60,9 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
           size: 28,
           values: (_chart, splits) => splits.map((ms) => formatTime(ms, time.config.unit)),
           ...(time.config.unit?.startsWith('time:') && {
-            splits: (chart, _axis, min, max) => mondays(min, max, chart.bbox.width / devicePixelRatio, 64),
+            // The last bar ends a week after the last report.
+            splits: (chart, _axis, min, max) =>
+              mondays(min, isBars ? max - WEEK : max, chart.bbox.width / devicePixelRatio, 64),
           }),
         },
         {
@@ -80,7 +82,6 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
           ...(isBars && { fill: colors[at], paths: uPlot.paths.bars?.({ size: [0.8, 60], align: 1 }) }),
         })),
       ],
-      hooks: { draw: [(chart) => drawThresholds(chart, panel)] },
     },
     [times, ...order.map((at) => drawn[at])],
     plot
@@ -108,19 +109,6 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
     tooltip();
     chart.destroy();
   };
-}
-
-function drawThresholds({ ctx, bbox, valToPos }: uPlot, { fieldConfig }: Panel) {
-  const { thresholds, custom } = fieldConfig?.defaults ?? {};
-  const mode = (custom?.thresholdsStyle as { mode?: string } | undefined)?.mode ?? 'off';
-  const steps = /line|dashed/.test(mode) ? (thresholds?.steps ?? []) : [];
-  for (const { value, color } of steps) {
-    const y = value == null || value === -Infinity ? NaN : valToPos(value, 'y', true);
-    if (y >= bbox.top && y <= bbox.top + bbox.height) {
-      ctx.fillStyle = themed(color);
-      ctx.fillRect(bbox.left, y - devicePixelRatio, bbox.width, 1.5 * devicePixelRatio);
-    }
-  }
 }
 
 function legend(panel: Panel, series: Shown[], colors: string[], pick: Pick, focus: (at: number | null) => void) {

@@ -37,6 +37,17 @@ export function writeState({ from, to, theme, chosen }: State): string {
   return `#${written}`;
 }
 
+/** A link of the dashboard to the plugin's resources as the same address here, filled with what is chosen. */
+export function linkOf(url: string, state: State): string {
+  const chosen = [...new URLSearchParams(writeState(state).slice(1))];
+  const keysOf = (name: string) => (name === '__url_time_range' ? ['from', 'to'] : [`var-${name}`]);
+  return url
+    .replace(/^.*\/resources\//, '/api/')
+    .replace(/\$\{(\w+)[^}]*\}/g, (_all, name) =>
+      new URLSearchParams(chosen.filter(([key]) => keysOf(name).includes(key))).toString()
+    );
+}
+
 /** The SQL of a variable that asks for its values. */
 export const sqlOf = ({ type, query }: Variable) =>
   type !== 'query' ? undefined : typeof query === 'string' ? query : (query?.rawSql ?? query?.query);

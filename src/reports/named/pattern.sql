@@ -1,11 +1,22 @@
 -- One pattern over the weeks, oldest first: its rows, its place in each week, and the change against the report
--- before, which may lie before the chosen weeks.
+-- before, which may lie before the chosen weeks. Without a name: the slowest pattern of the newest report. Where
+-- reports tell agents apart, its slowest agent, with the samples of all agents.
+WITH places AS (
+  SELECT *, row_number() OVER (PARTITION BY week ORDER BY p95_ms DESC NULLS LAST, pattern) AS place
+  FROM perf_all_weeks
+  WHERE $__conditionalAll(agent IN ($agent), $agent)
+),
+slowest AS (
+  SELECT * REPLACE (CAST(sum(samples) OVER (PARTITION BY week) AS BIGINT) AS samples)
+  FROM places
+  WHERE pattern = coalesce($name, (SELECT max_by(pattern, (week, coalesce(p95_ms, -1))) FROM perf_all_weeks WHERE $__weekFilter(week)))
+  QUALIFY place = min(place) OVER (PARTITION BY week)
+)
 SELECT
   *,
   round(p95_ms - lag(p95_ms) OVER reports, 3) AS p95_change_ms,
   round(100 * (p95_ms / nullif(lag(p95_ms) OVER reports, 0) - 1), 1) AS p95_change_percent
-FROM perf_top_patterns
-WHERE pattern = $name
+FROM slowest
 WINDOW reports AS (ORDER BY week)
 QUALIFY $__weekFilter(week) AND $__conditionalAll(week IN ($week), $week)
 ORDER BY week

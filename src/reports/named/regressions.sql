@@ -1,14 +1,25 @@
--- Patterns that got slower from one report to the next. Without chosen weeks: in the newest report of the time range.
--- The report before may lie before the range, and more than a week before.
-WITH pairs AS (
-  SELECT week, lag(week) OVER (ORDER BY week) AS previous_week
-  FROM (SELECT DISTINCT week FROM perf_all_weeks WHERE week IS NOT NULL)
+-- Patterns that got slower from one report to a later one, the largest change first. Without chosen weeks: in the newest
+-- report of the time range. The other is the report before it, or the newest one up to a chosen week; it may lie before
+-- the range. Where reports tell agents apart, a pattern counts with its slowest agent and the samples of all agents.
+WITH weeks AS (
+  SELECT DISTINCT week FROM perf_all_weeks WHERE week IS NOT NULL
 ),
-chosen AS (
-  FROM pairs
-  WHERE $__weekFilter(week) AND $__conditionalAll(week IN ($week), $week)
-  ORDER BY week DESC
+pairs AS (
+  SELECT later.week, max(earlier.week) AS previous_week
+  FROM weeks AS later
+  JOIN weeks AS earlier ON earlier.week < later.week AND earlier.week <= coalesce($before, $__weekTo())
+  WHERE $__weekFilter(later.week) AND $__conditionalAll(later.week IN ($week), $week)
+  GROUP BY later.week
+  ORDER BY later.week DESC
   LIMIT CASE WHEN $__conditionalAll(false, $week) THEN 1 END
+),
+reports AS (
+  SELECT week, pattern, max(p95_ms) AS p95_ms, CAST(sum(samples) AS BIGINT) AS samples
+  FROM perf_all_weeks
+  WHERE week IN (SELECT unnest([week, previous_week]) FROM pairs)
+    AND $__conditionalAll(pattern IN ($pattern), $pattern)
+    AND $__conditionalAll(agent IN ($agent), $agent)
+  GROUP BY week, pattern
 )
 SELECT
   this.week,
@@ -20,13 +31,11 @@ SELECT
   round(100 * (this.p95_ms / before.p95_ms - 1), 1) AS change_percent,
   this.samples,
   before.samples AS previous_samples
-FROM chosen
-JOIN perf_all_weeks AS this ON this.week = chosen.week
-JOIN perf_all_weeks AS before ON before.week = chosen.previous_week AND before.pattern = this.pattern
+FROM pairs
+JOIN reports AS this ON this.week = pairs.week
+JOIN reports AS before ON before.week = pairs.previous_week AND before.pattern = this.pattern
 WHERE before.p95_ms > 0
-  AND this.p95_ms > before.p95_ms * (1 + $percent / 100)
-  AND coalesce(this.samples, 0) >= $min_samples
-  AND coalesce(before.samples, 0) >= $min_samples
-  AND $__conditionalAll(this.pattern IN ($pattern), $pattern)
-ORDER BY this.week DESC, this.p95_ms / before.p95_ms DESC, this.pattern
+  AND 100 * (this.p95_ms / before.p95_ms - 1) > $percent
+  AND coalesce(least(this.samples, before.samples), 0) >= $min_samples
+ORDER BY this.week DESC, this.p95_ms - before.p95_ms DESC, this.pattern
 LIMIT $limit

@@ -27,16 +27,18 @@ fn sql(query: NamedQuery, given: &[(&str, &str)]) -> String {
 #[test]
 fn without_parameters_everything_is_meant() {
     for query in NamedQuery::ALL {
-        let given = if query == NamedQuery::Pattern { &[("name", "a")][..] } else { &[] };
-        let sql = sql(query, given);
+        let sql = sql(query, &[]);
         assert!(sql.contains("BETWEEN 101 AND 999952"), "{sql}");
         assert!(!sql.contains('$'), "{sql}");
+        let names_it = sql.lines().any(|line| !line.trim_start().starts_with("--") && line.contains("agent"));
+        assert_eq!(names_it, query == NamedQuery::Agents, "reports may have no column `agent`: {sql}");
         assert_eq!(query.name().parse::<NamedQuery>().unwrap(), query);
     }
     assert!(sql(NamedQuery::Slow, &[]).contains("p95_ms > coalesce(NULL, 100)"));
     assert!(sql(NamedQuery::Weeks, &[]).ends_with("LIMIT NULL\n"));
     let regressions = sql(NamedQuery::Regressions, &[]);
-    assert!(regressions.contains("(1 + 25 / 100)") && regressions.contains(">= 30"), "{regressions}");
+    assert!(regressions.contains("> 25.0\n") && regressions.contains(">= 30\n"), "{regressions}");
+    assert!(regressions.contains("coalesce(NULL, 999952)"), "{regressions}");
     assert!(regressions.contains("CASE WHEN 1=1 THEN 1 END"), "{regressions}");
 }
 
@@ -49,6 +51,7 @@ fn parameters_become_literals() {
         ("week", "202601"),
         ("pattern", "it's"),
         ("pattern", "'; DROP TABLE x; --"),
+        ("agent", "it's"),
         ("slow_ms", "2.5"),
         ("limit", "7"),
     ];
@@ -57,6 +60,7 @@ fn parameters_become_literals() {
         "BETWEEN 202601 AND 202653",
         "week IN (202653,202601)",
         "pattern IN ('it''s','''; DROP TABLE x; --')",
+        "agent IN ('it''s')",
         "coalesce(2.5, 100)",
         "LIMIT 7",
     ] {
@@ -70,8 +74,38 @@ fn parameters_become_literals() {
 }
 
 #[test]
+fn weeks_that_are_compared() {
+    let text = sql(NamedQuery::Regressions, &[("week", "2026-W42"), ("before", "202636")]);
+    assert!(text.contains("IN (202642)") && text.contains("coalesce(202636, 999952)"), "{text}");
+    let unchosen = sql(NamedQuery::Regressions, &[("week", "newest"), ("before", "previous")]);
+    assert_eq!(unchosen, sql(NamedQuery::Regressions, &[]));
+    let text = sql(NamedQuery::Agents, &[("week", "202642"), ("agent_regex", "it's ($x)")]);
+    assert!(text.contains("coalesce(202642, 999952)") && text.contains("'it''s ($x)'"), "{text}");
+}
+
+/// What the dashboard writes into its box is what its CSV takes without one.
+#[test]
+fn the_expression_for_agents_is_the_dashboards() {
+    let text = include_str!("../../../provisioning/dashboards/query_perf_agents.json");
+    let dashboard: Value = serde_json::from_str(text).unwrap();
+    let mut variables = dashboard["templating"]["list"].as_array().unwrap().iter();
+    let shipped = variables.find(|variable| variable["name"] == AGENT_REGEX.name).unwrap();
+    assert_eq!(shipped["query"].as_str(), AGENT_REGEX.default);
+}
+
+#[test]
+fn errors_speak_of_parameters() {
+    let binder =
+        || Error::bad_query("Binder Error: Referenced column \"agent\" not found in FROM clause!").at(99);
+    let chosen = NamedQuery::Slow.ask(&pairs(&[("agent", "a")])).unwrap();
+    assert!(chosen.explained(binder()).message.contains("no report has a column `agent`"));
+    let told = NamedQuery::Slow.ask(&[]).unwrap().explained(binder());
+    assert_eq!((told.message, told.position), (binder().message, None));
+}
+
+#[test]
 fn bad_parameters_are_named() {
-    use NamedQuery::{Pattern, Regressions, Slow, Weeks};
+    use NamedQuery::{Agents, Regressions, Slow, Weeks};
     let cases = [
         (Weeks, vec![("weak", "1")], "`weak` is not a parameter of `weeks`"),
         (Weeks, vec![("slow_ms", "1")], "`slow_ms` is not a parameter of `weeks`"),
@@ -87,7 +121,19 @@ fn bad_parameters_are_named() {
         (Slow, vec![("slow_ms", "NaN")], "the parameter `slow_ms` is `NaN`"),
         (Slow, vec![("slow_ms", "inf")], "the parameter `slow_ms` is `inf`"),
         (Slow, vec![("pattern", "$__all")], "the parameter `pattern` is `$__all`"),
-        (Pattern, vec![], "the parameter `name` is missing"),
+        (Slow, vec![("agent", "$__all")], "the parameter `agent` is `$__all`"),
+        (Slow, vec![("week", "newest")], "the parameter `week`: `newest` is not an ISO week"),
+        (Regressions, vec![("before", "newest")], "the parameter `before`: `newest` is not an ISO week"),
+        (
+            Regressions,
+            vec![("before", "202601"), ("before", "202602")],
+            "the parameter `before` is given more",
+        ),
+        (
+            Agents,
+            vec![("week", "202601"), ("week", "202602")],
+            "the parameter `week` is given more than once",
+        ),
         (Regressions, vec![("percent", "a lot")], "the parameter `percent` is `a lot`"),
         (Regressions, vec![("min_samples", "1.5")], "the parameter `min_samples` is `1.5`"),
     ];
@@ -96,7 +142,7 @@ fn bad_parameters_are_named() {
         assert!(error.message.starts_with(message), "{given:?}: {}", error.message);
     }
     let error = "week".parse::<NamedQuery>().unwrap_err();
-    assert!(error.hint.unwrap().contains("`weeks`, `slow`, `patterns`, `pattern`, `regressions`"));
+    assert!(error.hint.unwrap().contains("`weeks`, `slow`, `patterns`, `pattern`, `regressions`, `agents`"));
 }
 
 #[test]

@@ -1,0 +1,164 @@
+//! The parameters of the named queries: what each is called, what it means, what its values are. Addresses, documentation
+//! and the `OpenAPI` document are all read from here.
+
+/// A parameter of a named query.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// As it is written: `slow_ms`.
+    pub name: &'static str,
+    /// What it is for, and what is meant without it.
+    pub doc: &'static str,
+    /// An example of its value.
+    pub example: &'static str,
+    /// What its values are.
+    pub kind: ParameterKind,
+    /// What its value is where none is given.
+    pub default: Option<&'static str>,
+    /// What stands for "not chosen", as dashboards write it.
+    pub unchosen: Option<&'static str>,
+}
+
+/// What the values of a parameter are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// One end of the time range.
+    Time,
+    /// An ISO week.
+    Week,
+    /// An ISO week; may be repeated.
+    Weeks,
+    /// A text.
+    Text,
+    /// A text; may be repeated.
+    Texts,
+    /// A number that is not negative.
+    Number,
+    /// A whole number from this one on.
+    Count(u64),
+}
+
+impl ParameterKind {
+    /// Whether it may be given more than once.
+    #[must_use]
+    pub fn repeats(self) -> bool {
+        matches!(self, Self::Weeks | Self::Texts)
+    }
+}
+
+impl Parameter {
+    const fn new(name: &'static str, kind: ParameterKind, example: &'static str, doc: &'static str) -> Self {
+        Self { name, doc, example, kind, default: None, unchosen: None }
+    }
+}
+
+pub(super) const FROM: Parameter = Parameter::new(
+    "from",
+    ParameterKind::Time,
+    "now-26w/w",
+    "Start of the time range: a week (2026-W10 or 202610), a day, `now-26w/w`, RFC 3339 or milliseconds since 1970. Without it: from the first report on.",
+);
+pub(super) const TO: Parameter = Parameter::new(
+    "to",
+    ParameterKind::Time,
+    "now/w",
+    "End of the time range, in the same forms; a week or day is meant with its whole length. Without it: up to the last report.",
+);
+pub(super) const WEEK: Parameter = Parameter::new(
+    "week",
+    ParameterKind::Weeks,
+    "202653",
+    "An ISO week, 202653 or 2026-W53; may be repeated. Without it: every week of the time range.",
+);
+/// Of a comparison: the later weeks.
+pub(super) const LATER: Parameter = Parameter {
+    unchosen: Some("newest"),
+    ..Parameter::new(
+        WEEK.name,
+        ParameterKind::Weeks,
+        "202653",
+        "An ISO week, 202653 or 2026-W53; may be repeated. Without it, or with `newest`: the newest report of the time range.",
+    )
+};
+/// Of a comparison: the earlier week.
+pub(super) const BEFORE: Parameter = Parameter {
+    unchosen: Some("previous"),
+    ..Parameter::new(
+        "before",
+        ParameterKind::Week,
+        "202640",
+        "The ISO week to compare with: its report, or the newest one before it. Without it, or with `previous`: the report before.",
+    )
+};
+/// The one week of a list that is about one.
+pub(super) const CURRENT: Parameter = Parameter {
+    unchosen: Some("newest"),
+    ..Parameter::new(
+        WEEK.name,
+        ParameterKind::Week,
+        "202653",
+        "An ISO week: its report, or the newest one before it. Without it, or with `newest`: the newest report of the time range.",
+    )
+};
+pub(super) const PATTERN: Parameter = Parameter::new(
+    "pattern",
+    ParameterKind::Texts,
+    "SELECT 1",
+    "Only this pattern, exactly as in the reports; may be repeated.",
+);
+pub(super) const AGENT: Parameter = Parameter::new(
+    "agent",
+    ParameterKind::Texts,
+    "checkout",
+    "Only this agent, exactly as in the column `agent` that reports may have; may be repeated.",
+);
+pub(super) const AGENT_BY_NAME: Parameter = Parameter::new(
+    AGENT.name,
+    ParameterKind::Texts,
+    "checkout",
+    "Only this agent, as the answer names it; may be repeated.",
+);
+pub(super) const AGENT_REGEX: Parameter = Parameter {
+    default: Some("(?i)\\b(?:from|into|update)\\s+\"?([a-z_][a-z0-9_.]*)"),
+    ..Parameter::new(
+        "agent_regex",
+        ParameterKind::Text,
+        "agent:(\\w+)",
+        "For rows without a column `agent`: a regular expression over the pattern; its first group, or else all that it matches, is the agent. Without it: the first table of the query.",
+    )
+};
+pub(super) const LIMIT: Parameter = Parameter::new(
+    "limit",
+    ParameterKind::Count(1),
+    "100",
+    "Rows at most. Without it: as many as the datasource's `maxRows` allows.",
+);
+pub(super) const SLOW_MS: Parameter = Parameter::new(
+    "slow_ms",
+    ParameterKind::Number,
+    "250",
+    "From how many milliseconds of p95 on a pattern counts as slow. Without it: the datasource's `slowMs`.",
+);
+pub(super) const NAME: Parameter = Parameter::new(
+    "name",
+    ParameterKind::Text,
+    "SELECT 1",
+    "The pattern, exactly as in the reports. Without it: the slowest one of the newest report in the time range.",
+);
+pub(super) const PERCENT: Parameter = Parameter {
+    default: Some("25"),
+    ..Parameter::new(
+        "percent",
+        ParameterKind::Number,
+        "10",
+        "By how many percent p95 must have grown. Without it: 25.",
+    )
+};
+pub(super) const MIN_SAMPLES: Parameter = Parameter {
+    default: Some("30"),
+    ..Parameter::new(
+        "min_samples",
+        ParameterKind::Count(0),
+        "100",
+        "How many samples both reports must have of the pattern, because percentiles of a few say little. Without it: 30.",
+    )
+};
