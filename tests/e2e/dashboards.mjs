@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { api, ask, check, done, eventually, headers, launch, out, skip, started, url } from './grafana.mjs';
+import { api, ask, broken, check, done, eventually, headers, launch, out, skip, started, url } from './grafana.mjs';
 
 const range = process.env.E2E_RANGE ?? 'from=now-26w%2Fw&to=now%2Fw';
 // With E2E_LIMITS, the promised times are held to: they are for a machine that does nothing else.
@@ -47,7 +47,7 @@ async function open(page, uid, query = '', kiosk = '&kiosk', times = range) {
   page.off('request', sent);
   page.off('requestfailed', given);
   page.off('response', seen);
-  const marks = await page.locator('[data-testid="data-testid Panel status error"]').count();
+  const marks = await broken(page);
   return { errors, marks, drawn };
 }
 
@@ -141,8 +141,13 @@ try {
   }
   if ((only.length === 0 || only.includes('links')) && slowest) {
     const page = await pageOf(1600, 1330);
-    await links(page);
-    await download(page);
+    try {
+      await links(page);
+      await download(page);
+    } catch (error) {
+      await page.screenshot({ path: join(out, 'failed.png') });
+      throw error;
+    }
     await page.context().close();
   }
   if (only.length === 0 || only.includes('edges')) {
@@ -238,7 +243,7 @@ async function links(page) {
   check(named && named.startsWith(first.split(' … ')[0].trim()), `a row of the comparison opens its pattern: ${named}`);
   await page.goto(rows[0], { timeout: 120000 });
   await eventually('its dashboard', () => page.getByText(named.slice(0, 40), { exact: false }).first().isVisible());
-  check((await page.locator('[data-testid="data-testid Panel status error"]').count()) === 0, 'and its dashboard draws');
+  check((await broken(page)) === 0, 'and its dashboard draws');
 }
 
 async function download(page) {

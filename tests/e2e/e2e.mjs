@@ -2,7 +2,7 @@
 // the dashboard draws five panels without an error, and choosing a pattern changes all of them.
 import { join } from 'node:path';
 
-import { api, check, done, headers, launch, out, started, url } from './grafana.mjs';
+import { api, broken, check, done, headers, launch, out, started, url } from './grafana.mjs';
 
 const range = process.env.E2E_RANGE ?? 'from=now-26w%2Fw&to=now%2Fw';
 
@@ -32,7 +32,7 @@ async function draw(page, query, file) {
   await page.waitForTimeout(2500);
   page.off('response', seen);
   await page.screenshot({ path: join(out, file), fullPage: false });
-  const marks = await page.locator('[data-testid="data-testid Panel status error"]').count();
+  const marks = await broken(page);
   return { answers, errors, marks };
 }
 

@@ -55,6 +55,12 @@ export async function eventually(what, ready, seconds = 60) {
   }
 }
 
+/** Panels that show an error: of their query, or because they broke while they were drawn. */
+export async function broken(page) {
+  const marks = await page.locator('[data-testid="data-testid Panel status error"]').count();
+  return marks + (await page.getByText('An unexpected error happened').count());
+}
+
 export async function started() {
   await eventually(`a Grafana answers at ${url}`, () => fetch(`${url}/api/health`).then((health) => health.ok, () => false));
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The plugin in a real Grafana: GRAFANA_URL of a running one that has the plugin and its provisioning, or GRAFANA_HOME of an
 # unpacked one, which is started here with everything it needs. Neither: skipped, and said so. E2E_SCRIPT is another script
-# than e2e.mjs, which gets the arguments; E2E_DEMO are options of the demo whose reports it sees.
+# than the usual ones, which gets the arguments; E2E_PARTS are those of the usual ones that are wanted; E2E_DEMO are options of the
+# demo whose reports they see.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out="${E2E_OUT:-target/e2e}"
@@ -91,13 +92,18 @@ if [ -n "${E2E_SCRIPT:-}" ]; then
     node "tests/e2e/$E2E_SCRIPT" "$@"
     exit
 fi
-node tests/e2e/e2e.mjs
-node tests/e2e/dashboards.mjs
+parts=" ${E2E_PARTS:-e2e dashboards provision alerts} "
+wanted() { [[ "$parts" == *" $1 "* ]]; }
+if wanted e2e; then node tests/e2e/e2e.mjs; fi
+if wanted dashboards; then node tests/e2e/dashboards.mjs; fi
 if [ -z "${E2E_OWN:-}" ]; then
     echo "provision, alerts: skipped; they need a Grafana of their own: set GRAFANA_HOME"
     exit 0
 fi
-E2E_PROVISION_PORT="${E2E_PROVISION_PORT:-$((port + 1))}" node tests/e2e/provision.mjs dist/duckdb-perf-datasource "$work/reports"
+if wanted provision; then
+    E2E_PROVISION_PORT="${E2E_PROVISION_PORT:-$((port + 1))}" node tests/e2e/provision.mjs dist/duckdb-perf-datasource "$work/reports"
+fi
+wanted alerts || exit 0
 # Alerts need contact points that lead here, and rules that are looked at more often than every five minutes.
 end
 export E2E_SMTP_PORT="${E2E_SMTP_PORT:-3198}" E2E_SLACK_PORT="${E2E_SLACK_PORT:-3197}"

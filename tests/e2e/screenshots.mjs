@@ -5,6 +5,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
+import { broken } from './grafana.mjs';
+
 const url = process.env.GRAFANA_URL.replace(/\/$/, '');
 const out = process.env.SCREENSHOTS_OUT ?? 'docs/img';
 const only = process.argv.slice(2);
@@ -136,7 +138,7 @@ async function take(browser, picture) {
   await settle(page, asked, picture.then ? [] : panels, picture.answers);
   await picture.then?.(page);
   await settle(page, asked, []);
-  const marks = await page.locator('[data-testid="data-testid Panel status error"]').count();
+  const marks = await broken(page);
   await page.unrouteAll({ behavior: 'ignoreErrors' });
   await page.screenshot({ path: join(out, `${file}.png`) });
   await context.close();
