@@ -176,7 +176,12 @@ try {
   await heard('mail and Slack say that the query works again', (one) => one.includes('Resolved: The weekly reports cannot be read – the query works again'));
   check([...mails, ...slacks].every((one) => !/\{\{|<no value>|%!/.test(one)), 'no message shows a template instead of its text');
 } catch (error) {
-  console.log(`mails: ${mails.length}\n${mails.at(-1)?.slice(0, 4000) ?? ''}\nslacks: ${slacks.length}\n${slacks.at(-1) ?? ''}`);
+  const text = (body) => JSON.parse(body).attachments.map(({ title, text }) => `${title}\n${text}`).join('\n');
+  console.log(`mails: ${mails.length}, slacks: ${slacks.length}, the last of them:\n${slacks.slice(-5).map(text).join('\n')}`);
+  const rules = (await api('/api/prometheus/grafana/api/v1/rules')).body?.data?.groups.flatMap((group) => group.rules) ?? [];
+  for (const { uid, state, health, lastError, alerts } of rules) {
+    console.log(`${uid}: ${state}, ${health} ${lastError ?? ''} ${(alerts ?? []).map((alert) => alert.state).join(', ')}`);
+  }
   throw error;
 } finally {
   mailServer.close();

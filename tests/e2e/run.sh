@@ -84,7 +84,8 @@ YAML
         server=$!
     }
     export DUCKDB_PERF_PATH="$work/reports"
-    start "$work/reports" "$work/data" grafana.log
+    # The alerts have a Grafana of their own.
+    [ "${E2E_PARTS:-}" = alerts ] || start "$work/reports" "$work/data" grafana.log
     export E2E_OWN=1
 fi
 export CHROMIUM="$chromium" E2E_OUT="$out"
