@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use duckdb::Connection;
 
-use self::statement::{explained, is_word, significant, single_statement};
+use self::statement::{explained, is_name, is_word, significant, single_statement};
 use super::{error, lock};
 use crate::error::{Error, Kind, Result};
 
@@ -26,11 +26,11 @@ pub(super) struct Verdict {
     pub(super) sql: String,
     /// Where it starts in the text that was checked.
     pub(super) offset: usize,
-    /// Tables, views and files it names.
+    /// Tables and views it names, without catalog and schema.
     pub(super) tables: Vec<String>,
-    /// Files and patterns that its functions read.
+    /// Files and patterns that it reads, as tables or by its functions.
     pub(super) files: Vec<String>,
-    /// Whether it lists what exists (`SHOW`, `duckdb_views()`, …).
+    /// Whether it lists what exists (`SHOW`, `duckdb_views()`, `information_schema.tables`, …).
     pub(super) lists_catalog: bool,
     /// Whether it can stand in parentheses as a subquery.
     pub(super) is_subquery: bool,
@@ -119,11 +119,14 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
             None => error,
         })?;
     }
-    let lists = |node: &tree::Node| {
-        node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_")
-    };
-    let lists_catalog = tree.nodes.iter().any(lists);
+    let tables = || tree.nodes.iter().filter(|node| node.kind == "BASE_TABLE");
+    let lists_catalog = tree
+        .nodes
+        .iter()
+        .any(|node| node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_"))
+        || tables().any(|table| judged::view(name_of(table)).is_some());
     let is_restless = tree.nodes.iter().any(|node| judged::is_restless(&node.function))
+        || tables().any(|table| judged::is_database(&full_name(table)))
         || significant(text).any(|token| {
             let word = token.text.trim_matches(['"', '`', '\'']);
             judged::RESTLESS_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
@@ -134,15 +137,25 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
         lists_catalog,
         // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
         is_repeatable: is_subquery && !lists_catalog && !is_restless,
-        files: tree.nodes.iter().flat_map(files_of).cloned().collect(),
-        tables: tree
-            .nodes
-            .into_iter()
-            .filter(|node| node.kind == "BASE_TABLE")
-            .map(|node| node.table)
+        files: tables()
+            .map(full_name)
+            .filter(|name| judged::may_be_file(name))
+            .chain(tree.nodes.iter().flat_map(files_of).cloned())
             .collect(),
+        tables: tables().map(|table| name_of(table).to_owned()).collect(),
         is_subquery,
     })
+}
+
+/// A table's name without catalog and schema.
+fn name_of(table: &tree::Node) -> &str {
+    table.path.last().map_or("", String::as_str)
+}
+
+/// A table's name as DuckDB looks for a file of that name: `FROM "a/b".parquet` reads `a/b.parquet`.
+fn full_name(table: &tree::Node) -> String {
+    let parts: Vec<&str> = table.path.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    parts.join(".")
 }
 
 /// What a function that reads files is given.
@@ -168,6 +181,42 @@ fn judge(node: &tree::Node) -> Result<()> {
         return Err(Error::new(Kind::Forbidden, format!("`{}` is not allowed in a query", construct(kind)))
             .hint(ONLY_READS));
     }
+    match node.kind.as_str() {
+        "BASE_TABLE" | "SHOW_REF" => judge_table(node)?,
+        _ => {}
+    }
+    if !node.function.is_empty() {
+        judge_function(node)?;
+    }
+    if node.exports_state {
+        return Err(Error::new(Kind::Forbidden, "`EXPORT_STATE` is not allowed in a query")
+            .hint("Aggregate to the result itself"));
+    }
+    Ok(())
+}
+
+/// A table, view or file, or what `SHOW` names.
+fn judge_table(node: &tree::Node) -> Result<()> {
+    let name = name_of(node);
+    if node.kind == "BASE_TABLE" && name.is_empty() {
+        return Err(Error::internal("DuckDB's parse tree has a table without a name"));
+    }
+    if let Some(judged::Verdict::Denied(reason)) = judged::view(name) {
+        let message = format!("the view `{}` is not allowed in a query", name.to_ascii_lowercase());
+        return Err(Error::new(Kind::Forbidden, message).hint(judged::instead(reason)));
+    }
+    // `SHOW name` tells of a setting where no table has that name.
+    if node.shows == "SHOW" && node.path.len() == 1 && judged::is_setting(name) {
+        let message = format!("`SHOW {name}` is not allowed in a query: it would tell of a setting");
+        return Err(Error::new(Kind::Forbidden, message).hint(format!(
+            "Write `DESCRIBE` for a table; current_setting() tells of {}",
+            judged::SETTINGS.join(", ")
+        )));
+    }
+    check_path(&full_name(node))
+}
+
+fn judge_function(node: &tree::Node) -> Result<()> {
     let function = node.function.to_ascii_lowercase();
     let verdict = if node.in_from && judged::DENIED_IN_FROM.contains(&function.as_str()) {
         judged::Verdict::Denied("hides")
@@ -175,12 +224,10 @@ fn judge(node: &tree::Node) -> Result<()> {
         judged::verdict(&function)
     };
     match (verdict, &node.first) {
-        (judged::Verdict::Denied(reason), _) => {
-            let message = format!("the function `{function}` is not allowed in a query");
-            return Err(Error::new(Kind::Forbidden, message).hint(judged::instead(reason)));
-        }
+        (judged::Verdict::Denied(reason), _) => return Err(denied(&function, reason)),
         (judged::Verdict::ReadsFiles, tree::Argument::Written(paths)) => {
             paths.iter().try_for_each(|path| check_path(path))?;
+            node.names.iter().try_for_each(|name| judge_argument(&function, name))?;
         }
         (judged::Verdict::ReadsFiles, _) => {
             let message = format!("`{function}` takes its path as a text or a list of texts, written out");
@@ -189,10 +236,8 @@ fn judge(node: &tree::Node) -> Result<()> {
         }
         (judged::Verdict::Reads, _) => {}
     }
-    check_path(&node.table)?;
-    if node.exports_state {
-        return Err(Error::new(Kind::Forbidden, "`EXPORT_STATE` is not allowed in a query")
-            .hint("Aggregate to the result itself"));
+    if judged::CALLS_AN_AGGREGATE.contains(&function.as_str()) {
+        judge_aggregate(&function, &node.second)?;
     }
     if function == "current_setting" {
         let name = match &node.first {
@@ -210,6 +255,41 @@ fn judge(node: &tree::Node) -> Result<()> {
     Ok(())
 }
 
+fn denied(function: &str, reason: &str) -> Error {
+    Error::new(Kind::Forbidden, format!("the function `{function}` is not allowed in a query"))
+        .hint(judged::instead(reason))
+}
+
+/// An argument that a function which reads files is given by name.
+fn judge_argument(function: &str, name: &str) -> Result<()> {
+    match judged::argument(name) {
+        Some(reason) => {
+            let message = format!(
+                "the argument `{}` of `{function}` is not allowed in a query",
+                name.to_ascii_lowercase()
+            );
+            Err(Error::new(Kind::Forbidden, message).hint(judged::instead(reason)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The aggregate that `list_aggregate` and its likes are told to call.
+fn judge_aggregate(function: &str, argument: &tree::Argument) -> Result<()> {
+    match argument {
+        tree::Argument::None => Ok(()),
+        tree::Argument::Written(texts) => texts.iter().try_for_each(|name| match judged::verdict(name) {
+            judged::Verdict::Denied(reason) => Err(denied(&name.to_ascii_lowercase(), reason)),
+            _ => Ok(()),
+        }),
+        tree::Argument::Computed => Err(Error::new(
+            Kind::Forbidden,
+            format!("`{function}` takes the name of its aggregate as a text, written out"),
+        )
+        .hint("Write the name itself, for example list_aggregate(values, 'sum')")),
+    }
+}
+
 fn check_path(path: &str) -> Result<()> {
     if !judged::climbs(path) {
         return Ok(());
@@ -223,15 +303,31 @@ fn construct(kind: &str) -> String {
     kind.trim_end_matches("_QUERY_NODE").trim_end_matches("_NODE").replace('_', " ")
 }
 
-/// Where a statement inside a CTE starts, which DuckDB does not tell: at its keyword, in parentheses if it stands so.
+/// Where a construct is that DuckDB does not tell the place of: a statement inside a CTE at its keyword, in parentheses
+/// if it stands so; a table or a called function at its name.
 fn place_of(node: &tree::Node, text: &str) -> Option<usize> {
-    if !node.kind.ends_with("_QUERY_NODE") {
-        return None;
+    let pairs = || significant(text).zip(significant(text).skip(1));
+    if node.kind.ends_with("_QUERY_NODE") {
+        let word = construct(&node.kind);
+        let words = pairs().filter(|(_, token)| is_word(token, &word));
+        let (in_parentheses, elsewhere): (Vec<_>, Vec<_>) = words.partition(|(before, _)| before.text == "(");
+        return in_parentheses.first().or(elsewhere.first()).map(|(_, token)| token.start);
     }
-    let word = construct(&node.kind);
-    let words = significant(text).zip(significant(text).skip(1)).filter(|(_, token)| is_word(token, &word));
-    let (in_parentheses, elsewhere): (Vec<_>, Vec<_>) = words.partition(|(before, _)| before.text == "(");
-    in_parentheses.first().or(elsewhere.first()).map(|(_, token)| token.start)
+    if !node.function.is_empty() {
+        let mut calls = pairs().filter(|(name, next)| next.text == "(" && is_name(name, &node.function));
+        return calls.next().map(|(name, _)| name.start);
+    }
+    let tokens: Vec<_> = significant(text).collect();
+    let parts: Vec<_> = node.path.iter().filter(|part| !part.is_empty()).collect();
+    // Between the parts of a name are dots.
+    let starts = |at: usize| {
+        let mut found = parts.iter().zip(tokens.iter().skip(at).step_by(2));
+        at + 2 * parts.len() <= tokens.len() + 1 && found.all(|(part, token)| is_name(token, part))
+    };
+    (0..tokens.len())
+        .find(|&at| !parts.is_empty() && starts(at))
+        .and_then(|at| tokens.get(at))
+        .map(|token| token.start)
 }
 
 /// What the person sees when DuckDB cannot serialise the text.
@@ -294,5 +390,7 @@ pub(crate) fn read_anything(text: &str) {
     }
 }
 
+#[cfg(test)]
+mod planted_tests;
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,12 @@ fn readers_pass() {
         "SELECT 'a/../b', path_join('a/..', x) FROM 'a..b.parquet'",
         "SELECT current_setting('threads'), current_setting('TimeZone'), current_setting('MEMORY_LIMIT')",
         "SELECT 'current_setting(x)', [1, 2].list_aggregate('sum'), histogram(a) FROM t",
+        "FROM read_csv('a.csv', delim = ';', ignore_errors := true, types => {'a': 'INT'})",
+        "SELECT a = store_rejects, struct_pack(rejects_table := 1) FROM t",
+        "FROM information_schema.tables, pg_catalog.pg_class, duckdb_views, sqlite_master",
+        "SHOW perf_all_weeks",
+        "SHOW main.threads",
+        "DESCRIBE threads",
     ] {
         assert!(verdict(sql).is_ok(), "{sql}: {:?}", verdict(sql));
     }
@@ -70,6 +76,11 @@ fn what_may_change_by_itself_is_known() {
         ("SHOW TABLES", false),
         ("DESCRIBE t", false),
         ("FROM duckdb_tables()", false),
+        ("SELECT count(*) FROM information_schema.\"TABLES\"", false),
+        ("FROM system.pg_catalog.pg_class", false),
+        ("FROM 'x.duckdb'", false),
+        ("FROM x.DB", false),
+        ("FROM a.parquet JOIN memory.main.perf_all_weeks USING (week)", true),
         ("EXPLAIN SELECT a FROM t", false),
         ("EXPLAIN ANALYZE SELECT a FROM t", false),
         ("PIVOT t ON year USING sum(a)", false),
@@ -219,13 +230,127 @@ fn functions_that_act_or_hide_are_refused_wherever_they_stand() {
 }
 
 #[test]
+fn views_that_tell_of_the_machine_are_refused_by_any_name() {
+    let settings = "the view `pg_settings` is not allowed in a query";
+    for (sql, message, position) in [
+        ("FROM pg_settings", settings, 5),
+        ("SELECT setting FROM pg_catalog.pg_settings", settings, 20),
+        ("SELECT 1 FROM system.\"pg_catalog\".\"PG_Settings\"", settings, 14),
+        ("FROM system.pg_settings", settings, 5),
+        ("TABLE pg_settings", settings, 6),
+        ("DESCRIBE pg_settings", settings, 9),
+        ("SUMMARIZE pg_catalog.pg_settings", settings, 10),
+        ("SHOW pg_settings", settings, 5),
+        ("SELECT (SELECT setting FROM pg_settings LIMIT 1)", settings, 28),
+        ("PIVOT pg_settings ON name USING first(setting)", settings, 6),
+        ("EXPLAIN ANALYZE FROM duckdb_logs", "the view `duckdb_logs` is not allowed in a query", 21),
+        (
+            "FROM duckdb_extension_repositories()",
+            "the function `duckdb_extension_repositories` is not allowed in a query",
+            5,
+        ),
+        ("FROM duckdb_extensions()", "the function `duckdb_extensions` is not allowed in a query", 5),
+        (
+            "SHOW temp_directory",
+            "`SHOW temp_directory` is not allowed in a query: it would tell of a setting",
+            5,
+        ),
+        ("FROM (SHOW 'threads')", "`SHOW threads` is not allowed in a query: it would tell of a setting", 11),
+    ] {
+        assert_refused(sql, message, Some(position));
+    }
+}
+
+#[test]
+fn a_path_is_read_as_duckdb_joins_the_parts_of_a_name() {
+    let climbs = "`..` behind a folder's name is not allowed in a path";
+    for (sql, position) in [
+        ("FROM \"link/../secret\".parquet", 5),
+        ("FROM \"link/.\".\"/secret\".csv", 5),
+        ("FROM a.\"/b/.\".\"/secret\".\"x\".json", 5),
+        ("SUMMARIZE \"link/../secret\".csv", 10),
+        ("DESCRIBE \"link/../secret\".\"csv\"", 9),
+        ("SHOW \"link/../secret\".csv", 5),
+    ] {
+        assert_refused(sql, climbs, Some(position));
+    }
+    let files = |sql: &str| verdict(sql).unwrap().files;
+    assert_eq!(
+        files("FROM 'a.parquet' UNION ALL FROM b.parquet UNION ALL FROM c.d.\"e/f\".\"JSON\""),
+        ["a.parquet", "b.parquet", "c.d.e/f.JSON"]
+    );
+    assert_eq!(files("FROM x.csv.gz, x.y.z, main.t, \"a/*\", read_text('n')"), ["x.csv.gz", "a/*", "n"]);
+    assert_eq!(verdict("FROM a.b.\"C\", \"x.csv\"").unwrap().tables, ["C", "x.csv"]);
+}
+
+#[test]
+fn arguments_that_leave_something_or_are_believed_are_refused_however_written() {
+    let refused = |name: &str, function: &str| {
+        format!("the argument `{name}` of `{function}` is not allowed in a query")
+    };
+    for (sql, name, function) in [
+        ("FROM read_csv('a.csv', store_rejects = true)", "store_rejects", "read_csv"),
+        ("FROM read_csv('a.csv', (\"Store_Rejects\" == true))", "store_rejects", "read_csv"),
+        (
+            "FROM read_csv(['a.csv', 'b.csv'], header = true, rejects_table := 'x')",
+            "rejects_table",
+            "read_csv",
+        ),
+        ("SELECT (FROM read_csv_auto('a.csv', REJECTS_SCAN => 'x'))", "rejects_scan", "read_csv_auto"),
+        ("SUMMARIZE FROM sniff_csv('a.csv', rejects_limit = 1 + 1)", "rejects_limit", "sniff_csv"),
+        (
+            "FROM parquet_scan('a.parquet', column_statistics = MAP {'a': MAP {'min': '0'}})",
+            "column_statistics",
+            "parquet_scan",
+        ),
+    ] {
+        assert_refused(sql, &refused(name, function), None);
+    }
+}
+
+#[test]
+fn an_aggregate_called_by_its_name_is_judged_by_it() {
+    for (sql, message) in [
+        (
+            "SELECT list_aggregate([1], 'combine_aggr')",
+            "the function `combine_aggr` is not allowed in a query",
+        ),
+        ("SELECT [1].LIST_AGGR('Combine_Aggr')", "the function `combine_aggr` is not allowed in a query"),
+        (
+            "SELECT aggregate([1], 'combine' || '_aggr')",
+            "`aggregate` takes the name of its aggregate as a text, written out",
+        ),
+        (
+            "SELECT array_aggr([1], n) FROM t",
+            "`array_aggr` takes the name of its aggregate as a text, written out",
+        ),
+    ] {
+        assert_refused(sql, message, Some(if sql.contains("].") { 11 } else { 7 }));
+    }
+}
+
+#[test]
+fn a_function_in_the_lists_of_pivot_is_found_with_its_position() {
+    for (sql, position) in [
+        ("PIVOT t ON write_log(a::VARCHAR) USING sum(a)", 11),
+        ("PIVOT t ON a, Write_Log(b) USING sum(c) GROUP BY d", 14),
+        ("FROM (PIVOT t ON a USING sum(write_log(b)))", 29),
+        ("PIVOT t ON a IN ('x', write_log('y')) USING sum(b)", 22),
+    ] {
+        assert_refused(sql, "the function `write_log` is not allowed in a query", Some(position));
+    }
+}
+
+#[test]
 fn a_verdict_says_what_the_statement_names() {
     let seen = verdict("SELECT * FROM perf_all_weeks a JOIN 'x.parquet' b USING (week)").unwrap();
     assert_eq!(
         (seen.tables, seen.lists_catalog, seen.is_subquery),
         (vec!["perf_all_weeks".into(), "x.parquet".into()], false, true)
     );
+    assert_eq!(seen.files, ["x.parquet"]);
     assert!(verdict("SHOW TABLES").unwrap().lists_catalog);
+    assert!(verdict("SELECT count(*) FROM information_schema.tables").unwrap().lists_catalog);
     assert!(verdict("FROM duckdb_views()").unwrap().lists_catalog);
     assert!(!verdict("EXPLAIN SELECT 1").unwrap().is_subquery);
 }
@@ -248,7 +373,9 @@ fn plainly(json: &serde_json::Value, found: &mut Vec<(String, String, String, St
             object.values().for_each(|value| plainly(value, found));
             let text =
                 |key: &str| object.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-            let node = (text("type"), text("class"), text("function_name"), text("table_name"));
+            let parts = object.get("qualified_name").and_then(|name| name["path"].as_array());
+            let parts: Vec<_> = parts.into_iter().flatten().filter_map(|part| part.as_str()).collect();
+            let node = (text("type"), text("class"), text("function_name"), parts.join("."));
             if !node.0.is_empty() || !node.1.is_empty() {
                 found.push(node);
             }
@@ -270,6 +397,7 @@ fn the_tree_is_read_as_a_plain_reader_reads_it() {
         "FROM (PIVOT t ON a IN ('x', 'y') USING sum(b)) UNION ALL BY NAME FROM 'a.parquet' TABLESAMPLE 10%",
         "SELECT sum(a) FILTER (WHERE b) OVER (PARTITION BY c ORDER BY d ROWS BETWEEN 1 PRECEDING AND CURRENT ROW), COLUMNS(lambda c: c LIKE 'x') FROM t",
         "DESCRIBE SELECT current_setting('threads') FROM system.main.query('SELECT 1')",
+        "FROM a.\"b.c\".\"d/e\".parquet AT (VERSION => f.g.h('path')), x.y WHERE {'path': ['qualified_name']} = z.w",
     ] {
         let json: String =
             connection.query_row("SELECT json_serialize_sql(?)", [sql], |row| row.get(0)).unwrap();
@@ -279,7 +407,7 @@ fn the_tree_is_read_as_a_plain_reader_reads_it() {
             .unwrap()
             .nodes
             .into_iter()
-            .map(|node| (node.kind, node.class, node.function, node.table))
+            .map(|node| (node.kind, node.class, node.function, node.path.join(".")))
             .collect();
         plain.sort();
         ours.sort();
