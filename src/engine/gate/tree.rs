@@ -32,6 +32,19 @@ pub(super) struct Node {
     pub(super) position: Option<usize>,
 }
 
+impl Node {
+    /// A table's name without catalog and schema.
+    pub(super) fn name(&self) -> &str {
+        self.path.last().map_or("", String::as_str)
+    }
+
+    /// A table's name as DuckDB looks for a file of that name: `FROM "a/b".parquet` reads `a/b.parquet`.
+    pub(super) fn full_name(&self) -> String {
+        let parts: Vec<&str> = self.path.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        parts.join(".")
+    }
+}
+
 /// An argument of a function, as far as it can be known without running anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Argument {
