@@ -5,6 +5,7 @@
 //! as well are let in here: `EXPLAIN` (what it explains is checked) and `PIVOT` without `IN` (checked with lists
 //! put in).
 
+mod judge;
 mod judged;
 mod pivot;
 mod statement;
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use duckdb::Connection;
 
-use self::statement::{explained, is_word, significant, single_statement};
+use self::statement::{explained, is_name, is_word, significant, single_statement};
 use super::{error, lock};
 use crate::error::{Error, Kind, Result};
 
@@ -26,11 +27,11 @@ pub(super) struct Verdict {
     pub(super) sql: String,
     /// Where it starts in the text that was checked.
     pub(super) offset: usize,
-    /// Tables, views and files it names.
+    /// Tables and views it names, without catalog and schema.
     pub(super) tables: Vec<String>,
-    /// Files and patterns that its functions read.
+    /// Files and patterns that it reads, as tables or by its functions.
     pub(super) files: Vec<String>,
-    /// Whether it lists what exists (`SHOW`, `duckdb_views()`, …).
+    /// Whether it lists what exists (`SHOW`, `duckdb_views()`, `information_schema.tables`, …).
     pub(super) lists_catalog: bool,
     /// Whether it can stand in parentheses as a subquery.
     pub(super) is_subquery: bool,
@@ -114,16 +115,19 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
             .hint("Send one statement per query"));
     }
     for node in &tree.nodes {
-        judge(node).map_err(|error| match node.position.or_else(|| place_of(node, text)) {
+        judge::judge(node).map_err(|error| match node.position.or_else(|| place_of(node, text)) {
             Some(position) => error.at(at(position)),
             None => error,
         })?;
     }
-    let lists = |node: &tree::Node| {
-        node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_")
-    };
-    let lists_catalog = tree.nodes.iter().any(lists);
+    let tables = || tree.nodes.iter().filter(|node| node.kind == "BASE_TABLE");
+    let lists_catalog = tree
+        .nodes
+        .iter()
+        .any(|node| node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_"))
+        || tables().any(|table| judged::view(table.name()).is_some());
     let is_restless = tree.nodes.iter().any(|node| judged::is_restless(&node.function))
+        || tables().any(|table| judged::is_database(&table.full_name()))
         || significant(text).any(|token| {
             let word = token.text.trim_matches(['"', '`', '\'']);
             judged::RESTLESS_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
@@ -134,13 +138,12 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
         lists_catalog,
         // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
         is_repeatable: is_subquery && !lists_catalog && !is_restless,
-        files: tree.nodes.iter().flat_map(files_of).cloned().collect(),
-        tables: tree
-            .nodes
-            .into_iter()
-            .filter(|node| node.kind == "BASE_TABLE")
-            .map(|node| node.table)
+        files: tables()
+            .map(tree::Node::full_name)
+            .filter(|name| judged::may_be_file(name))
+            .chain(tree.nodes.iter().flat_map(files_of).cloned())
             .collect(),
+        tables: tables().map(|table| table.name().to_owned()).collect(),
         is_subquery,
     })
 }
@@ -153,85 +156,31 @@ fn files_of(node: &tree::Node) -> &[String] {
     }
 }
 
-const ONLY_READS: &str = "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN";
-
-fn judge(node: &tree::Node) -> Result<()> {
-    if node.class == "PARAMETER" {
-        return Err(Error::bad_query("the query holds a parameter (`?`, `$1` or `$name`)")
-            .hint("Write the value itself, or use a template variable that the dashboard defines"));
-    }
-    let (allowed, kind) = match node.class.as_str() {
-        "" => (judged::NODES, &node.kind),
-        _ => (judged::CLASSES, &node.class),
-    };
-    if !allowed.contains(&kind.as_str()) {
-        return Err(Error::new(Kind::Forbidden, format!("`{}` is not allowed in a query", construct(kind)))
-            .hint(ONLY_READS));
-    }
-    let function = node.function.to_ascii_lowercase();
-    let verdict = if node.in_from && judged::DENIED_IN_FROM.contains(&function.as_str()) {
-        judged::Verdict::Denied("hides")
-    } else {
-        judged::verdict(&function)
-    };
-    match (verdict, &node.first) {
-        (judged::Verdict::Denied(reason), _) => {
-            let message = format!("the function `{function}` is not allowed in a query");
-            return Err(Error::new(Kind::Forbidden, message).hint(judged::instead(reason)));
-        }
-        (judged::Verdict::ReadsFiles, tree::Argument::Written(paths)) => {
-            paths.iter().try_for_each(|path| check_path(path))?;
-        }
-        (judged::Verdict::ReadsFiles, _) => {
-            let message = format!("`{function}` takes its path as a text or a list of texts, written out");
-            let hint = "A template variable may be part of the text: 'weekly_${week}.parquet'";
-            return Err(Error::new(Kind::Forbidden, message).hint(hint));
-        }
-        (judged::Verdict::Reads, _) => {}
-    }
-    check_path(&node.table)?;
-    if node.exports_state {
-        return Err(Error::new(Kind::Forbidden, "`EXPORT_STATE` is not allowed in a query")
-            .hint("Aggregate to the result itself"));
-    }
-    if function == "current_setting" {
-        let name = match &node.first {
-            tree::Argument::Written(texts) => texts.concat(),
-            _ => String::new(),
-        };
-        if !judged::SETTINGS.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
-            return Err(Error::new(
-                Kind::Forbidden,
-                "`current_setting` tells only of settings that say nothing about the machine",
-            )
-            .hint(format!("Write one of these names as a text: {}", judged::SETTINGS.join(", "))));
-        }
-    }
-    Ok(())
-}
-
-fn check_path(path: &str) -> Result<()> {
-    if !judged::climbs(path) {
-        return Ok(());
-    }
-    Err(Error::new(Kind::Forbidden, "`..` behind a folder's name is not allowed in a path")
-        .hint("Write the path without it; relative paths start at the datasource's `basePath`"))
-}
-
-/// `COPY_QUERY_NODE` → `COPY`.
-fn construct(kind: &str) -> String {
-    kind.trim_end_matches("_QUERY_NODE").trim_end_matches("_NODE").replace('_', " ")
-}
-
-/// Where a statement inside a CTE starts, which DuckDB does not tell: at its keyword, in parentheses if it stands so.
+/// Where a construct is that DuckDB does not tell the place of: a statement inside a CTE at its keyword, in parentheses
+/// if it stands so; a table or a called function at its name.
 fn place_of(node: &tree::Node, text: &str) -> Option<usize> {
-    if !node.kind.ends_with("_QUERY_NODE") {
-        return None;
+    let pairs = || significant(text).zip(significant(text).skip(1));
+    if node.kind.ends_with("_QUERY_NODE") {
+        let word = judge::construct(&node.kind);
+        let words = pairs().filter(|(_, token)| is_word(token, &word));
+        let (in_parentheses, elsewhere): (Vec<_>, Vec<_>) = words.partition(|(before, _)| before.text == "(");
+        return in_parentheses.first().or(elsewhere.first()).map(|(_, token)| token.start);
     }
-    let word = construct(&node.kind);
-    let words = significant(text).zip(significant(text).skip(1)).filter(|(_, token)| is_word(token, &word));
-    let (in_parentheses, elsewhere): (Vec<_>, Vec<_>) = words.partition(|(before, _)| before.text == "(");
-    in_parentheses.first().or(elsewhere.first()).map(|(_, token)| token.start)
+    if !node.function.is_empty() {
+        let mut calls = pairs().filter(|(name, next)| next.text == "(" && is_name(name, &node.function));
+        return calls.next().map(|(name, _)| name.start);
+    }
+    let tokens: Vec<_> = significant(text).collect();
+    let parts: Vec<_> = node.path.iter().filter(|part| !part.is_empty()).collect();
+    // Between the parts of a name are dots.
+    let starts = |at: usize| {
+        let mut found = parts.iter().zip(tokens.iter().skip(at).step_by(2));
+        at + 2 * parts.len() <= tokens.len() + 1 && found.all(|(part, token)| is_name(token, part))
+    };
+    (0..tokens.len())
+        .find(|&at| !parts.is_empty() && starts(at))
+        .and_then(|at| tokens.get(at))
+        .map(|token| token.start)
 }
 
 /// What the person sees when DuckDB cannot serialise the text.
@@ -246,7 +195,7 @@ fn refusal(failure: &tree::Failure, text: &str, at: impl Fn(usize) -> usize) -> 
         let hint = match word.as_str() {
             "PRAGMA" => "Use DESCRIBE, SHOW or the duckdb_…() table functions instead of PRAGMA",
             "SET" | "RESET" | "USE" => "Settings of DuckDB belong to the datasource's settings",
-            _ => ONLY_READS,
+            _ => judge::ONLY_READS,
         };
         return Error::new(Kind::Forbidden, format!("`{word}` statements are not allowed"))
             .hint(hint)
@@ -294,5 +243,7 @@ pub(crate) fn read_anything(text: &str) {
     }
 }
 
+#[cfg(test)]
+mod planted_tests;
 #[cfg(test)]
 mod tests;

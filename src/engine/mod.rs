@@ -20,9 +20,8 @@ mod tz;
 mod views;
 mod views_file;
 
-use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use duckdb::Connection;
 
@@ -46,8 +45,6 @@ pub struct Engine {
     attachments: attach::Attachments,
     verdicts: gate::Verdicts,
     views: views::Views,
-    /// Names of the views that every DuckDB has, in lower case; listed when first wanted.
-    system_views: OnceLock<HashSet<String>>,
     /// For attaching and detaching; queries have connections of their own. Dropped before `database`.
     keeper: Mutex<Connection>,
     database: open::Database,
@@ -79,7 +76,6 @@ impl Engine {
             datasource,
             verdicts: gate::Verdicts::default(),
             views: views::Views::default(),
-            system_views: OnceLock::new(),
             keeper: Mutex::new(keeper),
             database,
             version,

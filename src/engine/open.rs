@@ -66,6 +66,8 @@ fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, Strin
         ("autoload_known_extensions", "false".to_owned()),
         ("allow_community_extensions", "false".to_owned()),
         ("allow_persistent_secrets", "false".to_owned()),
+        // `SHOW name` describes a table and never tells of a setting.
+        ("show_behavior", "table".to_owned()),
         ("errors_as_json", "true".to_owned()),
         ("custom_user_agent", concat!("duckdb-perf/", env!("CARGO_PKG_VERSION")).to_owned()),
     ]

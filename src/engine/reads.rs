@@ -1,6 +1,5 @@
 //! What a statement reads: its files by name and pattern, and how all of it looked, for those who keep its result.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
@@ -21,21 +20,14 @@ impl Engine {
         } else {
             Vec::new()
         };
-        let files = verdict.tables.iter().filter(|table| is_file(table));
-        files.chain(&verdict.files).cloned().chain(globs).collect()
+        verdict.files.iter().cloned().chain(globs).collect()
     }
 
     /// How everything that the statement reads looks before it runs, and so how long its result will hold. With
     /// [`Looks::hold`] after it, nothing of it changed in between.
     pub(super) fn validity(&self, connection: &Connection, verdict: &gate::Verdict) -> Validity {
         // A database file may hold views, and views may hold anything.
-        if !verdict.is_repeatable
-            || !self.datasource.databases.is_empty()
-            || verdict
-                .tables
-                .iter()
-                .any(|table| !is_view(table) && !is_file(table) && self.is_system(connection, table))
-        {
+        if !verdict.is_repeatable || !self.datasource.databases.is_empty() {
             return Validity::Never;
         }
         let paths = self.read_by(verdict);
@@ -80,20 +72,6 @@ impl Engine {
         let at = self.datasource.base_path.join(&folder);
         self.datasource.folders.iter().any(|own| at.starts_with(own)) && add_all_folders(folder, seen)
     }
-
-    /// Whether a table is one of the engine's own, which tell of the engine.
-    fn is_system(&self, connection: &Connection, table: &str) -> bool {
-        let known = self.system_views.get_or_init(|| {
-            let names = connection
-                .prepare("SELECT lower(view_name) FROM duckdb_views() WHERE internal")
-                .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
-            names.unwrap_or_else(|error| {
-                tracing::debug!(%error, "the engine's own views are not known");
-                HashSet::new()
-            })
-        });
-        known.is_empty() || known.contains(&table.to_lowercase())
-    }
 }
 
 /// Files that match `paths`, as DuckDB lists them.
@@ -119,10 +97,6 @@ pub(super) fn is_pattern(path: &str) -> bool {
 
 fn is_view(table: &str) -> bool {
     reports::VIEW_NAMES.iter().any(|view| table.eq_ignore_ascii_case(view))
-}
-
-fn is_file(table: &str) -> bool {
-    table.contains(['/', '.', '*'])
 }
 
 /// Adds `folder` and every one below it; `false` when there are too many or one cannot be listed.

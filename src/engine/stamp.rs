@@ -1,6 +1,8 @@
 //! What the files of a query look like before and after it. DuckDB lists, binds and reads at different moments, so that a
 //! file that is replaced in between can make an answer that never was true; such a query is run again.
 
+use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -8,7 +10,7 @@ use duckdb::Connection;
 
 use super::reads::{files_of, is_pattern};
 use super::{Engine, gate};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::source::{Look, TICK};
 
 /// How the files of a statement looked at one moment.
@@ -24,7 +26,7 @@ impl Engine {
     /// `precise` asks for it or a folder has just changed.
     ///
     /// # Errors
-    /// When the patterns cannot be listed.
+    /// When the patterns cannot be listed, or lead out of the datasource's folders.
     pub(super) fn stamp(
         &self,
         connection: &Connection,
@@ -36,9 +38,44 @@ impl Engine {
             return Ok(stamp);
         }
         let files = files_of(connection, &paths)?;
+        // Patterns of folders always come here.
+        if paths.iter().any(|path| is_pattern(folder_of(path))) {
+            self.check_folders_of(&files)?;
+        }
         let seen = files.into_iter().map(|file| (file.clone(), Look::at(&file))).collect();
         Ok(Stamp { seen, is_precise: true })
     }
+
+    /// Looks where files that a pattern matched really are. DuckDB resolves links of the folders that are written out before
+    /// it lists them, but not of those that match a pattern: `l*nk/*` would list what lies behind `link`.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] when one is elsewhere.
+    fn check_folders_of(&self, files: &[PathBuf]) -> Result<()> {
+        let folders: HashSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+        for folder in folders {
+            let at = match self.datasource.base_path.join(folder).canonicalize() {
+                Ok(at) => at,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(_) => return Err(leads_out()),
+            };
+            if !self.datasource.folders.iter().any(|own| at.starts_with(own)) {
+                return Err(leads_out());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn leads_out() -> Error {
+    Error::new(Kind::Forbidden, "a pattern leads out of the datasource's folders through a link").hint(
+        "Put the files themselves into the datasource's folder, or add the folder behind the link to `paths`",
+    )
+}
+
+/// The text of a path before its last part.
+fn folder_of(path: &str) -> &str {
+    path.trim_end_matches('/').rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// The folders of patterns and the plain files; `None` when that is not enough.

@@ -191,3 +191,18 @@ SELECT error('boom')
 
 -- name: a big error
 SELECT error(repeat('x', 100000000))
+
+-- name: a huge CSV buffer
+FROM read_csv('{folder}/notes.txt', header = false, buffer_size = 900000000000)
+
+-- name: a huge CSV line
+FROM read_csv('{folder}/notes.txt', header = false, max_line_size = 4000000000)
+
+-- name: a huge JSON object
+FROM read_json('{folder}/notes.txt', maximum_object_size = 4000000000)
+
+-- name: a name of many parts
+FROM a{5000*.a}.csv
+
+-- name: many patterns of folders
+FROM read_text(['a'{5000*, '*/*/*'}])

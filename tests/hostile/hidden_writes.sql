@@ -191,3 +191,27 @@ SELECT nextval('perf.s')
 
 -- name: set a sequence
 SELECT setval('perf.s', 5)
+
+-- name: a log in the lists of PIVOT
+PIVOT t ON write_log(a::VARCHAR) USING sum(a)
+
+-- name: a log in a list of PIVOT
+PIVOT t ON a IN (write_log('x'), 1) USING sum(a)
+
+-- name: a log in PIVOT of PIVOT
+FROM (PIVOT (PIVOT t ON a, write_log('x') USING sum(a)) ON a USING sum(a))
+
+-- name: a checkpoint in the source of PIVOT
+PIVOT (SELECT 1 AS a FROM checkpoint('perf')) ON a USING count(*)
+
+-- name: a log in a time
+SELECT * FROM t AT (VERSION => write_log('x'))
+
+-- name: CTE with copy in the source of PIVOT
+PIVOT (WITH c AS (COPY (SELECT 1) TO '{folder}/hidden.csv' (FORMAT csv)) FROM c) ON "Count" USING count(*)
+
+-- name: a log in the columns of UNPIVOT
+UNPIVOT t ON COLUMNS(lambda c: write_log(c) IS NULL) INTO NAME n VALUE v
+
+-- name: explain to SQL
+EXPLAIN (SQL) COPY (SELECT 1) TO '{folder}/hidden.csv' (FORMAT csv)

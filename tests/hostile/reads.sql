@@ -515,3 +515,161 @@ SET allowed_directories=['/']; FROM read_text('{outside}/secret.txt')
 -- name: external access
 -- tells: nothing
 SET enable_external_access=true; FROM read_text('{outside}/secret.txt')
+
+-- name: through a link and back by a qualified name
+-- tells: nothing
+FROM "{folder}/link_out/../outside/secret".csv
+
+-- name: through a link and back by a qualified name, relative
+-- tells: nothing
+FROM "link_out/../outside/secret".parquet
+
+-- name: through a link and back by the dot of a name
+-- tells: nothing
+FROM "{folder}/link_out/."."/outside/secret".csv
+
+-- name: through a link and back by a deep name
+-- tells: nothing
+SELECT * FROM "{folder}/link_out"."".""."/".""."/outside/secret".json
+
+-- name: through a link and back by a name, as JSON
+-- tells: nothing
+FROM "{folder}/link_out/../outside/secret".json
+
+-- name: through a link and back by a name, as a database
+-- tells: nothing
+FROM "{folder}/link_out/../outside/secret".duckdb
+
+-- name: through a link and back by a name, summarized
+-- tells: nothing
+SUMMARIZE "link_out/../outside/secret".csv
+
+-- name: through a link and back by a name, described
+-- tells: nothing
+DESCRIBE "link_out/../outside/secret".parquet
+
+-- name: through a link and back by a name, shown
+-- tells: nothing
+SHOW "link_out/../outside/secret".parquet
+
+-- name: through a link and back by a name, pivoted
+-- tells: nothing
+PIVOT "link_out/../outside/secret".parquet ON a USING count(*)
+
+-- name: through a link and back by a name and a glob
+-- tells: nothing
+FROM "link_out/../outside/s*t".csv
+
+-- name: through a link and back by a name and a glob of folders
+-- tells: nothing
+FROM "l?nk_out/../../outside/*".csv
+
+-- name: outside by a qualified name
+-- tells: nothing
+FROM "{outside}/secret".csv
+
+-- name: a pattern that finds a link
+-- by: stat
+-- tells: nothing
+FROM glob('{folder}/l?nk_out/*')
+
+-- name: a pattern that finds a link, relative
+-- by: stat
+-- tells: nothing
+FROM glob('*/s*')
+
+-- name: a pattern that finds a link and crawls
+-- by: stat
+-- tells: nothing
+FROM glob('link_ou[t]/**')
+
+-- name: a pattern that finds a link and a file's name
+-- by: stat
+-- tells: nothing
+FROM glob('link_o*/secret.txt')
+
+-- name: a pattern that finds a link by an address
+-- by: stat
+-- tells: nothing
+FROM glob('file://{folder}/[l]ink_out/*')
+
+-- name: names of files behind a link that a pattern finds
+-- by: stat
+-- tells: nothing
+SELECT filename FROM read_text('l*nk_out/*')
+
+-- name: content of files behind a link that a pattern finds
+-- tells: nothing
+FROM read_text('l*nk_out/*.txt')
+
+-- name: a table behind a link that a pattern finds
+-- tells: nothing
+FROM 'l*nk_out/*.csv'
+
+-- name: dots in brackets
+-- tells: nothing
+FROM read_text('{folder}/link_out/[.][.]/outside/secret.txt')
+
+-- name: a dot by a question mark
+-- tells: nothing
+FROM read_text('{folder}/link_out/.?/outside/secret.txt')
+
+-- name: dots behind backslashes
+-- tells: nothing
+FROM read_text('{folder}/link_out/\.\./outside/secr?t.txt')
+
+-- name: dots in percent signs
+-- tells: nothing
+FROM read_text('file://{folder}/link_out/%2e%2e/outside/secret.txt')
+
+-- name: dots in an escape string
+-- tells: nothing
+FROM read_text(E'{folder}/link_out/\x2e\x2e/outside/secret.txt')
+
+-- name: dots in hive partitions
+-- tells: nothing
+FROM read_parquet('{folder}/link_out/year=*/../../outside/*.parquet', hive_partitioning = true)
+
+-- name: a database through a link and back
+-- tells: nothing
+FROM read_duckdb('{folder}/link_out/../outside/secret.duckdb', table_name = 't')
+
+-- name: a path by its name
+-- tells: nothing
+FROM read_text(path := '{folder}/link_out/../outside/secret.txt')
+
+-- name: a path behind an option
+-- tells: nothing
+FROM read_text(allow_empty := true, '{folder}/link_out/../outside/secret.txt')
+
+-- name: a path in a structure
+-- tells: nothing
+FROM read_text({'path': '{folder}/link_out/../outside/secret.txt'})
+
+-- name: a path as a VARIANT
+-- tells: nothing
+FROM read_text('{folder}/link_out/../outside/secret.txt'::VARIANT)
+
+-- name: a list with nothing
+-- tells: nothing
+FROM read_text([NULL, '{outside}/secret.txt'])
+
+-- name: columns of a file as a table's
+-- tells: nothing
+FROM pragma_table_info('{outside}/secret.csv')
+
+-- name: a sample of a file as a table's
+-- tells: nothing
+FROM duckdb_table_sample('{folder}/link_out/../outside/secret.parquet')
+
+-- name: a file in memory
+-- tells: nothing
+FROM 'memory:{outside}/secret.csv'
+
+-- name: a file at another time
+-- tells: nothing
+FROM '{outside}/secret.parquet' AT (VERSION => 1)
+
+-- name: a file in a MERGE
+-- tells: nothing
+MERGE INTO t USING '{outside}/secret.csv' s ON true WHEN MATCHED THEN DO NOTHING RETURNING *

@@ -139,3 +139,61 @@ SELECT finalize('x'::BLOB)
 
 -- name: export a state
 SELECT sum(1) EXPORT_STATE
+
+-- name: rejected lines kept
+-- tells: nothing
+FROM read_csv('{folder}/notes.txt', header = false, columns = {'a': 'INT'}, store_rejects = true)
+
+-- name: rejected lines kept under a name
+-- tells: nothing
+FROM read_csv('{folder}/notes.txt', header = false, rejects_table := '{100000*x}')
+
+-- name: rejected lines kept by a comparison
+-- tells: nothing
+FROM read_csv_auto('{folder}/notes.txt', header = false, ("Rejects_Scan" == 't'))
+
+-- name: rejected lines kept by a list
+-- tells: nothing
+SELECT * FROM t, read_csv(['{folder}/notes.txt'], header = false, rejects_limit => 1)
+
+-- name: statistics that lie
+-- tells: nothing
+SELECT samples, count(*) FROM read_parquet('{folder}/*.parquet', column_statistics = MAP {'samples': MAP {'min': '0', 'max': '3'}}) GROUP BY ALL
+
+-- name: statistics that lie to a sort
+-- tells: nothing
+SELECT pattern FROM parquet_scan('{folder}/*.parquet', column_statistics = MAP {'pattern': MAP {'min': '', 'max': 'a'}}) ORDER BY pattern
+
+-- name: a schema that lies
+-- tells: nothing
+FROM read_parquet('{folder}/query_perf_weekly_202652.parquet', hive_partitioning = false, bound_schema = {'pattern': 'BIGINT'})
+
+-- name: text that nobody checks
+-- tells: nothing
+FROM read_parquet('{folder}/*.parquet', binary_as_string = true, utf8_validation = 'off')
+
+-- name: an aggregate's state in a list
+-- tells: nothing
+SELECT list_aggregate([repeat('x', 1000)::BLOB], 'combine_aggr')
+
+-- name: an aggregate's state by parts
+-- tells: nothing
+SELECT ['x'::BLOB].list_aggr('combine' || '_aggr')
+
+-- name: an aggregate's state of a type
+SELECT list_aggregate(['\x00'::BLOB::VARCHAR], 'COMBINE_AGGR')
+
+-- name: a positional parameter
+SELECT $1, ?2
+
+-- name: a sequence's state in a lambda
+SELECT [1].list_transform(lambda x: nextval('perf.s'))
+
+-- name: a table of the logs by a method
+SELECT 'QueryLog'.enable_logging()
+
+-- name: the database once more as a file
+SELECT * FROM read_duckdb('{db}', table_name = 't') a, read_duckdb('{db}', table_name = 't') b
+
+-- name: the database once more as a table
+FROM '{db}'

@@ -100,6 +100,33 @@ async fn every_change_of_a_file_shows_at_once() {
     host.stop().await;
 }
 
+/// `FROM b.parquet` without quotes is a table `parquet` in a schema `b`, until DuckDB finds none and reads the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_name_is_no_text_is_watched_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write(&at("a.parquet"), 1);
+    write(&at("b.parquet"), 2);
+    write(&at("b.c.parquet"), 4);
+    let host = Host::start(folder.path(), &json!({})).await;
+    let sql =
+        "SELECT sum(v)::INT FROM (FROM 'a.parquet' UNION ALL FROM b.parquet UNION ALL FROM b.c.parquet)";
+    for (name, value, sum) in [("b", 8, "13"), ("b.c", 16, "25"), ("a", 32, "56")] {
+        write(&at(&format!("{name}.parquet")), value);
+        std::thread::sleep(SETTLED);
+        assert_eq!(ask(&host, sql).await, (vec![sum.to_owned()], "miss"), "{name} = {value}");
+        ask(&host, sql).await;
+        assert_eq!(ask(&host, sql).await, (vec![sum.to_owned()], "hit"), "{name} = {value}");
+    }
+    // A database beside its write-ahead log tells nothing by its look.
+    duckdb(&format!("ATTACH '{}' AS d; CREATE TABLE d.t AS SELECT 1 AS v", at("d.duckdb").display()));
+    std::thread::sleep(SETTLED);
+    for sql in ["SELECT v FROM 'd.duckdb'", "SELECT v FROM d.duckdb"].repeat(2) {
+        assert_ne!(ask(&host, sql).await.1, "hit", "{sql}");
+    }
+    host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_report_shows_at_once_in_views_and_below_folders() {
     let folder = tempfile::tempdir().unwrap();

@@ -137,9 +137,17 @@ fn judge(run: Run, sandbox: &Sandbox, attack: &Attack, answer: &Answer) -> Vec<S
         if run != Run::JailOnly && (error.contains("Please report") || error.contains("INTERNAL")) {
             found.push(format!("an internal error: {error}"));
         }
-        let temp = sandbox.temp().display().to_string();
-        if error.contains(&temp) && !attack.sql.contains(&temp) {
-            found.push(format!("the error names the temp folder: {error}"));
+    }
+    let asked = format!("{}{}", attack.sql, attack.variables);
+    for place in [sandbox.temp(), sandbox.outside(), sandbox.home()] {
+        let place = place.display().to_string();
+        // What rows tell of DuckDB itself is the gate's to stop.
+        let named = match run {
+            Run::JailOnly => answer.error.as_ref().is_some_and(|error| error.contains(&place)),
+            Run::Both | Run::GateOnly => answer.holds(&place),
+        };
+        if named && !asked.contains(&place) {
+            found.push(format!("the answer names {place}: {:?}", answer.error));
         }
     }
     found

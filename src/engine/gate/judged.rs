@@ -1,5 +1,5 @@
-//! What a statement may be made of: parse-tree nodes by an allow-list, functions by a table in which every function of
-//! the engine is judged (`functions.tsv`). The tests here fail when a new DuckDB brings something nobody has judged.
+//! What a statement may be made of: parse-tree nodes by an allow-list; functions, their arguments and views by tables in
+//! which every one of the engine's is judged (`functions.tsv`, `arguments.tsv`, `views.tsv`). The tests here fail when a new DuckDB brings something nobody has judged.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
@@ -106,6 +106,56 @@ pub(super) fn verdict(function: &str) -> Verdict {
     special.get(function.to_ascii_lowercase().as_str()).copied().unwrap_or(Verdict::Reads)
 }
 
+/// Every view that the engine brings, one a line: name and verdict, for a denied one why.
+const VIEWS: &str = include_str!("views.tsv");
+
+/// The verdict on a view that the engine brings, whatever catalog and schema it is looked for in; none for other tables.
+pub(super) fn view(name: &str) -> Option<Verdict> {
+    static KNOWN: OnceLock<HashMap<&str, Verdict>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| {
+        VIEWS
+            .lines()
+            .filter_map(|line| {
+                let mut fields = line.split('\t');
+                let name = fields.next()?;
+                match (fields.next()?, fields.next()) {
+                    ("reads", _) => Some((name, Verdict::Reads)),
+                    (_, reason) => Some((name, Verdict::Denied(reason.unwrap_or_default()))),
+                }
+            })
+            .collect()
+    });
+    known.get(name.to_ascii_lowercase().as_str()).copied()
+}
+
+/// Every argument that functions which read files take by name, one a line: name and verdict, for a denied one why.
+const ARGUMENTS: &str = include_str!("arguments.tsv");
+
+/// Why an argument of that name is denied to functions that read files, if it is.
+pub(super) fn argument(name: &str) -> Option<&'static str> {
+    ARGUMENTS
+        .lines()
+        .filter_map(|line| line.split_once("\tdenied\t"))
+        .find_map(|(known, reason)| known.eq_ignore_ascii_case(name).then_some(reason))
+}
+
+/// Every setting of the engine, one a line: name, and the value that we rely on or `-`.
+const ENGINE_SETTINGS: &str = include_str!("settings.tsv");
+
+/// Whether the engine has a setting of that name.
+pub(super) fn is_setting(name: &str) -> bool {
+    ENGINE_SETTINGS
+        .lines()
+        .filter_map(|line| line.split('\t').next())
+        .any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Names of the functions that are refused.
+#[cfg(test)]
+pub(super) fn denied_functions() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.lines().filter_map(|line| line.split_once("\tdenied\t")).map(|(name, _)| name)
+}
+
 /// Whether a function may give something else the next time although nothing it is given has changed.
 pub(super) fn is_restless(function: &str) -> bool {
     static RESTLESS: OnceLock<HashSet<&str>> = OnceLock::new();
@@ -134,6 +184,35 @@ pub(super) const RESTLESS_WORDS: &[&str] = &[
 /// Functions that are a harmless aggregate, and in FROM a macro that takes a table's name as a text.
 pub(super) const DENIED_IN_FROM: &[&str] = &["histogram"];
 
+/// Functions whose second argument is the name of an aggregate, which they call.
+pub(super) const CALLS_AN_AGGREGATE: &[&str] =
+    &["aggregate", "array_aggr", "array_aggregate", "list_aggr", "list_aggregate"];
+
+/// What the names of files end in that DuckDB reads as tables; and those that are databases, whose content is also in a
+/// write-ahead log beside them.
+const FILES: &[&str] = &["csv", "geojson", "geojsonl", "json", "jsonl", "ndjson", "parquet", "tsv"];
+const DATABASES: &[&str] = &["db", "ddb", "duckdb"];
+
+/// Whether the name of a table may be that of a file or a pattern: DuckDB looks for a file where no table has the name.
+pub(super) fn may_be_file(name: &str) -> bool {
+    name.contains(['/', '*']) || ends_in(name, FILES) || ends_in(name, DATABASES)
+}
+
+/// Whether the name of a table may be that of a database file.
+pub(super) fn is_database(name: &str) -> bool {
+    ends_in(name, DATABASES)
+}
+
+/// Whether a name ends in one of `endings`, as DuckDB sees it: compressed or not, with or without `?…`.
+fn ends_in(name: &str, endings: &[&str]) -> bool {
+    let name = name.to_ascii_lowercase();
+    let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    endings.iter().any(|ending| {
+        plain.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.'))
+            || name.contains(&format!(".{ending}?"))
+    })
+}
+
 /// Whether a path goes up again behind a folder's name (`a/../b`). Where the name is a link, the file system ends up
 /// elsewhere than DuckDB's own check believes.
 pub(super) fn climbs(path: &str) -> bool {
@@ -149,9 +228,13 @@ pub(super) fn instead(reason: &str) -> &'static str {
         "host" => {
             "It tells of the machine, not of the data; what a query may name is listed by SHOW ALL TABLES, DESCRIBE and duckdb_columns()"
         }
+        "rejects" => {
+            "It would leave tables for later queries: leave it away, or read the file with ignore_errors = true"
+        }
+        "unchecked" => "DuckDB would believe it without looking into the file: leave it away",
         "waits" => "A query that only waits keeps others from running",
         "raw" => "It takes DuckDB's own memory formats, which are not checked",
-        _ => super::ONLY_READS,
+        _ => super::judge::ONLY_READS,
     }
 }
 

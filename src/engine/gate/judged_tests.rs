@@ -8,6 +8,9 @@ use super::super::super::open;
 use super::*;
 use crate::source::{Policy, Settings, resolve};
 
+#[path = "judged_views_tests.rs"]
+mod views;
+
 /// Names of node types in the engine's source that are refused, by enumeration.
 const REFUSED: &[(&str, &[&str])] = &[
     (
@@ -95,9 +98,6 @@ const STATEMENTS: &[&str] = &[
     "PASSTHROUGH_STATEMENT",
     "ENUM_SIZE",
 ];
-
-/// Every setting of the engine, one a line: name, and the value that we rely on or `-`.
-const ENGINE_SETTINGS: &str = include_str!("settings.tsv");
 
 /// A DuckDB as a worker has it, over an empty folder.
 fn engine(temp: &Path) -> (open::Database, duckdb::Connection) {

@@ -13,6 +13,18 @@ pub(super) fn is_word(token: &Token<'_>, word: &str) -> bool {
     token.kind == TokenKind::Ident && token.text.eq_ignore_ascii_case(word)
 }
 
+/// Whether a token names this, bare or quoted.
+pub(super) fn is_name(token: &Token<'_>, name: &str) -> bool {
+    let text = match token.kind {
+        TokenKind::Ident => token.text,
+        TokenKind::QuotedIdent | TokenKind::String => {
+            token.text.trim_matches(|quote| ['"', '`', '\''].contains(&quote))
+        }
+        _ => return false,
+    };
+    text.eq_ignore_ascii_case(name)
+}
+
 /// Bytes of the one statement: from its first token to before its `;`.
 ///
 /// # Errors

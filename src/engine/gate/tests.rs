@@ -2,6 +2,9 @@
 
 use super::*;
 
+#[path = "names_tests.rs"]
+mod names;
+
 fn verdict(sql: &str) -> Result<Verdict> {
     check(&Connection::open_in_memory().unwrap(), sql)
 }
@@ -41,6 +44,12 @@ fn readers_pass() {
         "SELECT 'a/../b', path_join('a/..', x) FROM 'a..b.parquet'",
         "SELECT current_setting('threads'), current_setting('TimeZone'), current_setting('MEMORY_LIMIT')",
         "SELECT 'current_setting(x)', [1, 2].list_aggregate('sum'), histogram(a) FROM t",
+        "FROM read_csv('a.csv', delim = ';', ignore_errors := true, types => {'a': 'INT'})",
+        "SELECT a = store_rejects, struct_pack(rejects_table := 1) FROM t",
+        "FROM information_schema.tables, pg_catalog.pg_class, duckdb_views, sqlite_master",
+        "SHOW perf_all_weeks",
+        "SHOW main.threads",
+        "DESCRIBE threads",
     ] {
         assert!(verdict(sql).is_ok(), "{sql}: {:?}", verdict(sql));
     }
@@ -70,6 +79,11 @@ fn what_may_change_by_itself_is_known() {
         ("SHOW TABLES", false),
         ("DESCRIBE t", false),
         ("FROM duckdb_tables()", false),
+        ("SELECT count(*) FROM information_schema.\"TABLES\"", false),
+        ("FROM system.pg_catalog.pg_class", false),
+        ("FROM 'x.duckdb'", false),
+        ("FROM x.DB", false),
+        ("FROM a.parquet JOIN memory.main.perf_all_weeks USING (week)", true),
         ("EXPLAIN SELECT a FROM t", false),
         ("EXPLAIN ANALYZE SELECT a FROM t", false),
         ("PIVOT t ON year USING sum(a)", false),
@@ -225,7 +239,9 @@ fn a_verdict_says_what_the_statement_names() {
         (seen.tables, seen.lists_catalog, seen.is_subquery),
         (vec!["perf_all_weeks".into(), "x.parquet".into()], false, true)
     );
+    assert_eq!(seen.files, ["x.parquet"]);
     assert!(verdict("SHOW TABLES").unwrap().lists_catalog);
+    assert!(verdict("SELECT count(*) FROM information_schema.tables").unwrap().lists_catalog);
     assert!(verdict("FROM duckdb_views()").unwrap().lists_catalog);
     assert!(!verdict("EXPLAIN SELECT 1").unwrap().is_subquery);
 }
@@ -248,7 +264,9 @@ fn plainly(json: &serde_json::Value, found: &mut Vec<(String, String, String, St
             object.values().for_each(|value| plainly(value, found));
             let text =
                 |key: &str| object.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-            let node = (text("type"), text("class"), text("function_name"), text("table_name"));
+            let parts = object.get("qualified_name").and_then(|name| name["path"].as_array());
+            let parts: Vec<_> = parts.into_iter().flatten().filter_map(|part| part.as_str()).collect();
+            let node = (text("type"), text("class"), text("function_name"), parts.join("."));
             if !node.0.is_empty() || !node.1.is_empty() {
                 found.push(node);
             }
@@ -270,6 +288,7 @@ fn the_tree_is_read_as_a_plain_reader_reads_it() {
         "FROM (PIVOT t ON a IN ('x', 'y') USING sum(b)) UNION ALL BY NAME FROM 'a.parquet' TABLESAMPLE 10%",
         "SELECT sum(a) FILTER (WHERE b) OVER (PARTITION BY c ORDER BY d ROWS BETWEEN 1 PRECEDING AND CURRENT ROW), COLUMNS(lambda c: c LIKE 'x') FROM t",
         "DESCRIBE SELECT current_setting('threads') FROM system.main.query('SELECT 1')",
+        "FROM a.\"b.c\".\"d/e\".parquet AT (VERSION => f.g.h('path')), x.y WHERE {'path': ['qualified_name']} = z.w",
     ] {
         let json: String =
             connection.query_row("SELECT json_serialize_sql(?)", [sql], |row| row.get(0)).unwrap();
@@ -279,7 +298,7 @@ fn the_tree_is_read_as_a_plain_reader_reads_it() {
             .unwrap()
             .nodes
             .into_iter()
-            .map(|node| (node.kind, node.class, node.function, node.table))
+            .map(|node| (node.kind, node.class, node.function, node.path.join(".")))
             .collect();
         plain.sort();
         ours.sort();

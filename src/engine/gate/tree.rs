@@ -16,14 +16,33 @@ pub(super) struct Node {
     pub(super) function: String,
     /// A function's first argument.
     pub(super) first: Argument,
+    /// A function's second argument.
+    pub(super) second: Argument,
+    /// Names that arguments of a function are given by, as `name := …`, `name => …` or, where a table stands, `name = …`.
+    pub(super) names: Vec<String>,
     /// Whether a function stands where a table does.
     pub(super) in_from: bool,
     /// Whether an aggregate's inner state is asked for (`EXPORT_STATE`).
     pub(super) exports_state: bool,
-    /// Name of a table, view or file; empty for other nodes.
-    pub(super) table: String,
+    /// Name of a table, view or file, in the parts that were written with dots between them; empty for other nodes.
+    pub(super) path: Vec<String>,
+    /// What a `SHOW_REF` shows: `SHOW`, `SHOW_SPECIAL`, `DESCRIBE`, …; empty for other nodes.
+    pub(super) shows: String,
     /// Byte offset in the text, where DuckDB tells it.
     pub(super) position: Option<usize>,
+}
+
+impl Node {
+    /// A table's name without catalog and schema.
+    pub(super) fn name(&self) -> &str {
+        self.path.last().map_or("", String::as_str)
+    }
+
+    /// A table's name as DuckDB looks for a file of that name: `FROM "a/b".parquet` reads `a/b.parquet`.
+    pub(super) fn full_name(&self) -> String {
+        let parts: Vec<&str> = self.path.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        parts.join(".")
+    }
 }
 
 /// An argument of a function, as far as it can be known without running anything.
@@ -80,7 +99,11 @@ pub(super) fn read(json: &str) -> Result<Tree> {
                 {
                     tree.statements += 1;
                 }
-                stack.push(Level { is_object, ..Level::default() });
+                let is_name = !is_object
+                    && stack
+                        .last()
+                        .is_some_and(|level| ["path", "column_names"].contains(&level.key.as_str()));
+                stack.push(Level { is_object, is_name, ..Level::default() });
             }
             Event::Close => {
                 let Some(level) = stack.pop() else { return Err(malformed()) };
@@ -89,7 +112,11 @@ pub(super) fn read(json: &str) -> Result<Tree> {
             Event::Text(text) => {
                 let depth = stack.len();
                 let Some(level) = stack.last_mut() else { return Err(malformed()) };
-                if level.is_object && !level.has_key {
+                if !level.is_object {
+                    if level.is_name {
+                        level.parts.push(text);
+                    }
+                } else if !level.has_key {
                     level.key = text;
                     level.has_key = true;
                 } else if depth == 1 {
@@ -105,7 +132,9 @@ pub(super) fn read(json: &str) -> Result<Tree> {
                         "class" => level.node.class = text,
                         "function_name" => level.node.function = text,
                         "text" => level.text = Some(text),
-                        "table_name" => level.node.table = text,
+                        "name" => level.name = text,
+                        "alias" => level.alias = text,
+                        "show_type" => level.node.shows = text,
                         _ => {}
                     }
                 }
@@ -141,11 +170,22 @@ struct Level {
     has_key: bool,
     key: String,
     node: Node,
-    /// The text of a constant, on its way up to the function that has it as its first argument.
+    /// Whether it is an array of the parts of a name.
+    is_name: bool,
+    /// Those parts, on their way up to the table or column that has them.
+    parts: Vec<String>,
+    /// The text of a constant, on its way up to the function that has it as an argument.
     text: Option<String>,
+    /// What an argument is called in its function, and another name of an expression.
+    name: String,
+    alias: String,
+    /// The column on the left side of a comparison, when it is named by itself.
+    left: Option<String>,
     /// Where the function is that a table function calls.
     called: Option<usize>,
-    /// Its arguments so far, when they are all constants.
+    /// How many arguments of a function there were so far.
+    count: usize,
+    /// They, when they are all constants.
     arguments: Argument,
 }
 
@@ -157,9 +197,34 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
     {
         parent.text = level.text.take();
     }
+    match stack {
+        [.., node, name]
+            if level.is_name && (node.key.as_str(), name.key.as_str()) == ("qualified_name", "path") =>
+        {
+            node.node.path = std::mem::take(&mut level.parts);
+        }
+        [.., column] if level.is_name => column.parts = std::mem::take(&mut level.parts),
+        [.., comparison]
+            if comparison.key == "left" && level.node.class == "COLUMN_REF" && level.parts.len() == 1 =>
+        {
+            comparison.left = level.parts.pop();
+        }
+        [.., function, _list] if function.key == "arguments" && !level.name.is_empty() => {
+            function.node.names.push(std::mem::take(&mut level.name));
+        }
+        _ => {}
+    }
     if let [.., function, _list, argument] = stack
         && (function.key.as_str(), argument.key.as_str()) == ("arguments", "expression")
     {
+        // DuckDB takes the other name of an argument, and what a comparison with `=` starts with, for its name in the
+        // function.
+        if !level.alias.is_empty() {
+            function.node.names.push(std::mem::take(&mut level.alias));
+        }
+        if level.node.kind == "COMPARE_EQUAL" {
+            function.node.names.extend(level.left.take());
+        }
         let written = match (level.node.class.as_str(), level.node.function.as_str()) {
             ("CONSTANT", _) => {
                 level.text.take().map_or(Argument::Computed, |text| Argument::Written(vec![text]))
@@ -167,9 +232,12 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
             ("FUNCTION", "list_value") => std::mem::take(&mut level.arguments),
             _ => Argument::Computed,
         };
-        if function.arguments == Argument::None {
-            function.node.first = written.clone();
+        match function.count {
+            0 => function.node.first = written.clone(),
+            1 => function.node.second = written.clone(),
+            _ => {}
         }
+        function.count += 1;
         function.arguments = match (std::mem::take(&mut function.arguments), written) {
             (Argument::None, first) => first,
             (Argument::Written(mut all), Argument::Written(more)) => {
@@ -262,21 +330,22 @@ mod tests {
     fn nodes_functions_tables_and_positions() {
         let json = r#"{"error":false,"statements":[{"node":{"type":"SELECT_NODE","select_list":[
             {"class":"FUNCTION","type":"FUNCTION","query_location":7,"function_name":"sum","x":{"type":"ORDER_MODIFIER"}}],
-            "from_table":{"type":"BASE_TABLE","query_location":18446744073709551615,"table_name":"a\"b"}}}]}"#;
+            "from_table":{"type":"BASE_TABLE","query_location":18446744073709551615,"table_name":"c",
+            "qualified_name":{"path":["a\"b","c"]}}}}]}"#;
         let tree = read(json).unwrap();
         let seen: Vec<_> = tree
             .nodes
             .iter()
-            .map(|n| (n.kind.as_str(), n.function.as_str(), n.table.as_str(), n.position))
+            .map(|n| (n.kind.as_str(), n.function.as_str(), n.path.join("."), n.position))
             .collect();
         assert_eq!(tree.statements, 1);
         assert_eq!(
             seen,
             [
-                ("ORDER_MODIFIER", "", "", None),
-                ("FUNCTION", "sum", "", Some(7)),
-                ("BASE_TABLE", "", "a\"b", None),
-                ("SELECT_NODE", "", "", None)
+                ("ORDER_MODIFIER", "", String::new(), None),
+                ("FUNCTION", "sum", String::new(), Some(7)),
+                ("BASE_TABLE", "", "a\"b.c".to_owned(), None),
+                ("SELECT_NODE", "", String::new(), None)
             ]
         );
     }

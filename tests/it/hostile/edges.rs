@@ -5,9 +5,12 @@ use std::process::Command;
 
 use bytes::Bytes;
 use duckdb_perf::plugin::client::Plugin;
+use duckdb_perf::worker::Walls;
 use serde_json::{Value, json};
 
+use super::attacks::Attack;
 use super::sandbox::{Sandbox, differences};
+use super::target::Target;
 use crate::support::{can_mount, executable, query, settings, workers};
 
 /// Settings that lead outside, or are nonsense: each is refused with a sentence, and nothing comes back.
@@ -109,6 +112,41 @@ async fn settings_do_not_lead_outside() {
     // The folder's own time of change, from the names above.
     assert!(changed.len() <= 1, "{changed:?}");
     plugin.shutdown().await.unwrap();
+}
+
+/// Patterns follow links that stay inside, and say so where one leads out. Without the jail, which hides what is outside.
+#[tokio::test(flavor = "multi_thread")]
+async fn patterns_follow_links_that_stay_inside() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.folder();
+    std::fs::create_dir_all(folder.join("2026/01")).unwrap();
+    std::fs::write(folder.join("2026/01/x.csv"), "a\n1\n").unwrap();
+    std::os::unix::fs::symlink("2026", folder.join("also")).unwrap();
+    let target = Target::app(&sandbox, Walls { jail: false, ..Walls::default() });
+    let ask = async |sql: &str| {
+        let attack = Attack {
+            group: "reads",
+            name: String::new(),
+            sql: sql.to_owned(),
+            variables: Value::Null,
+            tells_nothing: false,
+            by_stat: false,
+        };
+        let answer = target.ask(&attack).await;
+        (answer.rows, answer.error)
+    };
+    for sql in
+        ["FROM '*/01/x.csv'", "SELECT filename FROM read_csv('*/*/x.csv')", "FROM glob('[a2]*/0?/*.csv')"]
+    {
+        assert_eq!(ask(sql).await, (2, None), "{sql}");
+    }
+    for sql in ["FROM glob('*/*')", "FROM '*/secret.csv'", "SELECT filename FROM read_text('*/s*')"] {
+        let (rows, error) = ask(sql).await;
+        let error = error.unwrap_or_else(|| panic!("{sql} was answered"));
+        assert!(rows == 0 && error.contains("leads out of the datasource's folders"), "{sql}: {error}");
+        assert!(error.contains("add the folder behind the link") && !error.contains("link_out"), "{error}");
+    }
+    target.restart().await;
 }
 
 /// Resource calls know their few routes, whatever the path.

@@ -1,0 +1,145 @@
+//! The judgement of one node of the parse tree, by the lists in [`super::judged`].
+
+use super::{judged, tree};
+use crate::error::{Error, Kind, Result};
+
+pub(super) const ONLY_READS: &str = "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN";
+
+/// Whether one node only reads.
+///
+/// # Errors
+/// As [`super::check`], without a position.
+pub(super) fn judge(node: &tree::Node) -> Result<()> {
+    if node.class == "PARAMETER" {
+        return Err(Error::bad_query("the query holds a parameter (`?`, `$1` or `$name`)")
+            .hint("Write the value itself, or use a template variable that the dashboard defines"));
+    }
+    let (allowed, kind) = match node.class.as_str() {
+        "" => (judged::NODES, &node.kind),
+        _ => (judged::CLASSES, &node.class),
+    };
+    if !allowed.contains(&kind.as_str()) {
+        return Err(Error::new(Kind::Forbidden, format!("`{}` is not allowed in a query", construct(kind)))
+            .hint(ONLY_READS));
+    }
+    match node.kind.as_str() {
+        "BASE_TABLE" | "SHOW_REF" => judge_table(node)?,
+        _ => {}
+    }
+    if !node.function.is_empty() {
+        judge_function(node)?;
+    }
+    if node.exports_state {
+        return Err(Error::new(Kind::Forbidden, "`EXPORT_STATE` is not allowed in a query")
+            .hint("Aggregate to the result itself"));
+    }
+    Ok(())
+}
+
+/// A table, view or file, or what `SHOW` names.
+fn judge_table(node: &tree::Node) -> Result<()> {
+    let name = node.name();
+    if node.kind == "BASE_TABLE" && name.is_empty() {
+        return Err(Error::internal("DuckDB's parse tree has a table without a name"));
+    }
+    if let Some(judged::Verdict::Denied(reason)) = judged::view(name) {
+        let message = format!("the view `{}` is not allowed in a query", name.to_ascii_lowercase());
+        return Err(Error::new(Kind::Forbidden, message).hint(judged::instead(reason)));
+    }
+    // `SHOW name` tells of a setting where no table has that name.
+    if node.shows == "SHOW" && node.path.len() == 1 && judged::is_setting(name) {
+        let message = format!("`SHOW {name}` is not allowed in a query: it would tell of a setting");
+        return Err(Error::new(Kind::Forbidden, message).hint(format!(
+            "Write `DESCRIBE` for a table; current_setting() tells of {}",
+            judged::SETTINGS.join(", ")
+        )));
+    }
+    check_path(&node.full_name())
+}
+
+fn judge_function(node: &tree::Node) -> Result<()> {
+    let function = node.function.to_ascii_lowercase();
+    let verdict = if node.in_from && judged::DENIED_IN_FROM.contains(&function.as_str()) {
+        judged::Verdict::Denied("hides")
+    } else {
+        judged::verdict(&function)
+    };
+    match (verdict, &node.first) {
+        (judged::Verdict::Denied(reason), _) => return Err(denied(&function, reason)),
+        (judged::Verdict::ReadsFiles, tree::Argument::Written(paths)) => {
+            paths.iter().try_for_each(|path| check_path(path))?;
+            node.names.iter().try_for_each(|name| judge_argument(&function, name))?;
+        }
+        (judged::Verdict::ReadsFiles, _) => {
+            let message = format!("`{function}` takes its path as a text or a list of texts, written out");
+            let hint = "A template variable may be part of the text: 'weekly_${week}.parquet'";
+            return Err(Error::new(Kind::Forbidden, message).hint(hint));
+        }
+        (judged::Verdict::Reads, _) => {}
+    }
+    if judged::CALLS_AN_AGGREGATE.contains(&function.as_str()) {
+        judge_aggregate(&function, &node.second)?;
+    }
+    if function == "current_setting" {
+        let name = match &node.first {
+            tree::Argument::Written(texts) => texts.concat(),
+            _ => String::new(),
+        };
+        if !judged::SETTINGS.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+            return Err(Error::new(
+                Kind::Forbidden,
+                "`current_setting` tells only of settings that say nothing about the machine",
+            )
+            .hint(format!("Write one of these names as a text: {}", judged::SETTINGS.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+fn denied(function: &str, reason: &str) -> Error {
+    Error::new(Kind::Forbidden, format!("the function `{function}` is not allowed in a query"))
+        .hint(judged::instead(reason))
+}
+
+/// An argument that a function which reads files is given by name.
+fn judge_argument(function: &str, name: &str) -> Result<()> {
+    match judged::argument(name) {
+        Some(reason) => {
+            let message = format!(
+                "the argument `{}` of `{function}` is not allowed in a query",
+                name.to_ascii_lowercase()
+            );
+            Err(Error::new(Kind::Forbidden, message).hint(judged::instead(reason)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The aggregate that `list_aggregate` and its likes are told to call.
+fn judge_aggregate(function: &str, argument: &tree::Argument) -> Result<()> {
+    match argument {
+        tree::Argument::None => Ok(()),
+        tree::Argument::Written(texts) => texts.iter().try_for_each(|name| match judged::verdict(name) {
+            judged::Verdict::Denied(reason) => Err(denied(&name.to_ascii_lowercase(), reason)),
+            _ => Ok(()),
+        }),
+        tree::Argument::Computed => Err(Error::new(
+            Kind::Forbidden,
+            format!("`{function}` takes the name of its aggregate as a text, written out"),
+        )
+        .hint("Write the name itself, for example list_aggregate(values, 'sum')")),
+    }
+}
+
+fn check_path(path: &str) -> Result<()> {
+    if !judged::climbs(path) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Forbidden, "`..` behind a folder's name is not allowed in a path")
+        .hint("Write the path without it; relative paths start at the datasource's `basePath`"))
+}
+
+/// `COPY_QUERY_NODE` → `COPY`.
+pub(super) fn construct(kind: &str) -> String {
+    kind.trim_end_matches("_QUERY_NODE").trim_end_matches("_NODE").replace('_', " ")
+}
