@@ -27,13 +27,14 @@ pub(super) const CHUNK: usize = 512 << 10;
 /// # Errors
 /// When standard input is no such socket or the broker speaks another protocol.
 pub fn serve() -> io::Result<()> {
-    let meter = jail::prepare()?;
+    let jail::Prepared { meter, inherits_nothing } = jail::prepare()?;
     let mut source = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let sink = Sink::new(source.try_clone()?);
     let Some(first) = messages::read(&mut source)? else { return Ok(()) };
     let Open { datasource, temp_dir, walls, require_jail } = parse(&first, Tag::Open)?;
     let context = Arc::new(datasource.clone());
-    let opened = jail::enter(&datasource, &temp_dir, walls, require_jail).and_then(|jail| {
+    let terms = jail::Terms { walls, required: require_jail, inherits_nothing };
+    let opened = jail::enter(&datasource, &temp_dir, terms).and_then(|jail| {
         let engine = Engine::open(datasource, &temp_dir, walls.gate)?;
         Ok((engine, jail))
     });
