@@ -34,6 +34,8 @@ pub(super) struct Verdict {
     pub(super) lists_catalog: bool,
     /// Whether it can stand in parentheses as a subquery.
     pub(super) is_subquery: bool,
+    /// Database files that it reads by their paths, and keeps from their writers.
+    pub(super) databases: Vec<String>,
     /// Whether it gives the same again while the files it reads are the same, as far as its text can tell.
     pub(super) is_repeatable: bool,
 }
@@ -48,6 +50,7 @@ impl Verdict {
             files: Vec::new(),
             lists_catalog: true,
             is_subquery: false,
+            databases: Vec::new(),
             is_repeatable: false,
         }
     }
@@ -128,12 +131,14 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
             let word = token.text.trim_matches(['"', '`', '\'']);
             judged::RESTLESS_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
         });
+    let databases: Vec<String> = tree.nodes.iter().flat_map(databases_of).cloned().collect();
     Ok(Verdict {
         sql: statement.to_owned(),
         offset: start,
         lists_catalog,
         // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
-        is_repeatable: is_subquery && !lists_catalog && !is_restless,
+        is_repeatable: is_subquery && !lists_catalog && !is_restless && databases.is_empty(),
+        databases,
         files: tree.nodes.iter().flat_map(files_of).cloned().collect(),
         tables: tree
             .nodes
@@ -150,6 +155,17 @@ fn files_of(node: &tree::Node) -> &[String] {
     match (&node.first, judged::verdict(&node.function)) {
         (tree::Argument::Written(paths), judged::Verdict::ReadsFiles) => paths,
         _ => &[],
+    }
+}
+
+/// What a node opens as a database file, where it names no table.
+fn databases_of(node: &tree::Node) -> &[String] {
+    if judged::opens_database(&node.function) {
+        files_of(node)
+    } else if judged::is_database(&node.path) {
+        std::slice::from_ref(&node.path)
+    } else {
+        &[]
     }
 }
 
@@ -189,7 +205,7 @@ fn judge(node: &tree::Node) -> Result<()> {
         }
         (judged::Verdict::Reads, _) => {}
     }
-    check_path(&node.table)?;
+    check_path(&node.path)?;
     if node.exports_state {
         return Err(Error::new(Kind::Forbidden, "`EXPORT_STATE` is not allowed in a query")
             .hint("Aggregate to the result itself"));

@@ -80,15 +80,14 @@ pub fn serve() -> io::Result<()> {
 /// Where the jobs run.
 struct Place {
     datasource: Arc<Datasource>,
-    /// Where exports wait that must not be sent before their end; `None` where each can be sent as it comes.
-    spool: Option<SpoolPlace>,
+    /// Where exports wait that must not be sent before their end.
+    spool: SpoolPlace,
 }
 
 impl Place {
     fn new(datasource: Arc<Datasource>, temp_dir: PathBuf) -> Self {
         let most = datasource.limits.spill_bytes() / EXPORTS as u64;
-        let spool = (!datasource.databases.is_empty()).then_some(SpoolPlace { folder: temp_dir, most });
-        Self { datasource, spool }
+        Self { datasource, spool: SpoolPlace { folder: temp_dir, most } }
     }
 }
 
@@ -175,7 +174,7 @@ fn run(engine: &Engine, place: &Place, job: Job, handles: &Running, id: u64, sin
             Ok(Done { rows: summary.rows, validity, ..Done::default() })
         }
         Job::Export(job) => {
-            let mut outlet = Outlet::new(id, sink, &handles.credits, place.spool.as_ref());
+            let mut outlet = Outlet::new(id, sink, &handles.credits, &place.spool);
             match engine.export(&job, cancel, &mut outlet) {
                 Ok(summary) => {
                     outlet.finish()?;

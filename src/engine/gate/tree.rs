@@ -22,6 +22,8 @@ pub(super) struct Node {
     pub(super) exports_state: bool,
     /// Name of a table, view or file; empty for other nodes.
     pub(super) table: String,
+    /// The same with catalog and schema before it. DuckDB takes it for a file's path where there is no such table.
+    pub(super) path: String,
     /// Byte offset in the text, where DuckDB tells it.
     pub(super) position: Option<usize>,
 }
@@ -106,6 +108,8 @@ pub(super) fn read(json: &str) -> Result<Tree> {
                         "function_name" => level.node.function = text,
                         "text" => level.text = Some(text),
                         "table_name" => level.node.table = text,
+                        "catalog_name" => level.catalog = text,
+                        "schema_name" => level.schema = text,
                         _ => {}
                     }
                 }
@@ -143,6 +147,9 @@ struct Level {
     node: Node,
     /// The text of a constant, on its way up to the function that has it as its first argument.
     text: Option<String>,
+    /// Of a table's name.
+    catalog: String,
+    schema: String,
     /// Where the function is that a table function calls.
     called: Option<usize>,
     /// Its arguments so far, when they are all constants.
@@ -191,6 +198,12 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
     {
         parent.called = Some(nodes.len());
         level.node.in_from = true;
+    }
+    if level.node.kind == "BASE_TABLE" {
+        let parts = [&level.catalog, &level.schema, &level.node.table];
+        let parts: Vec<&str> =
+            parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        level.node.path = parts.join(".");
     }
     nodes.push(level.node);
 }
