@@ -137,10 +137,22 @@ fn judge(run: Run, sandbox: &Sandbox, attack: &Attack, answer: &Answer) -> Vec<S
         if run != Run::JailOnly && (error.contains("Please report") || error.contains("INTERNAL")) {
             found.push(format!("an internal error: {error}"));
         }
-        let temp = sandbox.temp().display().to_string();
-        if error.contains(&temp) && !attack.sql.contains(&temp) {
-            found.push(format!("the error names the temp folder: {error}"));
+        let paths = foreign_paths(error, sandbox, attack);
+        if !paths.is_empty() {
+            found.push(format!("the error names {paths:?}: {error}"));
         }
     }
     found
+}
+
+/// Absolute paths in a message that are neither the datasource's nor in what its sender wrote.
+fn foreign_paths<'a>(error: &'a str, sandbox: &Sandbox, attack: &Attack) -> Vec<&'a str> {
+    let own = [sandbox.folder().display().to_string(), sandbox.database().display().to_string()];
+    let written = format!("{} {}", attack.sql, attack.variables);
+    error
+        .split(|c: char| c.is_whitespace() || "\\\"'`()[]{},;=…".contains(c))
+        .map(|word| word.trim_end_matches(['.', ':']))
+        .filter(|word| word.starts_with('/') && word.contains(char::is_alphanumeric))
+        .filter(|path| !written.contains(path) && !own.iter().any(|own| path.starts_with(own.as_str())))
+        .collect()
 }
