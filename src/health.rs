@@ -15,6 +15,9 @@ use crate::worker::{Jail, Supervisor};
 /// Broken reports that are named one by one.
 const MOST_NAMED: usize = 3;
 
+/// A limit of memory that does not say so would not be one.
+const SPILLS_TO_MEMORY: &str = "the temp folder is in memory (tmpfs): what queries spill, up to four times `memoryLimitMb`, takes memory beyond that limit unless `temp_dir` in the ini section [plugin.duckdb-perf-datasource] names a folder on a disk";
+
 /// Looks at the files through a worker and says what is there.
 pub async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {
     let looked = async {
@@ -23,7 +26,12 @@ pub async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {
     };
     match looked.await {
         Ok(((version, jail), found)) => {
-            let state = State { engine: &version, jail, deaths: supervisor.deaths().summary() };
+            let state = State {
+                engine: &version,
+                jail,
+                spills_to_memory: supervisor.spills_to_memory(),
+                deaths: supervisor.deaths().summary(),
+            };
             diagnose(supervisor.datasource(), &found, &state, now)
         }
         Err(error) => {
@@ -40,6 +48,8 @@ pub async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {
 struct State<'a> {
     engine: &'a str,
     jail: Jail,
+    /// Whether the temp folder takes memory and no disk.
+    spills_to_memory: bool,
     deaths: Option<(usize, String)>,
 }
 
@@ -88,7 +98,10 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
         problems.push(message);
         hints.extend(hint);
     }
-    findings.extend(state.jail.gap().map(str::to_owned));
+    findings.extend(state.jail.gaps().into_iter().map(str::to_owned));
+    if state.spills_to_memory {
+        findings.push(SPILLS_TO_MEMORY.to_owned());
+    }
     findings.extend(state.deaths.as_ref().map(died));
     let ok = problems.is_empty();
     let message = if ok { &findings } else { &problems };
@@ -231,15 +244,19 @@ mod tests {
     use super::*;
     use crate::worker::Enforced;
 
-    const JAILED: State<'static> =
-        State { engine: "v2.0.0", jail: Jail { landlock: Enforced::Full, seccomp: true }, deaths: None };
+    const JAILED: State<'static> = State {
+        engine: "v2.0.0",
+        jail: Jail { landlock: Enforced::Full, seccomp: true, bare: true },
+        spills_to_memory: false,
+        deaths: None,
+    };
 
     #[test]
     fn a_missing_jail_and_dying_workers_are_said() {
         let dir = tempfile::tempdir().unwrap();
         let found = Inspection { files: 1, rows: 1, ..Inspection::default() };
         let state = State {
-            jail: Jail { landlock: Enforced::No, seccomp: true },
+            jail: Jail { landlock: Enforced::No, seccomp: true, bare: true },
             deaths: Some((4, "ended by itself (signal 11)".to_owned())),
             ..JAILED
         };
@@ -248,7 +265,36 @@ mod tests {
         assert!(health.message.contains("This system has no Landlock: workers cannot write"), "{health:?}");
         let deaths = "Within the last five minutes 4 workers ended before their time; the last one ended by itself (signal 11).";
         assert!(health.message.ends_with(deaths), "{health:?}");
-        assert_eq!(health.details["jail"], json!({ "landlock": "no", "seccomp": true }));
+        assert_eq!(health.details["jail"], json!({ "landlock": "no", "seccomp": true, "bare": true }));
+    }
+
+    #[test]
+    fn what_is_only_a_little_weaker_is_said_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = Inspection { files: 1, rows: 1, ..Inspection::default() };
+        let says = |state: &State<'_>| {
+            let health = diagnose(&datasource(dir.path()), &found, state, Timestamp::UNIX_EPOCH);
+            assert!(health.ok, "{health:?}");
+            health.message
+        };
+        let sound = says(&JAILED);
+        assert!(sound.ends_with("1 row."), "{sound}");
+        let jail = |landlock, seccomp, bare| State { jail: Jail { landlock, seccomp, bare }, ..JAILED };
+        for (state, sentence) in [
+            (
+                jail(Enforced::Partial, true, true),
+                " This system's Landlock is older than that of Linux 6.12: ",
+            ),
+            (
+                jail(Enforced::Full, true, false),
+                " Workers could not give up all descriptors or capabilities ",
+            ),
+            (jail(Enforced::Partial, false, true), " This system has no seccomp, and its Landlock is older "),
+            (State { spills_to_memory: true, ..JAILED }, " The temp folder is in memory (tmpfs): "),
+        ] {
+            let said = says(&state);
+            assert!(said.starts_with(&format!("{sound}{sentence}")), "{said}");
+        }
     }
 
     fn datasource(folder: &Path) -> Datasource {

@@ -19,8 +19,14 @@ fn main() -> ExitCode {
             }
         };
     }
-    if plugin::is_grafana_child() {
-        logging::init(Format::Hclog, "info");
+    let is_plugin = plugin::is_grafana_child();
+    let (format, level) = if is_plugin { (Format::Hclog, "info") } else { (Format::Text, "warn") };
+    logging::init(format, level);
+    // A datasource's secrets, the token of `serve`, that of Grafana's API: each edge holds some.
+    if let Err(error) = worker::close_to_others() {
+        tracing::warn!(%error, "debuggers are not kept out");
+    }
+    if is_plugin {
         return run(async {
             let app = Arc::new(App::from_env());
             match plugin::serve(Arc::clone(&app), http::router(app)).await {
@@ -32,7 +38,6 @@ fn main() -> ExitCode {
             }
         });
     }
-    logging::init(Format::Text, "warn");
     run(cli::run())
 }
 

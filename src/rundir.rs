@@ -51,6 +51,30 @@ impl RunDir {
     }
 }
 
+/// Whether what is written below `path` takes memory and no disk, as on a tmpfs. Uncertain means no.
+#[must_use]
+pub fn is_in_memory(path: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        /// Of statfs(2): `TMPFS_MAGIC`, `RAMFS_MAGIC`.
+        const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
+        // The type is wider than the number on some architectures, and signed.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of 32 bits")]
+        rustix::fs::statfs(path).is_ok_and(|found| IN_MEMORY.contains(&(found.f_type as u32)))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        false
+    }
+}
+
+/// Whether `name` is that of a run directory.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    owner(name).is_some()
+}
+
 /// Removes from `parent` the directories of processes that have ended, and returns those. Only directories
 /// of this user go, of process ids that no longer run, that no process holds a lock on.
 #[must_use]
@@ -103,6 +127,15 @@ mod tests {
         assert_eq!(fs::metadata(run.path()).unwrap().permissions().mode() & 0o777, 0o700);
         drop(run);
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_system_in_memory_is_known() {
+        // Linux mounts a tmpfs there, and never one over `/proc`.
+        if Path::new("/dev/shm").is_dir() {
+            assert!(is_in_memory(Path::new("/dev/shm")));
+        }
+        assert!(!is_in_memory(Path::new("/proc")) && !is_in_memory(Path::new("/not/there")));
     }
 
     #[test]

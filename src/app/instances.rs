@@ -82,12 +82,15 @@ impl App {
         if let Some(run_dir) = &*slot {
             return Ok(Arc::clone(run_dir));
         }
-        let parent: PathBuf = policy.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let parent: PathBuf = policy.temp_root();
         let run_dir = RunDir::create(&parent).map_err(|error| {
             tracing::error!(%error, folder = %parent.display(), "no temp folder can be made");
             Error::new(Kind::Unavailable, format!("no temp folder can be made: {}", error.kind()))
                 .hint("Set `temp_dir` in the ini section [plugin.duckdb-perf-datasource] to a folder that Grafana's user may write")
         })?;
+        if rundir::is_in_memory(&parent) {
+            tracing::warn!(folder = %parent.display(), "the temp folder is in memory: what queries spill takes memory beyond their limit; `temp_dir` can name a folder on a disk");
+        }
         for swept in rundir::sweep(&parent) {
             tracing::info!(path = %swept.display(), "removed what a killed process left behind");
         }

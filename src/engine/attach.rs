@@ -4,6 +4,8 @@
 //! commits. So the first query attaches, the last one detaches, and a query that finds the file changed
 //! waits until those that read the old one are done. Where queries follow each other without a gap, a new one also
 //! waits once the file has been held for long, so that a writer gets its turn.
+//!
+//! Queries that read a database file by its path take such turns as well, where nothing is attached.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -19,7 +21,9 @@ use crate::error::{Error, Kind, Result};
 /// How long queries may share the files without a gap.
 const TURN: Duration = Duration::from_secs(2);
 /// How long a query waits for a writer that has the file.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
+/// How long until a query that waits looks again.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long the files are then left to writers.
 const GAP: Duration = Duration::from_millis(100);
 
@@ -82,10 +86,7 @@ impl Attachments {
         &'a self,
         connection: &'a Mutex<Connection>,
         cancel: &Cancel,
-    ) -> Result<Option<Guard<'a>>> {
-        if self.files.is_empty() {
-            return Ok(None);
-        }
+    ) -> Result<Guard<'a>> {
         let asked = Instant::now();
         let mut state = lock(&self.state);
         loop {
@@ -97,18 +98,14 @@ impl Attachments {
                 None if !is_free => {
                     // Not in the match itself: the connection must be free again before anything waits.
                     let attached = self.attach(&lock(connection));
-                    match attached {
-                        Ok(()) => {
-                            state.attached = Some(Attached { files: now, since: Instant::now() });
-                            break;
-                        }
-                        // Most writers are done in a moment.
-                        Err(error) if error.kind == Kind::Unavailable && asked.elapsed() < PATIENCE => {
-                            state = self.wait(state);
-                            cancel.check()?;
-                        }
-                        Err(error) => return Err(error),
+                    if is_locked(&attached) && asked.elapsed() < PATIENCE {
+                        state = self.wait(state);
+                        cancel.check()?;
+                        continue;
                     }
+                    attached?;
+                    state.attached = Some(Attached { files: now, since: Instant::now() });
+                    break;
                 }
                 _ => {
                     state = self.wait(state);
@@ -117,11 +114,11 @@ impl Attachments {
             }
         }
         state.users += 1;
-        Ok(Some(Guard { attachments: self, connection }))
+        Ok(Guard { attachments: self, connection })
     }
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.changed.wait_timeout(state, Duration::from_millis(20)).unwrap_or_else(PoisonError::into_inner).0
+        self.changed.wait_timeout(state, LOOK_AGAIN).unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Detaches the files that nobody reads any more; after a long turn they are left to writers for a moment.
@@ -172,6 +169,11 @@ impl Attachments {
     }
 }
 
+/// Whether a writer has the file. Most are done in a moment.
+pub(super) fn is_locked<T>(result: &Result<T>) -> bool {
+    result.as_ref().is_err_and(|error| error.kind == Kind::Unavailable)
+}
+
 fn detach(connection: &Connection, file: &Path) {
     if let Err(error) = connection.execute_batch(&format!("DETACH {}", sql_name(&stem(file)))) {
         tracing::warn!(file = %file.display(), %error, "a database file stays attached");
@@ -196,5 +198,32 @@ impl Drop for Guard<'_> {
             self.attachments.release(&mut state, self.connection);
         }
         self.attachments.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where nothing is attached, queries that read files by their path share a turn, and end it.
+    #[test]
+    fn turns_end_and_leave_a_gap() {
+        let attachments = Attachments::new(Vec::new());
+        let keeper = Mutex::new(Connection::open_in_memory().unwrap());
+        let hold = || attachments.hold(&keeper, &Cancel::default()).unwrap();
+        let first = hold();
+        drop(hold());
+        std::thread::sleep(TURN);
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                let _guard = hold();
+                Instant::now()
+            });
+            std::thread::sleep(GAP);
+            assert!(!second.is_finished(), "it joined a turn that was over");
+            let ended = Instant::now();
+            drop(first);
+            assert!(second.join().unwrap().duration_since(ended) >= GAP);
+        });
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Verdict {
     pub(super) lists_catalog: bool,
     /// Whether it can stand in parentheses as a subquery.
     pub(super) is_subquery: bool,
+    /// Database files that it reads by their paths, and keeps from their writers.
+    pub(super) databases: Vec<String>,
     /// Whether it gives the same again while the files it reads are the same, as far as its text can tell.
     pub(super) is_repeatable: bool,
 }
@@ -49,6 +51,7 @@ impl Verdict {
             files: Vec::new(),
             lists_catalog: true,
             is_subquery: false,
+            databases: Vec::new(),
             is_repeatable: false,
         }
     }
@@ -127,17 +130,18 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
         .any(|node| node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_"))
         || tables().any(|table| judged::view(table.name()).is_some());
     let is_restless = tree.nodes.iter().any(|node| judged::is_restless(&node.function))
-        || tables().any(|table| judged::is_database(&table.full_name()))
         || significant(text).any(|token| {
             let word = token.text.trim_matches(['"', '`', '\'']);
             judged::RESTLESS_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
         });
+    let databases: Vec<String> = tree.nodes.iter().flat_map(databases_of).collect();
     Ok(Verdict {
         sql: statement.to_owned(),
         offset: start,
         lists_catalog,
         // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
-        is_repeatable: is_subquery && !lists_catalog && !is_restless,
+        is_repeatable: is_subquery && !lists_catalog && !is_restless && databases.is_empty(),
+        databases,
         files: tables()
             .map(tree::Node::full_name)
             .filter(|name| judged::may_be_file(name))
@@ -154,6 +158,14 @@ fn files_of(node: &tree::Node) -> &[String] {
         (tree::Argument::Written(paths), judged::Verdict::ReadsFiles) => paths,
         _ => &[],
     }
+}
+
+/// What a node opens as database files, where it names no table.
+fn databases_of(node: &tree::Node) -> Vec<String> {
+    if judged::opens_database(&node.function) {
+        return files_of(node).to_vec();
+    }
+    Some(node.full_name()).filter(|name| judged::is_database(name)).into_iter().collect()
 }
 
 /// Where a construct is that DuckDB does not tell the place of: a statement inside a CTE at its keyword, in parentheses

@@ -102,8 +102,12 @@ impl Engine {
         Ok(connection)
     }
 
+    /// The datasource's database files, attached for as long as the guard lives; `None` where it has none.
     fn hold_databases(&self, cancel: &Cancel) -> Result<Option<attach::Guard<'_>>> {
-        self.attachments.hold(&self.keeper, cancel)
+        if self.datasource.databases.is_empty() {
+            return Ok(None);
+        }
+        self.attachments.hold(&self.keeper, cancel).map(Some)
     }
 }
 

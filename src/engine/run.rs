@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
 use super::types::{self, Reading};
-use super::{Cancel, Engine, error, gate};
+use super::{Cancel, Engine, attach, error, gate};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
 use crate::query::Offsets;
@@ -25,6 +26,10 @@ pub trait FrameSink: Write {
     /// # Errors
     /// Those of the sink, and what to say where it cannot take back what it has passed on.
     fn restart(&mut self) -> Result<()>;
+
+    /// Nothing may wait for whoever takes it before the end: until then the query keeps a database file from its writer.
+    /// Nothing to do for a sink that never waits.
+    fn hold_back(&mut self) {}
 }
 
 /// What is run, and what becomes of its rows.
@@ -121,7 +126,7 @@ impl Engine {
         sink: &mut impl FrameSink,
         precise: bool,
     ) -> Result<(Summary, Validity), Ending> {
-        let databases = self.hold_databases(cancel)?;
+        let mut databases = self.hold_databases(cancel)?;
         let connection = self.session()?;
         cancel.watch(connection.interrupt_handle());
         cancel.check()?;
@@ -130,9 +135,26 @@ impl Engine {
         } else {
             Arc::new(gate::Verdict::unchecked(task.sql.to_owned()))
         };
+        if !verdict.databases.is_empty() && databases.is_none() {
+            // To its writer a file that is read by its path is held like an attached one.
+            databases = Some(self.attachments.hold(&self.keeper, cancel)?);
+        }
+        if databases.is_some() {
+            sink.hold_back();
+        }
         let before = self.stamp(&connection, &verdict, precise)?;
         let validity = if task.keep { self.validity(&connection, &verdict) } else { Validity::default() };
-        let result = self.execute(&connection, &verdict, task.shape, cancel, sink);
+        let mut result = self.execute(&connection, &verdict, task.shape, cancel, sink);
+        let asked = Instant::now();
+        while !verdict.databases.is_empty()
+            && attach::is_locked(&result)
+            && asked.elapsed() < attach::PATIENCE
+        {
+            std::thread::sleep(attach::LOOK_AGAIN);
+            cancel.check()?;
+            sink.restart()?;
+            result = self.execute(&connection, &verdict, task.shape, cancel, sink);
+        }
         // An interrupted query stays one.
         cancel.check()?;
         if self.stamp(&connection, &verdict, before.is_precise)? != before {

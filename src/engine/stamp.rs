@@ -108,3 +108,27 @@ fn by_folders(paths: &[String]) -> Option<Stamp> {
     }
     Some(Stamp { seen, is_precise: false })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A folder whose last change is in the future was changed before the clock was set back, at an unknown time: only its
+    /// files themselves can tell of the next change.
+    #[test]
+    fn a_folder_is_believed_when_its_last_change_is_surely_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = [folder.path().join("*.parquet").display().to_string()];
+        let hour = Duration::from_hours(1);
+        let now = SystemTime::now();
+        for (changed, believed) in [(now - hour, true), (now + hour, false), (now + TICK / 2, false)] {
+            File::open(folder.path()).unwrap().set_modified(changed).unwrap();
+            let stamp = by_folders(&path);
+            assert_eq!(stamp.is_some(), believed, "{:?}", changed.duration_since(now));
+            assert!(stamp.is_none_or(|stamp| !stamp.is_precise && stamp.seen.len() == 1));
+        }
+    }
+}

@@ -7,15 +7,18 @@ use std::path::{Path, PathBuf};
 
 use super::mounts::Mounts;
 use crate::error::{Error, Kind, Result};
+use crate::rundir;
 
-/// Folders nobody may read through a datasource unless `allowed_paths` says so: the system's own, and those
-/// where Grafana keeps its database, its configuration and its plugins.
+/// Folders nobody may read through a datasource unless `allowed_paths` says so: the system's own, those where containers
+/// and services find their secrets, and those where Grafana keeps its database, its configuration and its plugins.
 const PROTECTED: &[&str] = &[
     "/etc",
     "/proc",
     "/sys",
     "/dev",
     "/boot",
+    "/run/secrets",
+    "/run/credentials",
     "/var/lib/grafana",
     "/etc/grafana",
     "/usr/share/grafana",
@@ -131,46 +134,68 @@ impl Policy {
         })
     }
 
+    /// Where the plugin keeps its temp folders.
+    #[must_use]
+    pub fn temp_root(&self) -> PathBuf {
+        let root = self.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+        root.canonicalize().unwrap_or(root)
+    }
+
     /// Whether a datasource may read `path`, which must be canonical.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] with the setting that would allow it.
+    /// [`Kind::Forbidden`] with the setting that would allow it, or with what to do where none can.
     pub fn check(&self, path: &Path) -> Result<()> {
-        let hint = format!(
-            "A server administrator can add `{}` to `allowed_paths` in the ini section [plugin.duckdb-perf-datasource]",
-            path.display()
-        );
-        if !self.allowed_paths.is_empty() {
-            return if self.allowed_paths.iter().any(|allowed| path.starts_with(allowed)) {
-                Ok(())
-            } else {
-                Err(Error::new(
-                    Kind::Forbidden,
-                    format!("`{}` is outside the folders that the server's policy allows", path.display()),
-                )
-                .hint(hint))
-            };
-        }
         let mounts = Mounts::read();
-        if !self.protected_paths.iter().any(|own| overlap(path, own, &mounts)) {
-            return Ok(());
+        let refused = if self.allowed_paths.is_empty() {
+            self.protected_paths.iter().any(|own| overlap(path, own, &mounts)).then_some(
+                "is not opened because it, or a folder in or above it, belongs to Grafana or the system",
+            )
+        } else {
+            (!self.allowed_paths.iter().any(|allowed| path.starts_with(allowed)))
+                .then_some("is outside the folders that the server's policy allows")
+        };
+        if let Some(why) = refused {
+            return Err(Error::new(Kind::Forbidden, format!("`{}` {why}", path.display())).hint(format!(
+                "A server administrator can add `{}` to `allowed_paths` in the ini section [plugin.duckdb-perf-datasource]",
+                path.display()
+            )));
         }
-        let what = "is not opened because it, or a folder in or above it, belongs to Grafana or the system";
-        Err(Error::new(Kind::Forbidden, format!("`{}` {what}", path.display())).hint(hint))
+        // Not even `allowed_paths` opens what the queries of other datasources have spilled.
+        if holds_temp_folders(path, &self.temp_root(), &mounts) {
+            let why = "is not opened because the plugin keeps its temp folders there, those of other datasources among them";
+            return Err(Error::new(Kind::Forbidden, format!("`{}` {why}", path.display())).hint(
+                "Put the reports into a folder of their own, which may lie in this one, or move the temp folders: `temp_dir` in the ini section [plugin.duckdb-perf-datasource], or the environment variable `TMPDIR`",
+            ));
+        }
+        Ok(())
     }
 }
 
 /// Whether one of two canonical paths is or holds the other, by whatever name: a folder above a protected one would
 /// open it as well, and so would a bind mount, or another spelling where case does not count.
 fn overlap(path: &Path, own: &Path, mounts: &Mounts) -> bool {
-    let holds = |outer: &Path, inner: &Path| {
-        inner.starts_with(outer)
-            || identity(outer).is_some_and(|id| inner.ancestors().any(|at| identity(at) == Some(id)))
+    holds(path, own, mounts) || holds(own, path, mounts)
+}
+
+/// Whether `outer` is or holds `inner`, by whatever name.
+fn holds(outer: &Path, inner: &Path, mounts: &Mounts) -> bool {
+    let is_shown =
+        || mounts.place(inner).zip(mounts.place(outer)).is_some_and(|(inner, outer)| inner.is_within(&outer));
+    inner.starts_with(outer)
+        || identity(outer).is_some_and(|id| inner.ancestors().any(|at| identity(at) == Some(id)))
+        || is_shown()
+}
+
+/// Whether `path` would show a temp folder of the plugin: it is one, lies in one, or holds `root`, where they are. What
+/// else lies in `root` does not.
+fn holds_temp_folders(path: &Path, root: &Path, mounts: &Mounts) -> bool {
+    let is_one = |path: &Path| {
+        let is_named_so = path.file_name().and_then(|name| name.to_str()).is_some_and(rundir::is_name);
+        let is_root = |parent: &Path| holds(parent, root, mounts) && holds(root, parent, mounts);
+        is_named_so && path.parent().is_some_and(is_root)
     };
-    let is_shown_in = |inner: &Path, outer: &Path| {
-        mounts.place(inner).zip(mounts.place(outer)).is_some_and(|(inner, outer)| inner.is_within(&outer))
-    };
-    holds(path, own) || holds(own, path) || is_shown_in(path, own) || is_shown_in(own, path)
+    holds(path, root, mounts) || path.ancestors().any(is_one)
 }
 
 /// Device and inode.
@@ -208,6 +233,41 @@ mod tests {
         }
         assert!(policy.check(Path::new("/srv/grafana/database")).is_ok());
         assert!(policy.check(Path::new("/home/me/reports")).is_ok());
+    }
+
+    #[test]
+    fn where_containers_and_services_find_their_secrets_is_protected() {
+        let policy = policy(&[]).unwrap();
+        for path in ["/run", "/run/secrets", "/run/secrets/kubernetes.io", "/run/credentials/grafana.service"]
+        {
+            assert_eq!(policy.check(Path::new(path)).unwrap_err().kind, Kind::Forbidden, "{path}");
+        }
+        assert!(policy.check(Path::new("/run/media/me/disk")).is_ok());
+    }
+
+    #[test]
+    fn the_plugins_temp_folders_are_in_no_datasource() {
+        let parent = tempfile::tempdir().unwrap();
+        let parent = parent.path().canonicalize().unwrap();
+        let root = parent.join("temp");
+        let run = root.join("duckdb-perf-77-abc");
+        std::fs::create_dir_all(run.join("worker-x")).unwrap();
+        std::fs::create_dir(root.join("demo")).unwrap();
+        std::os::unix::fs::symlink(&root, parent.join("TEMP")).unwrap();
+        // Allowed as a whole, and without a list.
+        for allowed in ["/".to_owned(), String::new()] {
+            let root = root.to_str().unwrap();
+            let policy =
+                policy(&[("GF_PLUGIN_TEMP_DIR", root), ("GF_PLUGIN_ALLOWED_PATHS", &allowed)]).unwrap();
+            for path in ["", "temp", "TEMP", "temp/duckdb-perf-77-abc", "TEMP/duckdb-perf-77-abc/worker-x"] {
+                let error = policy.check(parent.join(path).as_path()).unwrap_err();
+                assert!(error.message.contains("keeps its temp folders there"), "{path}: {error}");
+                assert!(error.hint.unwrap().contains("`temp_dir`"), "{path}");
+            }
+            for path in ["temp/demo", "temp/demo/duckdb-perf-77-abc", "duckdb-perf-2026-reports"] {
+                assert!(policy.check(parent.join(path).as_path()).is_ok(), "{path}");
+            }
+        }
     }
 
     #[test]

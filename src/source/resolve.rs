@@ -254,8 +254,9 @@ mod tests {
 
     #[test]
     fn limits_take_the_smaller() {
-        let settings =
-            Settings::parse(br#"{"path":"/tmp","timeoutSeconds":60,"memoryLimitMb":64}"#, "").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let json = serde_json::json!({ "path": dir.path(), "timeoutSeconds": 60, "memoryLimitMb": 64 });
+        let settings = Settings::parse(json.to_string().as_bytes(), "").unwrap();
         let policy = Policy { timeout_seconds: Some(10), ..Policy::default() };
         let limits = resolve(&settings, &policy).unwrap().limits;
         assert_eq!((limits.timeout.as_secs(), limits.memory_bytes), (10, 64 * MB));
@@ -267,7 +268,7 @@ mod tests {
         std::fs::create_dir(dir.path().join("a\\b")).unwrap();
         let json = serde_json::json!({ "path": dir.path().join("a\\b") }).to_string();
         assert!(resolved(&json).unwrap_err().full_text().contains("no backslash"));
-        let json = r#"{"path":"/tmp","reports":"../*.parquet"}"#;
-        assert!(resolved(json).unwrap_err().message.contains("`reports`"));
+        let json = serde_json::json!({ "path": dir.path(), "reports": "../*.parquet" }).to_string();
+        assert!(resolved(&json).unwrap_err().message.contains("`reports`"));
     }
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use deaths::Deaths;
 pub use export::{Export, Exported};
-pub use jail::{Enforced, Jail};
+pub use jail::{Enforced, Jail, close_to_others};
 pub use memory::{Frame, Held, Resting, Slot, workers_of};
 pub use messages::{ExportJob, QueryJob};
 pub use server::serve;

@@ -4,8 +4,8 @@
 //! its files looked at once more, before any of it is sent: it can begin anew when they changed, and fail with a proper
 //! status. A larger one cannot take back what it has sent.
 //!
-//! Where the datasource has database files, nothing is sent before the end, and what does not fit in memory waits in an
-//! unnamed file of the temp folder: a slow download would keep those files attached, and their writers out.
+//! Where the query reads a database file, nothing is sent before the end, and what does not fit in memory waits in an
+//! unnamed file of the temp folder: a slow download would keep that file open, and its writer out.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write};
@@ -80,12 +80,14 @@ pub(super) struct SpoolPlace {
 /// Takes what an export writes.
 pub(super) struct Outlet<'a> {
     id: u64,
+    place: &'a SpoolPlace,
     sink: &'a Sink,
     credits: &'a Credits,
     /// Complete chunks, not sent yet.
     full: Vec<Vec<u8>>,
     /// The chunk in the making.
     current: Vec<u8>,
+    /// Where chunks wait that must not be sent before the end.
     spool: Option<Spool>,
     has_sent: bool,
     /// Why a write failed, where that is more than an error of the system.
@@ -93,22 +95,15 @@ pub(super) struct Outlet<'a> {
 }
 
 impl<'a> Outlet<'a> {
-    pub(super) fn new(id: u64, sink: &'a Sink, credits: &'a Credits, place: Option<&SpoolPlace>) -> Self {
-        let spool = place.and_then(|place| match Spool::new(place) {
-            Ok(spool) => Some(spool),
-            Err(error) => {
-                // Where the jail gives no folder to write. Then the download sets the pace for the file's writers, too.
-                tracing::warn!(%error, "an export cannot be kept in the temp folder; it holds the database file");
-                None
-            }
-        });
+    pub(super) fn new(id: u64, sink: &'a Sink, credits: &'a Credits, place: &'a SpoolPlace) -> Self {
         Self {
             id,
+            place,
             sink,
             credits,
             full: Vec::new(),
             current: Vec::new(),
-            spool,
+            spool: None,
             has_sent: false,
             failed: None,
         }
@@ -178,6 +173,19 @@ impl<'a> Outlet<'a> {
 }
 
 impl FrameSink for Outlet<'_> {
+    fn hold_back(&mut self) {
+        if self.spool.is_some() || self.has_sent {
+            return;
+        }
+        match Spool::new(self.place) {
+            Ok(spool) => self.spool = Some(spool),
+            // Where the jail gives no folder to write. Then the download sets the pace for the file's writers, too.
+            Err(error) => {
+                tracing::warn!(%error, "an export cannot be kept in the temp folder; it holds the database file");
+            }
+        }
+    }
+
     fn restart(&mut self) -> Result<()> {
         if self.has_sent {
             return Err(Error::new(Kind::Unavailable, "the files changed while they were exported")
@@ -281,6 +289,10 @@ mod tests {
         format!("{number}{filling}\r\n").into_bytes()
     }
 
+    fn place(folder: &std::path::Path) -> SpoolPlace {
+        SpoolPlace { folder: folder.to_owned(), most: 20 * CHUNK as u64 }
+    }
+
     fn received(mut from: UnixStream) -> Vec<Vec<u8>> {
         let mut chunks = Vec::new();
         while let Some(message) = messages::read(&mut from).unwrap() {
@@ -294,7 +306,8 @@ mod tests {
     fn nothing_is_sent_before_the_window_is_full() {
         let (sink, theirs) = sink();
         let credits = Credits::default();
-        let mut outlet = Outlet::new(7, &sink, &credits, None);
+        let place = place(std::path::Path::new("/nowhere"));
+        let mut outlet = Outlet::new(7, &sink, &credits, &place);
         for n in 0..4 * WINDOW as usize - 1 {
             outlet.write_all(&row(n)).unwrap();
         }
@@ -311,7 +324,8 @@ mod tests {
         let (sink, theirs) = sink();
         let credits = Credits::default();
         let reader = std::thread::spawn(move || received(theirs));
-        let mut outlet = Outlet::new(7, &sink, &credits, None);
+        let place = place(std::path::Path::new("/nowhere"));
+        let mut outlet = Outlet::new(7, &sink, &credits, &place);
         for n in 0..4 * WINDOW as usize {
             outlet.write_all(&row(n)).unwrap();
         }
@@ -341,11 +355,12 @@ mod tests {
     #[test]
     fn a_spooled_export_is_sent_at_its_end_and_bounded() {
         let folder = tempfile::tempdir().unwrap();
-        let place = SpoolPlace { folder: folder.path().to_owned(), most: 20 * CHUNK as u64 };
+        let place = place(folder.path());
         let (sink, theirs) = sink();
         let credits = Credits::default();
         (0..20).for_each(|_| credits.add());
-        let mut outlet = Outlet::new(7, &sink, &credits, Some(&place));
+        let mut outlet = Outlet::new(7, &sink, &credits, &place);
+        outlet.hold_back();
         for n in 0..50 {
             outlet.write_all(&row(n)).unwrap();
         }
@@ -356,7 +371,8 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
         let reader = std::thread::spawn(move || received(theirs));
         outlet.finish().unwrap();
-        let mut outlet = Outlet::new(7, &sink, &credits, Some(&place));
+        let mut outlet = Outlet::new(7, &sink, &credits, &place);
+        outlet.hold_back();
         let failed = (0..100).find_map(|n| outlet.write_all(&row(n)).err());
         assert!(failed.is_some());
         let error = outlet.explain(Error::internal("not this one"));

@@ -11,8 +11,11 @@ const ELSEWHERE: &str = "(a path outside the datasource)";
 /// in it.
 pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Error {
     let known = |path: &str| {
-        let roots = datasource.folders.iter().chain(&datasource.databases).chain([&datasource.base_path]);
-        query.contains(path) || roots.into_iter().any(|root: &PathBuf| belongs(path, root))
+        let mut roots = datasource.folders.iter().chain(&datasource.databases);
+        // Relative paths start at the base path, but what lies below it is not the datasource's for that.
+        query.contains(path)
+            || datasource.base_path == Path::new(path)
+            || roots.any(|root: &PathBuf| belongs(path, root))
     };
     Error {
         message: without_foreign_paths(&error.message, &known),
@@ -69,6 +72,23 @@ fn without_foreign_paths(text: &str, known: &impl Fn(&str) -> bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{Policy, Settings, resolve};
+
+    /// Relative paths may start anywhere; what is there is foreign all the same.
+    #[test]
+    fn a_base_path_makes_nothing_known_but_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let reports = folder.path().canonicalize().unwrap();
+        for base in ["/", "/usr"] {
+            let json = serde_json::json!({ "path": reports, "basePath": base }).to_string();
+            let settings = Settings::parse(json.as_bytes(), "").unwrap();
+            let datasource = resolve(&settings, &Policy::default()).unwrap();
+            let text = format!("\"/usr/x\" and {}/a.parquet from {base}", reports.display());
+            let error = redact(Error::bad_query(text.clone()).hint("Look at `/usr/y`"), &datasource, "");
+            assert_eq!(error.message, text.replace("/usr/x", ELSEWHERE), "{base}");
+            assert_eq!(error.hint.unwrap(), format!("Look at `{ELSEWHERE}`"), "{base}");
+        }
+    }
 
     #[test]
     fn only_foreign_paths_are_replaced() {

@@ -27,13 +27,14 @@ pub(super) const CHUNK: usize = 512 << 10;
 /// # Errors
 /// When standard input is no such socket or the broker speaks another protocol.
 pub fn serve() -> io::Result<()> {
-    let meter = jail::prepare()?;
+    let jail::Prepared { meter, inherits_nothing } = jail::prepare()?;
     let mut source = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let sink = Sink::new(source.try_clone()?);
     let Some(first) = messages::read(&mut source)? else { return Ok(()) };
     let Open { datasource, temp_dir, walls, require_jail } = parse(&first, Tag::Open)?;
     let context = Arc::new(datasource.clone());
-    let opened = jail::enter(&datasource, &temp_dir, walls, require_jail).and_then(|jail| {
+    let terms = jail::Terms { walls, required: require_jail, inherits_nothing };
+    let opened = jail::enter(&datasource, &temp_dir, terms).and_then(|jail| {
         let engine = Engine::open(datasource, &temp_dir, walls.gate)?;
         Ok((engine, jail))
     });
@@ -79,15 +80,14 @@ pub fn serve() -> io::Result<()> {
 /// Where the jobs run.
 struct Place {
     datasource: Arc<Datasource>,
-    /// Where exports wait that must not be sent before their end; `None` where each can be sent as it comes.
-    spool: Option<SpoolPlace>,
+    /// Where exports wait that must not be sent before their end.
+    spool: SpoolPlace,
 }
 
 impl Place {
     fn new(datasource: Arc<Datasource>, temp_dir: PathBuf) -> Self {
         let most = datasource.limits.spill_bytes() / EXPORTS as u64;
-        let spool = (!datasource.databases.is_empty()).then_some(SpoolPlace { folder: temp_dir, most });
-        Self { datasource, spool }
+        Self { datasource, spool: SpoolPlace { folder: temp_dir, most } }
     }
 }
 
@@ -174,7 +174,7 @@ fn run(engine: &Engine, place: &Place, job: Job, handles: &Running, id: u64, sin
             Ok(Done { rows: summary.rows, validity, ..Done::default() })
         }
         Job::Export(job) => {
-            let mut outlet = Outlet::new(id, sink, &handles.credits, place.spool.as_ref());
+            let mut outlet = Outlet::new(id, sink, &handles.credits, &place.spool);
             match engine.export(&job, cancel, &mut outlet) {
                 Ok(summary) => {
                     outlet.finish()?;
@@ -183,7 +183,14 @@ fn run(engine: &Engine, place: &Place, job: Job, handles: &Running, id: u64, sin
                 Err(error) => Err(outlet.explain(error)),
             }
         }
-        Job::Inspect => value(serde_json::to_value(engine.inspect(cancel)?)),
+        Job::Inspect => {
+            let mut found = engine.inspect(cancel)?;
+            // Errors that are findings pass the same check as those that are answers.
+            for (_, error) in &mut found.broken {
+                *error = redact(error.clone(), &place.datasource, "");
+            }
+            value(serde_json::to_value(found))
+        }
         Job::Catalog => value(serde_json::to_value(engine.catalog(cancel)?)),
     }
 }

@@ -21,6 +21,7 @@ use super::{CONCURRENT, Deaths, Jail, Walls};
 use crate::engine::{Catalog, Inspection};
 use crate::error::{Error, Kind, Result};
 use crate::metrics::Series;
+use crate::rundir;
 use crate::source::{Datasource, Roots, Validity};
 
 /// A worker nobody asked anything for this long is stopped, unless the operator says otherwise.
@@ -187,6 +188,12 @@ impl Supervisor {
     pub async fn engine(&self) -> Result<(String, Jail)> {
         let worker = self.worker().await?;
         Ok((worker.engine_version.clone(), worker.jail))
+    }
+
+    /// Whether what its queries spill takes memory and no disk.
+    #[must_use]
+    pub fn spills_to_memory(&self) -> bool {
+        rundir::is_in_memory(&self.temp_root)
     }
 
     /// Ends the worker and waits until its temp folder is removed; jobs in it fail.

@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "a seccomp filter is set between fork and exec")]
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -166,6 +167,13 @@ async fn works(launcher: &Path, env: &[(&str, &str)]) -> String {
     let spilled = ask("SELECT count(*) FROM (SELECT x FROM (SELECT repeat('x', 100) || range AS x FROM range(3000000)) ORDER BY x DESC OFFSET 1)").await;
     let health = plugin.health(&settings).await.unwrap();
     assert!(health.ok, "{health:?}");
+    assert!(!health.message.contains("could not give up"), "{health:?}");
+    let broker = plugin.pid().unwrap();
+    for process in [broker].into_iter().chain(workers(broker)) {
+        // Closed to others of the same user: what the kernel shows of it belongs to root.
+        let owner = std::fs::metadata(format!("/proc/{process}/environ")).unwrap().uid();
+        assert_eq!(owner, 0, "process {process}");
+    }
     let without_landlock = health.message.contains("no Landlock");
     match spilled.error {
         None => assert_eq!(rows(&spilled), ["2999999"]),
@@ -260,6 +268,12 @@ fn in_a_container_of_today() {
 fn in_a_container_of_before_landlock() {
     in_a_profile("confined::inside_without_landlock", &[REFUSED_IN_CONTAINERS, LANDLOCK], libc::EPERM);
     in_a_profile("confined::inside_without_landlock", &[LANDLOCK], libc::ENOSYS);
+}
+
+#[test]
+fn where_descriptors_must_be_closed_one_by_one() {
+    let test = "hostile::edges::a_worker_has_no_secrets_no_privileges_and_no_descriptors";
+    in_a_profile(test, &[&[libc::SYS_close_range]], libc::ENOSYS);
 }
 
 #[tokio::test(flavor = "multi_thread")]

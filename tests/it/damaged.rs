@@ -48,6 +48,13 @@ fn damage(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
+/// Whether an error says what sort it is and more than that.
+fn is_clear(error: &str) -> bool {
+    let kind = error.split_once(" Error: ");
+    kind.is_some_and(|(kind, rest)| kind.chars().all(|c| c.is_alphabetic() || c == ' ') && rest.len() > 10)
+        || error.contains(". ")
+}
+
 /// Asks `sql` over and over, each time with a newly damaged `file`; counts what comes back.
 async fn survive(host: &Host, file: &Path, sql: &str) -> BTreeMap<&'static str, u32> {
     let sound = std::fs::read(file).unwrap();
@@ -66,8 +73,18 @@ async fn survive(host: &Host, file: &Path, sql: &str) -> BTreeMap<&'static str, 
         let what = match &answers[0].error {
             None => "rows",
             Some(error) => {
-                assert!(error.trim().len() > 10, "seed {seed}: {error:?}");
-                if error.contains("worker process died") { "the worker died" } else { "an error" }
+                if error.contains("worker process died") {
+                    let says = "the worker process died while it ran this query (signal ";
+                    assert!(error.starts_with(says), "seed {seed}: {error:?}");
+                    assert!(
+                        error.contains("). A new worker serves the next query"),
+                        "seed {seed}: {error:?}"
+                    );
+                    "the worker died"
+                } else {
+                    assert!(is_clear(error), "seed {seed}: {error:?}");
+                    "an error"
+                }
             }
         };
         *seen.entry(what).or_insert(0) += 1;

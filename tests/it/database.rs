@@ -1,10 +1,25 @@
 //! A `.duckdb` file: read, never held between queries, and its own views come first.
 
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde_json::json;
 
-use crate::support::{Host, duckdb};
+use crate::support::{Host, duckdb, encode, lines, report_name};
+
+/// Opens the file as its writer does, until it can; how long that took.
+fn write_when_possible(file: &Path, sql: &str) -> Duration {
+    let since = Instant::now();
+    loop {
+        let written = ::duckdb::Connection::open(file).and_then(|writer| writer.execute_batch(sql));
+        match written {
+            Ok(()) => return since.elapsed(),
+            Err(error) => assert!(since.elapsed() < Duration::from_secs(20), "nobody lets it write: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writer_writes_between_queries_and_commits_are_seen() {
@@ -77,5 +92,70 @@ async fn a_file_of_a_newer_duckdb_says_so() {
     assert!(error.contains("newer version of DuckDB") && error.contains("update this plugin"), "{error}");
     let health = host.plugin.health(&host.settings).await.unwrap();
     assert!(!health.ok && health.message.contains("newer version of DuckDB"), "{health:?}");
+    host.stop().await;
+}
+
+/// The ways to read a database file of a folder that is not attached.
+const BY_PATH: [&str; 4] =
+    ["FROM 'perf.duckdb'", "FROM read_duckdb('perf.duckdb')", "FROM perf.duckdb", "FROM 'PERF.DB'"];
+
+/// A folder with a database file, by two names, and its writer's path.
+fn folder_with_a_database(rows: u32) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("perf.duckdb");
+    duckdb(&format!(
+        "ATTACH '{}' AS f; CREATE TABLE f.t AS SELECT range AS i, 'some text that takes its room ' || range AS s FROM range({rows})",
+        file.display()
+    ));
+    std::os::unix::fs::symlink(&file, folder.path().join("PERF.DB")).unwrap();
+    crate::support::demo(folder.path(), 1, 5);
+    assert!(folder.path().join(report_name(202_653)).is_file());
+    (folder, file)
+}
+
+/// A download that stands still does not keep a file's writer out, also where the file is read by its path.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_download_by_path_keeps_no_writer_out() {
+    let rows = 1_500_000;
+    let (folder, file) = folder_with_a_database(rows);
+    let host = Host::start(folder.path(), &json!({})).await;
+    for (more, sql) in (0..).zip(BY_PATH) {
+        let url = format!("export.csv?sql={}", encode(sql));
+        let mut stream = host.plugin.open_resource(&host.settings, "GET", &url, Bytes::new()).await.unwrap();
+        assert_eq!(stream.status, 200, "{sql}");
+        let waited = write_when_possible(&file, "INSERT INTO t VALUES (-1, 'new')");
+        assert!(waited < Duration::from_secs(2), "{sql}: {waited:?}");
+        let mut count = 0;
+        while let Some(piece) = stream.next().await.unwrap() {
+            count += lines(&piece);
+        }
+        assert_eq!(
+            count,
+            usize::try_from(rows).unwrap() + 1 + more,
+            "{sql}: the old rows and none of the new"
+        );
+    }
+    host.stop().await;
+}
+
+/// Queries by path share the file for two seconds; who comes later waits until it was left to the writer.
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_by_path_take_turns_with_the_writer() {
+    let (folder, _) = folder_with_a_database(1000);
+    let limits = json!({ "timeoutSeconds": 6 });
+    let host = Host::start_with(folder.path(), &limits, &[("GF_PLUGIN_CACHE_MB", "0")]).await;
+    host.rows("SELECT 1").await;
+    let ended = async |after: u64, sql: &str| {
+        tokio::time::sleep(Duration::from_millis(after)).await;
+        (host.ask(sql, "table").await.error, Instant::now())
+    };
+    let endless =
+        "SELECT sum(hash(i, a.range * b.range)) FROM 'perf.duckdb', range(1000000) a, range(1000000) b";
+    let short = "SELECT count(*) FROM 'perf.duckdb'";
+    let (first, sharing, waiting) = tokio::join!(ended(0, endless), ended(700, short), ended(3500, short));
+    assert!(first.0.is_some_and(|error| error.contains("stopped after 6 s")));
+    assert_eq!((sharing.0, waiting.0), (None, None));
+    assert!(sharing.1 < first.1, "nobody need wait within the turn");
+    assert!(waiting.1 > first.1, "the first turn was over");
     host.stop().await;
 }

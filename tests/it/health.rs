@@ -97,6 +97,31 @@ async fn a_path_outside_the_policy() {
     host.stop().await;
 }
 
+/// What other datasources spill lies in the temp folder; a folder of reports in it is a folder of reports.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plugins_temp_folder() {
+    let temp = tempfile::tempdir().unwrap();
+    let demo_folder = temp.path().join("demo");
+    std::fs::create_dir(&demo_folder).unwrap();
+    demo(&demo_folder, 2, 10);
+    let mut host =
+        Host::start_with(&demo_folder, &json!({}), &[("TMPDIR", temp.path().to_str().unwrap())]).await;
+    assert!(host.plugin.health(&host.settings).await.unwrap().ok);
+    let its =
+        |path: &std::path::Path| path.file_name().unwrap().to_string_lossy().starts_with("duckdb-perf-");
+    let entries = std::fs::read_dir(temp.path()).unwrap().map(|entry| entry.unwrap().path());
+    let own: Vec<_> = entries.filter(|path| its(path)).collect();
+    assert_eq!(own.len(), 2, "one for the socket, one for the workers: {own:?}");
+    for path in own.iter().map(std::path::PathBuf::as_path).chain([temp.path()]) {
+        host.settings = settings(path, &json!({}));
+        let health = host.plugin.health(&host.settings).await.unwrap();
+        let verbose = health.details["verboseMessage"].as_str().unwrap_or_default();
+        assert!(!health.ok && health.message.contains("keeps its temp folders there"), "{health:?}");
+        assert!(verbose.contains("`temp_dir`") && verbose.contains("folder of their own"), "{verbose}");
+    }
+    host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_permission_names_the_user() {
     if rustix::process::geteuid().is_root() {

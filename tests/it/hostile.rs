@@ -137,18 +137,30 @@ fn judge(run: Run, sandbox: &Sandbox, attack: &Attack, answer: &Answer) -> Vec<S
         if run != Run::JailOnly && (error.contains("Please report") || error.contains("INTERNAL")) {
             found.push(format!("an internal error: {error}"));
         }
+        let paths = foreign_paths(error, sandbox, attack);
+        if !paths.is_empty() {
+            found.push(format!("the error names {paths:?}: {error}"));
+        }
     }
+    // What rows tell of DuckDB itself is the gate's to stop.
     let asked = format!("{}{}", attack.sql, attack.variables);
     for place in [sandbox.temp(), sandbox.outside(), sandbox.home()] {
         let place = place.display().to_string();
-        // What rows tell of DuckDB itself is the gate's to stop.
-        let named = match run {
-            Run::JailOnly => answer.error.as_ref().is_some_and(|error| error.contains(&place)),
-            Run::Both | Run::GateOnly => answer.holds(&place),
-        };
-        if named && !asked.contains(&place) {
+        if run != Run::JailOnly && answer.holds(&place) && !asked.contains(&place) {
             found.push(format!("the answer names {place}: {:?}", answer.error));
         }
     }
     found
+}
+
+/// Absolute paths in a message that are neither the datasource's nor in what its sender wrote.
+fn foreign_paths<'a>(error: &'a str, sandbox: &Sandbox, attack: &Attack) -> Vec<&'a str> {
+    let own = [sandbox.folder().display().to_string(), sandbox.database().display().to_string()];
+    let written = format!("{} {}", attack.sql, attack.variables);
+    error
+        .split(|c: char| c.is_whitespace() || "\\\"'`()[]{},;=…".contains(c))
+        .map(|word| word.trim_end_matches(['.', ':']))
+        .filter(|word| word.starts_with('/') && word.contains(char::is_alphanumeric))
+        .filter(|path| !written.contains(path) && !own.iter().any(|own| path.starts_with(own.as_str())))
+        .collect()
 }

@@ -165,6 +165,11 @@ pub(super) fn is_restless(function: &str) -> bool {
     restless.contains(function.to_ascii_lowercase().as_str())
 }
 
+/// Whether a function opens database files, and keeps their writers out.
+pub(super) fn opens_database(function: &str) -> bool {
+    function.eq_ignore_ascii_case("read_duckdb")
+}
+
 /// Words of the text that may make a result change by itself and need not be a function in the parse tree:
 /// `current_date` without parentheses is a column to the parser, a sample is no node, `'now'` may be cast.
 pub(super) const RESTLESS_WORDS: &[&str] = &[

@@ -76,6 +76,8 @@ fn what_may_change_by_itself_is_known() {
         ("FROM t TABLESAMPLE reservoir(10)", false),
         ("SELECT current_setting('threads') FROM t", false),
         ("FROM read_duckdb('x.duckdb')", false),
+        // What is new in it may be in its write-ahead log only.
+        ("FROM 'x.duckdb'", false),
         ("SHOW TABLES", false),
         ("DESCRIBE t", false),
         ("FROM duckdb_tables()", false),
@@ -89,6 +91,36 @@ fn what_may_change_by_itself_is_known() {
         ("PIVOT t ON year USING sum(a)", false),
     ] {
         assert_eq!(verdict(sql).unwrap().is_repeatable, expected, "{sql}");
+    }
+}
+
+#[test]
+fn database_files_that_are_read_by_their_path_are_known() {
+    for (sql, expected) in [
+        ("FROM 'x.duckdb'", true),
+        ("FROM 'a/X.DB'", true),
+        ("FROM \"a/*.ddb\"", true),
+        ("FROM x.duckdb", true),
+        ("FROM \"a/b\".x.db", true),
+        ("FROM read_duckdb('x', table_name = 't')", true),
+        ("SELECT (SELECT count(*) FROM Read_DuckDB(['x.y'])) FROM t", true),
+        ("WITH a AS (FROM 'x.duckdb') PIVOT a ON year USING sum(n)", true),
+        ("EXPLAIN ANALYZE FROM 'x.duckdb'", true),
+        ("FROM 'x.parquet'", false),
+        ("FROM duckdb", false),
+        ("FROM db.main.t", false),
+        ("SELECT 'x.duckdb' FROM t", false),
+        ("FROM read_text('x.duckdb')", false),
+    ] {
+        assert_eq!(!verdict(sql).unwrap().databases.is_empty(), expected, "{sql}");
+    }
+}
+
+#[test]
+fn a_path_in_parts_does_not_climb_either() {
+    for sql in ["FROM 'a/../b.parquet'", "FROM \"a/../b\".parquet"] {
+        let error = verdict(sql).unwrap_err();
+        assert!(error.message.contains("`..` behind a folder's name"), "{sql}: {error}");
     }
 }
 

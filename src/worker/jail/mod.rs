@@ -20,7 +20,8 @@ use super::Walls;
 use crate::error::{Error, Kind, Result};
 use crate::source::Datasource;
 
-pub(super) use process::{Meter, prepare};
+pub use process::close_to_others;
+pub(super) use process::{Meter, Prepared, prepare};
 
 /// How much of the jail the system gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub struct Jail {
     pub landlock: Enforced,
     /// System calls: no new program, no socket, no signal to others.
     pub seccomp: bool,
+    /// Whether nothing that was inherited is left: descriptors, capabilities.
+    pub bare: bool,
 }
 
 /// How far Landlock is enforced.
@@ -37,7 +40,7 @@ pub struct Jail {
 pub enum Enforced {
     /// All that this version knows of.
     Full,
-    /// The kernel is older: files are covered, network and signals are left to seccomp.
+    /// The kernel is older: which files can be opened is covered, the rest is left to seccomp.
     Partial,
     /// The kernel has no Landlock, or something forbids its use.
     #[default]
@@ -51,22 +54,42 @@ impl Jail {
         self.landlock != Enforced::No && self.seccomp
     }
 
-    /// What is missing, as a sentence for the operator; `None` when nothing is.
+    /// What is missing, each as a sentence for the operator.
     #[must_use]
-    pub fn gap(self) -> Option<&'static str> {
-        match (self.landlock, self.seccomp) {
+    pub fn gaps(self) -> Vec<&'static str> {
+        let walls = match (self.landlock, self.seccomp) {
+            (Enforced::Full, true) => None,
+            (Enforced::Partial, true) => Some(
+                "this system's Landlock is older than that of Linux 6.12: what it does not know (by its age signals and abstract sockets, TCP, files that are emptied) is left to seccomp alone",
+            ),
             (Enforced::No, true) => Some(
                 "this system has no Landlock: workers cannot write files or reach the network, but what they read is bounded by DuckDB's own settings only",
             ),
             (Enforced::No, false) => Some(
                 "this system has neither Landlock nor seccomp: workers are bounded by the gate and DuckDB's own settings only",
             ),
-            (_, false) => Some(
+            (Enforced::Full, false) => Some(
                 "this system has no seccomp: workers are bounded by Landlock, the gate and DuckDB's own settings",
             ),
-            (_, true) => None,
-        }
+            (Enforced::Partial, false) => Some(
+                "this system has no seccomp, and its Landlock is older than that of Linux 6.12: workers are bounded by the gate and DuckDB's own settings, and in which files they open by Landlock",
+            ),
+        };
+        let bare = (!self.bare).then_some(
+            "workers could not give up all descriptors or capabilities that they inherited: the plugin's log names the reason",
+        );
+        walls.into_iter().chain(bare).collect()
     }
+}
+
+/// How a process is locked in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) walls: Walls,
+    /// Whether to fail where the jail does not hold.
+    pub(super) required: bool,
+    /// What [`prepare`] said.
+    pub(super) inherits_nothing: bool,
 }
 
 /// Locks this process in, for good. Spill files are possible in `temp_dir` only where Landlock is: without it nothing
@@ -74,14 +97,16 @@ impl Jail {
 ///
 /// # Errors
 /// [`Kind::NotFound`] when a folder or file of the datasource is gone, [`Kind::Forbidden`] when it is no longer the one
-/// that was checked, [`Kind::Unavailable`] when `required` and the system has no Landlock.
+/// that was checked, [`Kind::Unavailable`] when the jail is required and the system has no Landlock.
 #[cfg(target_os = "linux")]
-pub(super) fn enter(datasource: &Datasource, temp_dir: &Path, walls: Walls, required: bool) -> Result<Jail> {
+pub(super) fn enter(datasource: &Datasource, temp_dir: &Path, terms: Terms) -> Result<Jail> {
+    let Terms { walls, required, inherits_nothing } = terms;
     if !walls.jail {
         return Ok(Jail::default());
     }
-    process::bound_resources(&datasource.limits);
-    let landlock = if walls.landlock { view::restrict(datasource, temp_dir)? } else { Enforced::No };
+    let bare = process::bound_resources(&datasource.limits) && inherits_nothing;
+    let landlock =
+        if walls.landlock { view::restrict(datasource, temp_dir, view::NEWEST)? } else { Enforced::No };
     let seccomp = match seccomp::apply(landlock != Enforced::No) {
         Ok(()) => true,
         Err(error) => {
@@ -89,20 +114,20 @@ pub(super) fn enter(datasource: &Datasource, temp_dir: &Path, walls: Walls, requ
             false
         }
     };
-    let jail = Jail { landlock, seccomp };
+    let jail = Jail { landlock, seccomp, bare };
     refuse_if(required, jail)?;
     Ok(jail)
 }
 
 /// No jail is known for this system.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn enter(_: &Datasource, _: &Path, _: Walls, required: bool) -> Result<Jail> {
-    refuse_if(required, Jail::default())?;
+pub(super) fn enter(_: &Datasource, _: &Path, terms: Terms) -> Result<Jail> {
+    refuse_if(terms.required, Jail::default())?;
     Ok(Jail::default())
 }
 
 fn refuse_if(required: bool, jail: Jail) -> Result<()> {
-    match jail.gap().filter(|_| required && !jail.holds()) {
+    match jail.gaps().first().filter(|_| required && !jail.holds()) {
         None => Ok(()),
         Some(gap) => Err(Error::new(Kind::Unavailable, format!("`require_jail` is set, but {gap}")).hint(
             "Use Linux 5.13 or later with Landlock enabled and allowed by the container's seccomp profile, or remove `require_jail` from the ini section [plugin.duckdb-perf-datasource]",
@@ -116,3 +141,6 @@ pub(super) fn bound_memory(meter: &Meter, datasource: &Datasource, walls: Walls)
         process::bound_memory(meter, &datasource.limits);
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -22,6 +22,13 @@ pub(in crate::worker) struct Meter {
     page: u64,
 }
 
+/// What [`prepare`] has made of the process.
+pub(in crate::worker) struct Prepared {
+    pub(in crate::worker) meter: Meter,
+    /// Whether no descriptor of the broker's is left.
+    pub(in crate::worker) inherits_nothing: bool,
+}
+
 impl Meter {
     /// Bytes of writable private memory that the process has asked for, as `RLIMIT_DATA` counts them.
     fn data(&self) -> Option<u64> {
@@ -33,21 +40,37 @@ impl Meter {
     }
 }
 
+/// Leaves no core file, and is closed to debuggers and to whoever reads another process's memory or environment: for
+/// every process that holds secrets, the broker as well as its workers. The limit alone would not do: it does not count
+/// where the system pipes core files to a program. What this process reads in `/proc` of itself and of its children stays
+/// readable, whoever it runs as.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn close_to_others() -> io::Result<()> {
+    limit(Resource::Core, 0);
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    Ok(())
+}
+
 /// First thing in a worker, while nothing is open but standard input, output and error: ends with its broker, keeps
 /// nothing it inherited, leaves no core file, is closed to debuggers.
 ///
 /// # Errors
 /// Those of the operating system.
-pub(in crate::worker) fn prepare() -> io::Result<Meter> {
+pub(in crate::worker) fn prepare() -> io::Result<Prepared> {
     #[cfg(target_os = "linux")]
     {
-        use rustix::process::{DumpableBehavior, Signal};
         // Holds when the broker's spawning thread ends, even if the socket lives on in a child of the broker.
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        // SAFETY: no descriptor above standard error is in use yet; std opened none that it keeps.
-        if unsafe { libc::close_range(3, libc::c_uint::MAX, 0) } != 0 {
-            tracing::debug!(error = %io::Error::last_os_error(), "inherited descriptors stay open");
-        }
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        let inherits_nothing = match close_inherited() {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "inherited descriptors stay open");
+                false
+            }
+        };
         // Fewer arenas: a third less memory after heavy queries at the same speed.
         // SAFETY: the process has one thread; the value is one that mallopt knows.
         #[cfg(target_env = "gnu")]
@@ -60,35 +83,58 @@ pub(in crate::worker) fn prepare() -> io::Result<Meter> {
         }
         let page = rustix::param::page_size() as u64;
         let meter = Meter { statm: File::open("/proc/self/statm").ok(), page };
-        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-        limit(Resource::Core, 0);
-        Ok(meter)
+        close_to_others()?;
+        Ok(Prepared { meter, inherits_nothing })
     }
     #[cfg(not(target_os = "linux"))]
     {
-        limit(Resource::Core, 0);
-        Ok(Meter { statm: None, page: 0 })
+        close_to_others()?;
+        Ok(Prepared { meter: Meter { statm: None, page: 0 }, inherits_nothing: false })
     }
 }
 
-/// Bounds files and privileges.
+/// Closes what is open above standard error.
+///
+/// # Errors
+/// When neither the system call is there (Linux before 5.9, an old container profile) nor `/proc`.
 #[cfg(target_os = "linux")]
-pub(super) fn bound_resources(limits: &Limits) {
+fn close_inherited() -> io::Result<()> {
+    // SAFETY: no descriptor above standard error is in use yet; std opened none that it keeps.
+    if unsafe { libc::close_range(3, libc::c_uint::MAX, 0) } == 0 {
+        return Ok(());
+    }
+    let numbers = std::fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<libc::c_int>().ok());
+    // Collected first: the listing has a descriptor of its own, which is closed by now.
+    for number in numbers.filter(|number| *number > 2).collect::<Vec<_>>() {
+        // SAFETY: as above.
+        unsafe { libc::close(number) };
+    }
+    Ok(())
+}
+
+/// Bounds files and privileges. Whether no privilege is left but the one that is kept on purpose.
+#[cfg(target_os = "linux")]
+pub(super) fn bound_resources(limits: &Limits) -> bool {
     // Of the offset in one file, which has holes; all files together are bounded by DuckDB and the broker's watch.
     limit(Resource::Fsize, limits.spill_bytes().saturating_mul(4));
     limit(Resource::Nofile, MOST_FILES);
-    drop_capabilities();
+    drop_capabilities()
 }
 
 /// A root's worker keeps only the right to read what it is shown; reports may belong to other users.
 #[cfg(target_os = "linux")]
-fn drop_capabilities() {
+fn drop_capabilities() -> bool {
     use rustix::thread::{CapabilitySet, CapabilitySets};
     let kept = rustix::thread::capabilities(None)
         .map_or(CapabilitySet::empty(), |sets| sets.permitted & CapabilitySet::DAC_READ_SEARCH);
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
-    if let Err(error) = rustix::thread::set_capabilities(None, sets) {
-        tracing::warn!(%error, "the worker keeps its capabilities");
+    match rustix::thread::set_capabilities(None, sets) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, "the worker keeps its capabilities");
+            false
+        }
     }
 }
 

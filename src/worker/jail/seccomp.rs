@@ -106,7 +106,8 @@ const FCNTL: &[libc::c_int] = &[
     libc::F_SETLKW,
 ];
 
-/// Restricts this thread and those it starts. With `may_write` files can be opened for writing.
+/// Restricts this thread and those it starts. With `may_write` files can be opened for writing, and only files that are
+/// can be emptied: Landlock before Linux 6.2 does not ask whether a file that is opened for reading may be.
 ///
 /// # Errors
 /// When the kernel has no seccomp filters, or something forbids their use.
@@ -138,7 +139,13 @@ fn allow_list(may_write: bool) -> Result<BpfProgram, seccompiler::Error> {
     rules.insert(libc::SYS_prlimit64, when(&[(0, Op::Eq, 0)])?);
     rules.insert(libc::SYS_prctl, when(&[(0, Op::Eq, bits(libc::PR_SET_NAME))])?);
     if may_write {
-        rules.insert(libc::SYS_openat, Vec::new());
+        // The fourth access mode, which neither reads nor writes, empties a file as well.
+        let emptied =
+            |mode| (2, Op::MaskedEq(bits(libc::O_TRUNC | libc::O_ACCMODE)), bits(libc::O_TRUNC | mode));
+        let opened = [when(&[(2, none_of(libc::O_TRUNC), 0)])?]
+            .into_iter()
+            .chain([when(&[emptied(libc::O_WRONLY)])?, when(&[emptied(libc::O_RDWR)])?]);
+        rules.insert(libc::SYS_openat, opened.flatten().collect());
         for call in WRITING.iter().chain(WRITING_HERE) {
             rules.insert(*call, Vec::new());
         }

@@ -8,27 +8,28 @@ use landlock::{
     RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::Enforced;
 use crate::error::{Error, Kind, Result};
 use crate::source::{Datasource, in_a_glob};
 
 /// The newest rules this code knows; older kernels enforce those they have.
-const NEWEST: ABI = ABI::V7;
+pub(super) const NEWEST: ABI = ABI::V7;
 
 /// Restricts this thread and those it starts: read the datasource's files, write `temp_dir`, no TCP, no signals and
-/// no abstract sockets outward.
+/// no abstract sockets outward. `newest` are the rules to ask for, [`NEWEST`] but where a test stands for an older kernel.
 ///
 /// # Errors
 /// [`Kind::NotFound`] or [`Kind::Forbidden`] for a path of the datasource that is gone or leads elsewhere by now.
-pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path) -> Result<Enforced> {
+pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) -> Result<Enforced> {
     let read_folder = AccessFs::ReadFile | AccessFs::ReadDir;
     let mut rules = Vec::new();
     for folder in &datasource.folders {
         rules.push(PathBeneath::new(open_checked(folder)?, read_folder));
         // DuckDB finds a name with glob characters by listing the folder above.
         if let Some(above) = folder.parent().filter(|_| Path::new(&in_a_glob(folder)) != folder)
-            && let Ok(above) = open(above)
+            && let Some(above) = open_if_there(above)?
         {
             rules.push(PathBeneath::new(above, AccessFs::ReadDir));
         }
@@ -37,12 +38,12 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path) -> Result<Enfor
         rules.push(PathBeneath::new(open_checked(file)?, AccessFs::ReadFile));
     }
     for file in datasource.write_ahead_logs().iter().chain(&cgroup_files()) {
-        if let Ok(found) = open(file) {
+        if let Some(found) = open_if_there(file)? {
             rules.push(PathBeneath::new(found, AccessFs::ReadFile));
         }
     }
     // Neither a program nor a device, socket or link is ever made there.
-    let make: BitFlags<AccessFs> = AccessFs::from_all(NEWEST)
+    let make: BitFlags<AccessFs> = AccessFs::from_all(newest)
         & !(AccessFs::Execute
             | AccessFs::MakeChar
             | AccessFs::MakeBlock
@@ -53,9 +54,15 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path) -> Result<Enfor
     rules.push(PathBeneath::new(open_checked(temp_dir)?, make));
     let restricted = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(NEWEST))
-        .and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(NEWEST)))
-        .and_then(|ruleset| ruleset.scope(Scope::from_all(NEWEST)))
+        .handle_access(AccessFs::from_all(newest))
+        .and_then(|ruleset| match AccessNet::from_all(newest) {
+            none if none.is_empty() => Ok(ruleset),
+            rights => ruleset.handle_access(rights),
+        })
+        .and_then(|ruleset| match Scope::from_all(newest) {
+            none if none.is_empty() => Ok(ruleset),
+            scopes => ruleset.scope(scopes),
+        })
         .and_then(Ruleset::create)
         .and_then(|ruleset| ruleset.add_rules(rules.into_iter().map(Ok::<_, landlock::RulesetError>)))
         .and_then(landlock::RulesetCreated::restrict_self);
@@ -77,10 +84,30 @@ fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
     rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
 }
 
+/// What need not be there.
+fn open_if_there(path: &Path) -> Result<Option<OwnedFd>> {
+    match open(path) {
+        Err(error) if is_lack(error) => Err(too_few()),
+        opened => Ok(opened.ok()),
+    }
+}
+
+fn is_lack(error: Errno) -> bool {
+    error == Errno::MFILE || error == Errno::NFILE
+}
+
+fn too_few() -> Error {
+    Error::new(Kind::Unavailable, "the worker has too few file descriptors to open the datasource")
+        .hint("Raise the limit of open files of Grafana's service (`ulimit -n`, `LimitNOFILE`)")
+}
+
 /// Opens a path that the broker has resolved. The rule holds for what was opened, so it must still be that.
 fn open_checked(path: &Path) -> Result<OwnedFd> {
     use std::os::fd::AsRawFd as _;
     let file = open(path).map_err(|error| {
+        if is_lack(error) {
+            return too_few();
+        }
         Error::new(Kind::NotFound, format!("`{}` cannot be opened: {error}", path.display()))
             .hint("Check `path` in the datasource's settings")
     })?;

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::attacks::Attack;
 use super::sandbox::{Sandbox, differences};
 use super::target::Target;
-use crate::support::{can_mount, executable, query, settings, workers};
+use crate::served::Served;
+use crate::support::{Host, can_mount, executable, query, settings, workers};
 
 /// Settings that lead outside, or are nonsense: each is refused with a sentence, and nothing comes back.
 #[tokio::test(flavor = "multi_thread")]
@@ -216,7 +217,11 @@ async fn a_worker_has_no_secrets_no_privileges_and_no_descriptors() {
         ("CANARY", sandbox.canary.clone()),
         ("GF_PLUGIN_LOG_LEVEL", "debug".to_owned()),
     ];
+    // One that every child inherits, as a careless host leaves it open.
+    let left_open = std::fs::File::open(sandbox.outside().join("secret.txt")).unwrap();
+    let left_open = rustix::io::dup(&left_open).unwrap();
     let plugin = Plugin::spawn(executable(), env).await.unwrap();
+    drop(left_open);
     let mut settings = settings(&sandbox.folder(), &json!({}));
     settings.secrets.insert("token".to_owned(), sandbox.canary.clone());
     plugin.query(&settings, &[query("A", "SELECT 1", "table")]).await.unwrap();
@@ -251,6 +256,48 @@ async fn a_worker_has_no_secrets_no_privileges_and_no_descriptors() {
     ];
     assert!(shown.iter().all(|text| !text.contains(&sandbox.canary)), "{shown:?}");
     plugin.shutdown().await.unwrap();
+}
+
+/// Whoever starts them, those that hold secrets leave no core file and are closed to others of the same user.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_holds_secrets_leaves_no_core_file() {
+    use std::os::unix::fs::MetadataExt as _;
+    let sandbox = Sandbox::new();
+    let host = Host::start(&sandbox.folder(), &json!({})).await;
+    host.rows("SELECT 1").await;
+    let broker = host.plugin.pid().unwrap();
+    let served = Served::start(&sandbox.folder(), &[]);
+    served.get("api/perf/slow?limit=1").rows();
+    let mut processes = vec![broker, served.pid()];
+    processes.extend([broker, served.pid()].into_iter().flat_map(workers));
+    assert_eq!(processes.len(), 4);
+    for process in processes {
+        let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"]);
+        // What the kernel shows of a process that is closed to others belongs to root, whoever runs it.
+        let owner = std::fs::metadata(format!("/proc/{process}/environ")).unwrap().uid();
+        assert_eq!(owner, 0, "process {process}");
+    }
+    host.stop().await;
+}
+
+/// Where relative paths start at `/`, what is there is as foreign as ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_base_path_makes_the_temp_folder_known() {
+    let temp = tempfile::tempdir().unwrap();
+    let env = [("TMPDIR", temp.path().to_str().unwrap())];
+    let more = json!({ "basePath": "/", "memoryLimitMb": 128, "timeoutSeconds": 60 });
+    let host = Host::start_with(&crate::support::reports(), &more, &env).await;
+    host.rows("SELECT 1").await;
+    // Somebody cleans up: what DuckDB says of its spill file names where that was to be.
+    for entry in std::fs::read_dir(temp.path()).unwrap() {
+        std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
+    let error = host.error(crate::machine::SPILLS).await;
+    assert!(error.contains("(a path outside the datasource)"), "{error}");
+    assert!(!error.contains(temp.path().to_str().unwrap()), "{error}");
+    host.stop().await;
 }
 
 /// The same folder by another name is the same folder.
