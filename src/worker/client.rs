@@ -132,7 +132,8 @@ impl Worker {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         {
             let mut state = self.state();
-            if state.dead {
+            // One that was killed is not dead at once; what comes meanwhile had no part in it.
+            if state.dead || state.killed.is_some() {
                 let cause = state.killed.clone().unwrap_or_else(|| Cause::Itself("ended".to_owned()));
                 return Err(JobFailure::Died(Death { cause, jobs: 0 }));
             }

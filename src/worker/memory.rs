@@ -93,7 +93,11 @@ fn look(living: Vec<Arc<Worker>>, at_disk: bool) -> bool {
             None => families.push(vec![worker]),
         }
     }
-    families.iter().fold(false, |busy, family| look_at_family(family, at_disk) || busy)
+    let mut busy = false;
+    for family in families {
+        busy |= look_at_family(&family, at_disk);
+    }
+    busy
 }
 
 /// The same for the workers of one datasource, who share its memory.

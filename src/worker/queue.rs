@@ -93,7 +93,7 @@ impl Queue {
         let (held, lost) = oneshot::channel();
         let denied = |full| self.query_denied(Denied::Full(full), self.timeout);
         let seat = self.queries.sit(ticket, held).map_err(denied)?;
-        let message = self.full(Full::Places, QUERIES, "queries");
+        let message = full(Full::Places, QUERIES, "queries");
         let refusal = Error::new(Kind::Exhausted, message).hint(QUERIES_HINT);
         Ok(Place { seat, lost, refusal, series: Arc::clone(&self.series), _gauge: self.series.waits() })
     }
@@ -126,18 +126,19 @@ impl Queue {
         Error::new(Kind::Exhausted, message).hint(QUERIES_HINT)
     }
 
-    fn refused(&self, full: Full, room: Room, what: &str) -> String {
+    fn refused(&self, by: Full, room: Room, what: &str) -> String {
         self.series.refused();
-        self.full(full, room, what)
+        full(by, room, what)
     }
+}
 
-    fn full(&self, full: Full, room: Room, what: &str) -> String {
-        match full {
-            Full::Places => format!("{} {what} are already waiting for this datasource", room.waiting),
-            Full::Bytes => {
-                let most = room.bytes as u64 / MB;
-                format!("{what} of {most} MB together are already waiting for this datasource")
-            }
+/// What there is too much of.
+fn full(by: Full, room: Room, what: &str) -> String {
+    match by {
+        Full::Places => format!("{} {what} are already waiting for this datasource", room.waiting),
+        Full::Bytes => {
+            let most = room.bytes as u64 / MB;
+            format!("{what} of {most} MB together are already waiting for this datasource")
         }
     }
 }

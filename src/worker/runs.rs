@@ -93,10 +93,9 @@ impl Next {
             Err(JobFailure::Failed(_)) => Self::AgainIfOutdated,
             Ok(_) | Err(JobFailure::Deadline) => Self::Settle,
             Err(JobFailure::Died(Death { cause, jobs })) => match (cause, jobs) {
-                (Cause::Closed, _) => Self::Settle,
+                (Cause::Closed, _) | (Cause::Itself(_) | Cause::Memory | Cause::Disk, 1) => Self::Settle,
                 // It never was in it.
                 (_, 0) | (Cause::Swollen | Cause::Idle | Cause::Outdated | Cause::Aside, _) => Self::Again,
-                (Cause::Itself(_) | Cause::Memory | Cause::Disk, 1) => Self::Settle,
                 // Nobody knows which of several it was.
                 (Cause::Itself(_) | Cause::Memory | Cause::Disk, _) => Self::Alone { innocent: false },
                 // The guilty one is not run again, but others like it may be waiting.

@@ -1,6 +1,8 @@
 //! What many queries at once, and workers that keep ending, do to others: long texts, turns, queries that do not listen,
 //! pauses between starts. Each with the real processes.
 
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -63,9 +65,10 @@ async fn texts_that_expand_do_not_fill_the_broker() {
             .count()
     };
     assert_eq!(of("the request has 1900 queries, and only the first 400 are run"), 1_500);
-    assert!(of("queries are already waiting") > 100);
     let answered: Vec<_> = answers.iter().filter(|answer| answer.error.is_none()).collect();
-    assert!(answered.len() > 100, "{}", answered.len());
+    // How many find the queue full is a matter of speed.
+    assert_eq!(answered.len() + of("are already waiting for this datasource"), 400);
+    assert!(answered.len() >= 200, "{}", answered.len());
     // Of a long text the beginning is shown, and how much is not.
     let shown = meta(answered[0])["executedQueryString"].as_str().unwrap().to_owned();
     assert!(shown.starts_with("SELECT 0, 'xxx") && shown.len() < 20_000, "{}", shown.len());

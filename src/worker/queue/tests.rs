@@ -8,7 +8,7 @@ fn queue(timeout: Duration) -> Queue {
 }
 
 fn patient() -> Queue {
-    queue(Duration::from_secs(60))
+    queue(Duration::from_mins(1))
 }
 
 fn of(caller: &str) -> Ticket<'_> {
