@@ -167,7 +167,10 @@ async fn who_waits_too_long_is_told_so_and_costs_no_place() {
         (Kind::Exhausted, "the query waited 0 s for others to end")
     );
     assert!(queue.alone("a").await.is_err());
+    drop((turns, queue));
     // One whose turn comes while it goes away.
+    let queue = patient();
+    let turns = fill(&queue).await;
     let mut gone = Box::pin(queue.turn(of("a")));
     assert!(tokio::time::timeout(Duration::ZERO, &mut gone).await.is_err());
     drop(turns);
