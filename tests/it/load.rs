@@ -28,7 +28,7 @@ fn resident(pid: u32) -> u64 {
 
 /// A query of 4 KB that expands to 2 MB.
 fn inflated(number: usize) -> DataQuery {
-    let text = format!("SELECT {number}, length('{}')", "$v".repeat(990));
+    let text = format!("SELECT {number}, length('{}') AS bytes", "$v".repeat(990));
     let model = json!({ "rawSql": text, "variables": { "v": "x".repeat(2_048) } });
     DataQuery { json: Bytes::from(model.to_string()), ..query(&format!("Q{number}"), "", "table") }
 }
@@ -70,7 +70,7 @@ async fn texts_that_expand_do_not_fill_the_broker() {
     let refused = of("are already waiting for this datasource");
     println!("{} were answered, {refused} found the queue full", answered.len());
     assert!(
-        answered.len() >= 100,
+        answered.len() >= 8,
         "{}: {:?}",
         answered.len(),
         answers.iter().find_map(|answer| answer.error.as_deref())
