@@ -1,5 +1,6 @@
 //! What the three edges may ask: query, export, health, catalog. Keeps one instance per datasource.
 
+mod asking;
 mod instances;
 mod scrape;
 
@@ -13,18 +14,19 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_stream::Stream;
 
+use self::asking::Asking;
 use self::instances::{Instance, InstanceKey};
-use crate::cache::{Answer, Cache};
+use crate::cache::{Answer, Cache, Key};
 use crate::engine::Catalog;
-use crate::error::{Error, Kind, Result, line_and_column};
-use crate::frame::{self, CsvOptions, Options};
+use crate::error::{Error, Kind, Result};
+use crate::frame::{self, CsvOptions};
 use crate::health;
 use crate::limits::MB;
 use crate::metrics::{Asked, Metrics};
-use crate::query::{self, Context, Prepared, QueryModel, TimeRange};
+use crate::query::TimeRange;
 use crate::rundir::RunDir;
-use crate::source::{self, Datasource, Policy};
-use crate::worker::{Export, ExportJob, Exported, QueryJob, Walls};
+use crate::source::{self, Policy};
+use crate::worker::{Export, Exported, Ticket, Walls};
 
 /// A datasource as an edge hands it over: not yet parsed, because a broken one must answer with an error
 /// of its own and not fail a request that it is only part of.
@@ -44,6 +46,8 @@ pub struct InstanceSettings {
     pub secrets: HashMap<String, String>,
     /// Grafana's own row limit (`GF_SQL_ROW_LIMIT` of grafanaConfig); negative is unlimited.
     pub row_limit: Option<i64>,
+    /// Who asks: a login, empty where nobody is known. When many wait, their turns go round among the callers.
+    pub caller: String,
 }
 
 /// Without the secrets' values.
@@ -57,6 +61,7 @@ impl std::fmt::Debug for InstanceSettings {
             .field("json_data", &self.json_data)
             .field("secrets", &self.secrets.keys().collect::<Vec<_>>())
             .field("row_limit", &self.row_limit)
+            .field("caller", &self.caller)
             .finish()
     }
 }
@@ -105,12 +110,13 @@ pub struct ExportOptions {
 /// It ends with `None` only when every row was given; an error may come after any piece, and is the last item.
 pub struct CsvExport {
     pieces: Export,
+    query: DataQuery,
     /// Bytes that were given so far.
     bytes: usize,
     /// Counts the download when it ends; gone then.
     asked: Option<Asked>,
     /// Dropped after the export, which runs in its worker.
-    _instance: Arc<Instance>,
+    instance: Arc<Instance>,
 }
 
 impl CsvExport {
@@ -119,6 +125,11 @@ impl CsvExport {
     pub fn summary(&self) -> Option<Exported> {
         self.pieces.summary()
     }
+
+    fn placed(&self, error: Error) -> Error {
+        let datasource = self.instance.supervisor.datasource();
+        Asking { query: &self.query, datasource, row_limit: None, keep: false }.placed(error).shortened()
+    }
 }
 
 impl Stream for CsvExport {
@@ -126,6 +137,7 @@ impl Stream for CsvExport {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(Pin::new(&mut self.pieces).poll_next(context));
+        let item = item.map(|item| item.map_err(|error| self.placed(error)));
         match &item {
             Some(Ok(piece)) => self.bytes += piece.len(),
             Some(Err(error)) => {
@@ -205,66 +217,52 @@ impl App {
     /// Runs one query. Never fails as a whole; dropping the future cancels the query.
     pub async fn query(&self, settings: &InstanceSettings, query: DataQuery) -> QueryOutcome {
         let asked = self.metrics.of(&settings.uid).asked();
-        let ref_id = query.ref_id.clone();
-        let model = match query_model(&query.json) {
-            Ok(model) => model,
-            Err(error) => {
-                asked.ended(Err(&error));
-                let frame = frame::empty_frame(&ref_id, "", &[]).into();
-                return QueryOutcome { frame, error: Some(error), place: None };
-            }
-        };
-        let mut executed = model.raw_sql.clone();
-        match self.run(settings, query, &model, &mut executed).await {
+        let mut shown = String::new();
+        match self.run(settings, &query, &mut shown).await {
             Ok(Answer { frame, rows }) => {
                 asked.ended(Ok((rows, frame.len())));
                 QueryOutcome { frame, error: None, place: None }
             }
             Err(error) => {
                 asked.ended(Err(&error));
+                let (error, ref_id) = (error.shortened(), &query.ref_id);
                 if error.kind == Kind::Internal {
                     tracing::error!(ref_id, error = error.full_text(), "a query failed by our own mistake");
                 } else {
                     tracing::debug!(ref_id, error = error.full_text(), "a query failed");
                 }
-                let place = error.position.map(|position| line_and_column(&model.raw_sql, position));
-                let frame = frame::empty_frame(&ref_id, &executed, &[]).into();
+                let place = asking::place_of(&error, &query.json);
+                let frame = frame::empty_frame(ref_id, &shown, &[]).into();
                 QueryOutcome { frame, error: Some(error), place }
             }
         }
     }
 
+    /// `shown` becomes what the person is shown of the text, as soon as it is known.
     async fn run(
         &self,
         settings: &InstanceSettings,
-        query: DataQuery,
-        model: &QueryModel,
-        executed: &mut String,
+        query: &DataQuery,
+        shown: &mut String,
     ) -> Result<Answer> {
+        *shown = asking::shown(&asking::query_model(&query.json)?.raw_sql);
         let instance = self.instance(settings)?;
-        let datasource = instance.supervisor.datasource();
-        let prepared = prepare(&query, model, datasource)?;
-        executed.clone_from(&prepared.sql);
-        let (max_rows, row_limit_setting) = datasource.limits.row_cap(settings.row_limit);
-        let options = Options {
-            ref_id: query.ref_id,
-            format: model.format,
-            max_rows,
-            max_bytes: datasource.limits.max_result_bytes,
-            fill: prepared.fill,
-            range: query.range,
-            executed_query: prepared.sql.clone(),
-            row_limit_setting: row_limit_setting.to_owned(),
-        };
+        let Instance { supervisor, scope, .. } = &*instance;
+        let datasource = supervisor.datasource();
         let keep = self.cache.is_on();
-        let job = Arc::new(QueryJob { sql: prepared.sql, offsets: prepared.offsets, options, keep });
-        let supervisor = &instance.supervisor;
-        let (answer, how) = self
-            .cache
-            .answer(&instance.scope, &job, || supervisor.wait(), supervisor.query(Arc::clone(&job)))
-            .await;
+        let asking = Asking { query, datasource, row_limit: settings.row_limit, keep };
+        let job = asking.job()?;
+        shown.clone_from(&job.options.executed_query);
+        let key = Key::new(scope, &job)?;
+        // Most are short; a long one is made again when it is its turn.
+        let short = (job.sql.len() <= KEPT_TEXT).then(|| Arc::new(job));
+        let bytes = query.json.len() + short.as_ref().map_or(0, |job| 2 * job.sql.len());
+        let ticket = Ticket { caller: &settings.caller, bytes };
+        let make = || short.as_ref().map_or_else(|| asking.job().map(Arc::new), |job| Ok(Arc::clone(job)));
+        let wait = || Ok(supervisor.wait(ticket)?.lost());
+        let (answer, how) = self.cache.answer(scope, key, wait, supervisor.query(ticket, make)).await;
         supervisor.series().served(how);
-        answer.map_err(|error| source::explain_missing(error, datasource))
+        answer.map_err(|error| source::explain_missing(asking.placed(error), datasource))
     }
 
     /// Runs one query and gives its rows as CSV while they come. Its `format` does not matter: rows are always a table.
@@ -280,10 +278,8 @@ impl App {
         options: ExportOptions,
     ) -> Result<CsvExport> {
         let asked = self.metrics.of(&settings.uid).asked();
-        match self.begin_export(settings, query, options).await {
-            Ok((pieces, instance)) => {
-                Ok(CsvExport { pieces, bytes: 0, asked: Some(asked), _instance: instance })
-            }
+        match self.begin_export(settings, &query, options).await {
+            Ok((pieces, instance)) => Ok(CsvExport { pieces, query, bytes: 0, asked: Some(asked), instance }),
             Err(error) => {
                 asked.ended(Err(&error));
                 Err(error)
@@ -294,22 +290,25 @@ impl App {
     async fn begin_export(
         &self,
         settings: &InstanceSettings,
-        query: DataQuery,
+        query: &DataQuery,
         options: ExportOptions,
     ) -> Result<(Export, Arc<Instance>)> {
-        let model = query_model(&query.json)?;
+        asking::query_model(&query.json)?;
         let instance = self.instance(settings)?;
         let datasource = instance.supervisor.datasource();
-        let prepared = prepare(&query, &model, datasource)?;
+        let asking = Asking { query, datasource, row_limit: settings.row_limit, keep: false };
         let csv = CsvOptions {
             max_rows: options.max_rows,
             most_rows: datasource.limits.most_rows,
             raw: options.raw,
         };
-        let job = ExportJob { sql: prepared.sql, offsets: prepared.offsets, options: csv };
-        match instance.supervisor.export(job, options.patient).await {
+        // What is wrong with it need not wait.
+        asking.prepare()?;
+        let ticket = Ticket { caller: &settings.caller, bytes: query.json.len() };
+        let export = instance.supervisor.export(ticket, || asking.export(csv.clone()), options.patient).await;
+        match export {
             Ok(pieces) => Ok((pieces, instance)),
-            Err(error) => Err(source::explain_missing(error, datasource)),
+            Err(error) => Err(source::explain_missing(asking.placed(error), datasource).shortened()),
         }
     }
 
@@ -349,38 +348,8 @@ impl App {
 
 /// Megabytes of results that are kept, unless the operator says otherwise.
 const CACHE_MB: u64 = 64;
-/// Bytes of a query model: text and template variables. Texts lie in the broker several times, whoever sends them.
-const LONGEST_QUERY: usize = 512 << 10;
-/// Bytes of the text that DuckDB gets.
-const LONGEST_EXPANSION: usize = 2 << 20;
-
-fn query_model(json: &[u8]) -> Result<QueryModel> {
-    if json.len() > LONGEST_QUERY {
-        return Err(too_long("the query with its template variables", LONGEST_QUERY));
-    }
-    QueryModel::from_json(json)
-}
-
-/// Fills variables and macros in.
-fn prepare(query: &DataQuery, model: &QueryModel, datasource: &Datasource) -> Result<Prepared> {
-    let context = Context {
-        range: query.range,
-        interval: query.interval,
-        max_data_points: query.max_data_points,
-        variables: &model.variables,
-        slow_ms: datasource.slow_ms,
-    };
-    let prepared = query::prepare(&model.raw_sql, &context)?;
-    if prepared.sql.len() > LONGEST_EXPANSION {
-        return Err(too_long("the query with its macros and variables filled in", LONGEST_EXPANSION));
-    }
-    Ok(prepared)
-}
-
-fn too_long(what: &str, most: usize) -> Error {
-    Error::bad_query(format!("{what} is longer than {} KB", most >> 10))
-        .hint("Shorten it: put long lists into a file of the datasource and join it")
-}
+/// Bytes of an expanded text that is kept while its query waits.
+const KEPT_TEXT: usize = 16 << 10;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -6,9 +6,11 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
+use std::hash::{BuildHasher as _, DefaultHasher, Hasher as _, RandomState};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use moka::future::Cache as Store;
@@ -22,8 +24,8 @@ use crate::worker::{QueryJob, Reply, Resting, Slot};
 
 /// One result takes at most this part of the whole.
 const MOST_SHARE: u64 = 4;
-/// Bytes of a query whose result is kept; a longer one just runs.
-const LONGEST_TEXT: usize = 64 << 10;
+/// Bytes that an entry takes in the map beside its frame and looks, its key included.
+const ENTRY: usize = 256;
 
 /// What a query came to.
 #[derive(Debug, Clone)]
@@ -53,25 +55,53 @@ impl Scope {
     }
 }
 
-/// A query, with everything that its frame depends on but the files.
+/// A query, with everything that its frame depends on but the files: short, however long its text is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
+pub struct Key {
     scope: u64,
-    text: Arc<[u8]>,
+    digest: [u64; 2],
 }
 
 impl Key {
-    fn new(scope: &Scope, job: &QueryJob) -> Result<Self> {
+    /// The key of `job` within `scope`.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be told from others.
+    pub fn new(scope: &Scope, job: &QueryJob) -> Result<Self> {
         // All of them, so that a new one is not forgotten here.
-        let QueryJob { sql, offsets, options, keep: _ } = job;
+        let QueryJob { sql, options, keep: _ } = job;
         let Options { ref_id, format, max_rows, max_bytes, fill, range, executed_query, row_limit_setting } =
             options;
         // A dashboard's time range moves on with every refresh; what it has to do with the rows is in the text.
         let filled = fill.as_ref().map(|fill| (fill, range));
-        let shown = (executed_query != sql).then_some(executed_query);
-        let parts = (sql, offsets, (ref_id, format, max_rows, max_bytes, filled, shown, row_limit_setting));
-        let text = serde_json::to_vec(&parts).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(Self { scope: scope.id, text: text.into() })
+        let parts = (sql, (ref_id, format, max_rows, max_bytes, filled, executed_query, row_limit_setting));
+        let mut digest = Digest::default();
+        serde_json::to_writer(&mut digest, &parts).map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Self { scope: scope.id, digest: digest.0.map(|hasher| hasher.finish()) })
+    }
+}
+
+/// Hashes what is written to it, twice, under keys that are drawn when the process starts: nobody outside can look for two
+/// queries with the same digest.
+struct Digest([DefaultHasher; 2]);
+
+impl Default for Digest {
+    fn default() -> Self {
+        static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
+        Self(KEYS.each_ref().map(RandomState::build_hasher))
+    }
+}
+
+impl Write for Digest {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for hasher in &mut self.0 {
+            hasher.write(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -122,9 +152,9 @@ impl Cache {
         let build = || {
             Store::builder()
                 .max_capacity(most)
-                .weigher(|key: &Key, entry: &Entry| {
+                .weigher(|_: &Key, entry: &Entry| {
                     let weight = match entry {
-                        Entry::Never => key.text.len(),
+                        Entry::Never => ENTRY,
                         Entry::Kept(kept) => kept.weight,
                     };
                     u32::try_from(weight).unwrap_or(u32::MAX)
@@ -153,25 +183,21 @@ impl Cache {
         store.weighted_size()
     }
 
-    /// Answers `job`: from what is kept, with an equal job that runs, or with `run`, which is the job's own run and not
-    /// begun unless it is needed. `wait` gives a place among those that wait. Dropping the future cancels the
-    /// run; those who wait for it go on without it.
+    /// Answers the query of `key`: from what is kept, with an equal one that runs, or with `run`, which is its own run and
+    /// not begun unless it is needed. `wait` gives a place among those that wait: a future that ends only when
+    /// the place is lost. Dropping the future cancels the run; those who wait for it go on without it.
     ///
     /// # Errors
     /// Those of `run` and `wait`.
-    pub async fn answer<P>(
+    pub async fn answer<L: Future<Output = Error>>(
         &self,
         scope: &Scope,
-        job: &QueryJob,
-        wait: impl Fn() -> Result<P>,
+        key: Key,
+        wait: impl Fn() -> Result<L>,
         run: impl Future<Output = Result<Reply>>,
     ) -> (Result<Answer>, Served) {
-        let Some(store) = self.store.as_ref().filter(|_| job.sql.len() <= LONGEST_TEXT) else {
+        let Some(store) = &self.store else {
             return (run.await.map(whole), Served::Bypass);
-        };
-        let key = match Key::new(scope, job) {
-            Ok(key) => key,
-            Err(error) => return (Err(error), Served::Bypass),
         };
         let mut served = Served::Hit;
         loop {
@@ -199,8 +225,11 @@ impl Cache {
                 Ok(place) => place,
                 Err(error) => return (Err(error), Served::Miss),
             };
-            let landing = landing.wait_for(Option::is_some).await.ok().and_then(|landing| landing.clone());
-            drop(place);
+            let landing = tokio::select! {
+                biased;
+                landing = landing.wait_for(Option::is_some) => landing.ok().and_then(|landing| landing.clone()),
+                lost = place => return (Err(lost), Served::Miss),
+            };
             match landing {
                 Some(Landing::Result { resting, rows, looks }) => {
                     if let Some(frame) = lend(Some(&resting), &looks).await {
@@ -244,7 +273,7 @@ impl Cache {
                 return (Ok(Answer { frame: frame.into(), rows }), Landing::Alone, Served::Miss);
             }
         };
-        let beside = key.text.len() + looks.bytes();
+        let beside = ENTRY + looks.bytes();
         let weight = frame.as_ref().len() + beside;
         let resting = frame.rest(beside);
         let answer = Answer { frame: resting.lend_anyway(), rows };

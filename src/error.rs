@@ -135,6 +135,14 @@ impl Error {
         self
     }
 
+    /// The same with at most 8 KB of message and hint: DuckDB quotes values in full, and they can be as long as its memory.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        self.message = shortened(self.message);
+        self.hint = self.hint.map(shortened);
+        self
+    }
+
     /// Message and hint in one text, for places that show a single string (Grafana's panels).
     #[must_use]
     pub fn full_text(&self) -> String {
@@ -156,6 +164,18 @@ impl Error {
             None => message,
         }
     }
+}
+
+/// The beginning and the end of a long text, with the number of bytes between.
+fn shortened(text: String) -> String {
+    const BEGIN: usize = 6 << 10;
+    const END: usize = 1 << 10;
+    if text.len() <= BEGIN + END {
+        return text;
+    }
+    let begin = text.get(..text.floor_char_boundary(BEGIN)).unwrap_or_default();
+    let end = text.get(text.ceil_char_boundary(text.len() - END)..).unwrap_or_default();
+    format!("{begin} … ({} bytes are left out) … {end}", text.len() - begin.len() - end.len())
 }
 
 /// Where the byte at `position` is in `text`: line and column, both from 1; columns count characters.
@@ -180,6 +200,18 @@ mod tests {
             error.text_at(Some((1, 8))),
             "unknown macro `$__foo` (line 1, column 8). Did you mean `$__from`?"
         );
+    }
+
+    #[test]
+    fn long_messages_keep_their_ends() {
+        let short = Error::bad_query("no").hint("do");
+        assert_eq!(short.clone().shortened(), short);
+        let text = format!("Conversion Error: 'ü{}' is no number, LINE 1", "x".repeat(1 << 20));
+        let long = Error::bad_query(text.clone()).hint(text).shortened();
+        for part in [&long.message, long.hint.as_ref().unwrap()] {
+            assert!(part.starts_with("Conversion Error: 'üxxx") && part.ends_with("LINE 1"), "{part}");
+            assert!(part.contains("bytes are left out") && part.len() < 8 << 10, "{part}");
+        }
     }
 
     #[test]

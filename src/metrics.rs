@@ -31,7 +31,7 @@ const OUTCOMES: [(&str, &str); 4] =
 /// Label `result` of a query at the cache, as [`Served`] lists them.
 const SERVED: [&str; 4] = ["hit", "shared", "miss", "bypass"];
 /// Label `reason` of a worker's end.
-pub(crate) const REASONS: [&str; 11] = [
+pub(crate) const REASONS: [&str; 12] = [
     "memory",
     "disk",
     "deadline",
@@ -42,6 +42,7 @@ pub(crate) const REASONS: [&str; 11] = [
     "replaced",
     "swollen",
     "idle",
+    "aside",
     "closed",
 ];
 /// Upper ends of the histograms' buckets, in seconds.

@@ -57,12 +57,15 @@ impl App {
             walls: self.walls,
             require_jail: policy.require_jail,
         };
+        // The last queries of the old settings share the datasource's memory with the first of the new ones.
+        let family = lock(&self.instances).get(&key).map(|old| old.supervisor.family()).unwrap_or_default();
+        let run_path = run_dir.path().to_owned();
         let instance = Arc::new(Instance {
             url: settings.url.clone(),
             json_data: settings.json_data.clone(),
             secrets: settings.secrets.clone(),
             scope: Scope::new(datasource.folders.clone()),
-            supervisor: Supervisor::new(datasource, run_dir.path().to_owned(), terms, series),
+            supervisor: Supervisor::new(datasource, run_path, terms, family, series),
             listing: Arc::default(),
             _run_dir: run_dir,
         });

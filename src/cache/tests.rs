@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::limits::{Limits, MB};
-use crate::query::{Bucket, Fill, FillMode, Format, Offsets, TimeRange};
+use crate::query::{Bucket, Fill, FillMode, Format, TimeRange};
 use crate::source::TICK;
 use crate::worker::{Frame, Held};
 
@@ -63,7 +63,7 @@ impl Bench {
     /// Asks for `job`, whose result is `size` bytes long. The number of the run that answered.
     async fn ask_sized(&self, job: &QueryJob, size: usize) -> (u64, Served) {
         let run = async { self.reply(size, self.validity()).await };
-        let (answer, how) = self.cache.answer(&self.scope, job, || Ok(()), run).await;
+        let (answer, how) = self.cache.answer(&self.scope, key(self, job), free, run).await;
         let answer = answer.unwrap();
         assert_eq!(
             (answer.frame.len(), answer.frame.first().copied()),
@@ -75,6 +75,16 @@ impl Bench {
     async fn ask(&self, job: &QueryJob) -> (u64, Served) {
         self.ask_sized(job, 100).await
     }
+}
+
+fn key(bench: &Bench, job: &QueryJob) -> Key {
+    Key::new(&bench.scope, job).unwrap()
+}
+
+/// A place that nobody takes away.
+#[expect(clippy::unnecessary_wraps, reason = "other queues refuse")]
+fn free() -> Result<std::future::Pending<Error>> {
+    Ok(std::future::pending())
 }
 
 fn job(sql: &str) -> QueryJob {
@@ -89,7 +99,7 @@ fn job(sql: &str) -> QueryJob {
         executed_query: sql.into(),
         row_limit_setting: "maxRows".into(),
     };
-    QueryJob { sql: sql.into(), offsets: Offsets::default(), options, keep: true }
+    QueryJob { sql: sql.into(), options, keep: true }
 }
 
 #[tokio::test]
@@ -165,27 +175,33 @@ async fn what_may_change_by_itself_is_never_kept() {
     let outside = job("SELECT 1 FROM elsewhere");
     for round in 0..3 {
         let run = bench.reply(10, Validity::Never);
-        let (answer, how) = bench.cache.answer(&bench.scope, &never, || Ok(()), run).await;
+        let (answer, how) = bench.cache.answer(&bench.scope, key(&bench, &never), free, run).await;
         assert_eq!((answer.unwrap().rows, how), (2 * round + 1, Served::Bypass));
         let elsewhere = Looks::take(["/".into()], Path::new("/")).unwrap();
         let run = bench.reply(10, Validity::While(elsewhere));
-        let (answer, how) = bench.cache.answer(&bench.scope, &outside, || Ok(()), run).await;
+        let (answer, how) = bench.cache.answer(&bench.scope, key(&bench, &outside), free, run).await;
         assert_eq!((answer.unwrap().rows, how), (2 * round + 2, Served::Bypass), "a worker says too much");
     }
 }
 
 #[tokio::test]
-async fn off_and_too_long_just_run() {
+async fn without_a_cache_each_just_runs() {
     let bench = Bench::new(0);
     assert!(!bench.cache.is_on());
     for run in 1..3 {
         assert_eq!(bench.ask(&job("SELECT 1")).await, (run, Served::Bypass));
     }
+}
+
+#[tokio::test]
+async fn long_texts_are_kept_and_told_apart_by_every_byte() {
     let bench = Bench::new(MB);
-    let long = job(&" ".repeat(LONGEST_TEXT + 1));
-    for run in 1..3 {
-        assert_eq!(bench.ask(&long).await, (run, Served::Bypass));
-    }
+    let long = job(&" ".repeat(1 << 20));
+    let other = job(&format!("{}x", " ".repeat((1 << 20) - 1)));
+    assert_eq!(bench.ask(&long).await, (1, Served::Miss));
+    assert_eq!(bench.ask(&other).await, (2, Served::Miss));
+    assert_eq!((bench.ask(&long).await, bench.ask(&other).await), ((1, Served::Hit), (2, Served::Hit)));
+    assert!(bench.cache.bytes().await < 10_000, "of a text only its digest is kept");
 }
 
 #[tokio::test]
@@ -197,7 +213,7 @@ async fn equal_queries_at_the_same_time_run_once() {
         bench.reply(100, bench.validity()).await
     };
     let (first, rest, ()) = tokio::join!(
-        bench.cache.answer(&bench.scope, &asked, || Ok(()), slow),
+        bench.cache.answer(&bench.scope, key(&bench, &asked), free, slow),
         async { tokio::join!(bench.ask(&asked), bench.ask(&asked), bench.ask(&asked)) },
         async {
             tokio::task::yield_now().await;
@@ -215,7 +231,7 @@ async fn equal_queries_at_the_same_time_run_once() {
 async fn who_waits_goes_on_when_the_one_who_ran_goes_away() {
     let bench = Bench::new(MB);
     let asked = job("SELECT 1");
-    let endless = bench.cache.answer(&bench.scope, &asked, || Ok(()), std::future::pending());
+    let endless = bench.cache.answer(&bench.scope, key(&bench, &asked), free, std::future::pending());
     let (gone, waiters) = tokio::join!(tokio::time::timeout(Duration::from_millis(50), endless), async {
         tokio::join!(bench.ask(&asked), bench.ask(&asked))
     });
@@ -236,10 +252,14 @@ async fn an_error_is_shared_only_if_it_would_cost_as_much_again() {
             Err(Error::new(kind, "no"))
         };
         let second = || async {
-            bench.cache.answer(&bench.scope, &asked, || Ok(()), bench.reply(9, Validity::NotNow)).await.0
+            bench
+                .cache
+                .answer(&bench.scope, key(&bench, &asked), free, bench.reply(9, Validity::NotNow))
+                .await
+                .0
         };
         let (first, (one, two), ()) = tokio::join!(
-            bench.cache.answer(&bench.scope, &asked, || Ok(()), failing),
+            bench.cache.answer(&bench.scope, key(&bench, &asked), free, failing),
             async { tokio::join!(second(), second()) },
             async {
                 tokio::task::yield_now().await;
@@ -263,7 +283,7 @@ async fn who_came_after_a_change_does_not_get_what_was_before() {
         bench.reply(100, before).await
     };
     let (first, second, ()) = tokio::join!(
-        bench.cache.answer(&bench.scope, &asked, || Ok(()), slow),
+        bench.cache.answer(&bench.scope, key(&bench, &asked), free, slow),
         async {
             std::fs::write(bench.folder.path().join("b"), "").unwrap();
             bench.ask(&asked).await
@@ -281,12 +301,24 @@ async fn who_came_after_a_change_does_not_get_what_was_before() {
 async fn a_full_queue_refuses_those_who_wait_too() {
     let bench = Bench::new(MB);
     let asked = job("SELECT 1");
-    let endless = bench.cache.answer(&bench.scope, &asked, || Ok(()), std::future::pending());
+    let endless = bench.cache.answer(&bench.scope, key(&bench, &asked), free, std::future::pending());
     let (_, refused) = tokio::join!(tokio::time::timeout(Duration::from_millis(50), endless), async {
-        let full = || Err::<(), _>(Error::new(Kind::Exhausted, "full"));
-        bench.cache.answer(&bench.scope, &asked, full, std::future::pending()).await
+        let full = || Err::<std::future::Pending<Error>, _>(Error::new(Kind::Exhausted, "full"));
+        bench.cache.answer(&bench.scope, key(&bench, &asked), full, std::future::pending()).await
     });
     assert_eq!(refused.0.unwrap_err().message, "full");
+}
+
+#[tokio::test]
+async fn who_loses_the_place_while_waiting_is_told_so() {
+    let bench = Bench::new(MB);
+    let asked = job("SELECT 1");
+    let endless = bench.cache.answer(&bench.scope, key(&bench, &asked), free, std::future::pending());
+    let (_, refused) = tokio::join!(tokio::time::timeout(Duration::from_millis(50), endless), async {
+        let taken = || Ok(std::future::ready(Error::new(Kind::Exhausted, "taken")));
+        bench.cache.answer(&bench.scope, key(&bench, &asked), taken, std::future::pending()).await
+    });
+    assert_eq!(refused.0.unwrap_err().message, "taken");
 }
 
 #[tokio::test]
@@ -311,7 +343,7 @@ async fn what_cannot_be_sent_beside_the_rest_runs_and_is_refused_there() {
     let mut on_the_way = Vec::new();
     for expected in [Served::Miss, Served::Hit, Served::Hit, Served::Miss] {
         let run = async { bench.reply(size, bench.validity()).await };
-        let (answer, how) = bench.cache.answer(&bench.scope, &asked, || Ok(()), run).await;
+        let (answer, how) = bench.cache.answer(&bench.scope, key(&bench, &asked), free, run).await;
         assert_eq!(how, expected, "{} on the way", on_the_way.len());
         on_the_way.push(answer.unwrap());
     }

@@ -12,7 +12,6 @@ use super::types::{self, Reading};
 use super::{Cancel, Engine, attach, error, gate};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
-use crate::query::Offsets;
 use crate::source::{self, Validity};
 use crate::worker::{ExportJob, QueryJob};
 
@@ -36,7 +35,6 @@ pub trait FrameSink: Write {
 #[derive(Clone, Copy)]
 struct Task<'a> {
     sql: &'a str,
-    offsets: &'a Offsets,
     shape: Shape<'a>,
     /// Whether somebody wants to know for how long the result holds.
     keep: bool,
@@ -66,8 +64,7 @@ impl Engine {
     /// begins anew. Also says for how long the frame holds, if the job wants to know.
     ///
     /// # Errors
-    /// The gate's refusal, DuckDB's error with the position in the text as the person wrote it,
-    /// [`Kind::Cancelled`], [`Kind::Unavailable`] when the files change all the time, or the sink's failure.
+    /// The gate's refusal, DuckDB's error with the position in the job's text, [`Kind::Cancelled`], [`Kind::Unavailable`] when the files change all the time, or the sink's failure.
     pub fn query(
         &self,
         job: &QueryJob,
@@ -76,7 +73,7 @@ impl Engine {
     ) -> Result<(Summary, Validity)> {
         // A folder's time tells of any change in it; the next look is at the files themselves.
         let shape = Shape::Frame(&job.options);
-        let task = Task { sql: &job.sql, offsets: &job.offsets, shape, keep: job.keep };
+        let task = Task { sql: &job.sql, shape, keep: job.keep };
         self.run_unchanged(task, cancel, sink, false)
     }
 
@@ -88,7 +85,7 @@ impl Engine {
     pub fn export(&self, job: &ExportJob, cancel: &Cancel, sink: &mut impl FrameSink) -> Result<Summary> {
         // Precise at once: what happens beside its files must not break off a long download.
         let shape = Shape::Csv(&job.options);
-        let task = Task { sql: &job.sql, offsets: &job.offsets, shape, keep: false };
+        let task = Task { sql: &job.sql, shape, keep: false };
         self.run_unchanged(task, cancel, sink, true).map(|(summary, _)| summary)
     }
 
@@ -99,10 +96,6 @@ impl Engine {
         sink: &mut impl FrameSink,
         precise: bool,
     ) -> Result<(Summary, Validity)> {
-        let located = |mut error: Error| {
-            error.position = error.position.map(|position| task.offsets.to_original(position));
-            error
-        };
         let mut last = None;
         for run in 0..MOST_RUNS {
             if run > 0 {
@@ -110,7 +103,7 @@ impl Engine {
             }
             match self.run(task, cancel, sink, precise || run > 0) {
                 Ok(done) => return Ok(done),
-                Err(Ending::Failed(error)) => return Err(located(error)),
+                Err(Ending::Failed(error)) => return Err(error),
                 Err(Ending::Changed(error)) => last = error,
             }
         }

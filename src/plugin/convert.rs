@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use prost::Message;
 
@@ -25,10 +26,16 @@ pub(super) fn instance_settings(context: Option<messages::PluginContext>) -> Ins
         org_id: context.org_id,
         updated_ms: datasource.last_updated_ms,
         url: datasource.url,
-        json_data: datasource.json_data,
+        json_data: detached(&datasource.json_data),
         secrets: datasource.secrets,
+        caller: context.user.map(|user| user.login).unwrap_or_default(),
         row_limit: context.grafana_config.get(ROW_LIMIT).and_then(|limit| limit.trim().parse().ok()),
     }
+}
+
+/// A part of a message, without the rest of it in memory for as long as the part lives.
+fn detached(part: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(part)
 }
 
 /// The way back, for [`super::client`].
@@ -36,6 +43,7 @@ pub(super) fn plugin_context(settings: &InstanceSettings) -> messages::PluginCon
     messages::PluginContext {
         org_id: settings.org_id,
         plugin_id: super::PLUGIN_ID.to_owned(),
+        user: (!settings.caller.is_empty()).then(|| messages::User { login: settings.caller.clone() }),
         datasource: Some(messages::DataSourceInstanceSettings {
             url: settings.url.clone(),
             json_data: settings.json_data.clone(),
@@ -61,7 +69,7 @@ pub(super) fn data_query(query: messages::DataQuery) -> Result<DataQuery> {
     Ok(DataQuery {
         range: TimeRange { from: timestamp("from", range.from_ms)?, to: timestamp("to", range.to_ms)? },
         ref_id: query.ref_id,
-        json: query.json,
+        json: detached(&query.json),
         interval: Duration::from_millis(u64::try_from(query.interval_ms).unwrap_or(0)),
         max_data_points: query.max_data_points,
     })
@@ -120,8 +128,6 @@ pub(super) fn recode<A: Message, B: Message + Default>(message: &A) -> Result<B>
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
     use crate::error::Kind;
 
@@ -158,12 +164,13 @@ mod tests {
             json_data: Bytes::from_static(b"{\"path\": 1"),
             secrets: HashMap::from([("token".to_owned(), "t".to_owned())]),
             row_limit: Some(-1),
+            caller: "viewer".to_owned(),
         };
         let back = instance_settings(Some(plugin_context(&settings)));
         assert_eq!((back.uid, back.org_id, back.updated_ms, back.url), ("u".into(), 3, 9, settings.url));
         assert_eq!(
-            (back.json_data, back.secrets, back.row_limit),
-            (settings.json_data, settings.secrets, Some(-1))
+            (back.json_data, back.secrets, back.row_limit, back.caller),
+            (settings.json_data, settings.secrets, Some(-1), settings.caller)
         );
     }
 

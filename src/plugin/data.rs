@@ -1,6 +1,6 @@
 //! The service `pluginv2.Data`: queries in, frames out.
 //!
-//! The queries of a request run concurrently and never share a fate. Grafana cancels a request by resetting
+//! The queries of a request run concurrently and never share a fate; those beyond a number are refused. Grafana cancels a request by resetting
 //! its HTTP/2 stream; the answer's future is then dropped, which aborts every query that still runs.
 
 use std::collections::BTreeMap;
@@ -18,8 +18,10 @@ use super::{convert, grpc};
 use crate::app::App;
 use crate::error::{Error, Kind};
 
-/// Bytes of a response that are not frames: error texts, keys, lengths.
-const ENVELOPE_BYTES: usize = 1 << 20;
+/// Bytes of a response that are not frames: error texts of at most 16 KB each, keys, lengths.
+const ENVELOPE_BYTES: usize = 8 << 20;
+/// Queries of a request that are answered; each one's answer is kept until the last has come.
+const MOST_QUERIES: usize = 400;
 
 /// Serves `pluginv2.Data/QueryData`.
 #[derive(Clone)]
@@ -63,9 +65,11 @@ async fn query_data(app: Arc<App>, request: QueryDataRequest) -> QueryDataRespon
     let mut responses = BTreeMap::new();
     let mut running = JoinSet::new();
     let mut ref_ids = std::collections::HashMap::new();
-    for query in request.queries {
+    let asked = request.queries.len();
+    for (at, query) in request.queries.into_iter().enumerate() {
         let ref_id = query.ref_id.clone();
-        match convert::data_query(query) {
+        let query = if at < MOST_QUERIES { convert::data_query(query) } else { Err(too_many(asked)) };
+        match query {
             Ok(query) => {
                 let (app, settings) = (Arc::clone(&app), Arc::clone(&settings));
                 let task = running.spawn(async move { app.query(&settings, query).await });
@@ -87,6 +91,11 @@ async fn query_data(app: Arc<App>, request: QueryDataRequest) -> QueryDataRespon
     }
     fit(&mut responses, grpc::MAX_OUT - ENVELOPE_BYTES);
     QueryDataResponse { responses }
+}
+
+fn too_many(asked: usize) -> Error {
+    let message = format!("the request has {asked} queries, and only the first {MOST_QUERIES} are run");
+    Error::new(Kind::Exhausted, message).hint("Send the others in another request")
 }
 
 /// Replaces the largest results by an error until the frames fit into `budget` bytes, because a message above

@@ -11,18 +11,26 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use prost::Message;
 
-/// On whose behalf and for which datasource a call is made. `user` (3) is left out on purpose: its role may
-/// be `None` or empty, and nothing depends on it.
+/// On whose behalf and for which datasource a call is made.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct PluginContext {
     #[prost(int64, tag = "1")]
     pub(super) org_id: i64,
     #[prost(string, tag = "2")]
     pub(super) plugin_id: String,
+    #[prost(message, optional, tag = "3")]
+    pub(super) user: Option<User>,
     #[prost(message, optional, tag = "5")]
     pub(super) datasource: Option<DataSourceInstanceSettings>,
     #[prost(map = "string, string", tag = "6")]
     pub(super) grafana_config: HashMap<String, String>,
+}
+
+/// Who asks. The role (4) is left out on purpose: it may be `None` or empty, and nothing depends on it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct User {
+    #[prost(string, tag = "1")]
+    pub(super) login: String,
 }
 
 /// A datasource as it is saved in Grafana.
@@ -145,6 +153,7 @@ mod tests {
             context: Some(PluginContext {
                 org_id: 7,
                 plugin_id: "duckdb-perf-datasource".to_owned(),
+                user: Some(User { login: "viewer".to_owned() }),
                 datasource: Some(DataSourceInstanceSettings {
                     url: "file:///r".to_owned(),
                     json_data: Bytes::from_static(b"{}"),
@@ -164,6 +173,7 @@ mod tests {
         };
         let theirs = pluginv2::QueryDataRequest::decode(&*ours.encode_to_vec()).unwrap();
         let context = theirs.plugin_context.unwrap();
+        assert_eq!(context.user.unwrap().login, "viewer");
         let datasource = context.data_source_instance_settings.unwrap();
         assert_eq!((context.org_id, datasource.uid.as_str(), datasource.last_updated_ms), (7, "u", 5));
         assert_eq!((datasource.url.as_str(), &*datasource.json_data), ("file:///r", &b"{}"[..]));

@@ -37,6 +37,9 @@ const PLUGIN_ID: &str = "duckdb-perf-datasource";
 const HEALTH_SERVICE: &str = "plugin";
 /// The largest block of gRPC metadata that is read, in bytes.
 const MAX_METADATA: u32 = 1 << 20;
+/// Calls that were cancelled before we came to them; with more the connection ends, and all calls on it with it. The
+/// protocol's usual twenty are for strangers: here a few viewers who go on quickly, on a busy machine, reach them.
+const MAX_CANCELLED: usize = 10_000;
 /// How long running calls may go on after the host asked for the end. It kills after two seconds.
 const CALLS_GRACE: Duration = Duration::from_millis(500);
 /// How long the workers may take to end.
@@ -63,6 +66,7 @@ pub async fn serve(app: Arc<App>, router: impl Router) -> Result<()> {
     reporter.set_service_status(HEALTH_SERVICE, ServingStatus::Serving).await;
     let server = Server::builder()
         .http2_max_header_list_size(MAX_METADATA)
+        .http2_max_pending_accept_reset_streams(Some(MAX_CANCELLED))
         .add_service(health.max_decoding_message_size(grpc::MAX_IN).max_encoding_message_size(grpc::MAX_OUT))
         .add_service(controller::ControllerServer::new(stop.clone()))
         .add_service(data::DataServer::new(Arc::clone(&app)))

@@ -267,7 +267,26 @@ fn nesting_and_length_are_bounded() {
     assert!(expand(&nested(8)).is_ok());
     assert_eq!(failure(&nested(9)).message, "macros are nested more than 8 deep");
     let doubling = format!("{}{}{}", "$__weekTime(".repeat(8), "a".repeat(200_000), ")".repeat(8));
-    assert_eq!(failure(&doubling).message, "macros and variables add more than 32 MiB to the query");
+    assert_eq!(failure(&doubling).message, "macros and variables add more than 2 MiB to the query");
+}
+
+#[test]
+fn what_variables_add_inside_one_literal_is_bounded_too() {
+    let range = TimeRange::parse("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", jiff::Timestamp::UNIX_EPOCH)
+        .unwrap();
+    let value = serde_json::json!({ "v": "x".repeat(100_000) });
+    let variables = Variables::from_json(Some(&value)).unwrap();
+    let context = Context {
+        range,
+        interval: Duration::ZERO,
+        max_data_points: 0,
+        variables: &variables,
+        slow_ms: 100.0,
+    };
+    let error = prepare(&format!("SELECT '{}'", "$v".repeat(1_000)), &context).unwrap_err();
+    assert_eq!(error.message, "macros and variables add more than 2 MiB to the query");
+    assert!(error.position.unwrap() < 8 + 2 * 25, "it ends as soon as it is too much: {error:?}");
+    assert!(prepare(&format!("SELECT '{}'", "$v".repeat(20)), &context).is_ok());
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub(super) enum Cause {
     Idle,
     /// What it was opened for is there no more or was replaced.
     Outdated,
+    /// It still served a download, and a query had to run alone.
+    Aside,
     /// The datasource was changed, removed or closed.
     Closed,
 }
@@ -47,6 +49,7 @@ impl Cause {
             Self::Swollen => "was replaced because it kept much memory",
             Self::Idle => "was stopped because nobody asked anything",
             Self::Outdated => "was replaced because its folder or file was",
+            Self::Aside => "was set aside for a query that had to run alone",
             Self::Closed => "was stopped with its datasource",
         }
         .to_owned()
@@ -64,13 +67,14 @@ impl Cause {
             Self::Swollen => "swollen",
             Self::Idle => "idle",
             Self::Outdated => "replaced",
+            Self::Aside => "aside",
             Self::Closed => "closed",
         }
     }
 
     /// Whether it counts as a death, or is how a worker is meant to end.
     pub(super) fn is_fault(&self) -> bool {
-        !matches!(self, Self::Swollen | Self::Idle | Self::Outdated | Self::Closed)
+        !matches!(self, Self::Swollen | Self::Idle | Self::Outdated | Self::Aside | Self::Closed)
     }
 }
 
@@ -91,6 +95,7 @@ mod tests {
             Cause::Swollen,
             Cause::Idle,
             Cause::Outdated,
+            Cause::Aside,
             Cause::Closed,
         ];
         let mut words: Vec<&str> = causes.iter().map(Cause::reason).chain(["opening"]).collect();

@@ -8,26 +8,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::oneshot;
 
 use super::cause::{Cause, Death};
 use super::export::Intake;
-use super::memory::{self, Frame, Held};
-use super::messages::{self, Done, HEADER, Open, Opened, Tag};
-use super::reader::{self, describe};
-use super::{Deaths, Jail, spawn};
-use crate::error::{Error, Kind, Result};
+use super::held::{Frame, Held};
+use super::memory::{self, Family};
+use super::messages::{self, Done, HEADER, Job, Tag};
+use super::queue::Turn;
+use super::{Deaths, Jail};
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::metrics::Series;
 
 /// How long an interrupted job may take to end before its worker is killed.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
-/// How long a worker may take to open its datasource.
-const OPENING: Duration = Duration::from_secs(20);
 
 /// What a job came to.
 pub(super) struct JobReply {
@@ -57,13 +54,14 @@ pub(super) struct Worker {
     /// What [`memory::data`] said when nothing had run in it.
     pub(super) data_at_start: u64,
     pub(super) temp: PathBuf,
+    pub(super) family: Family,
     pub(super) held: Arc<Held>,
     pub(super) deaths: Arc<Deaths>,
     pub(super) series: Arc<Series>,
-    writer: tokio::sync::Mutex<OwnedWriteHalf>,
-    state: Mutex<State>,
-    child: Mutex<Child>,
-    next_id: AtomicU64,
+    pub(super) writer: tokio::sync::Mutex<OwnedWriteHalf>,
+    pub(super) state: Mutex<State>,
+    pub(super) child: Mutex<Child>,
+    pub(super) next_id: AtomicU64,
 }
 
 #[derive(Default)]
@@ -73,7 +71,9 @@ pub(super) struct State {
     pub(super) dead: bool,
     /// Set when we killed it.
     pub(super) killed: Option<Cause>,
-    last_used: Option<Instant>,
+    /// Set when another one takes its place.
+    retired: bool,
+    pub(super) last_used: Option<Instant>,
 }
 
 /// A job that the worker has.
@@ -84,97 +84,27 @@ pub(super) struct Pending {
     pub(super) answer: Option<Answer>,
     /// Where its chunks go when they are not collected.
     pub(super) intake: Option<Arc<Intake>>,
+    /// Its place in the queue. One that does not listen keeps it until its worker is killed, whoever has gone away.
+    pub(super) turn: Arc<Turn>,
 }
 
 /// Tells how a job ended.
 pub(super) type Answer = oneshot::Sender<Result<JobReply, JobFailure>>;
 
 impl Worker {
-    /// Starts a process and opens the datasource in it. `temp_dir` is its own and removed after it.
-    ///
-    /// # Errors
-    /// [`Kind::Unavailable`] when no process can be had, or what opening the datasource failed with.
-    pub(super) async fn start(
-        open: &Open,
-        temp_dir: TempDir,
-        held: Arc<Held>,
-        deaths: Arc<Deaths>,
-        series: Arc<Series>,
-    ) -> Result<Arc<Self>> {
-        let unavailable = |error: io::Error| {
-            tracing::error!(%error, "a worker cannot be started");
-            Error::new(Kind::Unavailable, "the worker process cannot be started")
-                .hint("Look at the plugin's log in Grafana's log")
-        };
-        let (mut child, socket) = spawn::spawn().await.map_err(unavailable)?;
-        series.worker_started();
-        let opened = async {
-            let (mut reader, mut writer) = UnixStream::from_std(socket)?.into_split();
-            write(&mut writer, 0, Tag::Open, &serde_json::to_vec(open)?).await?;
-            let mut header = [0; HEADER];
-            reader.read_exact(&mut header).await?;
-            let (length, _, tag) = messages::parse_header(&header)?;
-            let mut payload = vec![0; length];
-            reader.read_exact(&mut payload).await?;
-            Ok((reader, writer, tag, payload))
-        };
-        let (reader, writer, tag, payload) = match tokio::time::timeout(OPENING, opened).await {
-            Ok(Ok(opened)) => opened,
-            other => {
-                let _ = child.kill();
-                let how = describe(child.wait().ok());
-                series.worker_ended("opening");
-                let error = match other {
-                    Ok(Err(error)) => error,
-                    _ => io::Error::new(io::ErrorKind::TimedOut, "opening takes too long"),
-                };
-                deaths.note(&format!("ended while it opened the datasource ({how})"));
-                return Err(unavailable(io::Error::other(format!("{error} ({how})"))));
-            }
-        };
-        if tag != Tag::Opened {
-            let _ = child.kill();
-            let _ = child.wait();
-            series.worker_ended("opening");
-            let error = serde_json::from_slice(&payload);
-            return Err(error.unwrap_or_else(|_| Error::internal("the worker spoke out of turn")));
-        }
-        let opened: Opened =
-            serde_json::from_slice(&payload).map_err(|error| Error::internal(error.to_string()))?;
-        let worker = Arc::new(Self {
-            engine_version: opened.engine_version,
-            jail: opened.jail,
-            pid: child.id(),
-            limits: open.datasource.limits.clone(),
-            data_at_start: memory::data(child.id()),
-            temp: open.temp_dir.clone(),
-            held,
-            deaths,
-            series,
-            writer: tokio::sync::Mutex::new(writer),
-            state: Mutex::default(),
-            child: Mutex::new(child),
-            next_id: AtomicU64::new(1),
-        });
-        worker.state().last_used = Some(Instant::now());
-        tracing::debug!(pid = worker.pid, engine = %worker.engine_version, jail = ?worker.jail, "worker started");
-        memory::watch(&worker);
-        tokio::spawn(reader::run(Arc::clone(&worker), reader, temp_dir));
-        Ok(worker)
-    }
-
     /// Runs one job. Dropping the future cancels the job, and kills the worker if it does not listen.
     pub(super) async fn run(
         self: &Arc<Self>,
-        job: &[u8],
+        job: Job,
+        turn: &Arc<Turn>,
         deadline: Duration,
     ) -> Result<JobReply, JobFailure> {
         let (answer, mut reply) = oneshot::channel();
-        let mut flight = self.admit(answer, None)?;
+        let mut flight = self.admit(answer, None, turn)?;
         let id = flight.id;
         // A failed write means that the worker is ending; the reader answers for it.
         let asked = async {
-            if let Err(error) = self.tell(id, Tag::Job, job).await {
+            if let Err(error) = self.tell_job(id, job).await {
                 tracing::debug!(%error, "a worker does not take a job");
             }
             (&mut reply).await
@@ -197,17 +127,19 @@ impl Worker {
         self: &Arc<Self>,
         answer: Answer,
         intake: Option<Arc<Intake>>,
+        turn: &Arc<Turn>,
     ) -> Result<InFlight, JobFailure> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         {
             let mut state = self.state();
-            if state.dead {
+            // One that was killed is not dead at once; what comes meanwhile had no part in it.
+            if state.dead || state.killed.is_some() {
                 let cause = state.killed.clone().unwrap_or_else(|| Cause::Itself("ended".to_owned()));
                 return Err(JobFailure::Died(Death { cause, jobs: 0 }));
             }
             state.last_used = Some(Instant::now());
             let frame = Some(Frame::new(Arc::clone(&self.held)));
-            state.jobs.insert(id, Pending { frame, answer: Some(answer), intake });
+            state.jobs.insert(id, Pending { frame, answer: Some(answer), intake, turn: Arc::clone(turn) });
         }
         memory::wake();
         Ok(InFlight { worker: Arc::clone(self), id, ended: false })
@@ -234,6 +166,19 @@ impl Worker {
     /// Says something about a job.
     pub(super) async fn tell(&self, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
         write(&mut *self.writer.lock().await, id, tag, payload).await
+    }
+
+    /// Sends a job. Its text is long, so it is written into one message at a time and then dropped.
+    pub(super) async fn tell_job(&self, id: u64, job: Job) -> io::Result<()> {
+        let mut writer = self.writer.lock().await;
+        let mut message = vec![0; HEADER];
+        serde_json::to_writer(&mut message, &job)?;
+        drop(job);
+        let header = messages::header(id, Tag::Job, message.len() - HEADER)?;
+        for (byte, of_header) in message.iter_mut().zip(header) {
+            *byte = of_header;
+        }
+        writer.write_all(&message).await
     }
 
     async fn cancel(&self, id: u64) {
@@ -285,6 +230,7 @@ impl Worker {
 
     /// Kills the process as soon as nothing runs in it.
     pub(super) fn retire(self: &Arc<Self>, cause: Cause) {
+        self.state().retired = true;
         let worker = Arc::clone(self);
         tokio::spawn(async move {
             while worker.jobs() > 0 && !worker.is_dead() {
@@ -297,6 +243,11 @@ impl Worker {
     pub(super) fn is_dead(&self) -> bool {
         let state = self.state();
         state.dead || state.killed.is_some()
+    }
+
+    /// Whether another one has taken its place.
+    pub(super) fn is_retired(&self) -> bool {
+        self.state().retired
     }
 
     /// How many jobs have ever been taken in.
@@ -347,7 +298,7 @@ impl Drop for InFlight {
     }
 }
 
-async fn write(writer: &mut OwnedWriteHalf, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
+pub(super) async fn write(writer: &mut OwnedWriteHalf, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
     let mut message = messages::header(id, tag, payload.len())?.to_vec();
     message.extend_from_slice(payload);
     writer.write_all(&message).await

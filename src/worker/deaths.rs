@@ -14,14 +14,20 @@ const FREE: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The deaths of the last five minutes.
+/// The deaths of the last five minutes. Starts that failed without a death are among them, without words: they cost
+/// pauses, and each query was told why.
 #[derive(Debug, Default)]
-pub struct Deaths(Mutex<VecDeque<(Instant, String)>>);
+pub struct Deaths(Mutex<VecDeque<(Instant, Option<String>)>>);
 
 impl Deaths {
     /// One more, `how` follows "a worker": `was killed because it took too much memory`.
     pub(super) fn note(&self, how: &str) {
-        self.with(|deaths| deaths.push_back((Instant::now(), how.to_owned())));
+        self.with(|deaths| deaths.push_back((Instant::now(), Some(how.to_owned()))));
+    }
+
+    /// A worker could not open the datasource, and said why.
+    pub(super) fn note_failed_opening(&self) {
+        self.with(|deaths| deaths.push_back((Instant::now(), None)));
     }
 
     /// How long to wait before the next worker is started: nothing for the first three deaths within a minute, then
@@ -36,10 +42,14 @@ impl Deaths {
     /// How many there were, and how the last one went; `None` without any.
     #[must_use]
     pub fn summary(&self) -> Option<(usize, String)> {
-        self.with(|deaths| deaths.back().map(|(_, how)| (deaths.len(), how.clone())))
+        self.with(|deaths| {
+            let mut told = deaths.iter().filter_map(|(_, how)| how.as_ref());
+            let last = told.next_back()?.clone();
+            Some((told.count() + 1, last))
+        })
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut VecDeque<(Instant, String)>) -> T) -> T {
+    fn with<T>(&self, look: impl FnOnce(&mut VecDeque<(Instant, Option<String>)>) -> T) -> T {
         let mut deaths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while deaths.front().is_some_and(|(at, _)| at.elapsed() > WINDOW) {
             deaths.pop_front();
@@ -62,5 +72,17 @@ mod tests {
         }
         assert_eq!(pauses, [0, 0, 0, 0, 50, 100, 200, 400, 800, 1000, 1000, 1000]);
         assert_eq!(deaths.summary(), Some((12, "signal 9".to_owned())));
+    }
+
+    #[test]
+    fn failed_openings_cost_pauses_but_are_no_deaths() {
+        let deaths = Deaths::default();
+        for _ in 0..5 {
+            deaths.note_failed_opening();
+        }
+        assert_eq!((deaths.pause(), deaths.summary()), (2 * FIRST_PAUSE, None));
+        deaths.note("signal 9");
+        deaths.note_failed_opening();
+        assert_eq!(deaths.summary(), Some((1, "signal 9".to_owned())));
     }
 }

@@ -11,13 +11,14 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
 
 use super::cause::{Cause, Death};
 use super::client::{InFlight, JobFailure, JobReply, Worker};
-use super::memory::Frame;
-use super::messages::{Done, Tag, WINDOW};
+use super::held::Frame;
+use super::messages::{Done, Job, Tag, WINDOW};
+use super::queue::Turn;
 use super::settle::{closed, settle};
 use crate::error::{Error, Kind, Result};
 
@@ -199,19 +200,20 @@ pub(super) struct Started {
 /// Sends an export to a worker and waits for its first chunk. Dropping the future cancels it.
 pub(super) async fn start(
     worker: &Arc<Worker>,
-    job: &[u8],
+    job: Job,
+    turn: &Arc<Turn>,
     deadline: Duration,
 ) -> Result<Started, JobFailure> {
     let (answer, reply) = oneshot::channel();
     let (sender, chunks) = mpsc::channel(WINDOW as usize);
     let clock = Arc::new(Clock::new(deadline));
     let intake = Intake { chunks: sender, clock: Arc::clone(&clock) };
-    let flight = worker.admit(answer, Some(Arc::new(intake)))?;
+    let flight = worker.admit(answer, Some(Arc::new(intake)), turn)?;
     let mut started = Started { flight, chunks, reply, clock, first: None, done: None };
     let clock = Arc::clone(&started.clock);
     // The deadline holds for a worker that does not even read, too.
     tokio::select! {
-        told = worker.tell(started.flight.id, Tag::Job, job) => if let Err(error) = told {
+        told = worker.tell_job(started.flight.id, job) => if let Err(error) = told {
             // The worker is ending; the reader answers for it.
             tracing::debug!(%error, "a worker does not take a job");
         },
@@ -260,15 +262,21 @@ impl Started {
         Ok(())
     }
 
-    /// Gives the chunks out as they are taken. `place` is given back at the end.
-    pub(super) fn give(self, place: OwnedSemaphorePermit, patient: bool) -> Export {
+    /// Gives the chunks out as they are taken. From now on it has `place` and not its turn among the queries, and gives it
+    /// back at the end: whoever takes the chunks may be slow.
+    pub(super) fn give(self, place: Arc<Turn>, patient: bool) -> Export {
+        let mut state = self.flight.worker.state();
+        let job = state.jobs.get_mut(&self.flight.id);
+        let turn = job.map(|job| std::mem::replace(&mut job.turn, Arc::clone(&place)));
+        drop(state);
+        drop(turn);
         let (sender, items) = mpsc::channel(1);
         tokio::spawn(pump(self, sender, place, patient));
         Export { items, ended: None }
     }
 }
 
-async fn pump(mut export: Started, out: mpsc::Sender<Item>, place: OwnedSemaphorePermit, patient: bool) {
+async fn pump(mut export: Started, out: mpsc::Sender<Item>, place: Arc<Turn>, patient: bool) {
     let (stalled, longest) = if patient { (FOR_EVER, FOR_EVER) } else { (STALLED, LONGEST) };
     let worker = Arc::clone(&export.flight.worker);
     let Some(end) = pass_on(&mut export, &out, stalled, longest).await else { return };

@@ -1,198 +1,30 @@
-//! Keeps broker and worker together below a datasource's total: counts the frames that the broker holds, and watches
-//! the workers' resident memory and spill files, whatever SQL does inside them.
+//! Keeps broker and workers together below a datasource's total: watches the workers' resident memory and spill files,
+//! whatever SQL does inside them. What frames take in the broker ([`Held`]) is taken off.
 //!
-//! One thread looks at every worker that has jobs, each 5 ms; it sleeps while none has.
+//! One thread looks at every worker, each 5 ms; it sleeps while none has jobs. A datasource can have several: the one in
+//! use, and those that still serve a slow download or the last queries of old settings. They count together.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::cause::Cause;
 use super::client::Worker;
-use crate::limits::{Limits, MB};
+use super::held::Held;
+use crate::limits::MB;
 use crate::metrics::Series;
 
 const INTERVAL: Duration = Duration::from_millis(5);
 /// Every so many looks also at the temp folder.
 const DISK_EVERY: u32 = 20;
-/// The broker without frames, and what a worker may still take between two looks and its end.
-const RESERVE: u64 = 112 * MB;
+/// The broker without frames, but with the texts of the queries that wait (16 MB) and are about to run, and what a worker
+/// may still take between two looks and its end.
+pub(super) const RESERVE: u64 = 112 * MB;
 /// What a worker needs to answer at all; frames never take it.
-const SMALLEST_WORKER: u64 = 128 * MB;
-/// A frame lies in the broker twice while it is sent.
-const COPIES: u64 = 2;
+pub(super) const SMALLEST_WORKER: u64 = 128 * MB;
 /// Stacks of ended threads that the C library keeps for new ones.
 const KEPT_STACKS: u64 = 64 * MB;
-
-/// What the frames of one datasource take in the broker: those being collected or sent, and those that rest in the
-/// cache.
-#[derive(Debug)]
-pub struct Held {
-    /// Bytes that they take, or will while they are sent.
-    taken: AtomicU64,
-    most: u64,
-    /// Frames that can be thrown away when somebody needs the room.
-    slots: Mutex<Vec<Weak<Slot>>>,
-}
-
-impl Held {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self { taken: AtomicU64::new(0), most: COPIES * most_held(limits), slots: Mutex::default() }
-    }
-
-    /// Bytes that the frames take, or will while they are sent.
-    fn bytes(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
-    }
-
-    fn add(&self, bytes: u64) {
-        self.taken.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn sub(&self, bytes: u64) {
-        self.taken.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
-    /// Whether a frame may take `more` bytes beside what is held; what rests makes room.
-    pub(super) fn has_room(&self, more: usize) -> bool {
-        let fits = || self.bytes() + COPIES * more as u64 <= self.most;
-        fits() || (self.relieve() && fits())
-    }
-
-    /// Throws away what rests. Whether there was anything.
-    fn relieve(&self) -> bool {
-        let slots = std::mem::take(&mut *self.slots.lock().unwrap_or_else(PoisonError::into_inner));
-        slots.iter().filter_map(Weak::upgrade).filter(|slot| slot.clear()).count() > 0
-    }
-}
-
-/// Bytes of frames that a datasource may have in the broker at one time.
-pub(super) fn most_held(limits: &Limits) -> u64 {
-    limits.total_bytes().saturating_sub(RESERVE + SMALLEST_WORKER) / COPIES
-}
-
-/// A frame's bytes, counted as long as they live.
-#[derive(Debug)]
-pub struct Frame {
-    bytes: Vec<u8>,
-    held: Arc<Held>,
-}
-
-impl Frame {
-    pub(crate) fn new(held: Arc<Held>) -> Self {
-        Self { bytes: Vec::new(), held }
-    }
-
-    /// Hands the buffer out to be appended to, and counts what was added.
-    pub(crate) async fn extend<T>(&mut self, append: impl AsyncFnOnce(&mut Vec<u8>) -> T) -> T {
-        let before = self.bytes.len();
-        let result = append(&mut self.bytes).await;
-        self.held.add(COPIES * (self.bytes.len() - before) as u64);
-        result
-    }
-
-    /// Keeps the frame for more than one answer, together with `beside` bytes that are kept for its sake.
-    #[must_use]
-    pub fn rest(mut self, beside: usize) -> Resting {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        self.held.sub(COPIES * bytes.len() as u64);
-        bytes.shrink_to_fit();
-        let weight = (bytes.len() + beside) as u64;
-        self.held.add(weight);
-        let held = Arc::clone(&self.held);
-        Resting(Bytes::from_owner(Counted { bytes, weight, held: Arc::clone(&held) }), held)
-    }
-}
-
-impl AsRef<[u8]> for Frame {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl From<Frame> for Bytes {
-    fn from(frame: Frame) -> Self {
-        Self::from_owner(frame)
-    }
-}
-
-impl Drop for Frame {
-    fn drop(&mut self) {
-        self.held.sub(COPIES * self.bytes.len() as u64);
-    }
-}
-
-/// A frame that is kept for more than one answer. It lies in the broker once; each answer that is being sent is a
-/// copy more.
-#[derive(Debug, Clone)]
-pub struct Resting(Bytes, Arc<Held>);
-
-impl Resting {
-    /// The frame for one answer, without copying it; `None` when there is no room to send it.
-    #[must_use]
-    pub fn lend(&self) -> Option<Bytes> {
-        let fits = || self.1.bytes() + self.0.len() as u64 <= self.1.most;
-        (fits() || (self.1.relieve() && fits())).then(|| self.lend_anyway())
-    }
-
-    /// The same for the one who brought it, and so has the room.
-    #[must_use]
-    pub fn lend_anyway(&self) -> Bytes {
-        let weight = self.0.len() as u64;
-        self.1.add(weight);
-        Bytes::from_owner(Counted { bytes: self.0.clone(), weight, held: Arc::clone(&self.1) })
-    }
-
-    /// Where it rests until the room is needed.
-    #[must_use]
-    pub fn in_a_slot(&self) -> Arc<Slot> {
-        let slot = Arc::new(Slot(Mutex::new(Some(self.clone()))));
-        let mut slots = self.1.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.retain(|slot| slot.strong_count() > 0);
-        slots.push(Arc::downgrade(&slot));
-        slot
-    }
-}
-
-/// Holds a resting frame that may go at any time.
-#[derive(Debug)]
-pub struct Slot(Mutex<Option<Resting>>);
-
-impl Slot {
-    /// The frame, if it is still there.
-    #[must_use]
-    pub fn resting(&self) -> Option<Resting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Lets it go. Whether it was there.
-    pub fn clear(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
-    }
-}
-
-/// Bytes that are counted as long as they live.
-struct Counted<B> {
-    bytes: B,
-    weight: u64,
-    held: Arc<Held>,
-}
-
-impl<B: AsRef<[u8]>> AsRef<[u8]> for Counted<B> {
-    fn as_ref(&self) -> &[u8] {
-        self.bytes.as_ref()
-    }
-}
-
-impl<B> Drop for Counted<B> {
-    fn drop(&mut self) {
-        self.held.sub(self.weight);
-    }
-}
 
 #[derive(Default)]
 struct Watch {
@@ -244,38 +76,109 @@ fn shared() -> &'static Watch {
 fn run(watch: &Watch) {
     let mut workers = watch.workers.lock().unwrap_or_else(PoisonError::into_inner);
     for round in 0_u32.. {
-        let mut busy = false;
-        workers.retain(|worker| match worker.upgrade().filter(|worker| !worker.is_dead()) {
-            Some(worker) => {
-                busy |= look(&worker, round.is_multiple_of(DISK_EVERY));
-                true
-            }
-            None => false,
-        });
+        let living = workers.iter().filter_map(Weak::upgrade).filter(|worker| !worker.is_dead()).collect();
+        workers.retain(|worker| worker.upgrade().is_some_and(|worker| !worker.is_dead()));
+        let busy = look(living, round.is_multiple_of(DISK_EVERY));
         let wait = if busy { INTERVAL } else { Duration::from_secs(1) };
         workers = watch.woken.wait_timeout(workers, wait).unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 
-/// Looks at one worker, and kills it when it takes too much. Whether it has jobs.
-fn look(worker: &Worker, at_disk: bool) -> bool {
-    let jobs = worker.jobs();
-    let Some(Size { resident, .. }) = size(worker.pid) else { return jobs > 0 };
-    let fits = || resident <= worker.limits.total_bytes().saturating_sub(RESERVE + worker.held.bytes());
-    if jobs > 0 && !fits() {
-        // What rests in the cache is never the reason.
-        worker.held.relieve();
-        if !fits() {
-            worker.kill(Cause::Memory);
+/// Looks at all workers, and kills those that take too much. Whether any has jobs.
+fn look(living: Vec<Arc<Worker>>, at_disk: bool) -> bool {
+    let mut families: Vec<Vec<Arc<Worker>>> = Vec::new();
+    for worker in living {
+        match families.iter_mut().find(|of| of.iter().any(|one| one.family == worker.family)) {
+            Some(family) => family.push(worker),
+            None => families.push(vec![worker]),
         }
-    } else if jobs == 0 && is_swollen(worker) {
-        worker.kill(Cause::Swollen);
     }
-    // DuckDB counts as well and stops earlier, as long as its count is right.
-    if jobs > 0 && at_disk && on_disk(&worker.temp) > worker.limits.spill_bytes() {
-        worker.kill(Cause::Disk);
+    let mut busy = false;
+    for family in families {
+        busy |= look_at_family(&family, at_disk);
     }
-    jobs > 0
+    busy
+}
+
+/// The same for the workers of one datasource, who share its memory.
+fn look_at_family(family: &[Arc<Worker>], at_disk: bool) -> bool {
+    let taken: Vec<Taken> = family
+        .iter()
+        .map(|worker| Taken {
+            resident: size(worker.pid).map_or(0, |size| size.resident),
+            busy: worker.jobs() > 0,
+            aside: worker.is_retired(),
+        })
+        .collect();
+    let busy = taken.iter().any(|one| one.busy);
+    if busy && !excess(&taken, left_for(family)).is_empty() {
+        // What rests in the cache is never the reason.
+        for worker in family {
+            worker.held.relieve();
+        }
+        for at in excess(&taken, left_for(family)) {
+            if let (Some(worker), Some(one)) = (family.get(at), taken.get(at)) {
+                worker.kill(if one.busy { Cause::Memory } else { Cause::Swollen });
+            }
+        }
+    }
+    for (worker, one) in family.iter().zip(&taken) {
+        if !one.busy && is_swollen(worker) {
+            worker.kill(Cause::Swollen);
+        }
+        // DuckDB counts as well and stops earlier, as long as its count is right.
+        if one.busy && at_disk && on_disk(&worker.temp) > worker.limits.spill_bytes() {
+            worker.kill(Cause::Disk);
+        }
+    }
+    busy
+}
+
+/// Bytes that the workers of one datasource may take together.
+fn left_for(family: &[Arc<Worker>]) -> u64 {
+    let total = family.iter().map(|worker| worker.limits.total_bytes()).max().unwrap_or_default();
+    let mut held: Vec<&Arc<Held>> = Vec::new();
+    for worker in family {
+        if !held.iter().any(|one| Arc::ptr_eq(one, &worker.held)) {
+            held.push(&worker.held);
+        }
+    }
+    total.saturating_sub(RESERVE + held.iter().map(|held| held.bytes()).sum::<u64>())
+}
+
+/// Whose workers count together: those of one datasource, beyond a change of its settings.
+#[derive(Debug, Clone, Default)]
+pub struct Family(Arc<()>);
+
+impl PartialEq for Family {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// What one worker takes.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    resident: u64,
+    busy: bool,
+    /// Another one has taken its place, and it only ends what is in it.
+    aside: bool,
+}
+
+/// Which of them must go, so that the rest takes at most `most` together: first those that do nothing, then those that
+/// another one has replaced, then whoever takes most.
+fn excess(taken: &[Taken], most: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..taken.len()).collect();
+    order.sort_by_key(|&at| taken.get(at).map(|one| (one.busy, !one.aside, u64::MAX - one.resident)));
+    let mut sum: u64 = taken.iter().map(|one| one.resident).sum();
+    let gone = order.into_iter().take_while(|&at| {
+        let goes = sum > most;
+        if goes {
+            sum -= taken.get(at).map_or(0, |one| one.resident);
+        }
+        goes
+    });
+    gone.collect()
 }
 
 /// Bytes that the files right inside a folder take.
@@ -319,54 +222,20 @@ fn size(pid: u32) -> Option<Size> {
 mod tests {
     use super::*;
 
-    fn held() -> Arc<Held> {
-        let limits = Limits {
-            timeout: Duration::from_secs(1),
-            max_rows: None,
-            most_rows: None,
-            max_result_bytes: MB,
-            memory_bytes: 4 * MB,
-            threads: 1,
-        };
-        let held = Held::new(&limits);
-        assert_eq!(held.most, 20 * MB);
-        Arc::new(held)
+    fn taken(megabytes: u64, busy: bool, aside: bool) -> Taken {
+        Taken { resident: megabytes * MB, busy, aside }
     }
 
-    async fn frame(held: &Arc<Held>, megabytes: usize) -> Frame {
-        let mut frame = Frame::new(Arc::clone(held));
-        frame.extend(async |bytes| bytes.resize(megabytes << 20, 1)).await;
-        frame
-    }
-
-    #[tokio::test]
-    async fn a_frame_counts_twice_while_it_is_sent_and_once_while_it_rests() {
-        let held = held();
-        let moving = frame(&held, 3).await;
-        assert_eq!(held.bytes(), 6 * MB);
-        let resting = moving.rest(5);
-        assert_eq!(held.bytes(), 3 * MB + 5);
-        let (one, two) = (resting.lend().unwrap(), resting.lend().unwrap());
-        assert_eq!(one.as_ptr(), two.as_ptr(), "nothing is copied");
-        assert_eq!(held.bytes(), 9 * MB + 5);
-        drop((resting, one));
-        assert_eq!(held.bytes(), 6 * MB + 5, "the last answer keeps it");
-        drop(two);
-        assert_eq!(held.bytes(), 0);
-        drop(frame(&held, 1).await);
-        assert_eq!(held.bytes(), 0);
-    }
-
-    #[tokio::test]
-    async fn what_rests_makes_room() {
-        let held = held();
-        let slots = [frame(&held, 8).await.rest(0).in_a_slot(), frame(&held, 4).await.rest(0).in_a_slot()];
-        assert_eq!(held.bytes(), 12 * MB);
-        assert!(held.has_room(4 << 20));
-        assert!(slots.iter().all(|slot| slot.resting().is_some()), "there was room");
-        assert!(held.has_room(5 << 20));
-        assert!(slots.iter().all(|slot| slot.resting().is_none()));
-        assert_eq!(held.bytes(), 0);
-        assert!(!held.has_room(11 << 20), "more than there is");
+    #[test]
+    fn all_workers_of_a_datasource_count_together() {
+        let (slow_export, current, idle) =
+            (taken(200, true, true), taken(300, true, false), taken(40, false, false));
+        assert!(excess(&[slow_export, current], 500 * MB).is_empty());
+        assert_eq!(excess(&[current, slow_export], 499 * MB), [1], "each alone would be small enough");
+        assert_eq!(excess(&[current, slow_export], 299 * MB), [1, 0]);
+        assert_eq!(excess(&[current, slow_export, idle], 500 * MB), [2], "who does nothing goes first");
+        assert_eq!(excess(&[taken(100, true, false), current], 350 * MB), [1], "then whoever takes most");
+        assert_eq!(excess(&[current], 299 * MB), [0]);
+        assert!(excess(&[], 0).is_empty());
     }
 }

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Jail, Walls};
 use crate::frame::{CsvOptions, Options};
-use crate::query::Offsets;
 use crate::source::{Datasource, Validity};
 
 /// Longest message either side accepts; chunks are far smaller.
@@ -106,8 +105,6 @@ pub(super) enum Job {
 pub struct QueryJob {
     /// The text DuckDB gets.
     pub sql: String,
-    /// From positions in `sql` to positions in the text as the person wrote it.
-    pub offsets: Offsets,
     /// How the frame is made.
     pub options: Options,
     /// Whether somebody wants to keep the result, and so to know for how long it holds.
@@ -120,8 +117,6 @@ pub struct QueryJob {
 pub struct ExportJob {
     /// The text DuckDB gets.
     pub sql: String,
-    /// From positions in `sql` to positions in the text as the person wrote it.
-    pub offsets: Offsets,
     /// How the CSV is written.
     pub options: CsvOptions,
 }

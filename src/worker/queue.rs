@@ -1,29 +1,42 @@
 //! Whose turn it is: so many jobs of one datasource run at the same time, so many wait, the rest is refused.
 
+mod line;
+
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 
+pub(super) use self::line::Turn;
+use self::line::{Denied, Full, Line, Room, Seat};
 use super::{CONCURRENT, EXPORTS};
 use crate::error::{Error, Kind, Result};
+use crate::limits::MB;
 use crate::metrics::{Series, Up};
 
-/// Queries of one datasource that wait for their turn; more are refused at once.
-const WAITING: usize = 200;
+/// Queries of one datasource that wait, and bytes of their models; more are refused at once.
+const QUERIES: Room = Room { places: CONCURRENT, waiting: 200, bytes: 16 << 20 };
+/// The same for downloads, which may take an hour each.
+const DOWNLOADS: Room = Room { places: EXPORTS, waiting: 50, bytes: 4 << 20 };
 
 /// What to do about a full queue.
 const QUERIES_HINT: &str = "Refresh less often, or make the dashboard's queries cheaper";
-const EXPORTS_HINT: &str = "Wait until other downloads from this datasource have ended: two run at a time";
+const DOWNLOADS_HINT: &str = "Wait until other downloads from this datasource have ended: two run at a time";
+
+/// Who asks for a turn.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ticket<'a> {
+    /// Whose turn it would be; empty where nobody knows.
+    pub caller: &'a str,
+    /// Bytes that are held while this waits.
+    pub bytes: usize,
+}
 
 /// The turns of one datasource.
 pub(super) struct Queue {
-    /// First come, first served.
-    permits: Arc<Semaphore>,
-    /// The places of downloads.
-    exports: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    queries: Arc<Line>,
+    downloads: Arc<Line>,
     timeout: Duration,
     series: Arc<Series>,
 }
@@ -31,78 +44,123 @@ pub(super) struct Queue {
 impl Queue {
     /// One in which nobody waits longer than `timeout`.
     pub(super) fn new(timeout: Duration, series: Arc<Series>) -> Self {
-        Self {
-            permits: Arc::new(Semaphore::new(CONCURRENT)),
-            exports: Arc::new(Semaphore::new(EXPORTS)),
-            waiting: AtomicUsize::new(0),
-            timeout,
-            series,
-        }
+        Self { queries: Line::new(QUERIES), downloads: Line::new(DOWNLOADS), timeout, series }
     }
 
-    /// Waits until this job may run beside at most `CONCURRENT - share` others.
+    /// Waits until this job may run beside others.
     ///
     /// # Errors
     /// [`Kind::Exhausted`] when too many wait already, or after the timeout.
-    pub(super) async fn turn(&self, share: usize) -> Result<OwnedSemaphorePermit> {
+    pub(super) async fn turn(&self, ticket: Ticket<'_>) -> Result<Arc<Turn>> {
         let asked = Instant::now();
-        let share = u32::try_from(share).unwrap_or(1);
-        let permit = self.wait(&self.permits, share).await;
+        let turn = self.sit_until(self.queries.ask(ticket), self.timeout).await;
         self.series.waited(asked.elapsed());
-        permit?.ok_or_else(|| {
-            let seconds = self.timeout.as_secs();
-            Error::new(Kind::Exhausted, format!("the query waited {seconds} s for others to end"))
-                .hint(QUERIES_HINT)
-        })
+        turn.map_err(|denied| self.query_denied(denied, self.timeout))
+    }
+
+    /// Waits until a job that had its turn may run again without another query beside it: before all that wait for
+    /// their first turn. It is never refused, and waits longer, because those before it may take all of their time.
+    ///
+    /// # Errors
+    /// [`Kind::Exhausted`] after twice the timeout.
+    pub(super) async fn alone(&self, caller: &str) -> Result<Arc<Turn>> {
+        let asked = Instant::now();
+        let longest = 2 * self.timeout;
+        let turn = self.sit_until(Ok(self.queries.ask_for_all(caller)), longest).await;
+        self.series.waited(asked.elapsed());
+        turn.map_err(|denied| self.query_denied(denied, longest))
     }
 
     /// Waits for the place of a download, which it has until its last byte is taken.
     ///
     /// # Errors
     /// As [`Queue::turn`].
-    pub(super) async fn download(&self) -> Result<OwnedSemaphorePermit> {
-        self.wait(&self.exports, 1).await?.ok_or_else(|| {
-            let seconds = self.timeout.as_secs();
-            Error::new(Kind::Exhausted, format!("the export waited {seconds} s for others to end"))
-                .hint(EXPORTS_HINT)
+    pub(super) async fn download(&self, ticket: Ticket<'_>) -> Result<Arc<Turn>> {
+        self.sit_until(self.downloads.ask(ticket), self.timeout).await.map_err(|denied| {
+            let message = match denied {
+                Denied::Late => format!("the export waited {} s for others to end", self.timeout.as_secs()),
+                Denied::Full(full) => self.refused(full, DOWNLOADS, "downloads"),
+            };
+            Error::new(Kind::Exhausted, message).hint(DOWNLOADS_HINT)
         })
     }
 
-    /// `None` when nobody has made room in time.
-    async fn wait(&self, places: &Arc<Semaphore>, share: u32) -> Result<Option<OwnedSemaphorePermit>> {
-        if let Ok(permit) = Arc::clone(places).try_acquire_many_owned(share) {
-            return Ok(Some(permit));
-        }
-        let place = self.enter()?;
-        let waited = tokio::time::timeout(self.timeout, Arc::clone(places).acquire_many_owned(share)).await;
-        drop(place);
-        Ok(waited.ok().and_then(Result::ok))
-    }
-
-    /// A place among those that wait.
+    /// A place among the queries that wait, for one that waits for something else than its turn.
     ///
     /// # Errors
     /// [`Kind::Exhausted`] when too many wait already.
-    pub(super) fn enter(&self) -> Result<Place<'_>> {
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Place { waiting: &self.waiting, _gauge: self.series.waits() };
-        if before < WAITING {
-            return Ok(place);
+    pub(super) fn enter(&self, ticket: Ticket<'_>) -> Result<Place> {
+        let (held, lost) = oneshot::channel();
+        let denied = |full| self.query_denied(Denied::Full(full), self.timeout);
+        let seat = self.queries.sit(ticket, held).map_err(denied)?;
+        let message = full(Full::Places, QUERIES, "queries");
+        let refusal = Error::new(Kind::Exhausted, message).hint(QUERIES_HINT);
+        Ok(Place { seat, lost, refusal, series: Arc::clone(&self.series), _gauge: self.series.waits() })
+    }
+
+    async fn sit_until(
+        &self,
+        asked: std::result::Result<(Seat, oneshot::Receiver<Turn>), Full>,
+        longest: Duration,
+    ) -> std::result::Result<Arc<Turn>, Denied> {
+        let (seat, mut turn) = asked.map_err(Denied::Full)?;
+        if let Ok(turn) = turn.try_recv() {
+            return Ok(Arc::new(turn));
         }
+        let _waits = self.series.waits();
+        let turn = tokio::time::timeout(longest, &mut turn).await;
+        drop(seat);
+        match turn {
+            Ok(Ok(turn)) => Ok(Arc::new(turn)),
+            // Somebody with fewer places got this one.
+            Ok(Err(_)) => Err(Denied::Full(Full::Places)),
+            Err(_) => Err(Denied::Late),
+        }
+    }
+
+    fn query_denied(&self, denied: Denied, longest: Duration) -> Error {
+        let message = match denied {
+            Denied::Late => format!("the query waited {} s for others to end", longest.as_secs()),
+            Denied::Full(full) => self.refused(full, QUERIES, "queries"),
+        };
+        Error::new(Kind::Exhausted, message).hint(QUERIES_HINT)
+    }
+
+    fn refused(&self, by: Full, room: Room, what: &str) -> String {
         self.series.refused();
-        Err(Error::new(Kind::Exhausted, format!("{WAITING} queries are already waiting for this datasource"))
-            .hint(QUERIES_HINT))
+        full(by, room, what)
+    }
+}
+
+/// What there is too much of.
+fn full(by: Full, room: Room, what: &str) -> String {
+    match by {
+        Full::Places => format!("{} {what} are already waiting for this datasource", room.waiting),
+        Full::Bytes => {
+            let most = room.bytes as u64 / MB;
+            format!("{what} of {most} MB together are already waiting for this datasource")
+        }
     }
 }
 
 /// A place among those that wait, for as long as it lives.
-pub struct Place<'a> {
-    waiting: &'a AtomicUsize,
+pub struct Place {
+    seat: Seat,
+    lost: oneshot::Receiver<Infallible>,
+    refusal: Error,
+    series: Arc<Series>,
     _gauge: Up,
 }
 
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+impl Place {
+    /// Keeps the place, and ends only when somebody with fewer of them got it: with the error to give.
+    pub async fn lost(mut self) -> Error {
+        let _ = (&mut self.lost).await;
+        drop(self.seat);
+        self.series.refused();
+        self.refusal
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use tokio::net::unix::OwnedReadHalf;
 
 use super::cause::{Cause, Death};
 use super::client::{JobFailure, JobReply, Worker};
-use super::memory::{Frame, most_held};
+use super::held::{Frame, most_held};
 use super::messages::{self, HEADER, Tag};
 use crate::error::{Error, Kind};
 use crate::limits::MB;

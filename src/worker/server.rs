@@ -44,7 +44,7 @@ pub fn serve() -> io::Result<()> {
             sink.json(0, Tag::Opened, &opened)?;
             Arc::new(engine)
         }
-        Err(error) => return sink.json(0, Tag::Failed, &redact(error, &context, "")),
+        Err(error) => return sink.json(0, Tag::Failed, &redact(error, &context, "").shortened()),
     };
     jail::bound_memory(&meter, &context, walls);
     let place = Arc::new(Place::new(context, temp_dir));
@@ -142,7 +142,9 @@ fn start(
         running.lock().remove(&id);
         let sent = match outcome {
             Ok(done) => answers.json(id, Tag::Done, &done),
-            Err(error) => answers.json(id, Tag::Failed, &redact(error, &place.datasource, &query)),
+            Err(error) => {
+                answers.json(id, Tag::Failed, &redact(error, &place.datasource, &query).shortened())
+            }
         };
         if let Err(error) = sent {
             tracing::debug!(%error, "the broker is gone");

@@ -1,5 +1,4 @@
 //! Keeps one worker for one datasource: started on first use, replaced when it ends, stopped when idle.
-//! Says what a job's failure means and runs innocent queries again.
 
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
@@ -10,14 +9,17 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use super::cause::{Cause, Death};
-use super::client::{JobFailure, JobReply, Worker};
-use super::export::{self, Export, Started};
-use super::memory::{self, Frame, Held};
+use super::cause::Cause;
+use super::client::{JobReply, Worker};
+use super::export::Export;
+use super::held::{Frame, Held};
+use super::memory::{self, Family};
 use super::messages::{Done, ExportJob, Job, Open, QueryJob};
-use super::queue::{Place, Queue};
-use super::settle::{closed, settle};
-use super::{CONCURRENT, Deaths, Jail, Walls};
+use super::opening::{Owner, StartFailure};
+use super::queue::{Place, Queue, Ticket};
+use super::runs::{Begun, Company, Whole};
+use super::settle::closed;
+use super::{Deaths, Jail, Walls};
 use crate::engine::{Catalog, Inspection};
 use crate::error::{Error, Kind, Result};
 use crate::metrics::Series;
@@ -26,38 +28,6 @@ use crate::source::{Datasource, Roots, Validity};
 
 /// A worker nobody asked anything for this long is stopped, unless the operator says otherwise.
 pub const IDLE: Duration = Duration::from_mins(10);
-/// A query that is run again has at least this long.
-const LEAST_RERUN: Duration = Duration::from_secs(2);
-/// A way to ask a worker, and what it gives.
-trait Ask {
-    type Answer: Send;
-    fn ask(
-        worker: &Arc<Worker>,
-        job: &[u8],
-        deadline: Duration,
-    ) -> impl Future<Output = Result<Self::Answer, JobFailure>> + Send;
-}
-
-/// Everything, at the end.
-struct Whole;
-
-impl Ask for Whole {
-    type Answer = JobReply;
-    async fn ask(worker: &Arc<Worker>, job: &[u8], deadline: Duration) -> Result<JobReply, JobFailure> {
-        worker.run(job, deadline).await
-    }
-}
-
-/// The first piece of an export.
-struct Begun;
-
-impl Ask for Begun {
-    type Answer = Started;
-    async fn ask(worker: &Arc<Worker>, job: &[u8], deadline: Duration) -> Result<Started, JobFailure> {
-        export::start(worker, job, deadline).await
-    }
-}
-
 /// What workers are started under.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
@@ -81,16 +51,22 @@ pub struct Reply {
 
 /// The broker's handle on a datasource's worker.
 pub struct Supervisor {
-    datasource: Datasource,
+    pub(super) datasource: Datasource,
     temp_root: PathBuf,
     terms: Terms,
-    slot: Mutex<Option<Slot>>,
-    queue: Queue,
+    seat: Mutex<Seat>,
+    pub(super) queue: Queue,
     /// Set for good when the plugin ends: no worker is started any more.
     closed: AtomicBool,
-    held: Arc<Held>,
-    deaths: Arc<Deaths>,
-    series: Arc<Series>,
+    owner: Owner,
+}
+
+/// Where the worker in use is.
+#[derive(Default)]
+struct Seat {
+    slot: Option<Slot>,
+    /// When the last one could not open the datasource, and why.
+    failed: Option<(Instant, Error)>,
 }
 
 /// The worker in use, and what it was opened for as it was then.
@@ -100,20 +76,32 @@ struct Slot {
 }
 
 impl Supervisor {
-    /// For `datasource`; workers get temp folders below `temp_root`, what happens is counted in `series`.
+    /// For `datasource`; workers get temp folders below `temp_root`, share memory with those of the same `family`, and
+    /// what happens is counted in `series`.
     #[must_use]
-    pub fn new(datasource: Datasource, temp_root: PathBuf, terms: Terms, series: Arc<Series>) -> Self {
+    pub fn new(
+        datasource: Datasource,
+        temp_root: PathBuf,
+        terms: Terms,
+        family: Family,
+        series: Arc<Series>,
+    ) -> Self {
+        let held = Arc::new(Held::new(&datasource.limits));
         Self {
-            held: Arc::new(Held::new(&datasource.limits)),
             queue: Queue::new(datasource.limits.timeout, Arc::clone(&series)),
             datasource,
             temp_root,
             terms,
-            slot: Mutex::new(None),
+            seat: Mutex::default(),
             closed: AtomicBool::new(false),
-            deaths: Arc::default(),
-            series,
+            owner: Owner { family, held, deaths: Arc::default(), series },
         }
+    }
+
+    /// Whose workers share the datasource's memory with this one's.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.owner.family.clone()
     }
 
     /// What the workers have open.
@@ -126,29 +114,34 @@ impl Supervisor {
     ///
     /// # Errors
     /// [`Kind::Exhausted`] when too many wait already.
-    pub fn wait(&self) -> Result<Place<'_>> {
-        self.queue.enter()
+    pub fn wait(&self, ticket: Ticket<'_>) -> Result<Place> {
+        self.queue.enter(ticket)
     }
 
     /// What is counted of the datasource.
     #[must_use]
     pub fn series(&self) -> &Arc<Series> {
-        &self.series
+        &self.owner.series
     }
 
     /// The workers that ended before their time.
     #[must_use]
     pub fn deaths(&self) -> &Deaths {
-        &self.deaths
+        &self.owner.deaths
     }
 
-    /// Runs a query. Dropping the future cancels it.
+    /// Runs the query that `make` gives: when it is its turn, and again each time it is run, so that no long text waits.
+    /// Dropping the future cancels it. Positions of errors are those in its text.
     ///
     /// # Errors
-    /// What the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when workers die of it;
-    /// [`Kind::Exhausted`] when too many wait already or it takes too much memory.
-    pub async fn query(&self, job: Arc<QueryJob>) -> Result<Reply> {
-        let reply = self.run::<Whole>(&Job::Query(job)).await?;
+    /// Those of `make`, and what the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when
+    /// workers die of it; [`Kind::Exhausted`] when too many wait already or it takes too much memory.
+    pub async fn query(
+        &self,
+        ticket: Ticket<'_>,
+        make: impl Fn() -> Result<Arc<QueryJob>> + Send + Sync,
+    ) -> Result<Reply> {
+        let reply = self.run::<Whole>(ticket, || make().map(Job::Query)).await?;
         let Done { rows, validity, .. } = reply.done;
         Ok(Reply { frame: reply.frame, rows, validity })
     }
@@ -158,10 +151,15 @@ impl Supervisor {
     ///
     /// # Errors
     /// As [`Supervisor::query`].
-    pub async fn export(&self, job: ExportJob, patient: bool) -> Result<Export> {
-        let place = self.queue.download().await?;
+    pub async fn export(
+        &self,
+        ticket: Ticket<'_>,
+        make: impl Fn() -> Result<ExportJob> + Send + Sync,
+        patient: bool,
+    ) -> Result<Export> {
+        let place = self.queue.download(ticket).await?;
         // From the first piece on it has its own place only: queries need not wait for a slow download.
-        let started = self.run::<Begun>(&Job::Export(Box::new(job))).await?;
+        let started = self.run::<Begun>(ticket, || Ok(Job::Export(Box::new(make()?)))).await?;
         Ok(started.give(place, patient))
     }
 
@@ -170,7 +168,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn inspect(&self) -> Result<Inspection> {
-        from_value(self.run::<Whole>(&Job::Inspect).await?)
+        from_value(self.run::<Whole>(Ticket::default(), || Ok(Job::Inspect)).await?)
     }
 
     /// Lists tables, views and columns.
@@ -178,7 +176,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn catalog(&self) -> Result<Catalog> {
-        from_value(self.run::<Whole>(&Job::Catalog).await?)
+        from_value(self.run::<Whole>(Ticket::default(), || Ok(Job::Catalog)).await?)
     }
 
     /// DuckDB's version and how much of the jail there is, starting a worker if there is none.
@@ -186,7 +184,7 @@ impl Supervisor {
     /// # Errors
     /// When no worker can be started.
     pub async fn engine(&self) -> Result<(String, Jail)> {
-        let worker = self.worker().await?;
+        let worker = self.worker(Company::Any).await?;
         Ok((worker.engine_version.clone(), worker.jail))
     }
 
@@ -199,84 +197,16 @@ impl Supervisor {
     /// Ends the worker and waits until its temp folder is removed; jobs in it fail.
     pub async fn stop(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        if let Some(slot) = self.slot.lock().await.take() {
+        if let Some(slot) = self.seat.lock().await.slot.take() {
             slot.worker.kill(Cause::Closed);
             slot.worker.gone().await;
         }
     }
 
-    async fn run<A: Ask>(&self, job: &Job) -> Result<A::Answer> {
-        let bytes = serde_json::to_vec(job).map_err(|error| Error::internal(error.to_string()))?;
-        let permit = self.queue.turn(1).await?;
-        let _running = self.series.runs();
-        let timeout = self.datasource.limits.timeout;
-        let started = Instant::now();
-        let (mut first, mut crowded) = self.attempt::<A>(&bytes).await?;
-        // What it was jailed to may have been replaced between the look and the reading.
-        for _ in 0..2 {
-            if !matches!(&first, Err(JobFailure::Failed(_))) || self.is_up_to_date().await {
-                break;
-            }
-            (first, crowded) = self.attempt::<A>(&bytes).await?;
-        }
-        // Queries only read, so they can be repeated: in the next worker if this one ended because of another query.
-        // If nobody knows which of several it was, alone, so that the guilty one harms nobody twice.
-        let _turn = match &first {
-            Err(JobFailure::Died(Death { cause: Cause::Itself(_) | Cause::Memory | Cause::Disk, jobs }))
-                if *jobs == 1 =>
-            {
-                return settle(first, timeout);
-            }
-            Err(JobFailure::Died(Death {
-                cause: Cause::Itself(_) | Cause::Memory | Cause::Disk, ..
-            })) => {
-                drop(permit);
-                self.queue.turn(CONCURRENT).await?
-            }
-            Err(JobFailure::Died(_)) => permit,
-            // Another query has, or had, what this one lacks.
-            Err(JobFailure::Failed(error)) if crowded && error.kind == Kind::Exhausted => {
-                drop(permit);
-                self.queue.turn(CONCURRENT).await?
-            }
-            _ => return settle(first, timeout),
-        };
-        // What is left of its time: others wait for a query that runs alone.
-        let left = timeout.saturating_sub(started.elapsed()).max(LEAST_RERUN);
-        let (second, _) = self.attempt_within::<A>(&bytes, left).await?;
-        settle(second, timeout)
-    }
-
-    /// Runs the job once. Also whether it had less memory than it may have: because of others in the worker, or of what the
-    /// worker keeps of earlier ones.
-    async fn attempt<A: Ask>(&self, job: &[u8]) -> Result<(Result<A::Answer, JobFailure>, bool)> {
-        self.attempt_within::<A>(job, self.datasource.limits.timeout).await
-    }
-
-    async fn attempt_within<A: Ask>(
-        &self,
-        job: &[u8],
-        deadline: Duration,
-    ) -> Result<(Result<A::Answer, JobFailure>, bool)> {
-        let worker = self.worker().await?;
-        let (before, was_shared) = (worker.admitted(), worker.jobs() > 0);
-        let result = A::ask(&worker, job, deadline).await;
-        // Others that came later count too, even those that ended earlier.
-        let shared = was_shared || worker.admitted() > before + 1;
-        let failed = match &result {
-            Err(JobFailure::Failed(error)) => Some(error.kind),
-            _ => None,
-        };
-        if failed == Some(Kind::Internal) {
-            worker.kill(Cause::Internal);
-        }
-        let crowded = shared || failed == Some(Kind::Exhausted) && memory::is_swollen(&worker);
-        Ok((result, crowded))
-    }
-
-    /// The worker, started if there is none, the last one has ended, or what it was opened for was replaced.
-    async fn worker(&self) -> Result<Arc<Worker>> {
-        let mut slot = self.slot.lock().await;
+    /// The worker, started if there is none, the last one has ended, what it was opened for was replaced, or it has jobs
+    /// and a query is to be alone.
+    pub(super) async fn worker(&self, company: Company) -> Result<Arc<Worker>> {
+        let mut seat = self.seat.lock().await;
         if self.closed.load(Ordering::SeqCst) {
             return Err(closed());
         }
@@ -285,16 +215,40 @@ impl Supervisor {
             return Err(Error::new(Kind::NotFound, format!("`{}` is not there any more", gone.display()))
                 .hint("Check `path` in the datasource's settings, or whether its file system is mounted"));
         }
-        if let Some(Slot { worker, roots: then }) = slot.as_ref().filter(|slot| !slot.worker.is_dead()) {
-            match (roots.are_among(then), worker.jobs() == 0 && memory::is_swollen(worker)) {
-                (true, false) => return Ok(Arc::clone(worker)),
-                (true, true) => worker.kill(Cause::Swollen),
-                (false, _) => worker.retire(Cause::Outdated),
+        if let Some(Slot { worker, roots: then }) = seat.slot.as_ref().filter(|slot| !slot.worker.is_dead()) {
+            let jobs = worker.jobs();
+            if !roots.are_among(then) {
+                worker.retire(Cause::Outdated);
+            } else if company == Company::None && jobs > 0 {
+                worker.retire(Cause::Aside);
+            } else if jobs == 0 && memory::is_swollen(worker) {
+                worker.kill(Cause::Swollen);
+            } else {
+                return Ok(Arc::clone(worker));
             }
         }
-        tokio::time::sleep(self.deaths.pause()).await;
-        let worker = self.start().await?;
-        *slot = Some(Slot { worker: Arc::clone(&worker), roots });
+        let pause = self.owner.deaths.pause();
+        match &seat.failed {
+            // Nothing is known of what has changed since; a dashboard's panels need not wait for each other to hear it.
+            Some((at, error)) if at.elapsed() < pause => return Err(error.clone()),
+            Some(_) => {}
+            None => tokio::time::sleep(pause).await,
+        }
+        seat.failed = None;
+        let worker = match self.start().await {
+            // Whatever ended it may have meant another process, or this one by chance.
+            Err(StartFailure::Died(_)) => self.start().await,
+            started => started,
+        };
+        let worker = worker.map_err(|failure| match failure {
+            StartFailure::Died(error) => error,
+            StartFailure::Failed(error) => {
+                seat.failed = Some((Instant::now(), error.clone()));
+                error
+            }
+        })?;
+        seat.slot = Some(Slot { worker: Arc::clone(&worker), roots });
+        drop(seat);
         tokio::spawn(stop_when_idle(Arc::downgrade(&worker), self.terms.idle));
         Ok(worker)
     }
@@ -304,26 +258,26 @@ impl Supervisor {
         tokio::task::spawn_blocking(move || Roots::of(&datasource)).await.unwrap_or_default()
     }
 
-    async fn is_up_to_date(&self) -> bool {
+    /// Whether the worker in use was opened for what is there now.
+    pub(super) async fn is_up_to_date(&self) -> bool {
         let roots = self.roots().await;
-        self.slot.lock().await.as_ref().is_none_or(|slot| roots.are_among(&slot.roots))
+        self.seat.lock().await.slot.as_ref().is_none_or(|slot| roots.are_among(&slot.roots))
     }
 
-    async fn start(&self) -> Result<Arc<Worker>> {
+    async fn start(&self) -> Result<Arc<Worker>, StartFailure> {
         let temp_dir = self.temp_dir().map_err(|error| {
             tracing::error!(%error, folder = %self.temp_root.display(), "no temp folder can be made");
             Error::new(Kind::Unavailable, format!("no temp folder can be made: {}", error.kind()))
                 .hint("Give the plugin's user a writable temp folder, or set `temp_dir` in the ini section [plugin.duckdb-perf-datasource]")
-        })?;
+        });
+        let temp_dir = temp_dir.map_err(StartFailure::Failed)?;
         let open = Open {
             datasource: self.datasource.clone(),
             temp_dir: temp_dir.path().to_owned(),
             walls: self.terms.walls,
             require_jail: self.terms.require_jail,
         };
-        let (held, deaths, series) =
-            (Arc::clone(&self.held), Arc::clone(&self.deaths), Arc::clone(&self.series));
-        Worker::start(&open, temp_dir, held, deaths, series).await
+        Worker::start(&open, temp_dir, self.owner.clone()).await
     }
 
     /// A folder for one worker. Cleaners of temp folders may have removed what it lies in.
@@ -337,7 +291,7 @@ impl Supervisor {
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot.get_mut().take() {
+        if let Some(slot) = self.seat.get_mut().slot.take() {
             slot.worker.kill(Cause::Closed);
         }
     }

@@ -16,7 +16,7 @@ use duckdb_perf::plugin::client::Plugin;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use serde_json::json;
 
-use crate::support::{Host, demo, executable, query, reports, rows, settings, workers};
+use crate::support::{Host, demo, executable, query, reports, rows, sample, settings, workers};
 
 const MB: u64 = 1 << 20;
 
@@ -289,26 +289,17 @@ async fn inside_without_landlock() {
     let health = works(executable(), &[]).await;
     assert!(health.contains("This system has no Landlock: workers cannot write files"), "{health}");
     // Where the operator requires the jail, nothing runs.
-    let host = Host::start_with(&reports(), &json!({}), &[("GF_PLUGIN_REQUIRE_JAIL", "true")]).await;
-    let error = host.error("SELECT 1").await;
-    assert!(error.contains("`require_jail` is set, but this system has no Landlock"), "{error}");
+    let mut host = Host::start_with(&reports(), &json!({}), &[("GF_PLUGIN_REQUIRE_JAIL", "true")]).await;
+    host.settings.uid = "jail".into();
+    // However often somebody asks: after some attempts the error is given again without a new process.
+    for _ in 0..40 {
+        let error = host.error("SELECT 1").await;
+        assert!(error.contains("`require_jail` is set, but this system has no Landlock"), "{error}");
+    }
+    let text = host.plugin.metrics().await.unwrap();
+    let starts = sample(&text, "duckdb_perf_worker_starts_total{datasource=\"jail\"}");
+    assert!((1.0..20.0).contains(&starts), "{starts} processes were started");
     let health = host.plugin.health(&host.settings).await.unwrap();
     assert!(!health.ok && health.message.contains("require_jail"), "{health:?}");
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_keeps_dying_is_restarted_and_the_health_check_tells_why() {
-    let host = Host::start(&reports(), &json!({})).await;
-    let crash = "SELECT (repeat('[', 2000000) || '1' || repeat(']', 2000000))::JSON::VARIANT::VARCHAR";
-    for _ in 0..8 {
-        host.error(crash).await;
-    }
-    let started = Instant::now();
-    assert_eq!(host.rows("SELECT 1").await, ["1"]);
-    assert!(started.elapsed() < Duration::from_secs(5));
-    let health = host.plugin.health(&host.settings).await.unwrap();
-    assert!(health.ok && health.message.contains("8 workers ended before their time"), "{health:?}");
-    assert!(health.message.contains("signal"), "{health:?}");
     host.stop().await;
 }

@@ -24,6 +24,7 @@ mod faults;
 mod health;
 mod hostile;
 mod leftovers;
+mod load;
 mod machine;
 mod metrics;
 mod openapi;

@@ -19,6 +19,9 @@ use crate::support::{Host, demo, duckdb, query, rows, settings, workers};
 const CLIENTS: u64 = 8;
 const FILES: u64 = 6;
 const ROWS: u64 = 2_000;
+const MB: u64 = 1 << 20;
+/// Of each of the two datasources.
+const MEMORY_LIMIT_MB: u64 = 256;
 
 /// What a client asks that means harm; one in twenty queries.
 fn hostile(n: u64) -> String {
@@ -87,10 +90,28 @@ fn ordinary(n: u64) -> Ordinary {
     }
 }
 
+/// What the errors of ordinary queries say, each of them clear and nobody's mistake: they are beside hostile ones, in workers
+/// that are killed, over files that change, on a machine that is busy.
+const CLEAR: &[&str] = &[
+    "the worker process died while it ran this query (signal",
+    "two workers ended under this query: the last one",
+    "the worker process cannot be started",
+    "the query was stopped after 3 s",
+    "the query waited ",
+    "the query was stopped because it took more memory than the datasource may have",
+    "the query was stopped because it needed more room on disk than the datasource may have",
+    "the worker has no memory left for another query",
+    "the results that are being sent need more than",
+    "Out of Memory Error",
+    "the files changed while the query read them, again and again",
+    "Another process has the database file open for writing",
+];
+
 /// What the plugin holds of the machine.
 #[derive(Debug, Clone, Copy)]
 struct Holding {
     memory_mb: u64,
+    workers_mb: u64,
     descriptors: usize,
     threads: usize,
     workers: usize,
@@ -99,10 +120,14 @@ struct Holding {
 
 fn holding(plugin: u32, temp: &Path) -> Holding {
     let count = |folder: String| std::fs::read_dir(folder).map_or(0, Iterator::count);
-    let statm = std::fs::read_to_string(format!("/proc/{plugin}/statm")).unwrap();
+    let resident = |pid: u32| {
+        let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+        statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096 / MB
+    };
     let spilled = walk(temp);
     Holding {
-        memory_mb: statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096 / (1 << 20),
+        memory_mb: resident(plugin),
+        workers_mb: workers(plugin).into_iter().map(resident).sum(),
         descriptors: count(format!("/proc/{plugin}/fd")),
         threads: count(format!("/proc/{plugin}/task")),
         workers: workers(plugin).len(),
@@ -129,6 +154,7 @@ struct Tally {
     hostile_answered: u64,
     errors: BTreeMap<String, u64>,
     wrong: Vec<String>,
+    unclear: Vec<String>,
     times: Vec<Duration>,
 }
 
@@ -137,6 +163,9 @@ impl Tally {
     fn take(&mut self, ordinary: &Ordinary, answer: &Answer, time: Duration) {
         self.asked += 1;
         if let Some(error) = &answer.error {
+            if !CLEAR.iter().any(|words| error.contains(words)) {
+                self.unclear.push(format!("{}: {error}", ordinary.sql));
+            }
             *self.errors.entry(kind_of(error)).or_insert(0) += 1;
             return;
         }
@@ -171,7 +200,7 @@ async fn soak() {
         "ATTACH '{}' AS f; CREATE TABLE f.t AS SELECT 0 AS v, range AS k FROM range({ROWS})",
         database.display()
     ));
-    let limits = json!({ "timeoutSeconds": 3, "memoryLimitMb": 256, "maxResultMb": 16 });
+    let limits = json!({ "timeoutSeconds": 3, "memoryLimitMb": MEMORY_LIMIT_MB, "maxResultMb": 16 });
     let host = Host::start_with(&folder, &limits, &[("TMPDIR", temp.to_str().unwrap())]).await;
     let other = settings(&database, &limits);
     let plugin = host.plugin.pid().unwrap();
@@ -206,13 +235,19 @@ async fn soak() {
         let warm = Duration::from_secs(seconds) / 4;
         tokio::time::sleep(warm).await;
         let mut seen = vec![holding(plugin, &temp)];
+        let mut most = 0;
         for _ in 0..6 {
-            tokio::time::sleep(warm / 2).await;
+            let until = Instant::now() + warm / 2;
+            while Instant::now() < until {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                let now = holding(plugin, &temp);
+                most = most.max(now.memory_mb + now.workers_mb);
+            }
             seen.push(holding(plugin, &temp));
         }
-        seen
+        (seen, most)
     };
-    let (seen, ..) = tokio::join!(
+    let ((seen, most), ..) = tokio::join!(
         watch,
         client(0),
         client(1),
@@ -233,6 +268,10 @@ async fn soak() {
     report(&tally, &seen, end, kills.load(Ordering::SeqCst), writes.load(Ordering::SeqCst), seconds);
 
     assert!(tally.wrong.is_empty(), "wrong answers: {:?}", tally.wrong);
+    assert!(tally.unclear.is_empty(), "errors that nobody expects: {:?}", tally.unclear);
+    println!("  broker and workers together at most {most} MB");
+    // Two datasources, each with a limit for itself and the broker.
+    assert!(most < 2 * (MEMORY_LIMIT_MB + 256), "{most} MB");
     assert!(
         tally.asked > 50 && tally.answered * 100 >= tally.asked * 80,
         "{} of {} were answered",

@@ -22,7 +22,7 @@ use call::Call;
 /// Deepest nesting of macro calls; each level may repeat its argument.
 const DEEPEST: usize = 8;
 /// How many bytes the expanded text may have beyond the text as written.
-const MOST_ADDED: usize = 32 << 20;
+const MOST_ADDED: usize = 2 << 20;
 
 /// Replaces variables and macros; see [`super::prepare`].
 pub(super) fn expand(raw_sql: &str, context: &Context<'_>) -> Result<Prepared> {
@@ -56,7 +56,7 @@ impl<'a> Expander<'a> {
         let mut at = range.start;
         let mut after_string = false;
         while let Some(token) = self.tokens.get(at).copied().filter(|_| at < range.end) {
-            self.check_length(out, &token)?;
+            self.check_length(out, token.start)?;
             at = match token.kind {
                 // Inside a call, what follows the argument must not become part of its comment.
                 TokenKind::Comment if self.depth > 0 => {
@@ -87,14 +87,14 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    fn check_length(&self, out: &Output, token: &Token<'_>) -> Result<()> {
+    fn check_length(&self, out: &Output, start: usize) -> Result<()> {
         if out.text.len() <= self.sql.len().saturating_add(MOST_ADDED) {
             return Ok(());
         }
         let most = MOST_ADDED >> 20;
         Err(Error::bad_query(format!("macros and variables add more than {most} MiB to the query"))
             .hint("Choose fewer values, or nest fewer macros")
-            .at(token.start))
+            .at(start))
     }
 
     /// A string or quoted identifier, in which only known variables are replaced: everything else that looks like
@@ -123,6 +123,7 @@ impl<'a> Expander<'a> {
                     in_quotes(reference, &variable, quote, escapes).map_err(|error| error.at(place))?;
                 out.copy(content.get(copied..at).unwrap_or_default(), token.start + copied);
                 out.insert(&text, place);
+                self.check_length(out, place)?;
                 copied = at + reference.text.len();
             }
             at += reference.text.len();

@@ -1,0 +1,151 @@
+//! A query on its way to the text that DuckDB gets.
+//!
+//! What it expands to can be a thousand times as long as what was sent. So only the latter is kept while a query waits or
+//! runs, and it is expanded when the text is needed: to know the query again, to run it, to find an error's place.
+
+use std::sync::{Mutex, MutexGuard};
+
+use super::{DataQuery, lock};
+use crate::error::{Error, Result, line_and_column};
+use crate::frame::{CsvOptions, Options};
+use crate::query::{self, Context, Format, Prepared, QueryModel};
+use crate::source::Datasource;
+use crate::worker::{ExportJob, QueryJob};
+
+/// Bytes of a query model: text and template variables.
+const LONGEST_QUERY: usize = 512 << 10;
+/// Bytes of a long one.
+const LONG_QUERY: usize = 64 << 10;
+/// Bytes of the text that DuckDB gets.
+const LONGEST_EXPANSION: usize = 2 << 20;
+/// Bytes of a text that goes with the answer, for whoever looks what was run.
+const SHOWN: usize = 16 << 10;
+
+/// A query, the datasource that is asked, and what else its job depends on.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) query: &'a DataQuery,
+    pub(super) datasource: &'a Datasource,
+    /// Grafana's own row limit.
+    pub(super) row_limit: Option<i64>,
+    /// Whether the result may be kept.
+    pub(super) keep: bool,
+}
+
+impl Asking<'_> {
+    /// Fills variables and macros in.
+    ///
+    /// # Errors
+    /// What is wrong with the query model, its macros and variables, placed in the text as written.
+    pub(super) fn prepare(&self) -> Result<Prepared> {
+        self.expand().map(|(prepared, _)| prepared)
+    }
+
+    fn expand(&self) -> Result<(Prepared, Format)> {
+        let _one = one_at_a_time(&self.query.json);
+        let model = parse(&self.query.json)?;
+        let context = Context {
+            range: self.query.range,
+            interval: self.query.interval,
+            max_data_points: self.query.max_data_points,
+            variables: &model.variables,
+            slow_ms: self.datasource.slow_ms,
+        };
+        let prepared = query::prepare(&model.raw_sql, &context)?;
+        if prepared.sql.len() > LONGEST_EXPANSION {
+            return Err(too_long("the query with its macros and variables filled in", LONGEST_EXPANSION));
+        }
+        Ok((prepared, model.format))
+    }
+
+    /// What a worker is to do.
+    ///
+    /// # Errors
+    /// As [`Asking::prepare`].
+    pub(super) fn job(&self) -> Result<QueryJob> {
+        let (Prepared { sql, fill, .. }, format) = self.expand()?;
+        let limits = &self.datasource.limits;
+        let (max_rows, row_limit_setting) = limits.row_cap(self.row_limit);
+        let options = Options {
+            ref_id: self.query.ref_id.clone(),
+            format,
+            max_rows,
+            max_bytes: limits.max_result_bytes,
+            fill,
+            range: self.query.range,
+            executed_query: shown(&sql),
+            row_limit_setting: row_limit_setting.to_owned(),
+        };
+        Ok(QueryJob { sql, options, keep: self.keep })
+    }
+
+    /// What a worker is to do when the rows are exported.
+    ///
+    /// # Errors
+    /// As [`Asking::prepare`].
+    pub(super) fn export(&self, options: CsvOptions) -> Result<ExportJob> {
+        Ok(ExportJob { sql: self.prepare()?.sql, options })
+    }
+
+    /// An error that DuckDB has placed in the expanded text, placed in the text as written.
+    pub(super) fn placed(&self, mut error: Error) -> Error {
+        error.position =
+            error.position.and_then(|position| Some(self.prepare().ok()?.offsets.to_original(position)));
+        error
+    }
+}
+
+/// The query model.
+///
+/// # Errors
+/// When it is none, or too long.
+pub(super) fn query_model(json: &[u8]) -> Result<QueryModel> {
+    let _one = one_at_a_time(json);
+    parse(json)
+}
+
+/// Long texts take fifty times their size while they are read and expanded, so that only one is at a time.
+fn one_at_a_time(json: &[u8]) -> Option<MutexGuard<'static, ()>> {
+    static LONG: Mutex<()> = Mutex::new(());
+    (json.len() > LONG_QUERY).then(|| lock(&LONG))
+}
+
+fn parse(json: &[u8]) -> Result<QueryModel> {
+    if json.len() > LONGEST_QUERY {
+        return Err(too_long("the query with its template variables", LONGEST_QUERY));
+    }
+    QueryModel::from_json(json)
+}
+
+/// Line and column of an error in the text as written.
+pub(super) fn place_of(error: &Error, json: &[u8]) -> Option<(usize, usize)> {
+    Some(line_and_column(&query_model(json).ok()?.raw_sql, error.position?))
+}
+
+/// As much of a text as goes with an answer; what is left out is counted in its last line.
+pub(super) fn shown(sql: &str) -> String {
+    if sql.len() <= SHOWN {
+        return sql.to_owned();
+    }
+    let begin = sql.get(..sql.floor_char_boundary(SHOWN)).unwrap_or_default();
+    format!("{begin}\n-- … and {} bytes more, which are left out here", sql.len() - begin.len())
+}
+
+fn too_long(what: &str, most: usize) -> Error {
+    Error::bad_query(format!("{what} is longer than {} KB", most >> 10))
+        .hint("Shorten it: put long lists into a file of the datasource and join it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_shown_in_part_and_say_so() {
+        assert_eq!(shown("SELECT 1"), "SELECT 1");
+        let long = format!("{}ü{}", "x".repeat(SHOWN - 1), "y".repeat(9));
+        let text = shown(&long);
+        assert!(text.starts_with(&format!("{}\n-- …", "x".repeat(SHOWN - 1))), "characters stay whole");
+        assert!(text.ends_with("and 11 bytes more, which are left out here"), "{text}");
+    }
+}

@@ -1,0 +1,237 @@
+//! Frames in the broker: counted as long as they live, so that the watch knows what is left for the workers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use bytes::Bytes;
+
+use super::memory::{RESERVE, SMALLEST_WORKER};
+use crate::limits::Limits;
+
+/// A frame lies in the broker twice while it is sent.
+const COPIES: u64 = 2;
+
+/// What the frames of one datasource take in the broker: those being collected or sent, and those that rest in the
+/// cache.
+#[derive(Debug)]
+pub struct Held {
+    /// Bytes that they take, or will while they are sent.
+    taken: AtomicU64,
+    most: u64,
+    /// Frames that can be thrown away when somebody needs the room.
+    slots: Mutex<Vec<Weak<Slot>>>,
+}
+
+impl Held {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { taken: AtomicU64::new(0), most: COPIES * most_held(limits), slots: Mutex::default() }
+    }
+
+    /// Bytes that the frames take, or will while they are sent.
+    pub(super) fn bytes(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: u64) {
+        self.taken.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn sub(&self, bytes: u64) {
+        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether a frame may take `more` bytes beside what is held; what rests makes room.
+    pub(super) fn has_room(&self, more: usize) -> bool {
+        let fits = || self.bytes() + COPIES * more as u64 <= self.most;
+        fits() || (self.relieve() && fits())
+    }
+
+    /// Throws away what rests. Whether there was anything.
+    pub(super) fn relieve(&self) -> bool {
+        let slots = std::mem::take(&mut *self.slots.lock().unwrap_or_else(PoisonError::into_inner));
+        slots.iter().filter_map(Weak::upgrade).filter(|slot| slot.clear()).count() > 0
+    }
+}
+
+/// Bytes of frames that a datasource may have in the broker at one time.
+pub(super) fn most_held(limits: &Limits) -> u64 {
+    limits.total_bytes().saturating_sub(RESERVE + SMALLEST_WORKER) / COPIES
+}
+
+/// A frame's bytes, counted as long as they live.
+#[derive(Debug)]
+pub struct Frame {
+    bytes: Vec<u8>,
+    held: Arc<Held>,
+}
+
+impl Frame {
+    pub(crate) fn new(held: Arc<Held>) -> Self {
+        Self { bytes: Vec::new(), held }
+    }
+
+    /// Hands the buffer out to be appended to, and counts what was added.
+    pub(crate) async fn extend<T>(&mut self, append: impl AsyncFnOnce(&mut Vec<u8>) -> T) -> T {
+        let before = self.bytes.len();
+        let result = append(&mut self.bytes).await;
+        self.held.add(COPIES * (self.bytes.len() - before) as u64);
+        result
+    }
+
+    /// Keeps the frame for more than one answer, together with `beside` bytes that are kept for its sake.
+    #[must_use]
+    pub fn rest(mut self, beside: usize) -> Resting {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        self.held.sub(COPIES * bytes.len() as u64);
+        bytes.shrink_to_fit();
+        let weight = (bytes.len() + beside) as u64;
+        self.held.add(weight);
+        let held = Arc::clone(&self.held);
+        Resting(Bytes::from_owner(Counted { bytes, weight, held: Arc::clone(&held) }), held)
+    }
+}
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl From<Frame> for Bytes {
+    fn from(frame: Frame) -> Self {
+        Self::from_owner(frame)
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        self.held.sub(COPIES * self.bytes.len() as u64);
+    }
+}
+
+/// A frame that is kept for more than one answer. It lies in the broker once; each answer that is being sent is a
+/// copy more.
+#[derive(Debug, Clone)]
+pub struct Resting(Bytes, Arc<Held>);
+
+impl Resting {
+    /// The frame for one answer, without copying it; `None` when there is no room to send it.
+    #[must_use]
+    pub fn lend(&self) -> Option<Bytes> {
+        let fits = || self.1.bytes() + self.0.len() as u64 <= self.1.most;
+        (fits() || (self.1.relieve() && fits())).then(|| self.lend_anyway())
+    }
+
+    /// The same for the one who brought it, and so has the room.
+    #[must_use]
+    pub fn lend_anyway(&self) -> Bytes {
+        let weight = self.0.len() as u64;
+        self.1.add(weight);
+        Bytes::from_owner(Counted { bytes: self.0.clone(), weight, held: Arc::clone(&self.1) })
+    }
+
+    /// Where it rests until the room is needed.
+    #[must_use]
+    pub fn in_a_slot(&self) -> Arc<Slot> {
+        let slot = Arc::new(Slot(Mutex::new(Some(self.clone()))));
+        let mut slots = self.1.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|slot| slot.strong_count() > 0);
+        slots.push(Arc::downgrade(&slot));
+        slot
+    }
+}
+
+/// Holds a resting frame that may go at any time.
+#[derive(Debug)]
+pub struct Slot(Mutex<Option<Resting>>);
+
+impl Slot {
+    /// The frame, if it is still there.
+    #[must_use]
+    pub fn resting(&self) -> Option<Resting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets it go. Whether it was there.
+    pub fn clear(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    }
+}
+
+/// Bytes that are counted as long as they live.
+struct Counted<B> {
+    bytes: B,
+    weight: u64,
+    held: Arc<Held>,
+}
+
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Counted<B> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
+}
+
+impl<B> Drop for Counted<B> {
+    fn drop(&mut self) {
+        self.held.sub(self.weight);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::limits::MB;
+
+    fn held() -> Arc<Held> {
+        let limits = Limits {
+            timeout: Duration::from_secs(1),
+            max_rows: None,
+            most_rows: None,
+            max_result_bytes: MB,
+            memory_bytes: 4 * MB,
+            threads: 1,
+        };
+        let held = Held::new(&limits);
+        assert_eq!(held.most, 20 * MB);
+        Arc::new(held)
+    }
+
+    async fn frame(held: &Arc<Held>, megabytes: usize) -> Frame {
+        let mut frame = Frame::new(Arc::clone(held));
+        frame.extend(async |bytes| bytes.resize(megabytes << 20, 1)).await;
+        frame
+    }
+
+    #[tokio::test]
+    async fn a_frame_counts_twice_while_it_is_sent_and_once_while_it_rests() {
+        let held = held();
+        let moving = frame(&held, 3).await;
+        assert_eq!(held.bytes(), 6 * MB);
+        let resting = moving.rest(5);
+        assert_eq!(held.bytes(), 3 * MB + 5);
+        let (one, two) = (resting.lend().unwrap(), resting.lend().unwrap());
+        assert_eq!(one.as_ptr(), two.as_ptr(), "nothing is copied");
+        assert_eq!(held.bytes(), 9 * MB + 5);
+        drop((resting, one));
+        assert_eq!(held.bytes(), 6 * MB + 5, "the last answer keeps it");
+        drop(two);
+        assert_eq!(held.bytes(), 0);
+        drop(frame(&held, 1).await);
+        assert_eq!(held.bytes(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_rests_makes_room() {
+        let held = held();
+        let slots = [frame(&held, 8).await.rest(0).in_a_slot(), frame(&held, 4).await.rest(0).in_a_slot()];
+        assert_eq!(held.bytes(), 12 * MB);
+        assert!(held.has_room(4 << 20));
+        assert!(slots.iter().all(|slot| slot.resting().is_some()), "there was room");
+        assert!(held.has_room(5 << 20));
+        assert!(slots.iter().all(|slot| slot.resting().is_none()));
+        assert_eq!(held.bytes(), 0);
+        assert!(!held.has_room(11 << 20), "more than there is");
+    }
+}

@@ -1,0 +1,117 @@
+//! How a worker comes to be: a process, and the datasource opened in it.
+
+use std::io;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::UnixStream;
+
+use super::client::{Worker, write};
+use super::held::Held;
+use super::memory::{self, Family};
+use super::messages::{self, HEADER, Open, Opened, Tag};
+use super::reader::{self, describe};
+use super::{Deaths, spawn};
+use crate::error::{Error, Kind, Result};
+use crate::metrics::Series;
+
+/// How long a worker may take to open its datasource.
+const OPENING: Duration = Duration::from_secs(20);
+
+/// Why there is no worker.
+pub(super) enum StartFailure {
+    /// It died while it opened the datasource, which may have had nothing to do with that.
+    Died(Error),
+    /// No process can be had, or opening failed.
+    Failed(Error),
+}
+
+/// What a worker belongs to.
+#[derive(Clone)]
+pub(super) struct Owner {
+    pub(super) family: Family,
+    pub(super) held: Arc<Held>,
+    pub(super) deaths: Arc<Deaths>,
+    pub(super) series: Arc<Series>,
+}
+
+impl Worker {
+    /// Starts a process and opens the datasource in it. `temp_dir` is its own and removed after it.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] when no process can be had, or what opening the datasource failed with.
+    pub(super) async fn start(
+        open: &Open,
+        temp_dir: TempDir,
+        owner: Owner,
+    ) -> Result<Arc<Self>, StartFailure> {
+        let unavailable = |error: io::Error| {
+            tracing::error!(%error, "a worker cannot be started");
+            Error::new(Kind::Unavailable, "the worker process cannot be started")
+                .hint("Look at the plugin's log in Grafana's log")
+        };
+        let Owner { family, held, deaths, series } = owner;
+        let (mut child, socket) =
+            spawn::spawn().await.map_err(|error| StartFailure::Failed(unavailable(error)))?;
+        series.worker_started();
+        let opened = async {
+            let (mut reader, mut writer) = UnixStream::from_std(socket)?.into_split();
+            write(&mut writer, 0, Tag::Open, &serde_json::to_vec(open)?).await?;
+            let mut header = [0; HEADER];
+            reader.read_exact(&mut header).await?;
+            let (length, _, tag) = messages::parse_header(&header)?;
+            let mut payload = vec![0; length];
+            reader.read_exact(&mut payload).await?;
+            Ok((reader, writer, tag, payload))
+        };
+        let (reader, writer, tag, payload) = match tokio::time::timeout(OPENING, opened).await {
+            Ok(Ok(opened)) => opened,
+            other => {
+                let _ = child.kill();
+                let how = describe(child.wait().ok());
+                series.worker_ended("opening");
+                deaths.note(&format!("ended while it opened the datasource ({how})"));
+                let because = |error: &io::Error| unavailable(io::Error::other(format!("{error} ({how})")));
+                return Err(match other {
+                    Ok(Err(error)) => StartFailure::Died(because(&error)),
+                    _ => StartFailure::Failed(because(&io::Error::other("opening takes too long"))),
+                });
+            }
+        };
+        if tag != Tag::Opened {
+            let _ = child.kill();
+            let _ = child.wait();
+            series.worker_ended("opening");
+            deaths.note_failed_opening();
+            let error = serde_json::from_slice(&payload);
+            let error = error.unwrap_or_else(|_| Error::internal("the worker spoke out of turn"));
+            return Err(StartFailure::Failed(error));
+        }
+        let opened: Opened = serde_json::from_slice(&payload)
+            .map_err(|error| StartFailure::Failed(Error::internal(error.to_string())))?;
+        let worker = Arc::new(Self {
+            engine_version: opened.engine_version,
+            jail: opened.jail,
+            pid: child.id(),
+            limits: open.datasource.limits.clone(),
+            data_at_start: memory::data(child.id()),
+            temp: open.temp_dir.clone(),
+            family,
+            held,
+            deaths,
+            series,
+            writer: tokio::sync::Mutex::new(writer),
+            state: Mutex::default(),
+            child: Mutex::new(child),
+            next_id: AtomicU64::new(1),
+        });
+        worker.state().last_used = Some(Instant::now());
+        tracing::debug!(pid = worker.pid, engine = %worker.engine_version, jail = ?worker.jail, "worker started");
+        memory::watch(&worker);
+        tokio::spawn(reader::run(Arc::clone(&worker), reader, temp_dir));
+        Ok(worker)
+    }
+}

@@ -1,0 +1,294 @@
+//! A line in which some run and others wait. Turns go round among the callers, each of whom has theirs in the order
+//! of asking; one that needs all places comes before the others, and nobody overtakes it. When all seats to wait are
+//! taken, whoever has the most of them loses the newest one to somebody who has fewer.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::Ticket;
+
+/// How much room there is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Those that run at the same time.
+    pub(super) places: usize,
+    /// Those that wait.
+    pub(super) waiting: usize,
+    /// Bytes that they hold while they wait.
+    pub(super) bytes: usize,
+}
+
+/// Of what there is too little to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Full {
+    Places,
+    Bytes,
+}
+
+/// Why there is no turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Denied {
+    Full(Full),
+    /// Nobody has made room in time.
+    Late,
+}
+
+/// The line of one datasource.
+pub(super) struct Line {
+    room: Room,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    free: usize,
+    /// Those that want all places at once.
+    alone: Lane,
+    beside: Lane,
+    /// Of those `beside`.
+    bytes: usize,
+    next: u64,
+}
+
+/// Those that wait, by caller. The caller in front is next.
+#[derive(Default)]
+struct Lane(VecDeque<Caller>);
+
+struct Caller {
+    name: String,
+    waiters: VecDeque<Waiter>,
+}
+
+struct Waiter {
+    number: u64,
+    bytes: usize,
+    wants: Wants,
+}
+
+enum Wants {
+    Turn(oneshot::Sender<Turn>),
+    /// Only a seat. The sender is there to be dropped with it.
+    Seat {
+        _held: oneshot::Sender<Infallible>,
+    },
+}
+
+impl Caller {
+    fn bytes(&self) -> usize {
+        self.waiters.iter().map(|waiter| waiter.bytes).sum()
+    }
+}
+
+impl Lane {
+    fn len(&self) -> usize {
+        self.0.iter().map(|caller| caller.waiters.len()).sum()
+    }
+
+    fn push(&mut self, name: &str, waiter: Waiter) {
+        if let Some(caller) = self.0.iter_mut().find(|caller| caller.name == name) {
+            caller.waiters.push_back(waiter);
+        } else {
+            self.0.push_back(Caller { name: name.to_owned(), waiters: VecDeque::from([waiter]) });
+        }
+    }
+
+    fn wants_turns(&self) -> bool {
+        self.0.iter().any(|caller| caller.waiters.iter().any(Waiter::wants_turn))
+    }
+
+    /// Takes out who is next, and puts their caller behind the others.
+    fn next(&mut self) -> Option<(oneshot::Sender<Turn>, usize)> {
+        for at in 0..self.0.len() {
+            let Some(found) = self.0.get(at).and_then(|it| it.waiters.iter().position(Waiter::wants_turn))
+            else {
+                continue;
+            };
+            let mut caller = self.0.remove(at)?;
+            let waiter = caller.waiters.remove(found)?;
+            if !caller.waiters.is_empty() {
+                self.0.push_back(caller);
+            }
+            let Wants::Turn(turn) = waiter.wants else { return None };
+            return Some((turn, waiter.bytes));
+        }
+        None
+    }
+
+    /// Takes one out wherever it is. The bytes that it held, if it was there.
+    fn remove(&mut self, number: u64) -> Option<usize> {
+        let is_it = |waiter: &Waiter| waiter.number == number;
+        let at = self.0.iter().position(|caller| caller.waiters.iter().any(is_it))?;
+        let caller = self.0.get_mut(at)?;
+        let found = caller.waiters.iter().position(is_it)?;
+        let waiter = caller.waiters.remove(found)?;
+        if caller.waiters.is_empty() {
+            self.0.remove(at);
+        }
+        Some(waiter.bytes)
+    }
+}
+
+impl Waiter {
+    fn wants_turn(&self) -> bool {
+        matches!(self.wants, Wants::Turn(_))
+    }
+}
+
+impl State {
+    /// Makes room for one more of `name`, if need be at the cost of who has the most.
+    fn make_room(&mut self, room: Room, name: &str, bytes: usize) -> Result<(), Full> {
+        loop {
+            let full = if self.beside.len() >= room.waiting {
+                Full::Places
+            } else if self.bytes.saturating_add(bytes) > room.bytes {
+                Full::Bytes
+            } else {
+                return Ok(());
+            };
+            let (load, more): (fn(&Caller) -> usize, usize) = match full {
+                Full::Places => (|caller| caller.waiters.len(), 1),
+                Full::Bytes => (Caller::bytes, bytes),
+            };
+            let own = self.beside.0.iter().find(|caller| caller.name == name).map_or(0, load);
+            let greediest = self.beside.0.iter().max_by_key(|caller| load(caller));
+            let newest = greediest
+                .filter(|caller| caller.name != name && load(caller) > own.saturating_add(more))
+                .and_then(|caller| caller.waiters.back());
+            let Some(number) = newest.map(|waiter| waiter.number) else { return Err(full) };
+            self.leave(number);
+        }
+    }
+
+    fn push(&mut self, alone: bool, ticket: Ticket<'_>, wants: Wants) -> u64 {
+        self.next += 1;
+        let waiter = Waiter { number: self.next, bytes: ticket.bytes, wants };
+        if alone {
+            self.alone.push(ticket.caller, waiter);
+        } else {
+            self.bytes += ticket.bytes;
+            self.beside.push(ticket.caller, waiter);
+        }
+        self.next
+    }
+
+    fn leave(&mut self, number: u64) {
+        if let Some(bytes) = self.beside.remove(number) {
+            self.bytes -= bytes;
+        } else {
+            self.alone.remove(number);
+        }
+    }
+}
+
+impl Line {
+    pub(super) fn new(room: Room) -> Arc<Self> {
+        Arc::new(Self { room, state: Mutex::new(State { free: room.places, ..State::default() }) })
+    }
+
+    /// A turn, now or later.
+    ///
+    /// # Errors
+    /// When it would have to wait and too many do already.
+    pub(super) fn ask(self: &Arc<Self>, ticket: Ticket<'_>) -> Result<(Seat, oneshot::Receiver<Turn>), Full> {
+        let (sender, turn) = oneshot::channel();
+        let mut state = self.lock();
+        if state.free == 0 || state.alone.len() > 0 || state.beside.wants_turns() {
+            state.make_room(self.room, ticket.caller, ticket.bytes)?;
+        }
+        let number = state.push(false, ticket, Wants::Turn(sender));
+        self.pass_on(&mut state);
+        drop(state);
+        Ok((Seat { line: Arc::clone(self), number }, turn))
+    }
+
+    /// All turns at once, before those who wait for one.
+    pub(super) fn ask_for_all(self: &Arc<Self>, caller: &str) -> (Seat, oneshot::Receiver<Turn>) {
+        let (sender, turn) = oneshot::channel();
+        let mut state = self.lock();
+        let number = state.push(true, Ticket { caller, bytes: 0 }, Wants::Turn(sender));
+        self.pass_on(&mut state);
+        drop(state);
+        (Seat { line: Arc::clone(self), number }, turn)
+    }
+
+    /// Only a seat. `held` is dropped when somebody else gets it.
+    ///
+    /// # Errors
+    /// When too many wait already.
+    pub(super) fn sit(
+        self: &Arc<Self>,
+        ticket: Ticket<'_>,
+        held: oneshot::Sender<Infallible>,
+    ) -> Result<Seat, Full> {
+        let mut state = self.lock();
+        state.make_room(self.room, ticket.caller, ticket.bytes)?;
+        let number = state.push(false, ticket, Wants::Seat { _held: held });
+        drop(state);
+        Ok(Seat { line: Arc::clone(self), number })
+    }
+
+    /// Gives the turns that can be given.
+    fn pass_on(self: &Arc<Self>, state: &mut State) {
+        loop {
+            let alone = state.alone.len() > 0;
+            let share = if alone { self.room.places } else { 1 };
+            if state.free < share {
+                return;
+            }
+            let next = if alone { state.alone.next() } else { state.beside.next() };
+            let Some((sender, bytes)) = next else { return };
+            if !alone {
+                state.bytes -= bytes;
+            }
+            state.free -= share;
+            if let Err(mut unwanted) = sender.send(Turn { line: Arc::clone(self), share }) {
+                // Whoever waited has just gone. Given back here, where the state is locked already.
+                state.free += std::mem::take(&mut unwanted.share);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A seat among those that wait; left when dropped.
+pub(super) struct Seat {
+    line: Arc<Line>,
+    number: u64,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut state = self.line.lock();
+        state.leave(self.number);
+        // It may have been the one that nobody may overtake.
+        self.line.pass_on(&mut state);
+    }
+}
+
+/// One place to run, or all of them, for as long as this lives.
+pub(in crate::worker) struct Turn {
+    line: Arc<Line>,
+    share: usize,
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Turn({})", self.share)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.share > 0 {
+            let mut state = self.line.lock();
+            state.free += self.share;
+            self.line.pass_on(&mut state);
+        }
+    }
+}

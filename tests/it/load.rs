@@ -1,0 +1,227 @@
+//! What many queries at once, and workers that keep ending, do to others: long texts, turns, queries that do not listen,
+//! pauses between starts. Each with the real processes.
+
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use duckdb_perf::app::{DataQuery, InstanceSettings};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::{Host, eventually, meta, query, reports, rows, runs, sample, signal, workers};
+
+const MB: u64 = 1 << 20;
+/// Planning this takes a minute and listens to no interrupt.
+const DEAF: usize = 20_000;
+/// Counts for two seconds or so, alone on two cores.
+const INNOCENT: &str = "SELECT count(*) FROM range(150000000) WHERE hash(range) % 7 = 0";
+
+/// Resident memory of one process.
+fn resident(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+    text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
+}
+
+/// A query of 4 KB that expands to 2 MB.
+fn inflated(number: usize) -> DataQuery {
+    let text = format!("SELECT {number}, length('{}') AS bytes", "$v".repeat(990));
+    let model = json!({ "rawSql": text, "variables": { "v": "x".repeat(2_048) } });
+    DataQuery { json: Bytes::from(model.to_string()), ..query(&format!("Q{number}"), "", "table") }
+}
+
+/// A request as long as the protocol allows, whose queries expand to five hundred times that.
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_that_expand_do_not_fill_the_broker() {
+    let limit = 64;
+    let host = Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": 120 })).await;
+    host.rows("SELECT 1").await;
+    let plugin = host.plugin.pid().unwrap();
+    let before = resident(plugin);
+    let (peak, done) = (Arc::new(std::sync::atomic::AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let (seen, ended) = (Arc::clone(&peak), Arc::clone(&done));
+    let watcher = std::thread::spawn(move || {
+        while !ended.load(Ordering::SeqCst) {
+            let all = resident(plugin) + workers(plugin).into_iter().map(resident).sum::<u64>();
+            seen.fetch_max(all, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let queries: Vec<_> = (0..1_900).map(inflated).collect();
+    let answers = host.ask_all(&queries).await;
+    done.store(true, Ordering::SeqCst);
+    watcher.join().unwrap();
+    let peak = peak.load(Ordering::SeqCst);
+    println!("broker before {} MB, broker and worker at most {} MB", before / MB, peak / MB);
+    assert!(peak < (limit + 256) * MB, "{} MB", peak / MB);
+
+    let of = |text: &str| {
+        answers
+            .iter()
+            .filter(|answer| answer.error.as_ref().is_some_and(|error| error.contains(text)))
+            .count()
+    };
+    assert_eq!(of("the request has 1900 queries, and only the first 400 are run"), 1_500);
+    let answered: Vec<_> = answers.iter().filter(|answer| answer.error.is_none()).collect();
+    // How many find the queue full is a matter of speed.
+    let refused = of("are already waiting for this datasource");
+    println!("{} were answered, {refused} found the queue full", answered.len());
+    assert!(
+        answered.len() >= 8,
+        "{}: {:?}",
+        answered.len(),
+        answers.iter().find_map(|answer| answer.error.as_deref())
+    );
+    // Of a long text the beginning is shown, and how much is not.
+    let shown = meta(answered[0])["executedQueryString"].as_str().unwrap().to_owned();
+    assert!(shown.starts_with("SELECT 0, length('xxx") && shown.len() < 20_000, "{}", shown.len());
+    assert!(shown.ends_with("bytes more, which are left out here"), "{}", &shown[shown.len() - 100..]);
+    assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    host.stop().await;
+}
+
+/// An error can quote a value as long as DuckDB's memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_messages_are_cut_and_say_so() {
+    let host = Host::start(&reports(), &json!({})).await;
+    let error = host.error("SELECT repeat('x', 10000000)::INTEGER").await;
+    assert!(error.starts_with("Conversion Error: Could not convert string 'xxx"), "{}", &error[..200]);
+    assert!(error.contains("bytes are left out") && error.len() < 10_000, "{}", error.len());
+    host.stop().await;
+}
+
+/// One caller's hundred queries are not all before another's first one.
+#[tokio::test(flavor = "multi_thread")]
+async fn turns_go_round_among_the_callers() {
+    let host = Host::start(&reports(), &json!({ "timeoutSeconds": 120 })).await;
+    host.rows("SELECT 1").await;
+    let of = |caller: &str| InstanceSettings { caller: caller.to_owned(), ..host.settings.clone() };
+    let (greedy, modest) = (of("greedy"), of("modest"));
+    let slow = |n| {
+        query(&format!("Q{n}"), "SELECT count(*) FROM range(20000000) WHERE hash(range) % 7 = 0", "table")
+    };
+    let many: Vec<_> = (0..100).map(slow).collect();
+    let started = Instant::now();
+    let (all, one) = tokio::join!(
+        async {
+            let answers = host.plugin.query(&greedy, &many).await.unwrap();
+            assert!(answers.values().all(|answer| answer.error.is_none()));
+            started.elapsed()
+        },
+        async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let answer = host.plugin.query(&modest, &[slow(0)]).await.unwrap().remove("Q0").unwrap();
+            assert_eq!(answer.error, None);
+            started.elapsed()
+        }
+    );
+    println!("one of the modest after {one:?}, all of the greedy after {all:?}");
+    assert!(one < all / 2, "{one:?} of {all:?}");
+    host.stop().await;
+}
+
+/// Clients that send queries which listen to no interrupt and cancel them at once, so that their workers are killed all the
+/// time: every query beside them answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn innocent_queries_answer_beside_those_that_do_not_listen() {
+    let mut host = Host::start(&reports(), &json!({ "timeoutSeconds": 60 })).await;
+    host.settings.uid = "deaf".into();
+    host.rows("SELECT 1").await;
+    let done = AtomicBool::new(false);
+    let hostile = async |client: usize| {
+        let mut n = client;
+        while !done.load(Ordering::SeqCst) {
+            // Never the same text, so that nothing is remembered of it.
+            let sql = format!("SELECT {n}{}", " UNION ALL SELECT 1".repeat(DEAF));
+            let _ = tokio::time::timeout(Duration::from_millis(100), host.ask(&sql, "table")).await;
+            n += 4;
+        }
+    };
+    let innocent = async |client: usize| {
+        for round in 0..3 {
+            let asked = Instant::now();
+            let answer = host.ask(&format!("{INNOCENT} + {client}"), "table").await;
+            println!("innocent {client}, round {round}: {:.1} s", asked.elapsed().as_secs_f64());
+            assert_eq!((answer.error.as_deref(), rows(&answer).len()), (None, 1));
+        }
+    };
+    tokio::join!(hostile(0), hostile(1), hostile(2), hostile(3), async {
+        tokio::join!(innocent(0), innocent(1));
+        done.store(true, Ordering::SeqCst);
+    });
+    let kills = sample(
+        &host.plugin.metrics().await.unwrap(),
+        "duckdb_perf_worker_kills_total{datasource=\"deaf\",reason=\"cancelled\"}",
+    );
+    assert!(kills >= 3.0, "workers were killed {kills} times");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_keeps_dying_is_restarted_after_growing_pauses() {
+    let host = Host::start(&reports(), &json!({})).await;
+    host.rows("SELECT 1").await;
+    for (death, pause) in [0, 0, 0, 50, 100, 200, 400, 800, 1000, 1000].into_iter().enumerate() {
+        let worker = workers(host.plugin.pid().unwrap())[0];
+        signal(worker, Signal::KILL);
+        eventually("the worker's end", || !runs(worker)).await;
+        // Its end is noted a moment later.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let asked = Instant::now();
+        assert_eq!(host.rows("SELECT 1").await, ["1"]);
+        let took = asked.elapsed();
+        println!("after {} deaths: {took:?}", death + 1);
+        let pause = Duration::from_millis(pause);
+        assert!(took >= pause && took < pause + Duration::from_secs(5), "death {}: {took:?}", death + 1);
+    }
+    let health = host.plugin.health(&host.settings).await.unwrap();
+    assert!(health.ok && health.message.contains("10 workers ended before their time"), "{health:?}");
+    assert!(health.message.contains("signal"), "{health:?}");
+    host.stop().await;
+}
+
+/// Kills the next `count` workers as soon as they are there.
+fn kill_newborns(plugin: u32, count: usize) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut killed = Vec::new();
+        let started = Instant::now();
+        while killed.len() < count && started.elapsed() < Duration::from_secs(20) {
+            for worker in workers(plugin) {
+                if !killed.contains(&worker) {
+                    signal(worker, Signal::KILL);
+                    killed.push(worker);
+                }
+            }
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_killed_while_it_opens_is_started_once_more() {
+    let mut host = Host::start(&reports(), &json!({})).await;
+    host.settings.uid = "newborn".into();
+    let opening = async || {
+        let text = host.plugin.metrics().await.unwrap();
+        sample(&text, "duckdb_perf_worker_kills_total{datasource=\"newborn\",reason=\"opening\"}")
+    };
+    let plugin = host.plugin.pid().unwrap();
+    let killer = kill_newborns(plugin, 1);
+    assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    killer.join().unwrap();
+    assert_eq!(opening().await, 1.0, "it was killed before it was open");
+
+    let worker = workers(plugin)[0];
+    signal(worker, Signal::KILL);
+    eventually("the worker's end", || !runs(worker)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let killer = kill_newborns(plugin, 2);
+    let error = host.error("SELECT 1").await;
+    killer.join().unwrap();
+    assert!(error.contains("the worker process cannot be started"), "{error}");
+    assert_eq!(opening().await, 3.0);
+    assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    host.stop().await;
+}
