@@ -11,6 +11,6 @@ counts = [
     connection.sql(f"SELECT count(*) FROM {view}").fetchone()[0]
     for view in ("perf_all_weeks", "perf_top_patterns", "perf_slow_patterns")
 ]
-# Four weeks of eight patterns; each has a place in its week, and some are slow.
-assert counts[:2] == [32, 32] and 0 < counts[2] < 32, counts
+# Four weeks; each row has a place in its week, and some are slow.
+assert counts[0] == counts[1] > counts[2] > 0, counts
 print(f"ok: DuckDB {version} reads the views")
