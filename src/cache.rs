@@ -256,6 +256,7 @@ impl Cache {
         let Reply { frame, rows, validity } = match end {
             Ok(reply) => reply,
             Err(error) => {
+                // Somebody else's place in the queue is nobody's but theirs: `Busy` is not for the others.
                 let landing = match error.kind {
                     Kind::Timeout | Kind::Exhausted => Landing::Failed(error.clone()),
                     _ => Landing::Alone,

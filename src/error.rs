@@ -41,8 +41,10 @@ pub enum Kind {
     Timeout,
     /// The caller went away.
     Cancelled,
-    /// Memory, disk, rows or queue are used up.
+    /// Memory, disk or rows are used up.
     Exhausted,
+    /// Too many others wait, or for too long.
+    Busy,
     /// The worker died or cannot be started.
     Unavailable,
     /// Our own mistake.
@@ -92,7 +94,7 @@ impl Kind {
             Self::NotFound => (404, Downstream, 1),
             Self::Timeout => (504, Downstream, 1),
             Self::Cancelled => (499, Downstream, 1),
-            Self::Exhausted => (429, Downstream, 1),
+            Self::Exhausted | Self::Busy => (429, Downstream, 1),
             Self::Unavailable => (503, Plugin, 1),
             Self::Internal => (500, Plugin, 1),
         };

@@ -242,9 +242,13 @@ async fn who_waits_goes_on_when_the_one_who_ran_goes_away() {
 
 #[tokio::test]
 async fn an_error_is_shared_only_if_it_would_cost_as_much_again() {
-    for (kind, runs) in
-        [(Kind::Timeout, 0), (Kind::Exhausted, 0), (Kind::NotFound, 2), (Kind::Unavailable, 2)]
-    {
+    for (kind, runs) in [
+        (Kind::Timeout, 0),
+        (Kind::Exhausted, 0),
+        (Kind::Busy, 2),
+        (Kind::NotFound, 2),
+        (Kind::Unavailable, 2),
+    ] {
         let bench = Bench::new(MB);
         let (asked, go) = (job("SELECT 1"), Notify::new());
         let failing = async {
@@ -303,7 +307,7 @@ async fn a_full_queue_refuses_those_who_wait_too() {
     let asked = job("SELECT 1");
     let endless = bench.cache.answer(&bench.scope, key(&bench, &asked), free, std::future::pending());
     let (_, refused) = tokio::join!(tokio::time::timeout(Duration::from_millis(50), endless), async {
-        let full = || Err::<std::future::Pending<Error>, _>(Error::new(Kind::Exhausted, "full"));
+        let full = || Err::<std::future::Pending<Error>, _>(Error::new(Kind::Busy, "full"));
         bench.cache.answer(&bench.scope, key(&bench, &asked), full, std::future::pending()).await
     });
     assert_eq!(refused.0.unwrap_err().message, "full");
@@ -315,7 +319,7 @@ async fn who_loses_the_place_while_waiting_is_told_so() {
     let asked = job("SELECT 1");
     let endless = bench.cache.answer(&bench.scope, key(&bench, &asked), free, std::future::pending());
     let (_, refused) = tokio::join!(tokio::time::timeout(Duration::from_millis(50), endless), async {
-        let taken = || Ok(std::future::ready(Error::new(Kind::Exhausted, "taken")));
+        let taken = || Ok(std::future::ready(Error::new(Kind::Busy, "taken")));
         bench.cache.answer(&bench.scope, key(&bench, &asked), taken, std::future::pending()).await
     });
     assert_eq!(refused.0.unwrap_err().message, "taken");

@@ -16,6 +16,8 @@ pub(super) enum Cause {
     Itself(String),
     /// It came near the datasource's total of memory.
     Memory,
+    /// It and other workers of the datasource, busy as well, came near that total together.
+    Crowded,
     /// Its spill files took more than the datasource may have.
     Disk,
     /// A query ran past its deadline and did not stop.
@@ -42,6 +44,7 @@ impl Cause {
         match self {
             Self::Itself(how) => return format!("ended by itself ({how})"),
             Self::Memory => "was killed because it took too much memory",
+            Self::Crowded => "was killed because the datasource's workers took too much memory together",
             Self::Disk => "was killed because it filled too much of the temp folder",
             Self::Deaf => "was killed because a query ran past its deadline and did not stop",
             Self::Abandoned => "was killed because a cancelled query did not stop",
@@ -59,7 +62,7 @@ impl Cause {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Itself(_) => "crash",
-            Self::Memory => "memory",
+            Self::Memory | Self::Crowded => "memory",
             Self::Disk => "disk",
             Self::Deaf => "deadline",
             Self::Abandoned => "cancelled",

@@ -51,7 +51,9 @@ pub(super) struct Worker {
     pub(super) jail: Jail,
     pub(super) pid: u32,
     pub(super) limits: Limits,
-    /// What [`memory::data`] said when nothing had run in it.
+    /// Its memory, as the system tells it.
+    pub(super) figures: memory::Figures,
+    /// Writable private memory when nothing had run in it.
     pub(super) data_at_start: u64,
     pub(super) temp: PathBuf,
     pub(super) family: Family,

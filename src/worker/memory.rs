@@ -4,7 +4,8 @@
 //! One thread looks at every worker, each 5 ms; it sleeps while none has jobs. A datasource can have several: the one in
 //! use, and those that still serve a slow download or the last queries of old settings. They count together.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::File;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub fn workers_of(series: &Arc<Series>) -> (usize, u64) {
         .iter()
         .filter_map(Weak::upgrade)
         .filter(|worker| Arc::ptr_eq(&worker.series, series) && !worker.is_dead());
-    its.filter_map(|worker| size(worker.pid))
+    its.filter_map(|worker| worker.figures.size())
         .map(|size| size.resident)
         .fold((0, 0), |(count, sum), one| (count + 1, sum + one))
 }
@@ -105,7 +106,7 @@ fn look_at_family(family: &[Arc<Worker>], at_disk: bool) -> bool {
     let taken: Vec<Taken> = family
         .iter()
         .map(|worker| Taken {
-            resident: size(worker.pid).map_or(0, |size| size.resident),
+            resident: worker.figures.size().map_or(0, |size| size.resident),
             busy: worker.jobs() > 0,
             aside: worker.is_retired(),
         })
@@ -116,9 +117,14 @@ fn look_at_family(family: &[Arc<Worker>], at_disk: bool) -> bool {
         for worker in family {
             worker.held.relieve();
         }
+        let in_use = taken.iter().filter(|one| one.busy).count();
         for at in excess(&taken, left_for(family)) {
             if let (Some(worker), Some(one)) = (family.get(at), taken.get(at)) {
-                worker.kill(if one.busy { Cause::Memory } else { Cause::Swollen });
+                worker.kill(match (one.busy, in_use) {
+                    (false, _) => Cause::Swollen,
+                    (true, 1) => Cause::Memory,
+                    (true, _) => Cause::Crowded,
+                });
             }
         }
     }
@@ -191,31 +197,44 @@ fn on_disk(folder: &Path) -> u64 {
 /// what `RLIMIT_DATA` counts. A new worker is quicker than a crowded one.
 pub(super) fn is_swollen(worker: &Worker) -> bool {
     let most = worker.limits.memory_bytes;
-    size(worker.pid).is_some_and(|now| {
+    worker.figures.size().is_some_and(|now| {
         now.resident > most / 2 || now.data > worker.data_at_start.saturating_add(most / 4 + KEPT_STACKS)
     })
 }
 
-/// Bytes of writable private memory that a process has asked for; 0 when that cannot be read.
-pub(super) fn data(pid: u32) -> u64 {
-    size(pid).map_or(0, |size| size.data)
-}
-
 /// A process's memory in bytes.
-struct Size {
+pub(super) struct Size {
     resident: u64,
     /// Writable and private, touched or not: what `RLIMIT_DATA` counts.
-    data: u64,
+    pub(super) data: u64,
 }
 
-/// `None` when the process has ended or `/proc` cannot be read.
-fn size(pid: u32) -> Option<Size> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    let mut pages = text.split_whitespace().map(|pages| pages.parse::<u64>().ok());
-    let page = rustix::param::page_size() as u64;
-    let resident = pages.nth(1)??.saturating_mul(page);
-    let data = pages.nth(3)??.saturating_mul(page);
-    Some(Size { resident, data })
+/// A process's figures in `/proc`. Opened once, because they may be out of reach later: where `/proc` hides processes
+/// (`hidepid`, systemd's `ProtectProc=invisible`), those that are closed to debuggers are hidden from their own user.
+#[derive(Debug)]
+pub(super) struct Figures(Option<File>);
+
+impl Figures {
+    /// Opens them. That they cannot be had is logged: only the process's own limits bound it then.
+    pub(super) fn of(pid: u32) -> Self {
+        let opened = File::open(format!("/proc/{pid}/statm"));
+        if let Err(error) = &opened {
+            tracing::warn!(%error, pid, "the memory of a worker cannot be watched");
+        }
+        Self(opened.ok())
+    }
+
+    /// `None` when the process has ended, or the figures cannot be had.
+    pub(super) fn size(&self) -> Option<Size> {
+        let mut text = [0; 256];
+        let length = self.0.as_ref()?.read_at(&mut text, 0).ok()?;
+        let text = std::str::from_utf8(text.get(..length)?).ok()?;
+        let mut pages = text.split_whitespace().map(|pages| pages.parse::<u64>().ok());
+        let page = rustix::param::page_size() as u64;
+        let resident = pages.nth(1)??.saturating_mul(page);
+        let data = pages.nth(3)??.saturating_mul(page);
+        Some(Size { resident, data })
+    }
 }
 
 #[cfg(test)]

@@ -57,6 +57,8 @@ impl Worker {
         let (mut child, socket) =
             spawn::spawn().await.map_err(|error| StartFailure::Failed(unavailable(error)))?;
         series.worker_started();
+        // Before the first message, after which it closes itself to others.
+        let figures = memory::Figures::of(child.id());
         let opened = async {
             let (mut reader, mut writer) = UnixStream::from_std(socket)?.into_split();
             write(&mut writer, 0, Tag::Open, &serde_json::to_vec(open)?).await?;
@@ -97,7 +99,8 @@ impl Worker {
             jail: opened.jail,
             pid: child.id(),
             limits: open.datasource.limits.clone(),
-            data_at_start: memory::data(child.id()),
+            data_at_start: figures.size().map_or(0, |size| size.data),
+            figures,
             temp: open.temp_dir.clone(),
             family,
             held,

@@ -50,7 +50,7 @@ impl Queue {
     /// Waits until this job may run beside others.
     ///
     /// # Errors
-    /// [`Kind::Exhausted`] when too many wait already, or after the timeout.
+    /// [`Kind::Busy`] when too many wait already, or after the timeout.
     pub(super) async fn turn(&self, ticket: Ticket<'_>) -> Result<Arc<Turn>> {
         let asked = Instant::now();
         let turn = self.sit_until(self.queries.ask(ticket), self.timeout).await;
@@ -62,7 +62,7 @@ impl Queue {
     /// their first turn. It is never refused, and waits longer, because those before it may take all of their time.
     ///
     /// # Errors
-    /// [`Kind::Exhausted`] after twice the timeout.
+    /// [`Kind::Busy`] after twice the timeout.
     pub(super) async fn alone(&self, caller: &str) -> Result<Arc<Turn>> {
         let asked = Instant::now();
         let longest = 2 * self.timeout;
@@ -81,20 +81,20 @@ impl Queue {
                 Denied::Late => format!("the export waited {} s for others to end", self.timeout.as_secs()),
                 Denied::Full(full) => self.refused(full, DOWNLOADS, "downloads"),
             };
-            Error::new(Kind::Exhausted, message).hint(DOWNLOADS_HINT)
+            Error::new(Kind::Busy, message).hint(DOWNLOADS_HINT)
         })
     }
 
     /// A place among the queries that wait, for one that waits for something else than its turn.
     ///
     /// # Errors
-    /// [`Kind::Exhausted`] when too many wait already.
+    /// [`Kind::Busy`] when too many wait already.
     pub(super) fn enter(&self, ticket: Ticket<'_>) -> Result<Place> {
         let (held, lost) = oneshot::channel();
         let denied = |full| self.query_denied(Denied::Full(full), self.timeout);
         let seat = self.queries.sit(ticket, held).map_err(denied)?;
         let message = full(Full::Places, QUERIES, "queries");
-        let refusal = Error::new(Kind::Exhausted, message).hint(QUERIES_HINT);
+        let refusal = Error::new(Kind::Busy, message).hint(QUERIES_HINT);
         Ok(Place { seat, lost, refusal, series: Arc::clone(&self.series), _gauge: self.series.waits() })
     }
 
@@ -123,7 +123,7 @@ impl Queue {
             Denied::Late => format!("the query waited {} s for others to end", longest.as_secs()),
             Denied::Full(full) => self.refused(full, QUERIES, "queries"),
         };
-        Error::new(Kind::Exhausted, message).hint(QUERIES_HINT)
+        Error::new(Kind::Busy, message).hint(QUERIES_HINT)
     }
 
     fn refused(&self, by: Full, room: Room, what: &str) -> String {

@@ -97,7 +97,9 @@ impl Next {
                 // It never was in it.
                 (_, 0) | (Cause::Swollen | Cause::Idle | Cause::Outdated | Cause::Aside, _) => Self::Again,
                 // Nobody knows which of several it was.
-                (Cause::Itself(_) | Cause::Memory | Cause::Disk, _) => Self::Alone { innocent: false },
+                (Cause::Itself(_) | Cause::Memory | Cause::Crowded | Cause::Disk, _) => {
+                    Self::Alone { innocent: false }
+                }
                 // The guilty one is not run again, but others like it may be waiting.
                 (Cause::Deaf | Cause::Abandoned | Cause::Internal, _) => Self::Alone { innocent: true },
             },
@@ -191,6 +193,8 @@ mod tests {
             (died(crash(), 2), true, Next::Alone { innocent: false }),
             (died(Cause::Memory, 1), false, Next::Settle),
             (died(Cause::Memory, 0), false, Next::Again),
+            (died(Cause::Crowded, 1), false, Next::Alone { innocent: false }),
+            (died(Cause::Crowded, 0), false, Next::Again),
             (died(Cause::Deaf, 2), true, Next::Alone { innocent: true }),
             (died(Cause::Abandoned, 3), true, Next::Alone { innocent: true }),
             (died(Cause::Abandoned, 0), true, Next::Again),

@@ -30,6 +30,9 @@ pub fn serve() -> io::Result<()> {
     let jail::Prepared { meter, inherits_nothing } = jail::prepare()?;
     let mut source = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let sink = Sink::new(source.try_clone()?);
+    // The broker has opened this process's figures before it sends anything. From the first message on there are secrets.
+    rustix::net::recv(&source, &mut [0; 1], rustix::net::RecvFlags::PEEK)?;
+    jail::close_to_others()?;
     let Some(first) = messages::read(&mut source)? else { return Ok(()) };
     let Open { datasource, temp_dir, walls, require_jail } = parse(&first, Tag::Open)?;
     let context = Arc::new(datasource.clone());

@@ -21,6 +21,11 @@ pub(super) fn settle<T>(result: Result<T, JobFailure>, timeout: Duration) -> Res
             "the query was stopped because it took more memory than the datasource may have",
         )
         .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings")),
+        Err(JobFailure::Died(Death { cause: Cause::Crowded, .. })) => Err(Error::new(
+            Kind::Exhausted,
+            "the query was stopped because it and others took more memory than the datasource may have",
+        )
+        .hint("Run it again when less is going on, or raise `memoryLimitMb` in the datasource's settings")),
         Err(JobFailure::Died(Death { cause: Cause::Disk, .. })) => Err(Error::new(
             Kind::Exhausted,
             "the query was stopped because it needed more room on disk than the datasource may have",

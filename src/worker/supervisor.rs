@@ -113,7 +113,7 @@ impl Supervisor {
     /// A place among the queries that wait, for as long as it lives.
     ///
     /// # Errors
-    /// [`Kind::Exhausted`] when too many wait already.
+    /// [`Kind::Busy`] when too many wait already.
     pub fn wait(&self, ticket: Ticket<'_>) -> Result<Place> {
         self.queue.enter(ticket)
     }
@@ -135,7 +135,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// Those of `make`, and what the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when
-    /// workers die of it; [`Kind::Exhausted`] when too many wait already or it takes too much memory.
+    /// workers die of it; [`Kind::Busy`] when too many wait already; [`Kind::Exhausted`] when it takes too much memory.
     pub async fn query(
         &self,
         ticket: Ticket<'_>,
@@ -227,6 +227,8 @@ impl Supervisor {
                 return Ok(Arc::clone(worker));
             }
         }
+        // One that is set aside is nobody's place any more, whether or not there will be another.
+        seat.slot = None;
         let pause = self.owner.deaths.pause();
         match &seat.failed {
             // Nothing is known of what has changed since; a dashboard's panels need not wait for each other to hear it.

@@ -16,7 +16,7 @@ use duckdb_perf::plugin::client::Plugin;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use serde_json::json;
 
-use crate::support::{Host, demo, executable, query, reports, rows, sample, settings, workers};
+use crate::support::{Host, can_mount, demo, executable, query, reports, rows, sample, settings, workers};
 
 const MB: u64 = 1 << 20;
 
@@ -168,6 +168,11 @@ async fn works(launcher: &Path, env: &[(&str, &str)]) -> String {
     let health = plugin.health(&settings).await.unwrap();
     assert!(health.ok, "{health:?}");
     assert!(!health.message.contains("could not give up"), "{health:?}");
+    // What the broker sees of its workers, so that it can bound them.
+    let metrics = plugin.metrics().await.unwrap();
+    let seen = metrics.lines().find(|line| line.starts_with("duckdb_perf_worker_memory_bytes{")).unwrap();
+    let seen: f64 = seen.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(seen > 10.0 * MB as f64, "{seen} bytes");
     let broker = plugin.pid().unwrap();
     for process in [broker].into_iter().chain(workers(broker)) {
         // Closed to others of the same user: what the kernel shows of it belongs to root.
@@ -210,6 +215,22 @@ async fn as_root_and_as_grafanas_user_without_privileges() {
         let health = works(&script, &[("GF_PLUGIN_REQUIRE_JAIL", "true"), ("HOME", "/nonexistent")]).await;
         assert!(!health.contains("Landlock"), "{health}");
     }
+}
+
+/// As under systemd's `ProtectProc=invisible`: there a process that is closed to debuggers is hidden from its own user.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_proc_hides_processes() {
+    if !rustix::process::geteuid().is_root() || !can_mount("where_proc_hides_processes") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let copy = open_copy(folder.path());
+    // Not root's group, from which nothing is hidden.
+    let user = "setpriv --reuid 472 --regid 472 --clear-groups --bounding-set -all --no-new-privs";
+    let hidden = "mount -t proc -o hidepid=2 proc /proc";
+    let command = format!("unshare --mount sh -c '{hidden} && exec {user} {}'", copy.display());
+    let script = launcher(folder.path(), &command);
+    works(&script, &[("HOME", "/nonexistent")]).await;
 }
 
 /// The executable where anybody may run it.

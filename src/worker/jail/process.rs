@@ -42,8 +42,8 @@ impl Meter {
 
 /// Leaves no core file, and is closed to debuggers and to whoever reads another process's memory or environment: for
 /// every process that holds secrets, the broker as well as its workers. The limit alone would not do: it does not count
-/// where the system pipes core files to a program. What this process reads in `/proc` of itself and of its children stays
-/// readable, whoever it runs as.
+/// where the system pipes core files to a program. What this process reads in `/proc` of itself stays readable, whoever it
+/// runs as; of its children, what it opened before they did the same.
 ///
 /// # Errors
 /// Those of the operating system.
@@ -55,7 +55,7 @@ pub fn close_to_others() -> io::Result<()> {
 }
 
 /// First thing in a worker, while nothing is open but standard input, output and error: ends with its broker, keeps
-/// nothing it inherited, leaves no core file, is closed to debuggers.
+/// nothing it inherited.
 ///
 /// # Errors
 /// Those of the operating system.
@@ -83,12 +83,10 @@ pub(in crate::worker) fn prepare() -> io::Result<Prepared> {
         }
         let page = rustix::param::page_size() as u64;
         let meter = Meter { statm: File::open("/proc/self/statm").ok(), page };
-        close_to_others()?;
         Ok(Prepared { meter, inherits_nothing })
     }
     #[cfg(not(target_os = "linux"))]
     {
-        close_to_others()?;
         Ok(Prepared { meter: Meter { statm: None, page: 0 }, inherits_nothing: false })
     }
 }

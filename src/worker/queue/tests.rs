@@ -162,10 +162,7 @@ async fn who_waits_too_long_is_told_so_and_costs_no_place() {
     let queue = queue(Duration::from_millis(30));
     let turns = fill(&queue).await;
     let error = queue.turn(of("a")).await.unwrap_err();
-    assert_eq!(
-        (error.kind, error.message.as_str()),
-        (Kind::Exhausted, "the query waited 0 s for others to end")
-    );
+    assert_eq!((error.kind, error.message.as_str()), (Kind::Busy, "the query waited 0 s for others to end"));
     assert!(queue.alone("a").await.is_err());
     drop((turns, queue));
     // One whose turn comes while it goes away.
