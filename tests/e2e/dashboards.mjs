@@ -11,12 +11,13 @@ const range = process.env.E2E_RANGE ?? 'from=now-26w%2Fw&to=now%2Fw';
 const limits = Boolean(process.env.E2E_LIMITS);
 // Some of them only: uids, `links` and `edges`.
 const only = process.argv.slice(2);
-const dashboards = [
+const all = [
   { uid: 'query-perf-overview', height: 1330 },
   { uid: 'query-perf-pattern', height: 1130 },
   { uid: 'query-perf-compare', height: 1330 },
   { uid: 'query-perf-agents', height: 1200 },
-].filter(({ uid }) => only.length === 0 || only.includes(uid));
+];
+const dashboards = all.filter(({ uid }) => only.length === 0 || only.includes(uid));
 
 /** Opens a dashboard and waits until nothing loads any more. */
 async function open(page, uid, query = '', kiosk = '&kiosk', times = range) {
@@ -278,7 +279,7 @@ async function edges() {
   } else {
     skip('one report, none, around New Year', 'they need a Grafana of their own: set GRAFANA_HOME');
   }
-  for (const { uid, height } of dashboards) {
+  for (const { uid, height } of all) {
     for (const [name, query, times] of cases) {
       const page = await pageOf(1600, height);
       const { errors, marks } = await open(page, uid, query, '&kiosk', times);
