@@ -171,8 +171,8 @@ async fn works(launcher: &Path, env: &[(&str, &str)]) -> String {
     // What the broker sees of its workers, so that it can bound them.
     let metrics = plugin.metrics().await.unwrap();
     let seen = metrics.lines().find(|line| line.starts_with("duckdb_perf_worker_memory_bytes{")).unwrap();
-    let seen: f64 = seen.rsplit(' ').next().unwrap().parse().unwrap();
-    assert!(seen > 10.0 * MB as f64, "{seen} bytes");
+    let seen: u64 = seen.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(seen > 10 * MB, "{seen} bytes");
     let broker = plugin.pid().unwrap();
     for process in [broker].into_iter().chain(workers(broker)) {
         // Closed to others of the same user: what the kernel shows of it belongs to root.
