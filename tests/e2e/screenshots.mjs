@@ -3,15 +3,11 @@
 // wants a Prometheus (Debian: apt-get install prometheus); without one that picture is left out.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 
-import { broken } from './grafana.mjs';
+import { broken, headers, launch, started, url } from './grafana.mjs';
 
-const url = process.env.GRAFANA_URL.replace(/\/$/, '');
 const out = process.env.SCREENSHOTS_OUT ?? 'docs/img';
 const only = process.argv.slice(2);
-const login = process.env.GRAFANA_LOGIN ?? 'admin:admin';
-const headers = { Authorization: `Basic ${Buffer.from(login).toString('base64')}` };
 // The weeks 2026-W22 to 2026-W47.
 const range = { from: Date.UTC(2026, 4, 25), to: Date.UTC(2026, 10, 23) - 1 };
 const times = `from=${range.from}&to=${range.to}&timezone=utc`;
@@ -61,17 +57,6 @@ async function openMacros(page) {
 async function test(page) {
   await page.getByRole('button', { name: /^(Save & test|Test)$/ }).click();
   await page.getByText('DuckDB Perf 0').first().waitFor({ timeout: 120000 });
-}
-
-async function started() {
-  for (let attempt = 0; attempt < 480; attempt += 1) {
-    const health = await fetch(`${url}/api/health`).catch(() => null);
-    if (health?.ok) {
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-  throw new Error(`no Grafana answers at ${url}`);
 }
 
 /** What the page asks for: open queries, and the panels that have an answer. */
@@ -151,10 +136,7 @@ async function take(browser, picture) {
 
 await started();
 const begun = Date.now();
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 let taken = 0;
 try {
   for (const picture of pictures.filter(({ file }) => only.length === 0 || only.includes(file))) {

@@ -189,11 +189,17 @@ async fn works(launcher: &Path, env: &[(&str, &str)]) -> String {
     health.message
 }
 
-/// A script that starts the plugin in another way.
-fn launcher(folder: &Path, command: &str) -> PathBuf {
+/// A script that starts the plugin without privileges, as the user of Grafana's image and this group: in `shell`, after
+/// `before`.
+fn launcher(folder: &Path, group: u32, shell: &str, before: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
+    // That user may not be able to enter the folder that this executable is in.
+    let copy = open_copy(folder);
+    let user =
+        format!("setpriv --reuid 472 --regid {group} --clear-groups --bounding-set -all --no-new-privs");
     let script = folder.join("launch");
-    std::fs::write(&script, format!("#!/bin/sh\nexec {command} '{}'\n", executable().display())).unwrap();
+    let text = format!("#!/bin/sh\nexec {shell} -c '{before} exec {user} {}'\n", copy.display());
+    std::fs::write(&script, text).unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     script
 }
@@ -204,14 +210,7 @@ async fn as_root_and_as_grafanas_user_without_privileges() {
     let health = works(executable(), &[("GF_PLUGIN_REQUIRE_JAIL", "true")]).await;
     assert!(!health.contains("Landlock"), "{health}");
     if rustix::process::geteuid().is_root() {
-        // The other user may not be able to enter the folder that this executable is in.
-        let copy = open_copy(folder.path());
-        let user = "setpriv --reuid 472 --regid 0 --clear-groups --bounding-set -all --no-new-privs";
-        let script = launcher(folder.path(), user);
-        let text = std::fs::read_to_string(&script)
-            .unwrap()
-            .replace(executable().to_str().unwrap(), copy.to_str().unwrap());
-        std::fs::write(&script, text).unwrap();
+        let script = launcher(folder.path(), 0, "sh", "");
         let health = works(&script, &[("GF_PLUGIN_REQUIRE_JAIL", "true"), ("HOME", "/nonexistent")]).await;
         assert!(!health.contains("Landlock"), "{health}");
     }
@@ -224,12 +223,9 @@ async fn where_proc_hides_processes() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let copy = open_copy(folder.path());
     // Not root's group, from which nothing is hidden.
-    let user = "setpriv --reuid 472 --regid 472 --clear-groups --bounding-set -all --no-new-privs";
-    let hidden = "mount -t proc -o hidepid=2 proc /proc";
-    let command = format!("unshare --mount sh -c '{hidden} && exec {user} {}'", copy.display());
-    let script = launcher(folder.path(), &command);
+    let hidden = "mount -t proc -o hidepid=2 proc /proc &&";
+    let script = launcher(folder.path(), 472, "unshare --mount sh", hidden);
     works(&script, &[("HOME", "/nonexistent")]).await;
 }
 
