@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::cause::{Cause, Death};
 use super::export::Intake;
+use super::figures::Figures;
 use super::held::{Frame, Held};
 use super::memory::{self, Family};
 use super::messages::{self, Done, HEADER, Job, Tag};
@@ -52,7 +53,7 @@ pub(super) struct Worker {
     pub(super) pid: u32,
     pub(super) limits: Limits,
     /// Its memory, as the system tells it.
-    pub(super) figures: memory::Figures,
+    pub(super) figures: Figures,
     /// Writable private memory when nothing had run in it.
     pub(super) data_at_start: u64,
     pub(super) temp: PathBuf,

@@ -4,8 +4,7 @@
 //! One thread looks at every worker, each 5 ms; it sleeps while none has jobs. A datasource can have several: the one in
 //! use, and those that still serve a slow download or the last queries of old settings. They count together.
 
-use std::fs::File;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -200,41 +199,6 @@ pub(super) fn is_swollen(worker: &Worker) -> bool {
     worker.figures.size().is_some_and(|now| {
         now.resident > most / 2 || now.data > worker.data_at_start.saturating_add(most / 4 + KEPT_STACKS)
     })
-}
-
-/// A process's memory in bytes.
-pub(super) struct Size {
-    resident: u64,
-    /// Writable and private, touched or not: what `RLIMIT_DATA` counts.
-    pub(super) data: u64,
-}
-
-/// A process's figures in `/proc`. Opened once, because they may be out of reach later: where `/proc` hides processes
-/// (`hidepid`, systemd's `ProtectProc=invisible`), those that are closed to debuggers are hidden from their own user.
-#[derive(Debug)]
-pub(super) struct Figures(Option<File>);
-
-impl Figures {
-    /// Opens them. That they cannot be had is logged: only the process's own limits bound it then.
-    pub(super) fn of(pid: u32) -> Self {
-        let opened = File::open(format!("/proc/{pid}/statm"));
-        if let Err(error) = &opened {
-            tracing::warn!(%error, pid, "the memory of a worker cannot be watched");
-        }
-        Self(opened.ok())
-    }
-
-    /// `None` when the process has ended, or the figures cannot be had.
-    pub(super) fn size(&self) -> Option<Size> {
-        let mut text = [0; 256];
-        let length = self.0.as_ref()?.read_at(&mut text, 0).ok()?;
-        let text = std::str::from_utf8(text.get(..length)?).ok()?;
-        let mut pages = text.split_whitespace().map(|pages| pages.parse::<u64>().ok());
-        let page = rustix::param::page_size() as u64;
-        let resident = pages.nth(1)??.saturating_mul(page);
-        let data = pages.nth(3)??.saturating_mul(page);
-        Some(Size { resident, data })
-    }
 }
 
 #[cfg(test)]

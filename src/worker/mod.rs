@@ -8,6 +8,7 @@ mod cause;
 mod client;
 mod deaths;
 mod export;
+mod figures;
 mod held;
 mod jail;
 mod memory;

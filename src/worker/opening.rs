@@ -10,6 +10,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::UnixStream;
 
 use super::client::{Worker, write};
+use super::figures::Figures;
 use super::held::Held;
 use super::memory::{self, Family};
 use super::messages::{self, HEADER, Open, Opened, Tag};
@@ -58,7 +59,7 @@ impl Worker {
             spawn::spawn().await.map_err(|error| StartFailure::Failed(unavailable(error)))?;
         series.worker_started();
         // Before the first message, after which it closes itself to others.
-        let figures = memory::Figures::of(child.id());
+        let figures = Figures::of_new(child.id()).await;
         let opened = async {
             let (mut reader, mut writer) = UnixStream::from_std(socket)?.into_split();
             write(&mut writer, 0, Tag::Open, &serde_json::to_vec(open)?).await?;

@@ -27,7 +27,7 @@ pub(super) const CHUNK: usize = 512 << 10;
 /// # Errors
 /// When standard input is no such socket or the broker speaks another protocol.
 pub fn serve() -> io::Result<()> {
-    let jail::Prepared { meter, inherits_nothing } = jail::prepare()?;
+    let jail::Prepared { figures, inherits_nothing } = jail::prepare()?;
     let mut source = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let sink = Sink::new(source.try_clone()?);
     // The broker has opened this process's figures before it sends anything. From the first message on there are secrets.
@@ -49,7 +49,7 @@ pub fn serve() -> io::Result<()> {
         }
         Err(error) => return sink.json(0, Tag::Failed, &redact(error, &context, "").shortened()),
     };
-    jail::bound_memory(&meter, &context, walls);
+    jail::bound_memory(&figures, &context, walls);
     let place = Arc::new(Place::new(context, temp_dir));
     let jobs = Jobs::default();
     while let Some(message) = messages::read(&mut source)? {

@@ -17,11 +17,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Walls;
+use super::figures::Figures;
 use crate::error::{Error, Kind, Result};
 use crate::source::Datasource;
 
 pub use process::close_to_others;
-pub(super) use process::{Meter, Prepared, prepare};
+pub(super) use process::{Prepared, prepare};
 
 /// How much of the jail the system gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -136,9 +137,9 @@ fn refuse_if(required: bool, jail: Jail) -> Result<()> {
 }
 
 /// Bounds what the process may allocate from now on: DuckDB's memory and what its functions take beside it.
-pub(super) fn bound_memory(meter: &Meter, datasource: &Datasource, walls: Walls) {
+pub(super) fn bound_memory(figures: &Figures, datasource: &Datasource, walls: Walls) {
     if walls.jail {
-        process::bound_memory(meter, &datasource.limits);
+        process::bound_memory(figures, &datasource.limits);
     }
 }
 

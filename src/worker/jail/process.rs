@@ -2,12 +2,11 @@
 
 #![expect(unsafe_code, reason = "the C library's switches for its allocator, descriptors and signals")]
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::super::figures::Figures;
 use super::super::{CONCURRENT, STACK};
 use crate::limits::{Limits, MB};
 
@@ -16,28 +15,12 @@ const MOST_FILES: u64 = 4096;
 /// What one query's functions may allocate beside DuckDB's own memory before an allocation fails.
 const BESIDE_DUCKDB: u64 = 88 * MB;
 
-/// This process's own memory figures, opened while `/proc` can still be.
-pub(in crate::worker) struct Meter {
-    statm: Option<File>,
-    page: u64,
-}
-
 /// What [`prepare`] has made of the process.
 pub(in crate::worker) struct Prepared {
-    pub(in crate::worker) meter: Meter,
+    /// Its own, opened while `/proc` can still be.
+    pub(in crate::worker) figures: Figures,
     /// Whether no descriptor of the broker's is left.
     pub(in crate::worker) inherits_nothing: bool,
-}
-
-impl Meter {
-    /// Bytes of writable private memory that the process has asked for, as `RLIMIT_DATA` counts them.
-    fn data(&self) -> Option<u64> {
-        let mut text = [0; 256];
-        let length = self.statm.as_ref()?.read_at(&mut text, 0).ok()?;
-        let text = std::str::from_utf8(text.get(..length)?).ok()?;
-        let pages: u64 = text.split_whitespace().nth(5)?.parse().ok()?;
-        Some(pages.saturating_mul(self.page))
-    }
 }
 
 /// Leaves no core file, and is closed to debuggers and to whoever reads another process's memory or environment: for
@@ -81,13 +64,11 @@ pub(in crate::worker) fn prepare() -> io::Result<Prepared> {
         unsafe {
             libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         }
-        let page = rustix::param::page_size() as u64;
-        let meter = Meter { statm: File::open("/proc/self/statm").ok(), page };
-        Ok(Prepared { meter, inherits_nothing })
+        Ok(Prepared { figures: Figures::of(std::process::id()), inherits_nothing })
     }
     #[cfg(not(target_os = "linux"))]
     {
-        Ok(Prepared { meter: Meter { statm: None, page: 0 }, inherits_nothing: false })
+        Ok(Prepared { figures: Figures::of(std::process::id()), inherits_nothing: false })
     }
 }
 
@@ -138,10 +119,10 @@ fn drop_capabilities() -> bool {
 
 /// Bounds what is allocated from now on, so that most of what DuckDB's own limit does not see fails as an allocation
 /// and not as the end of the process.
-pub(super) fn bound_memory(meter: &Meter, limits: &Limits) {
-    let Some(now) = meter.data() else { return };
+pub(super) fn bound_memory(figures: &Figures, limits: &Limits) {
+    let Some(now) = figures.size() else { return };
     let stacks = (CONCURRENT * STACK) as u64;
-    limit(Resource::Data, now + stacks + BESIDE_DUCKDB + limits.memory_bytes);
+    limit(Resource::Data, now.data + stacks + BESIDE_DUCKDB + limits.memory_bytes);
 }
 
 /// Lowers a limit for good, to `most` or what the process has already.
