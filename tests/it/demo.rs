@@ -21,7 +21,8 @@ fn the_demo_ends_by_serving_the_page() {
     let temp = tempfile::tempdir().unwrap();
     let out = temp.path().join("demo");
     let exe = executable().display();
-    let demo = format!("'{exe}' demo --weeks 3 --patterns 4 --port 0 --out '{}'", out.display());
+    // Without `exec` some shells stay, and tell of their own end by Ctrl-C.
+    let demo = format!("exec '{exe}' demo --weeks 3 --patterns 4 --port 0 --out '{}'", out.display());
     let mut terminal = in_a_terminal(&demo).spawn().unwrap();
     let mut printed = Vec::new();
     let mut lines = BufReader::new(terminal.stdout.take().unwrap()).lines().map(Result::unwrap);
