@@ -26,7 +26,7 @@ use crate::metrics::{Asked, Metrics};
 use crate::query::TimeRange;
 use crate::rundir::RunDir;
 use crate::source::{self, Policy};
-use crate::worker::{Export, Exported, Ticket, Walls};
+use crate::worker::{Export, ExportJob, Exported, Making, QueryJob, Ticket, Walls};
 
 /// A datasource as an edge hands it over: not yet parsed, because a broken one must answer with an error
 /// of its own and not fail a request that it is only part of.
@@ -128,7 +128,9 @@ impl CsvExport {
 
     fn placed(&self, error: Error) -> Error {
         let datasource = self.instance.supervisor.datasource();
-        Asking { query: &self.query, datasource, row_limit: None, keep: false }.placed(error).shortened()
+        Asking { query: &self.query, datasource, row_limit: None, keep: false }
+            .placed_at_once(error)
+            .shortened()
     }
 }
 
@@ -231,7 +233,7 @@ impl App {
                 } else {
                     tracing::debug!(ref_id, error = error.full_text(), "a query failed");
                 }
-                let place = asking::place_of(&error, &query.json);
+                let place = asking::place_of(&error, &query.json).await;
                 let frame = frame::empty_frame(ref_id, &shown, &[]).into();
                 QueryOutcome { frame, error: Some(error), place }
             }
@@ -245,24 +247,35 @@ impl App {
         query: &DataQuery,
         shown: &mut String,
     ) -> Result<Answer> {
-        *shown = asking::shown(&asking::query_model(&query.json)?.raw_sql);
+        *shown = asking::shown(&asking::query_model(&query.json).await?.raw_sql);
         let instance = self.instance(settings)?;
         let Instance { supervisor, scope, .. } = &*instance;
         let datasource = supervisor.datasource();
         let keep = self.cache.is_on();
         let asking = Asking { query, datasource, row_limit: settings.row_limit, keep };
-        let job = asking.job()?;
+        let job = asking.job().await?;
         shown.clone_from(&job.options.executed_query);
         let key = Key::new(scope, &job)?;
         // Most are short; a long one is made again when it is its turn.
         let short = (job.sql.len() <= KEPT_TEXT).then(|| Arc::new(job));
         let bytes = query.json.len() + short.as_ref().map_or(0, |job| 2 * job.sql.len());
         let ticket = Ticket { caller: &settings.caller, bytes };
-        let make = || short.as_ref().map_or_else(|| asking.job().map(Arc::new), |job| Ok(Arc::clone(job)));
+        let make = || -> Making<'_, Arc<QueryJob>> {
+            let short = short.clone();
+            Box::pin(async move {
+                match short {
+                    Some(job) => Ok(job),
+                    None => asking.job().await.map(Arc::new),
+                }
+            })
+        };
         let wait = || Ok(supervisor.wait(ticket)?.lost());
         let (answer, how) = self.cache.answer(scope, key, wait, supervisor.query(ticket, make)).await;
         supervisor.series().served(how);
-        answer.map_err(|error| source::explain_missing(asking.placed(error), datasource))
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(source::explain_missing(asking.placed(error).await, datasource)),
+        }
     }
 
     /// Runs one query and gives its rows as CSV while they come. Its `format` does not matter: rows are always a table.
@@ -293,7 +306,7 @@ impl App {
         query: &DataQuery,
         options: ExportOptions,
     ) -> Result<(Export, Arc<Instance>)> {
-        asking::query_model(&query.json)?;
+        asking::query_model(&query.json).await?;
         let instance = self.instance(settings)?;
         let datasource = instance.supervisor.datasource();
         let asking = Asking { query, datasource, row_limit: settings.row_limit, keep: false };
@@ -303,12 +316,12 @@ impl App {
             raw: options.raw,
         };
         // What is wrong with it need not wait.
-        asking.prepare()?;
+        asking.prepare().await?;
         let ticket = Ticket { caller: &settings.caller, bytes: query.json.len() };
-        let export = instance.supervisor.export(ticket, || asking.export(csv.clone()), options.patient).await;
-        match export {
+        let make = || -> Making<'_, ExportJob> { Box::pin(asking.export(csv.clone())) };
+        match instance.supervisor.export(ticket, make, options.patient).await {
             Ok(pieces) => Ok((pieces, instance)),
-            Err(error) => Err(source::explain_missing(asking.placed(error), datasource).shortened()),
+            Err(error) => Err(source::explain_missing(asking.placed(error).await, datasource).shortened()),
         }
     }
 

@@ -45,6 +45,8 @@ pub enum Kind {
     Exhausted,
     /// Too many others wait, or for too long.
     Busy,
+    /// A writer has the database file.
+    Locked,
     /// The worker died or cannot be started.
     Unavailable,
     /// Our own mistake.
@@ -95,6 +97,7 @@ impl Kind {
             Self::Timeout => (504, Downstream, 1),
             Self::Cancelled => (499, Downstream, 1),
             Self::Exhausted | Self::Busy => (429, Downstream, 1),
+            Self::Locked => (503, Downstream, 1),
             Self::Unavailable => (503, Plugin, 1),
             Self::Internal => (500, Plugin, 1),
         };

@@ -3,9 +3,9 @@
 //! What it expands to can be a thousand times as long as what was sent. So only the latter is kept while a query waits or
 //! runs, and it is expanded when the text is needed: to know the query again, to run it, to find an error's place.
 
-use std::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard};
 
-use super::{DataQuery, lock};
+use super::DataQuery;
 use crate::error::{Error, Result, line_and_column};
 use crate::frame::{CsvOptions, Options};
 use crate::query::{self, Context, Format, Prepared, QueryModel};
@@ -37,12 +37,12 @@ impl Asking<'_> {
     ///
     /// # Errors
     /// What is wrong with the query model, its macros and variables, placed in the text as written.
-    pub(super) fn prepare(&self) -> Result<Prepared> {
+    pub(super) async fn prepare(&self) -> Result<Prepared> {
+        let _one = one_at_a_time(&self.query.json).await;
         self.expand().map(|(prepared, _)| prepared)
     }
 
     fn expand(&self) -> Result<(Prepared, Format)> {
-        let _one = one_at_a_time(&self.query.json);
         let model = parse(&self.query.json)?;
         let context = Context {
             range: self.query.range,
@@ -62,7 +62,8 @@ impl Asking<'_> {
     ///
     /// # Errors
     /// As [`Asking::prepare`].
-    pub(super) fn job(&self) -> Result<QueryJob> {
+    pub(super) async fn job(&self) -> Result<QueryJob> {
+        let _one = one_at_a_time(&self.query.json).await;
         let (Prepared { sql, fill, .. }, format) = self.expand()?;
         let limits = &self.datasource.limits;
         let (max_rows, row_limit_setting) = limits.row_cap(self.row_limit);
@@ -83,14 +84,23 @@ impl Asking<'_> {
     ///
     /// # Errors
     /// As [`Asking::prepare`].
-    pub(super) fn export(&self, options: CsvOptions) -> Result<ExportJob> {
-        Ok(ExportJob { sql: self.prepare()?.sql, options })
+    pub(super) async fn export(&self, options: CsvOptions) -> Result<ExportJob> {
+        Ok(ExportJob { sql: self.prepare().await?.sql, options })
     }
 
     /// An error that DuckDB has placed in the expanded text, placed in the text as written.
-    pub(super) fn placed(&self, mut error: Error) -> Error {
+    pub(super) async fn placed(&self, error: Error) -> Error {
+        if error.position.is_none() {
+            return error;
+        }
+        let _one = one_at_a_time(&self.query.json).await;
+        self.placed_at_once(error)
+    }
+
+    /// The same where nothing can be waited for.
+    pub(super) fn placed_at_once(&self, mut error: Error) -> Error {
         error.position =
-            error.position.and_then(|position| Some(self.prepare().ok()?.offsets.to_original(position)));
+            error.position.and_then(|position| Some(self.expand().ok()?.0.offsets.to_original(position)));
         error
     }
 }
@@ -99,15 +109,15 @@ impl Asking<'_> {
 ///
 /// # Errors
 /// When it is none, or too long.
-pub(super) fn query_model(json: &[u8]) -> Result<QueryModel> {
-    let _one = one_at_a_time(json);
+pub(super) async fn query_model(json: &[u8]) -> Result<QueryModel> {
+    let _one = one_at_a_time(json).await;
     parse(json)
 }
 
 /// Long texts take fifty times their size while they are read and expanded, so that only one is at a time.
-fn one_at_a_time(json: &[u8]) -> Option<MutexGuard<'static, ()>> {
-    static LONG: Mutex<()> = Mutex::new(());
-    (json.len() > LONG_QUERY).then(|| lock(&LONG))
+async fn one_at_a_time(json: &[u8]) -> Option<MutexGuard<'static, ()>> {
+    static LONG: Mutex<()> = Mutex::const_new(());
+    if json.len() > LONG_QUERY { Some(LONG.lock().await) } else { None }
 }
 
 fn parse(json: &[u8]) -> Result<QueryModel> {
@@ -118,8 +128,9 @@ fn parse(json: &[u8]) -> Result<QueryModel> {
 }
 
 /// Line and column of an error in the text as written.
-pub(super) fn place_of(error: &Error, json: &[u8]) -> Option<(usize, usize)> {
-    Some(line_and_column(&query_model(json).ok()?.raw_sql, error.position?))
+pub(super) async fn place_of(error: &Error, json: &[u8]) -> Option<(usize, usize)> {
+    let position = error.position?;
+    Some(line_and_column(&query_model(json).await.ok()?.raw_sql, position))
 }
 
 /// As much of a text as goes with an answer; what is left out is counted in its last line.

@@ -36,16 +36,27 @@ pub(super) fn from_text(text: &str) -> Error {
         }
         None => (text.split(" Error:").next().unwrap_or_default().to_owned(), text.to_owned(), None),
     };
-    let (kind, hint) = classify(&class, &message);
-    let label = match class.as_str() {
+    match json {
+        Some(_) => of_class(&class, &message, position),
+        None => Error { message: shortened(&message).to_owned(), ..of_class(&class, &message, None) },
+    }
+}
+
+/// An error of DuckDB's by its class, such as `Parser`, and what it says.
+pub(super) fn of_class(class: &str, message: &str, position: Option<usize>) -> Error {
+    let (kind, hint) = classify(class, message);
+    let label = match class {
         "" => "DuckDB".to_owned(),
         class => format!("{class} Error"),
     };
-    // What follows is for people who may change DuckDB's settings.
-    let message = message.split("\n\nPossible solutions:").next().unwrap_or(&message);
-    let message = message.trim_end().trim_end_matches('.');
-    let message = if json.is_some() { format!("{label}: {message}") } else { message.to_owned() };
+    let message = format!("{label}: {}", shortened(message));
     Error { kind, message, hint: hint.map(str::to_owned), position }
+}
+
+/// Without what is for people who may change DuckDB's settings.
+fn shortened(message: &str) -> &str {
+    let message = message.split("\n\nPossible solutions:").next().unwrap_or(message);
+    message.trim_end().trim_end_matches('.')
 }
 
 /// Kind and hint by DuckDB's exception type and what its sentence says.
@@ -65,8 +76,9 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
-    if class == "Out of Memory" || class == "OutOfMemory" || has("Out of Memory") || has("failed to allocate")
-    {
+    // The parser says it in words of its own.
+    let no_memory = ["Out of Memory", "failed to allocate", "Allocation failure"];
+    if class == "Out of Memory" || class == "OutOfMemory" || no_memory.iter().any(|part| has(part)) {
         return (
             Kind::Exhausted,
             Some("Aggregate more or select less, or raise the datasource's `memoryLimitMb`"),
@@ -96,7 +108,7 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
     }
     if has("Could not set lock on file") || has("Conflicting lock") {
         return (
-            Kind::Unavailable,
+            Kind::Locked,
             Some(
                 "Another process has the database file open for writing; the query works when it closes the file",
             ),
@@ -159,6 +171,12 @@ mod tests {
                 r#"IO Error: {"exception_type":"IO","exception_message":"No files found that match the pattern \"x\""}"#,
                 Kind::NotFound,
                 "IO Error: No files found that match the pattern \"x\"",
+                None,
+            ),
+            (
+                r#"Parser Error: {"exception_type":"Parser","exception_message":"Allocation failure"}"#,
+                Kind::Exhausted,
+                "Parser Error: Allocation failure",
                 None,
             ),
             ("INTERRUPT Error: Interrupted!", Kind::Cancelled, "INTERRUPT Error: Interrupted!", None),

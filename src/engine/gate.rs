@@ -217,11 +217,7 @@ fn refusal(failure: &tree::Failure, text: &str, at: impl Fn(usize) -> usize) -> 
         return Error::new(Kind::Forbidden, "a subquery in the `ON` list of `PIVOT` is not supported")
             .hint("List the values in `IN (…)`, or leave `IN` away: then every value gets a column");
     }
-    let error = Error::bad_query(format!("Parser Error: {}", failure.message));
-    match failure.position {
-        Some(position) => error.at(at(position)),
-        None => error,
-    }
+    error::of_class("Parser", &failure.message, failure.position.map(at))
 }
 
 fn parse(connection: &Connection, sql: &str) -> Result<tree::Tree> {

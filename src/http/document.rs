@@ -31,7 +31,7 @@ const FAILURES: &[(&str, &str, &str)] = &[
     ("415", "NotJson", "The body is not declared as JSON"),
     ("429", "UsedUp", "Memory, disk or the queue is used up"),
     ("500", "Internal", "A mistake of this program"),
-    ("503", "Unavailable", "The worker cannot be started"),
+    ("503", "Unavailable", "The worker cannot be started, or a writer has the database file"),
     ("504", "Timeout", "The query took longer than `timeoutSeconds`"),
 ];
 /// What stands before all routes answers these.

@@ -27,16 +27,14 @@ use super::failure::Failure;
 use crate::app::{App, CsvExport, DataQuery, ExportOptions, InstanceSettings};
 use crate::error::{Error, Result};
 use crate::query::TimeRange;
-use crate::reports::{self, NamedQuery, Parameter, ParameterKind};
+use crate::reports::{self, EVERYTHING, NamedQuery, Parameter, ParameterKind};
 
 /// What stands for every value of a variable: in dashboards, and in the addresses that Grafana writes for variables
 /// whose All has a text of its own (`${pattern:queryparam}` gives `var-pattern=All`; Grafana reads it back as All, too).
-const ALL: [&str; 2] = ["$__all", "All"];
+const ALL: [&str; 2] = [reports::ALL, "All"];
 /// What an empty text box of a dashboard means to its panels: nothing given, or this.
 const EMPTY: &[(&str, Option<&str>)] =
     &[("slow_ms", None), ("percent", Some("0")), ("min_samples", Some("0"))];
-/// The time range where none is given: every report.
-const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
 /// What Grafana writes into addresses and we have no use for.
 const IGNORED: &[&str] = &["timezone", "orgId"];
 /// How template variables begin in Grafana's addresses.

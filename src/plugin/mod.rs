@@ -2,9 +2,10 @@
 //!
 //! This is the only place that names `tonic`, `prost` and `grafana_plugin_sdk`. One file per gRPC service:
 //! [`data`], [`diagnostics`] (on the SDK's generated server), [`resource`], [`controller`]; beside them the
-//! [`messages`] and how they become the crate's types ([`convert`]), the [`handshake`], the [`lifecycle`], and a
-//! [`client`] that does to a plugin what Grafana does.
+//! [`messages`] and how they become the crate's types ([`convert`]), the [`handshake`], the [`lifecycle`], the
+//! [`budget`] of long requests, and a [`client`] that does to a plugin what Grafana does.
 
+mod budget;
 pub mod client;
 mod controller;
 mod convert;
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
+use budget::Budget;
 pub use handshake::is_grafana_child;
 pub use hclog::layer as hclog_layer;
 pub use resource::Router;
@@ -65,6 +67,7 @@ pub async fn serve(app: Arc<App>, router: impl Router) -> Result<()> {
     let (mut reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status(HEALTH_SERVICE, ServingStatus::Serving).await;
     let server = Server::builder()
+        .layer(Budget::default())
         .http2_max_header_list_size(MAX_METADATA)
         .http2_max_pending_accept_reset_streams(Some(MAX_CANCELLED))
         .add_service(health.max_decoding_message_size(grpc::MAX_IN).max_encoding_message_size(grpc::MAX_OUT))

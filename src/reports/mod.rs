@@ -13,6 +13,6 @@ pub use demo::{Demo, DemoOptions, DemoReport, DemoRow, MAX_PATTERNS, MAX_WEEKS, 
 pub use files::{
     DEFAULT_REPORTS_GLOB, ReportFile, is_temporary, report_file_name, sort_reports, week_of_file_name,
 };
-pub use named::{Asked, NamedQuery, Parameter, ParameterKind};
+pub use named::{ALL, Asked, EVERYTHING, NamedQuery, Parameter, ParameterKind};
 pub use views::{VIEW_NAMES, View, create_empty_views, create_views, string_literal};
 pub use week::IsoWeek;

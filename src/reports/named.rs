@@ -17,10 +17,10 @@ use self::parameters::{
 use super::IsoWeek;
 use crate::error::{Error, Result};
 
-/// What stands for every week, pattern or agent.
-const ALL: &str = "$__all";
+/// What stands for every week, pattern or agent, as in Grafana's variables.
+pub const ALL: &str = "$__all";
 /// The time range where none is given: every report.
-const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
+pub const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
 
 /// A query with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -171,9 +171,19 @@ impl Worker {
         write(&mut *self.writer.lock().await, id, tag, payload).await
     }
 
-    /// Sends a job. Its text is long, so it is written into one message at a time and then dropped.
-    pub(super) async fn tell_job(&self, id: u64, job: Job) -> io::Result<()> {
+    /// Sends a job, to the end even when nobody waits for that any more: after half a message no worker understands the
+    /// next one.
+    pub(super) async fn tell_job(self: &Arc<Self>, id: u64, job: Job) -> io::Result<()> {
+        let worker = Arc::clone(self);
+        tokio::spawn(async move { worker.write_job(id, job).await }).await?
+    }
+
+    /// Its text is long, so it is written into one message at a time and then dropped.
+    async fn write_job(&self, id: u64, job: Job) -> io::Result<()> {
         let mut writer = self.writer.lock().await;
+        if self.is_forgotten(id) {
+            return Ok(());
+        }
         let mut message = vec![0; HEADER];
         serde_json::to_writer(&mut message, &job)?;
         drop(job);
@@ -182,6 +192,16 @@ impl Worker {
             *byte = of_header;
         }
         writer.write_all(&message).await
+    }
+
+    /// Whether nobody waits for the job any more, which the worker has not got yet. It need not get it then.
+    fn is_forgotten(&self, id: u64) -> bool {
+        let mut state = self.state();
+        let is_forgotten = state.jobs.get(&id).is_none_or(|job| job.answer.is_none());
+        if is_forgotten {
+            state.jobs.remove(&id);
+        }
+        is_forgotten
     }
 
     async fn cancel(&self, id: u64) {

@@ -33,6 +33,7 @@ pub use jail::{Enforced, Jail, close_to_others};
 pub use memory::{Family, workers_of};
 pub use messages::{ExportJob, QueryJob};
 pub use queue::{Place, Ticket};
+pub use runs::Making;
 pub use server::serve;
 pub use spawn::use_executable;
 pub use supervisor::{IDLE, Reply, Supervisor, Terms};

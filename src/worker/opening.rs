@@ -55,11 +55,11 @@ impl Worker {
                 .hint("Look at the plugin's log in Grafana's log")
         };
         let Owner { family, held, deaths, series } = owner;
-        let (mut child, socket) =
-            spawn::spawn().await.map_err(|error| StartFailure::Failed(unavailable(error)))?;
-        series.worker_started();
+        let (newborn, socket) = spawn::spawn(Arc::clone(&series))
+            .await
+            .map_err(|error| StartFailure::Failed(unavailable(error)))?;
         // Before the first message, after which it closes itself to others.
-        let figures = Figures::of_new(child.id()).await;
+        let figures = Figures::of_new(newborn.pid()).await;
         let opened = async {
             let (mut reader, mut writer) = UnixStream::from_std(socket)?.into_split();
             write(&mut writer, 0, Tag::Open, &serde_json::to_vec(open)?).await?;
@@ -73,9 +73,7 @@ impl Worker {
         let (reader, writer, tag, payload) = match tokio::time::timeout(OPENING, opened).await {
             Ok(Ok(opened)) => opened,
             other => {
-                let _ = child.kill();
-                let how = describe(child.wait().ok());
-                series.worker_ended("opening");
+                let how = describe(newborn.end());
                 deaths.note(&format!("ended while it opened the datasource ({how})"));
                 let because = |error: &io::Error| unavailable(io::Error::other(format!("{error} ({how})")));
                 return Err(match other {
@@ -85,9 +83,7 @@ impl Worker {
             }
         };
         if tag != Tag::Opened {
-            let _ = child.kill();
-            let _ = child.wait();
-            series.worker_ended("opening");
+            drop(newborn);
             deaths.note_failed_opening();
             let error = serde_json::from_slice(&payload);
             let error = error.unwrap_or_else(|_| Error::internal("the worker spoke out of turn"));
@@ -95,10 +91,14 @@ impl Worker {
         }
         let opened: Opened = serde_json::from_slice(&payload)
             .map_err(|error| StartFailure::Failed(Error::internal(error.to_string())))?;
+        let pid = newborn.pid();
+        let child = newborn
+            .grown()
+            .ok_or_else(|| StartFailure::Failed(Error::internal("a worker without a process")))?;
         let worker = Arc::new(Self {
             engine_version: opened.engine_version,
             jail: opened.jail,
-            pid: child.id(),
+            pid,
             limits: open.datasource.limits.clone(),
             data_at_start: figures.size().map_or(0, |size| size.data),
             figures,

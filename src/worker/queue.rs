@@ -2,14 +2,13 @@
 
 mod line;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 pub(super) use self::line::Turn;
-use self::line::{Denied, Full, Line, Room, Seat};
+use self::line::{Denied, Full, Line, Outcome, Room, Seat};
 use super::{CONCURRENT, EXPORTS};
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
@@ -90,31 +89,29 @@ impl Queue {
     /// # Errors
     /// [`Kind::Busy`] when too many wait already.
     pub(super) fn enter(&self, ticket: Ticket<'_>) -> Result<Place> {
-        let (held, lost) = oneshot::channel();
+        let (sender, lost) = oneshot::channel();
         let denied = |full| self.query_denied(Denied::Full(full), self.timeout);
-        let seat = self.queries.sit(ticket, held).map_err(denied)?;
-        let message = full(Full::Places, QUERIES, "queries");
-        let refusal = Error::new(Kind::Busy, message).hint(QUERIES_HINT);
-        Ok(Place { seat, lost, refusal, series: Arc::clone(&self.series), _gauge: self.series.waits() })
+        let seat = self.queries.sit(ticket, sender).map_err(denied)?;
+        Ok(Place { seat, lost, series: Arc::clone(&self.series), _gauge: self.series.waits() })
     }
 
     async fn sit_until(
         &self,
-        asked: std::result::Result<(Seat, oneshot::Receiver<Turn>), Full>,
+        asked: std::result::Result<(Seat, oneshot::Receiver<Outcome>), Full>,
         longest: Duration,
     ) -> std::result::Result<Arc<Turn>, Denied> {
         let (seat, mut turn) = asked.map_err(Denied::Full)?;
-        if let Ok(turn) = turn.try_recv() {
-            return Ok(Arc::new(turn));
+        if let Ok(outcome) = turn.try_recv() {
+            return outcome.map(Arc::new).map_err(Denied::Full);
         }
         let _waits = self.series.waits();
         let turn = tokio::time::timeout(longest, &mut turn).await;
         drop(seat);
         match turn {
-            Ok(Ok(turn)) => Ok(Arc::new(turn)),
+            Ok(Ok(Ok(turn))) => Ok(Arc::new(turn)),
             // Somebody with fewer places got this one.
-            Ok(Err(_)) => Err(Denied::Full(Full::Places)),
-            Err(_) => Err(Denied::Late),
+            Ok(Ok(Err(full))) => Err(Denied::Full(full)),
+            Ok(Err(_)) | Err(_) => Err(Denied::Late),
         }
     }
 
@@ -146,8 +143,7 @@ fn full(by: Full, room: Room, what: &str) -> String {
 /// A place among those that wait, for as long as it lives.
 pub struct Place {
     seat: Seat,
-    lost: oneshot::Receiver<Infallible>,
-    refusal: Error,
+    lost: oneshot::Receiver<Full>,
     series: Arc<Series>,
     _gauge: Up,
 }
@@ -155,10 +151,10 @@ pub struct Place {
 impl Place {
     /// Keeps the place, and ends only when somebody with fewer of them got it: with the error to give.
     pub async fn lost(mut self) -> Error {
-        let _ = (&mut self.lost).await;
+        let by = (&mut self.lost).await.unwrap_or(Full::Places);
         drop(self.seat);
         self.series.refused();
-        self.refusal
+        Error::new(Kind::Busy, full(by, QUERIES, "queries")).hint(QUERIES_HINT)
     }
 }
 

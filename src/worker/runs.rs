@@ -1,6 +1,7 @@
 //! How a job is run: its turn, its worker, and what its failure means. Innocent queries of a worker that ended are run
 //! again.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ use crate::error::{Kind, Result};
 const LEAST_RERUN: Duration = Duration::from_secs(2);
 /// How often a job is given to the next worker because the last one was just ending or outdated.
 const MOST_RETRIES: usize = 2;
+
+/// A job that is being made, each time it is run.
+pub type Making<'a, Job> = Pin<Box<dyn Future<Output = Result<Job>> + Send + 'a>>;
 
 /// A way to ask a worker, and what it gives.
 pub(super) trait Ask {
@@ -109,10 +113,10 @@ impl Next {
 
 impl Supervisor {
     /// Runs the job that `make` gives, when it is its turn.
-    pub(super) async fn run<A: Ask>(
+    pub(super) async fn run<'a, A: Ask>(
         &self,
         ticket: Ticket<'_>,
-        make: impl Fn() -> Result<Job> + Send + Sync,
+        make: impl Fn() -> Making<'a, Job> + Send + Sync,
     ) -> Result<A::Answer> {
         let timeout = self.datasource.limits.timeout;
         let turn = self.queue.turn(ticket).await?;
@@ -149,16 +153,16 @@ impl Supervisor {
 
     /// Runs the job once. Also whether it had less memory than it may have: because of others in the worker, or of what the
     /// worker keeps of earlier ones.
-    async fn attempt<A: Ask>(
+    async fn attempt<'a, A: Ask>(
         &self,
-        make: &(impl Fn() -> Result<Job> + Send + Sync),
+        make: &(impl Fn() -> Making<'a, Job> + Send + Sync),
         turn: &Arc<Turn>,
         deadline: Duration,
         company: Company,
     ) -> Result<(Result<A::Answer, JobFailure>, bool)> {
         let worker = self.worker(company).await?;
         let (before, was_shared) = (worker.admitted(), worker.jobs() > 0);
-        let result = A::ask(&worker, make()?, turn, deadline).await;
+        let result = A::ask(&worker, make().await?, turn, deadline).await;
         // Others that came later count too, even those that ended earlier.
         let shared = was_shared || worker.admitted() > before + 1;
         let failed = match &result {

@@ -5,23 +5,68 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{OnceLock, mpsc};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, OnceLock, mpsc};
 
 use tokio::sync::oneshot;
 
 use super::WORKER_ARGUMENT;
+use crate::metrics::Series;
 
 /// The socket's buffers: a large result crosses in fewer switches. The system may give less.
 const SOCKET_BUFFER: usize = 4 << 20;
 
-type Request = oneshot::Sender<io::Result<(Child, UnixStream)>>;
+struct Request {
+    series: Arc<Series>,
+    answer: oneshot::Sender<io::Result<(Newborn, UnixStream)>>,
+}
 
-/// Starts a worker; returns it with the broker's end of its socket (non-blocking).
+/// A process that has not opened its datasource yet. It ends when nobody waits for that any more.
+pub(super) struct Newborn {
+    child: Option<Child>,
+    series: Arc<Series>,
+}
+
+impl Newborn {
+    fn new(child: Child, series: Arc<Series>) -> Self {
+        series.worker_started();
+        Self { child: Some(child), series }
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
+    /// The process, for whoever waits for its end from now on.
+    pub(super) fn grown(mut self) -> Option<Child> {
+        self.child.take()
+    }
+
+    /// Ends it. How it ended, perhaps by itself.
+    pub(super) fn end(mut self) -> Option<ExitStatus> {
+        self.kill()
+    }
+
+    fn kill(&mut self) -> Option<ExitStatus> {
+        let mut child = self.child.take()?;
+        let _ = child.kill();
+        let status = child.wait().ok();
+        self.series.worker_ended("opening");
+        status
+    }
+}
+
+impl Drop for Newborn {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Starts a worker, counted in `series`; returns it with the broker's end of its socket (non-blocking).
 ///
 /// # Errors
 /// When no process or socket can be had.
-pub(super) async fn spawn() -> io::Result<(Child, UnixStream)> {
+pub(super) async fn spawn(series: Arc<Series>) -> io::Result<(Newborn, UnixStream)> {
     static SPAWNER: OnceLock<mpsc::Sender<Request>> = OnceLock::new();
     let spawner = if let Some(spawner) = SPAWNER.get() {
         spawner
@@ -30,22 +75,21 @@ pub(super) async fn spawn() -> io::Result<(Child, UnixStream)> {
         std::thread::Builder::new().name("worker-spawner".into()).spawn(move || serve(requests))?;
         SPAWNER.get_or_init(|| sender)
     };
-    let (request, answer) = oneshot::channel();
-    spawner.send(request).map_err(|_| io::Error::other("the spawning thread has ended"))?;
+    let (sender, answer) = oneshot::channel();
+    spawner
+        .send(Request { series, answer: sender })
+        .map_err(|_| io::Error::other("the spawning thread has ended"))?;
     answer.await.map_err(|_| io::Error::other("the spawning thread has ended"))?
 }
 
 fn serve(requests: mpsc::Receiver<Request>) {
-    for request in requests {
-        // A caller that went away while waiting leaves a worker nobody owns.
-        if let Err(Ok((mut child, _))) = request.send(start()) {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+    for Request { series, answer } in requests {
+        // The caller may have gone away.
+        let _ = answer.send(start(series));
     }
 }
 
-fn start() -> io::Result<(Child, UnixStream)> {
+fn start(series: Arc<Series>) -> io::Result<(Newborn, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     for socket in [&ours, &theirs] {
         // Only speed depends on these.
@@ -62,7 +106,7 @@ fn start() -> io::Result<(Child, UnixStream)> {
         .stdout(Stdio::null())
         .stderr(Stdio::inherit())
         .spawn()?;
-    Ok((child, ours))
+    Ok((Newborn::new(child, series), ours))
 }
 
 static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();

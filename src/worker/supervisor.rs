@@ -1,5 +1,6 @@
 //! Keeps one worker for one datasource: started on first use, replaced when it ends, stopped when idle.
 
+use std::future::ready;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::memory::{self, Family};
 use super::messages::{Done, ExportJob, Job, Open, QueryJob};
 use super::opening::{Owner, StartFailure};
 use super::queue::{Place, Queue, Ticket};
-use super::runs::{Begun, Company, Whole};
+use super::runs::{Begun, Company, Making, Whole};
 use super::settle::closed;
 use super::{Deaths, Jail, Walls};
 use crate::engine::{Catalog, Inspection};
@@ -136,12 +137,13 @@ impl Supervisor {
     /// # Errors
     /// Those of `make`, and what the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when
     /// workers die of it; [`Kind::Busy`] when too many wait already; [`Kind::Exhausted`] when it takes too much memory.
-    pub async fn query(
+    pub async fn query<'a>(
         &self,
         ticket: Ticket<'_>,
-        make: impl Fn() -> Result<Arc<QueryJob>> + Send + Sync,
+        make: impl Fn() -> Making<'a, Arc<QueryJob>> + Send + Sync,
     ) -> Result<Reply> {
-        let reply = self.run::<Whole>(ticket, || make().map(Job::Query)).await?;
+        let make = || of_kind(make(), Job::Query);
+        let reply = self.run::<Whole>(ticket, make).await?;
         let Done { rows, validity, .. } = reply.done;
         Ok(Reply { frame: reply.frame, rows, validity })
     }
@@ -151,15 +153,16 @@ impl Supervisor {
     ///
     /// # Errors
     /// As [`Supervisor::query`].
-    pub async fn export(
+    pub async fn export<'a>(
         &self,
         ticket: Ticket<'_>,
-        make: impl Fn() -> Result<ExportJob> + Send + Sync,
+        make: impl Fn() -> Making<'a, ExportJob> + Send + Sync,
         patient: bool,
     ) -> Result<Export> {
         let place = self.queue.download(ticket).await?;
         // From the first piece on it has its own place only: queries need not wait for a slow download.
-        let started = self.run::<Begun>(ticket, || Ok(Job::Export(Box::new(make()?)))).await?;
+        let make = || of_kind(make(), |job| Job::Export(Box::new(job)));
+        let started = self.run::<Begun>(ticket, make).await?;
         Ok(started.give(place, patient))
     }
 
@@ -168,7 +171,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn inspect(&self) -> Result<Inspection> {
-        from_value(self.run::<Whole>(Ticket::default(), || Ok(Job::Inspect)).await?)
+        from_value(self.run::<Whole>(Ticket::default(), || Box::pin(ready(Ok(Job::Inspect)))).await?)
     }
 
     /// Lists tables, views and columns.
@@ -176,7 +179,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn catalog(&self) -> Result<Catalog> {
-        from_value(self.run::<Whole>(Ticket::default(), || Ok(Job::Catalog)).await?)
+        from_value(self.run::<Whole>(Ticket::default(), || Box::pin(ready(Ok(Job::Catalog)))).await?)
     }
 
     /// DuckDB's version and how much of the jail there is, starting a worker if there is none.
@@ -310,6 +313,10 @@ async fn stop_when_idle(worker: std::sync::Weak<Worker>, idle: Duration) {
         drop(worker);
         tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
     }
+}
+
+fn of_kind<'a, J: 'a>(making: Making<'a, J>, kind: impl FnOnce(J) -> Job + Send + 'a) -> Making<'a, Job> {
+    Box::pin(async { making.await.map(kind) })
 }
 
 fn from_value<T: serde::de::DeserializeOwned>(reply: JobReply) -> Result<T> {

@@ -66,8 +66,11 @@ async fn a_locked_file_is_a_clear_error_after_a_short_wait() {
     let writer = duckdb::Connection::open(&file).unwrap();
     writer.execute_batch("CREATE TABLE t AS SELECT 1 AS a").unwrap();
     let host = Host::start(&file, &json!({})).await;
-    let error = tokio::time::timeout(Duration::from_secs(10), host.error("SELECT a FROM t")).await.unwrap();
+    let asked = host.ask("SELECT a FROM t", "table");
+    let answer = tokio::time::timeout(Duration::from_secs(10), asked).await.unwrap();
+    let error = answer.error.unwrap();
     assert!(error.contains("lock") && error.contains("works when it closes the file"), "{error}");
+    assert_eq!((answer.status, answer.error_source.as_str()), (503, "downstream"), "the plugin is well");
     let health = host.plugin.health(&host.settings).await.unwrap();
     assert!(!health.ok && health.message.contains("lock"), "{health:?}");
     drop(writer);

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use duckdb_perf::app::DataQuery;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Host, eventually, executable, reports, runs, signal, workers};
+use crate::support::{Host, eventually, executable, query, reports, runs, sample, signal, workers};
 
 fn is_empty(folder: &Path) -> bool {
     std::fs::read_dir(folder).unwrap().next().is_none()
@@ -90,4 +92,48 @@ async fn the_plugin_ends_when_its_host_dies() {
     eventually("the plugin's end", || !runs(plugin)).await;
     std::fs::remove_file(temp.path().join("line")).unwrap();
     assert!(is_empty(temp.path()));
+}
+
+/// Children of a process that have ended and that nobody has asked how.
+fn zombies(parent: u32) -> Vec<u32> {
+    workers(parent).into_iter().filter(|&child| !runs(child)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_query_that_is_cancelled_leaves_no_process() {
+    let mut host = Host::start(&reports(), &json!({})).await;
+    let plugin = host.plugin.pid().unwrap();
+    let mut begun = 0;
+    for round in 0..40 {
+        // A datasource of its own each time, so that a worker is always started.
+        host.settings.uid = format!("uid-{round}");
+        let patience = Duration::from_millis(round);
+        begun += usize::from(tokio::time::timeout(patience, host.ask("SELECT 1", "table")).await.is_err());
+    }
+    assert!(begun > 3, "{begun} were cancelled");
+    eventually("the end of all that has ended", || zombies(plugin).is_empty()).await;
+    // What is counted as running is what runs.
+    let text = host.plugin.metrics().await.unwrap();
+    let running: f64 =
+        (0..40).map(|n| sample(&text, &format!("duckdb_perf_workers{{datasource=\"uid-{n}\"}}"))).sum();
+    assert_eq!(running.to_string(), workers(plugin).len().to_string());
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_is_cancelled_while_it_is_sent_leaves_its_worker_alone() {
+    let host = Host::start(&reports(), &json!({})).await;
+    assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    let before = workers(host.plugin.pid().unwrap());
+    let long = format!("SELECT length('{}')", "$v".repeat(990));
+    let json = json!({ "rawSql": long, "variables": { "v": "x".repeat(2_048) } }).to_string();
+    let queries: Vec<_> = (0..8)
+        .map(|n| DataQuery { json: json.clone().into(), ..query(&format!("Q{n}"), "", "table") })
+        .collect();
+    for round in 0..60 {
+        let _ = tokio::time::timeout(Duration::from_millis(round), host.ask_all(&queries)).await;
+    }
+    assert_eq!(host.rows("SELECT 2").await, ["2"]);
+    assert_eq!(workers(host.plugin.pid().unwrap()), before);
+    host.stop().await;
 }

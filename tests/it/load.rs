@@ -4,7 +4,7 @@
 #![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -33,16 +33,11 @@ fn inflated(number: usize) -> DataQuery {
     DataQuery { json: Bytes::from(model.to_string()), ..query(&format!("Q{number}"), "", "table") }
 }
 
-/// A request as long as the protocol allows, whose queries expand to five hundred times that.
-#[tokio::test(flavor = "multi_thread")]
-async fn texts_that_expand_do_not_fill_the_broker() {
-    let limit = 64;
-    let host = Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": 120 })).await;
-    host.rows("SELECT 1").await;
+/// The most that a plugin and its workers take together while `work` lasts, in MB.
+async fn peak<T>(host: &Host, work: impl Future<Output = T>) -> (T, u64) {
     let plugin = host.plugin.pid().unwrap();
-    let before = resident(plugin);
-    let (peak, done) = (Arc::new(std::sync::atomic::AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let (seen, ended) = (Arc::clone(&peak), Arc::clone(&done));
+    let (most, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let (seen, ended) = (Arc::clone(&most), Arc::clone(&done));
     let watcher = std::thread::spawn(move || {
         while !ended.load(Ordering::SeqCst) {
             let all = resident(plugin) + workers(plugin).into_iter().map(resident).sum::<u64>();
@@ -50,13 +45,22 @@ async fn texts_that_expand_do_not_fill_the_broker() {
             std::thread::sleep(Duration::from_millis(5));
         }
     });
-    let queries: Vec<_> = (0..1_900).map(inflated).collect();
-    let answers = host.ask_all(&queries).await;
+    let result = work.await;
     done.store(true, Ordering::SeqCst);
     watcher.join().unwrap();
-    let peak = peak.load(Ordering::SeqCst);
-    println!("broker before {} MB, broker and worker at most {} MB", before / MB, peak / MB);
-    assert!(peak < (limit + 256) * MB, "{} MB", peak / MB);
+    (result, most.load(Ordering::SeqCst) / MB)
+}
+
+/// A request as long as the protocol allows, whose queries expand to five hundred times that.
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_that_expand_do_not_fill_the_broker() {
+    let limit = 64;
+    let host = Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": 120 })).await;
+    host.rows("SELECT 1").await;
+    let queries: Vec<_> = (0..1_900).map(inflated).collect();
+    let (answers, peak) = peak(&host, host.ask_all(&queries)).await;
+    println!("broker and worker take at most {peak} MB");
+    assert!(peak < limit + 256, "{peak} MB");
 
     let of = |text: &str| {
         answers
@@ -69,17 +73,55 @@ async fn texts_that_expand_do_not_fill_the_broker() {
     // How many find the queue full is a matter of speed.
     let refused = of("are already waiting for this datasource");
     println!("{} were answered, {refused} found the queue full", answered.len());
-    assert!(
-        answered.len() >= 8,
-        "{}: {:?}",
-        answered.len(),
+    // Those whose memory did not suffice beside others have run again alone.
+    assert_eq!(
+        answered.len() + refused,
+        400,
+        "{:?}",
         answers.iter().find_map(|answer| answer.error.as_deref())
     );
+    assert!(answered.len() >= 8);
     // Of a long text the beginning is shown, and how much is not.
     let shown = meta(answered[0])["executedQueryString"].as_str().unwrap().to_owned();
     assert!(shown.starts_with("SELECT 0, length('xxx") && shown.len() < 20_000, "{}", shown.len());
     assert!(shown.ends_with("bytes more, which are left out here"), "{}", &shown[shown.len() - 100..]);
     assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    host.stop().await;
+}
+
+/// Forty requests at the same time, each as long as the protocol allows.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_long_requests_do_not_fill_the_broker() {
+    let limit = 64;
+    let host = Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": 120 })).await;
+    host.rows("SELECT 1").await;
+    let filler = "x".repeat(500 << 10);
+    let queries: Vec<_> =
+        (0..16).map(|n| query(&format!("Q{n}"), &format!("SELECT length('{filler}')"), "table")).collect();
+    let mut asking = tokio::task::JoinSet::new();
+    let host = Arc::new(host);
+    for _ in 0..40 {
+        let (host, queries) = (Arc::clone(&host), queries.clone());
+        asking.spawn(async move { host.plugin.query(&host.settings, &queries).await });
+    }
+    let (results, peak) = peak(&host, asking.join_all()).await;
+    let answers = || results.iter().flatten().flat_map(std::collections::BTreeMap::values);
+    let of = |text: &str| {
+        answers().filter_map(|answer| answer.error.as_ref()).filter(|error| error.contains(text)).count()
+    };
+    let (refused, full) =
+        (results.iter().filter(|result| result.is_err()).count(), of("are already waiting"));
+    let answered = answers().filter(|answer| answer.error.is_none()).count();
+    println!(
+        "{peak} MB at most; {refused} requests were refused, {full} queries found the queue full, {answered} were answered"
+    );
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        assert!(error.message.contains("long requests that are being answered"), "{error:?}");
+    }
+    assert_eq!(answered + full, (40 - refused) * queries.len());
+    assert!(answered > 0 && peak < limit + 256, "{peak} MB");
+    assert_eq!(host.rows("SELECT 1").await, ["1"], "nothing of it remains");
+    let Ok(host) = Arc::try_unwrap(host) else { unreachable!() };
     host.stop().await;
 }
 

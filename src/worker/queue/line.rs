@@ -3,7 +3,6 @@
 //! taken, whoever has the most of them loses the newest one to somebody who has fewer.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -68,12 +67,13 @@ struct Waiter {
     wants: Wants,
 }
 
+/// What comes in the end: a turn, or the reason why the seat was lost.
+pub(super) type Outcome = Result<Turn, Full>;
+
 enum Wants {
-    Turn(oneshot::Sender<Turn>),
-    /// Only a seat. The sender is there to be dropped with it.
-    Seat {
-        _held: oneshot::Sender<Infallible>,
-    },
+    Turn(oneshot::Sender<Outcome>),
+    /// Only a seat, to be told when it is lost.
+    Seat(oneshot::Sender<Full>),
 }
 
 impl Caller {
@@ -100,7 +100,7 @@ impl Lane {
     }
 
     /// Takes out who is next, and puts their caller behind the others.
-    fn next(&mut self) -> Option<(oneshot::Sender<Turn>, usize)> {
+    fn next(&mut self) -> Option<(oneshot::Sender<Outcome>, usize)> {
         for at in 0..self.0.len() {
             let Some(found) = self.0.get(at).and_then(|it| it.waiters.iter().position(Waiter::wants_turn))
             else {
@@ -117,8 +117,8 @@ impl Lane {
         None
     }
 
-    /// Takes one out wherever it is. The bytes that it held, if it was there.
-    fn remove(&mut self, number: u64) -> Option<usize> {
+    /// Takes one out wherever it is.
+    fn remove(&mut self, number: u64) -> Option<Waiter> {
         let is_it = |waiter: &Waiter| waiter.number == number;
         let at = self.0.iter().position(|caller| caller.waiters.iter().any(is_it))?;
         let caller = self.0.get_mut(at)?;
@@ -127,7 +127,7 @@ impl Lane {
         if caller.waiters.is_empty() {
             self.0.remove(at);
         }
-        Some(waiter.bytes)
+        Some(waiter)
     }
 }
 
@@ -158,7 +158,11 @@ impl State {
                 .filter(|caller| caller.name != name && load(caller) > own.saturating_add(more))
                 .and_then(|caller| caller.waiters.back());
             let Some(number) = newest.map(|waiter| waiter.number) else { return Err(full) };
-            self.leave(number);
+            match self.leave(number).map(|waiter| waiter.wants) {
+                Some(Wants::Turn(sender)) => drop(sender.send(Err(full))),
+                Some(Wants::Seat(sender)) => drop(sender.send(full)),
+                None => {}
+            }
         }
     }
 
@@ -174,12 +178,10 @@ impl State {
         self.next
     }
 
-    fn leave(&mut self, number: u64) {
-        if let Some(bytes) = self.beside.remove(number) {
-            self.bytes -= bytes;
-        } else {
-            self.alone.remove(number);
-        }
+    fn leave(&mut self, number: u64) -> Option<Waiter> {
+        let Some(waiter) = self.beside.remove(number) else { return self.alone.remove(number) };
+        self.bytes -= waiter.bytes;
+        Some(waiter)
     }
 }
 
@@ -192,7 +194,10 @@ impl Line {
     ///
     /// # Errors
     /// When it would have to wait and too many do already.
-    pub(super) fn ask(self: &Arc<Self>, ticket: Ticket<'_>) -> Result<(Seat, oneshot::Receiver<Turn>), Full> {
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        ticket: Ticket<'_>,
+    ) -> Result<(Seat, oneshot::Receiver<Outcome>), Full> {
         let (sender, turn) = oneshot::channel();
         let mut state = self.lock();
         if state.free == 0 || state.alone.len() > 0 || state.beside.wants_turns() {
@@ -205,7 +210,7 @@ impl Line {
     }
 
     /// All turns at once, before those who wait for one.
-    pub(super) fn ask_for_all(self: &Arc<Self>, caller: &str) -> (Seat, oneshot::Receiver<Turn>) {
+    pub(super) fn ask_for_all(self: &Arc<Self>, caller: &str) -> (Seat, oneshot::Receiver<Outcome>) {
         let (sender, turn) = oneshot::channel();
         let mut state = self.lock();
         let number = state.push(true, Ticket { caller, bytes: 0 }, Wants::Turn(sender));
@@ -214,18 +219,18 @@ impl Line {
         (Seat { line: Arc::clone(self), number }, turn)
     }
 
-    /// Only a seat. `held` is dropped when somebody else gets it.
+    /// Only a seat. `lost` is told when somebody else gets it.
     ///
     /// # Errors
     /// When too many wait already.
     pub(super) fn sit(
         self: &Arc<Self>,
         ticket: Ticket<'_>,
-        held: oneshot::Sender<Infallible>,
+        lost: oneshot::Sender<Full>,
     ) -> Result<Seat, Full> {
         let mut state = self.lock();
         state.make_room(self.room, ticket.caller, ticket.bytes)?;
-        let number = state.push(false, ticket, Wants::Seat { _held: held });
+        let number = state.push(false, ticket, Wants::Seat(lost));
         drop(state);
         Ok(Seat { line: Arc::clone(self), number })
     }
@@ -244,7 +249,7 @@ impl Line {
                 state.bytes -= bytes;
             }
             state.free -= share;
-            if let Err(mut unwanted) = sender.send(Turn { line: Arc::clone(self), share }) {
+            if let Err(Ok(mut unwanted)) = sender.send(Ok(Turn { line: Arc::clone(self), share })) {
                 // Whoever waited has just gone. Given back here, where the state is locked already.
                 state.free += std::mem::take(&mut unwanted.share);
             }

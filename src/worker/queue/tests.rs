@@ -130,7 +130,13 @@ async fn what_waits_is_bounded_in_bytes() {
     assert_eq!(error.message, "queries of 16 MB together are already waiting for this datasource");
     let mut modest = Box::pin(queue.turn(of("modest")));
     assert!(tokio::time::timeout(Duration::ZERO, &mut modest).await.is_err());
-    assert!(waiting.pop().unwrap().await.is_err());
+    assert_eq!(waiting.pop().unwrap().await.unwrap_err().message, error.message);
+    // A seat is lost for the same reason.
+    let seat = queue.enter(Ticket { caller: "greedy", bytes: QUERIES.bytes / 8 }).unwrap();
+    let mut other = Box::pin(queue.turn(Ticket { caller: "modest", bytes: QUERIES.bytes / 8 }));
+    assert!(tokio::time::timeout(Duration::ZERO, &mut other).await.is_err());
+    assert_eq!(seat.lost().await.message, error.message);
+    drop(other);
     // Those who go leave room.
     waiting.clear();
     let mut again: Vec<_> = (0..3).map(|_| Box::pin(queue.turn(large))).collect();
