@@ -73,7 +73,7 @@ impl Worker {
         let (reader, writer, tag, payload) = match tokio::time::timeout(OPENING, opened).await {
             Ok(Ok(opened)) => opened,
             other => {
-                let how = describe(newborn.end());
+                let how = describe(newborn.end().await);
                 deaths.note(&format!("ended while it opened the datasource ({how})"));
                 let because = |error: &io::Error| unavailable(io::Error::other(format!("{error} ({how})")));
                 return Err(match other {

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock, mpsc};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -15,6 +16,9 @@ use crate::metrics::Series;
 
 /// The socket's buffers: a large result crosses in fewer switches. The system may give less.
 const SOCKET_BUFFER: usize = 4 << 20;
+
+/// How long a killed process may take to end before it is left to itself.
+const ENDING: Duration = Duration::from_secs(1);
 
 struct Request {
     series: Arc<Series>,
@@ -42,23 +46,28 @@ impl Newborn {
         self.child.take()
     }
 
-    /// Ends it. How it ended, perhaps by itself.
-    pub(super) fn end(mut self) -> Option<ExitStatus> {
-        self.kill()
+    /// Ends it. How it ended, perhaps by itself; `None` when it takes its time, as it may on a file system that hangs.
+    pub(super) async fn end(mut self) -> Option<ExitStatus> {
+        let ending = tokio::task::spawn_blocking(self.kill()?);
+        tokio::time::timeout(ENDING, ending).await.ok()?.ok()?
     }
 
-    fn kill(&mut self) -> Option<ExitStatus> {
+    /// Kills it. What is left is to wait for its end.
+    fn kill(&mut self) -> Option<impl FnOnce() -> Option<ExitStatus> + Send + use<>> {
         let mut child = self.child.take()?;
         let _ = child.kill();
-        let status = child.wait().ok();
         self.series.worker_ended("opening");
-        status
+        Some(move || child.wait().ok())
     }
 }
 
 impl Drop for Newborn {
     fn drop(&mut self) {
-        self.kill();
+        if let Some(wait) = self.kill()
+            && let Err(error) = std::thread::Builder::new().name("worker-end".into()).spawn(wait)
+        {
+            tracing::warn!(%error, "nobody waits for a worker's end");
+        }
     }
 }
 
