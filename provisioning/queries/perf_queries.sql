@@ -97,7 +97,7 @@ ORDER BY change_ms DESC NULLS LAST, pattern;
 WITH weeks AS (
   SELECT DISTINCT week FROM perf_all_weeks WHERE $__weekFilter(week) ORDER BY week DESC LIMIT 4
 )
-SELECT week, count(DISTINCT pattern) FILTER (WHERE slow_flag) AS slow_patterns
+SELECT week, count(DISTINCT pattern) FILTER (WHERE p95_ms > $__slowMs) AS slow_patterns
 FROM perf_all_weeks
 WHERE week IN (FROM weeks)
 GROUP BY week

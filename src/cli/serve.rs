@@ -20,7 +20,7 @@ const TOKEN_VARIABLE: &str = "DUCKDB_PERF_TOKEN";
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   duckdb-perf serve --path reports
-  curl http://127.0.0.1:3001/api/perf/weekly/202653
+  curl 'http://127.0.0.1:3001/api/perf/slow?limit=5'
   DUCKDB_PERF_TOKEN=$(openssl rand -hex 32) duckdb-perf serve --path reports --host 0.0.0.0
 
 The address is printed to stdout. `/api/openapi.json` lists the routes. There is no TLS: put a proxy in front of it where \
@@ -76,10 +76,19 @@ pub(super) async fn start_local(settings: InstanceSettings, port: u16) -> Result
 }
 
 async fn open(settings: InstanceSettings, options: Options) -> Result<Server, Stop> {
-    let server = Server::bind(Arc::new(App::from_env()), settings, options).await?;
+    let app = Arc::new(App::from_env());
+    let server = Server::bind(Arc::clone(&app), settings.clone(), options).await?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "http://{}/", server.address())?;
     out.flush()?;
+    drop(out);
+    // Whoever opens the page would find out; better before.
+    tokio::spawn(async move {
+        let health = app.health(&settings).await;
+        if !health.ok {
+            report::notice(&health.message);
+        }
+    });
     Ok(server)
 }
 

@@ -8,7 +8,7 @@ use super::{Stop, report};
 use crate::engine::{self, ReadableBy};
 use crate::error::{Error, Result};
 use crate::reports::{VIEW_NAMES, View, create_views};
-use crate::source::{self, Policy, Settings};
+use crate::source::{self, Datasource, Policy, Settings};
 
 /// What `views` takes.
 #[derive(Debug, clap::Args)]
@@ -64,7 +64,8 @@ impl From<Compat> for ReadableBy {
 
 /// Runs the subcommand.
 pub(super) async fn run(args: Args) -> Result<(), Stop> {
-    let views = views(&args.datasource)?;
+    let source = resolve(&args.datasource)?;
+    let views = views(&source)?;
     let Some(file) = args.file else {
         let mut out = std::io::stdout().lock();
         for view in views {
@@ -81,7 +82,8 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
         engine::write_views_file(&file, &statements, readable_by)
     })
     .await
-    .map_err(|error| Error::internal(format!("the views were not written: {error}")))??;
+    .map_err(|error| Error::internal(format!("the views were not written: {error}")))?
+    .map_err(|error| source::explain_missing(error, &source))?;
     let shown = written.display();
     report::line(&format!("wrote the views {} into `{shown}`", VIEW_NAMES.join(", ")));
     // What an existing file needs is its own affair.
@@ -91,10 +93,13 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
     Ok(())
 }
 
-fn views(datasource: &DatasourceArgs) -> Result<Vec<View>> {
+fn resolve(datasource: &DatasourceArgs) -> Result<Datasource> {
     let settings = Settings::parse(&datasource.instance()?.json_data, "")?;
     let policy = Policy::from_env(|name| std::env::var(name).ok())?;
-    let source = source::resolve(&settings, &policy)?;
+    source::resolve(&settings, &policy)
+}
+
+fn views(source: &Datasource) -> Result<Vec<View>> {
     let views = create_views(&source.report_globs(), source.slow_ms, false);
     if views.is_empty() {
         return Err(Error::bad_settings("the views need a folder of reports, and `--path` names none")

@@ -56,8 +56,17 @@ pub(super) fn of_class(class: &str, message: &str, position: Option<usize>) -> E
 /// Without what is for people who may change DuckDB's settings.
 fn shortened(message: &str) -> &str {
     let message = message.split("\n\nPossible solutions:").next().unwrap_or(message);
+    // Nobody who mistyped a table meant one of DuckDB's own lists.
+    let guess = message.split_once("\nDid you mean \"");
+    let message = match guess {
+        Some((before, guess)) if OWN_LISTS.iter().any(|own| guess.starts_with(own)) => before,
+        _ => message,
+    };
     message.trim_end().trim_end_matches('.')
 }
+
+/// How the names of DuckDB's own tables and views begin.
+const OWN_LISTS: [&str; 5] = ["pg_", "duckdb_", "sqlite_", "information_schema", "pragma_"];
 
 /// Kind and hint by DuckDB's exception type and what its sentence says.
 fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
@@ -143,6 +152,12 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             Some(
                 "The reports differ in their columns: use `perf_all_weeks` or read_parquet(…, union_by_name = true)",
             ),
+        );
+    }
+    if class == "Catalog" && has("Table with name perf_") {
+        return (
+            Kind::BadQuery,
+            Some("The views over the reports are `perf_all_weeks`, `perf_slow_patterns` and `perf_top_patterns`"),
         );
     }
     match class {

@@ -17,7 +17,7 @@ use crate::reports::{NamedQuery, Parameter, ParameterKind};
 
 /// What may go wrong: the status, its name in the document, and when.
 const FAILURES: &[(&str, &str, &str)] = &[
-    ("400", "BadRequest", "A parameter, the query or a setting is wrong"),
+    ("400", "BadRequest", "A parameter, the query or a setting is wrong, or a report is damaged"),
     (
         "401",
         "Unauthorized",

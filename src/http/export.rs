@@ -45,12 +45,12 @@ const LONGEST_NAME: usize = 120;
 type Pairs = Vec<(String, String)>;
 
 /// Rows as CSV (RFC 4180), streamed while the query runs. What goes wrong before the first row is an error status; after it
-/// the last line says `INCOMPLETE: …` and the transfer is broken off. Parameters:
+/// the last line says `INCOMPLETE: …` and the transfer is broken off.
 ///
-/// - `table`: a query of [`NamedQuery`], default `weeks`, with its own parameters (`pattern`, `week`, `slow_ms`, …), or
-///   `sql`: any SELECT;
-/// - `from`, `to`: the time range as `TimeRange::parse` reads it, default everything;
-/// - `var-NAME`: a template variable as Grafana writes it, repeated for several values, `$__all` for All; a named query
+/// - `table`: one of the queries with a name, `weeks` when missing, with its own parameters (`pattern`, `week`, `slow_ms`, …),
+///   or `sql`: any SELECT;
+/// - `from`, `to`: the time range, everything when missing;
+/// - `var-NAME`: a template variable as Grafana writes it, repeated for several values, `$__all` for All; a query with a name
 ///   takes those that it has a parameter for;
 /// - `filename`: what the download is called;
 /// - `raw`: `true` leaves texts that could be formulas as they are.
@@ -145,9 +145,9 @@ impl Asked {
                     .hint("Write `true` or `false`"));
             }
         };
-        let from = one(&mut given, "from")?.unwrap_or_else(|| EVERYTHING.0.to_owned());
-        let to = one(&mut given, "to")?.unwrap_or_else(|| EVERYTHING.1.to_owned());
-        let range = TimeRange::parse(&from, &to, now)?;
+        let (from, to) = (one(&mut given, "from")?, one(&mut given, "to")?);
+        let (start, end) = (from.as_deref().unwrap_or(EVERYTHING.0), to.as_deref().unwrap_or(EVERYTHING.1));
+        let range = TimeRange::parse(start, end, now)?;
         let (name, model, named) = match (table, sql) {
             (Some(_), Some(_)) => {
                 return Err(Error::bad_query("both `table` and `sql` are given").hint("Give one of them"));
@@ -161,7 +161,13 @@ impl Asked {
         };
         let file_name = match file_name {
             Some(name) => clean(&name),
-            None => format!("perf_{name}_{}_{}.csv", day(range.from), day(range.to)),
+            None => {
+                let from = from.map_or_else(String::new, |_| format!("_{}", day(range.from)));
+                let to = to.map_or_else(String::new, |_| format!("_{}", day(range.to)));
+                // An end alone would look like a start.
+                let until = if from.is_empty() && !to.is_empty() { "_until" } else { "" };
+                format!("perf_{name}{from}{until}{to}.csv")
+            }
         };
         let query = DataQuery {
             ref_id: "A".to_owned(),

@@ -34,7 +34,7 @@ pub(super) struct ReportRow {
     p50_ms: Option<f64>,
     p95_ms: Option<f64>,
     p99_ms: Option<f64>,
-    /// Whether the weekly job calls it slow.
+    /// Whether the weekly job calls it slow; where it does not say, whether p95 is above the threshold.
     slow_flag: Option<bool>,
 }
 
@@ -70,7 +70,7 @@ pub(super) struct PatternWeekRow {
     slow_flag: Option<bool>,
     /// 1 for the slowest row of the week.
     place: i64,
-    /// Against the report before it.
+    /// Against the last report that has it.
     p95_change_ms: Option<f64>,
     p95_change_percent: Option<f64>,
 }

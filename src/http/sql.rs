@@ -27,6 +27,10 @@ const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");
 /// The query's letter when none is given.
 const REF_ID: &str = "A";
 
+/// What is left of a body for the query model; the last ones are what Grafana's own models hold beside, and mean nothing here.
+const MODEL: [&str; 9] =
+    ["rawSql", "format", "variables", "datasource", "datasourceId", "editorMode", "hide", "queryType", "rawQuery"];
+
 /// A query.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -108,6 +112,11 @@ fn read(body: &[u8], now: Timestamp) -> Result<(DataQuery, Shape)> {
     let max_data_points = i64::try_from(number(&mut model, "maxDataPoints")?).unwrap_or(i64::MAX);
     let ref_id = text(&mut model, "refId")?.unwrap_or_else(|| REF_ID.to_owned());
     let range = time_range(&from, &to, now)?;
+    if let Some(unknown) = model.keys().find(|name| !MODEL.contains(&name.as_str())) {
+        return Err(Error::bad_query(format!("`{unknown}` is not a member of a query")).hint(
+            "It takes `rawSql`, `format`, `from`, `to`, `variables`, `intervalMs`, `maxDataPoints`, `as` and `refId`",
+        ));
+    }
     let json = Value::Object(model).to_string().into();
     Ok((DataQuery { ref_id, json, range, interval, max_data_points }, shape))
 }

@@ -23,7 +23,7 @@ pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
         let folder = pattern.strip_suffix(&datasource.reports).unwrap_or(&pattern).trim_end_matches('/');
         let message = format!("`{folder}` holds no report that matches `{}`", datasource.reports);
         return Error::new(Kind::NotFound, message)
-            .hint("Check `path` and `reports` in the datasource's settings, or wait for the first report");
+            .hint("Check `path` and `reports` in the datasource's settings (`--path` and `--reports` on the command line), or wait for the first report");
     }
     if Path::new(&pattern).is_absolute() {
         return error;

@@ -84,6 +84,7 @@ function put(folder, week) {
 
 // The demo's first pattern becomes slow five weeks before its newest report: this week is slow in one demo, and lies long before that in the other.
 make('slow', 1, newest);
+make('level', 1, isoWeek(now - weekMs));
 make('fast', 14, isoWeek(now + 10 * weekMs));
 mkdirSync(reports, { recursive: true });
 for (const back of [3, 2, 1]) {
@@ -121,7 +122,7 @@ try {
     await eventually(`${uid} fires`, () => both(uid));
     check(true, `${uid} fires`);
   }
-  const isSlow = (text) => text.includes('firing') && text.includes('P95 of SELECT * FROM orders WHERE customer_id = ?') && /is \d+ ms, above 100 ms/.test(text);
+  const isSlow = (text) => text.includes('firing') && text.includes('P95 of SELECT * FROM orders WHERE customer_id = ?') && /is \d+\.\d ms, above 100 ms/.test(text);
   const mail = await eventually('the mail has come', () => mails.find(isSlow));
   const slack = await eventually('the Slack message has come', () => slacks.find(isSlow));
   const week = `${Math.floor(newest / 100)}-W${String(newest % 100).padStart(2, '0')}`;
@@ -137,13 +138,21 @@ try {
   const runbook = new URL(new Map(links).get('runbook'));
   const page = await api(runbook.pathname);
   check(page.status === 200 && page.text.startsWith('# Runbook: P95 above the threshold'), `the runbook is served by Grafana: ${runbook.pathname}`);
-  const regression = await eventually('the regression has come', () => slacks.find((one) => /grew by \d+%, from \d+ to \d+ ms/.test(one)));
+  const regression = await eventually('the regression has come', () => slacks.find((one) => /grew by \d+%, from \d+\.\d to \d+\.\d ms/.test(one)));
   check(regression, 'the regression says from where to where');
   check(await eventually('the count has come', () => slacks.find((one) => /Slow patterns: 1, 1 more than in the report before/.test(one))), 'more slow patterns says how many');
 
+  put('level', isoWeek(now - weekMs));
+  console.log('    the report before was as slow');
+  const grewNoMore = (one) => /Resolved: P95 of SELECT .* grew by .* – as last seen; in the newest report it did not grow by 5 ms again, or is not there/.test(one);
+  check(await eventually('the mail that it does not grow', () => mails.find(grewNoMore), 120), 'the mail says that it did not grow again');
+  check(await eventually('the Slack message that it does not grow', () => slacks.find(grewNoMore), 120), 'Slack says that it did not grow again');
+  check((await rules()).get('duckdb-perf-slow-pattern').state === 'firing', 'the pattern is still slow');
+
   put('fast', newest);
+  put('fast', isoWeek(now - weekMs));
   console.log('    the report is repaired');
-  const isOver = (one) => one.includes('resolved') && one.includes('Resolved: P95 of SELECT * FROM orders');
+  const isOver = (one) => one.includes('resolved') && /Resolved: P95 of SELECT \* FROM orders.* is \d+\.\d ms, not above 100 ms/.test(one);
   check(await eventually('the mail that it is over', () => mails.find(isOver), 120), 'the mail says that it is resolved');
   check(await eventually('the Slack message that it is over', () => slacks.find(isOver), 120), 'Slack says that it is resolved');
   await eventually('no rule fires any more', async () => [...(await rules()).values()].every((rule) => rule.state === 'inactive'), 120);
@@ -162,8 +171,14 @@ try {
   rmSync(reports, { recursive: true });
   mkdirSync(reports);
   console.log('    there is no report any more');
-  await heard('mail and Slack say that a pattern is not in the newest report any more', (one) => /Resolved: P95 of SELECT .* – as last seen; the newest report does not list it any more/.test(one));
+  await heard('mail and Slack say that a pattern is not in the newest report any more', (one) => /Resolved: P95 of SELECT .* – as last seen; it is not among the 50 slowest patterns of the newest report any more/.test(one));
   await heard('mail and Slack say that there is no report', (one) => one.includes('firing') && one.includes('There is no weekly report at all'));
+  for (const back of [3, 2, 1]) {
+    put('fast', isoWeek(now - back * weekMs));
+  }
+  console.log('    the reports are back');
+  const isFresh = (one) => /Resolved: The newest weekly report is there: its week ended \d\.\d days ago/.test(one);
+  await heard('mail and Slack say that the newest report is there', isFresh);
   renameSync(reports, `${reports}.away`);
   console.log('    the folder is gone');
   const broken = await heard('mail and Slack say that reports cannot be read', (one) => one.includes('firing') && one.includes('DatasourceError') && one.includes('The weekly reports cannot be read'));

@@ -195,10 +195,16 @@ fn plugin_and_provisioning_are_where_grafana_looks() {
         assert!(path.starts_with(PROVISIONING), "{path}");
         let dashboards = outside(path, &places).unwrap();
         assert!(dashboards.join("query_perf_overview.json").is_file(), "{}", dashboards.display());
-        for name in ["datasources", "dashboards"] {
+        for name in ["datasources", "dashboards", "alerting"] {
             assert!(outside(&format!("{PROVISIONING}/{name}"), &places).unwrap().is_dir(), "{name}");
         }
     }
+}
+
+/// Grafana reports every folder of its own provisioning that is missing as an error.
+#[test]
+fn nothing_is_mounted_over_grafanas_own_folders() {
+    assert!(mounts().iter().all(|(_, target)| target != PROVISIONING), "`plugins` would be hidden");
 }
 
 #[test]

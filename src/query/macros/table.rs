@@ -172,7 +172,7 @@ const MACROS: &[MacroDoc] = table! {
         "What was typed into the box of a variable, for LIKE: `%` until something is typed; also inside strings.";
         "pattern LIKE $__searchFilter" => "pattern LIKE '%'"
     "$__slowMs" [0..=0] built_in:
-        "From how many milliseconds on a query counts as slow: the datasource's setting `slowMs`.";
+        "Above how many milliseconds a query counts as slow: the datasource's setting `slowMs`.";
         "p95_ms > $__slowMs" => "p95_ms > 100"
 };
 

@@ -136,7 +136,7 @@ pub(super) const SLOW_MS: Parameter = Parameter::new(
     "slow_ms",
     ParameterKind::Number,
     "250",
-    "From how many milliseconds of p95 on a pattern counts as slow. Without it: the datasource's `slowMs`.",
+    "Above how many milliseconds of p95 a pattern counts as slow. Without it: the datasource's `slowMs`.",
 );
 pub(super) const NAME: Parameter = Parameter::new(
     "name",

@@ -1,5 +1,5 @@
--- One pattern over the weeks, oldest first: its rows, its place in each week, and the change against the report
--- before, which may lie before the chosen weeks. Without a name: the slowest pattern of the newest report. Where
+-- One pattern over the weeks, oldest first: its rows, its place in each week, and the change against the last
+-- report that has it, which may lie before the chosen weeks. Without a name: the slowest pattern of the newest report. Where
 -- reports tell agents apart, its slowest agent, with the samples of all agents.
 WITH places AS (
   SELECT *, row_number() OVER (PARTITION BY week ORDER BY p95_ms DESC NULLS LAST, pattern) AS place

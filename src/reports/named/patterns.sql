@@ -23,12 +23,12 @@ SELECT
   min(week) AS first_week,
   max(week) AS last_week,
   CAST(sum(samples) AS BIGINT) AS samples,
-  arg_max(p50_ms, week) AS p50_ms,
-  arg_max(p95_ms, week) AS p95_ms,
-  arg_max(p99_ms, week) AS p99_ms,
+  arg_max_null(p50_ms, week) AS p50_ms,
+  arg_max_null(p95_ms, week) AS p95_ms,
+  arg_max_null(p99_ms, week) AS p99_ms,
   max(p95_ms) AS max_p95_ms,
-  arg_max(p95_ms, week) > coalesce($slow_ms, $__slowMs) AS slow
+  arg_max_null(p95_ms, week) > coalesce($slow_ms, $__slowMs) AS slow
 FROM reports
 GROUP BY pattern
-ORDER BY max(week) DESC, arg_max(p95_ms, week) DESC NULLS LAST, pattern
+ORDER BY max(week) DESC, arg_max_null(p95_ms, week) DESC NULLS LAST, pattern
 LIMIT $limit
