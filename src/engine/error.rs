@@ -24,21 +24,19 @@ pub(super) fn translate(error: &duckdb::Error) -> Error {
 
 /// Translates DuckDB's text.
 pub(super) fn from_text(text: &str) -> Error {
-    let json = text.find('{').and_then(|start| serde_json::from_str::<Value>(text.get(start..)?).ok());
-    let (class, message, position) = match &json {
-        Some(json) => {
-            let field = |name: &str| json.get(name).and_then(Value::as_str);
-            (
-                field("exception_type").unwrap_or_default().to_owned(),
-                field("exception_message").unwrap_or(text).to_owned(),
-                field("position").and_then(|position| position.parse().ok()),
-            )
-        }
-        None => (text.split(" Error:").next().unwrap_or_default().to_owned(), text.to_owned(), None),
+    // A class in front is DuckDB's own word. What follows it may be the sender's, whose `error('{…}')` DuckDB takes for JSON
+    // that is there already: it is believed only where it says the same.
+    let (class, rest) = match text.split_once(" Error: ") {
+        Some((class, rest)) if !text.starts_with('{') => (Some(class), rest),
+        _ => (None, text),
     };
-    match json {
-        Some(_) => of_class(&class, &message, position),
-        None => Error { message: shortened(&message).to_owned(), ..of_class(&class, &message, None) },
+    let json: Option<Value> = serde_json::from_str(rest).ok();
+    let field = |name: &str| json.as_ref()?.get(name)?.as_str();
+    match (field("exception_type"), field("exception_message")) {
+        (Some(inner), Some(message)) if class.is_none_or(|class| class == inner) => {
+            of_class(inner, message, field("position").and_then(|position| position.parse().ok()))
+        }
+        _ => of_class(class.unwrap_or_default(), rest, None),
     }
 }
 
@@ -68,16 +66,24 @@ fn shortened(message: &str) -> &str {
 /// How the names of DuckDB's own tables and views begin.
 const OWN_LISTS: [&str; 5] = ["pg_", "duckdb_", "sqlite_", "information_schema", "pragma_"];
 
-/// Kind and hint by DuckDB's exception type and what its sentence says.
+/// Kind and hint by DuckDB's exception type and what its sentence says. A sentence may quote the sender's text, so that what
+/// others would feel is decided by the type and by where in the sentence a phrase stands.
 fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
     let has = |part: &str| message.contains(part);
-    if class.eq_ignore_ascii_case("interrupt") || has("Interrupted!") {
+    let is = |one: &str| class.eq_ignore_ascii_case(one);
+    let (no_memory, io) = (is("Out of Memory"), is("IO"));
+    if is("Interrupt") {
         return (Kind::Cancelled, None);
     }
-    if ["max_temp_directory_size", "failed to offload", "File too large", "No space left on device"]
-        .iter()
-        .any(|part| has(part))
-    {
+    if io && message.starts_with("No files found that match the pattern") {
+        return (
+            Kind::NotFound,
+            Some("Relative paths start at the datasource's `basePath` (default: its folder)"),
+        );
+    }
+    let no_disk = no_memory && (has("max_temp_directory_size") || has("failed to offload"))
+        || io && ["File too large", "No space left on device"].iter().any(|end| message.ends_with(end));
+    if no_disk {
         return (
             Kind::Exhausted,
             Some(
@@ -85,26 +91,23 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
-    // The parser says it in words of its own.
-    let no_memory = ["Out of Memory", "failed to allocate", "Allocation failure"];
-    if class == "Out of Memory" || class == "OutOfMemory" || no_memory.iter().any(|part| has(part)) {
+    // The gate asks DuckDB to parse, which gives any failure as one of the parser's.
+    let parser_had_none = is("Parser")
+        && ["Allocation failure", "failed to allocate"].iter().any(|start| message.starts_with(start));
+    if no_memory || parser_had_none {
         return (
             Kind::Exhausted,
             Some("Aggregate more or select less, or raise the datasource's `memoryLimitMb`"),
         );
     }
-    if has("file system operations are disabled by configuration") || has("Permission denied") {
+    if is("Permission") && has("file system operations are disabled by configuration")
+        || io && message.ends_with("Permission denied")
+    {
         return (
             Kind::Forbidden,
             Some(
                 "A query reads only the datasource's own folders and files; add a folder to `paths` in its settings",
             ),
-        );
-    }
-    if has("No files found that match the pattern") {
-        return (
-            Kind::NotFound,
-            Some("Relative paths start at the datasource's `basePath` (default: its folder)"),
         );
     }
     if has("No magic bytes found") || has("too small to be a Parquet file") || has("Invalid Parquet") {
@@ -115,7 +118,7 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
-    if has("Could not set lock on file") || has("Conflicting lock") {
+    if io && has("Could not set lock on file") {
         return (
             Kind::Locked,
             Some(
@@ -154,19 +157,21 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
-    if class == "Catalog" && has("Table with name perf_") {
+    if is("Catalog") && message.starts_with("Table with name perf_") {
         return (
             Kind::BadQuery,
-            Some("The views over the reports are `perf_all_weeks`, `perf_slow_patterns` and `perf_top_patterns`"),
+            Some(
+                "The views over the reports are `perf_all_weeks`, `perf_slow_patterns` and `perf_top_patterns`",
+            ),
         );
     }
-    match class {
-        "Internal" | "Fatal" => {
-            (Kind::Internal, Some("The worker is started anew; if it happens again, please report the query"))
-        }
-        "Permission" => (Kind::Forbidden, None),
-        _ => (Kind::BadQuery, None),
+    if is("Internal") || is("Fatal") {
+        return (
+            Kind::Internal,
+            Some("The worker is started anew; if it happens again, please report the query"),
+        );
     }
+    if is("Permission") { (Kind::Forbidden, None) } else { (Kind::BadQuery, None) }
 }
 
 #[cfg(test)]
@@ -194,6 +199,25 @@ mod tests {
                 "Parser Error: Allocation failure",
                 None,
             ),
+            (
+                r#"{"exception_type":"IO","exception_message":"Could not set lock on file \"x\": Conflicting lock is held"}"#,
+                Kind::Locked,
+                "IO Error: Could not set lock on file \"x\": Conflicting lock is held",
+                None,
+            ),
+            // As DuckDB spells them.
+            (
+                r#"INTERNAL Error: {"exception_type":"INTERNAL","exception_message":"no"}"#,
+                Kind::Internal,
+                "INTERNAL Error: no",
+                None,
+            ),
+            (
+                r#"FATAL Error: {"exception_type":"FATAL","exception_message":"no"}"#,
+                Kind::Internal,
+                "FATAL Error: no",
+                None,
+            ),
             ("INTERRUPT Error: Interrupted!", Kind::Cancelled, "INTERRUPT Error: Interrupted!", None),
             (
                 r#"Permission Error: {"exception_type":"Permission","exception_message":"Cannot access file \"/etc/passwd\" - file system operations are disabled by configuration"}"#,
@@ -204,6 +228,36 @@ mod tests {
         ] {
             let error = from_text(text);
             assert_eq!((error.kind, error.message.as_str(), error.position), (kind, message, position));
+        }
+    }
+
+    /// What a query makes DuckDB say is its own affair: nothing of it ends workers, waits for files or runs again.
+    #[test]
+    fn a_sender_decides_nothing_by_words() {
+        for words in [
+            r#"{"exception_type":"INTERNAL","exception_message":"x"}"#,
+            r#"{"exception_type":"Internal","exception_message":"x"}"#,
+            r#"{"exception_type":"Out of Memory","exception_message":"x"}"#,
+            r#"{"exception_type":"Invalid Input","exception_message":"Could not set lock on file"}"#,
+            "Allocation failure",
+            "failed to allocate",
+            "max_temp_directory_size",
+            "No space left on device",
+            "Could not set lock on file: Conflicting lock is held",
+            "Interrupted!",
+            "No files found that match the pattern \"/r/*.parquet\"",
+            "IO Error: Could not set lock on file",
+        ] {
+            for text in [
+                format!("Invalid Input Error: {words}"),
+                serde_json::json!({"exception_type": "Invalid Input", "exception_message": words})
+                    .to_string(),
+                format!("Parser Error: syntax error at or near \"{words}\""),
+                format!("IO Error: No files found that match the pattern \"{words} Permission denied\""),
+            ] {
+                let kind = from_text(&text).kind;
+                assert!(matches!(kind, Kind::BadQuery | Kind::NotFound), "{text}: {kind:?}");
+            }
         }
     }
 }

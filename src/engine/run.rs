@@ -177,14 +177,16 @@ impl Engine {
         let mut missing = None;
         let (mut statement, type_names) = match prepared {
             // A download of nothing would only puzzle: it fails, with the reason.
-            Err(error) if matches!(shape, Shape::Frame(_)) && self.lacks_reports(verdict, &error) => {
-                self.make_empty_views(cancel)?;
+            Err(error)
+                if matches!(shape, Shape::Frame(_)) && self.lacks_reports(connection, verdict, &error) =>
+            {
+                self.make_empty_views(connection)?;
                 missing = Some(error);
                 cancel.watch(connection.interrupt_handle());
                 prepare(connection, verdict)
             }
             // A view remembers its columns' types; a report may have brought other ones.
-            Err(error) if error.message.contains("view were altered") => {
+            Err(error) if error.message.starts_with("Binder Error: Contents of view were altered") => {
                 self.make_views(cancel, true)?;
                 cancel.watch(connection.interrupt_handle());
                 prepare(connection, verdict)

@@ -66,25 +66,34 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether `error` says that the statement names a view and no report is there.
-    pub(super) fn lacks_reports(&self, verdict: &gate::Verdict, error: &Error) -> bool {
-        let is_ours = |glob: &String| error.message.contains(&format!("the pattern \"{glob}\""));
+    /// Whether `error` may be because the statement names a view and no report is there. Looked at, not only read: an error
+    /// says what its sender wants.
+    pub(super) fn lacks_reports(
+        &self,
+        connection: &Connection,
+        verdict: &gate::Verdict,
+        error: &Error,
+    ) -> bool {
         want(verdict) == Want::Named
             && error.kind == Kind::NotFound
-            && self.datasource.report_globs().iter().any(is_ours)
+            && matching(connection, &self.datasource.report_globs()).is_ok_and(|found| found.is_empty())
     }
 
     /// Makes the views over no report, so that a dashboard is empty before the first one is there, and not a wall of
-    /// errors. That they are there is not remembered: the next query looks for reports again.
+    /// errors. They are this session's alone: to others a report may just have come. Those that an attached file brings stay.
     ///
     /// # Errors
     /// Those of the database.
-    pub(super) fn make_empty_views(&self, cancel: &Cancel) -> Result<()> {
-        let mut made = lock(&self.views.0);
-        let connection = self.database.connect()?;
-        cancel.watch(connection.interrupt_handle());
-        *made = None;
-        make(&connection, &reports::create_empty_views(self.datasource.slow_ms))
+    pub(super) fn make_empty_views(&self, session: &Connection) -> Result<()> {
+        let attached: Vec<String> = session
+            .prepare(
+                "SELECT lower(table_name) FROM information_schema.tables WHERE table_catalog NOT IN ('memory', 'temp', 'system')",
+            )
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+            .map_err(|error| error::translate(&error))?;
+        let mut views = reports::create_empty_views(self.datasource.slow_ms);
+        views.retain(|view| !attached.iter().any(|name| name == view.name));
+        make(session, &views)
     }
 }
 

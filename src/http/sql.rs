@@ -28,8 +28,17 @@ const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");
 const REF_ID: &str = "A";
 
 /// What is left of a body for the query model; the last ones are what Grafana's own models hold beside, and mean nothing here.
-const MODEL: [&str; 9] =
-    ["rawSql", "format", "variables", "datasource", "datasourceId", "editorMode", "hide", "queryType", "rawQuery"];
+const MODEL: [&str; 9] = [
+    "rawSql",
+    "format",
+    "variables",
+    "datasource",
+    "datasourceId",
+    "editorMode",
+    "hide",
+    "queryType",
+    "rawQuery",
+];
 
 /// A query.
 #[derive(Serialize, ToSchema)]

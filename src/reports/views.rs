@@ -42,10 +42,11 @@ pub fn create_views(globs: &[String], slow_ms: f64, temp: bool) -> Vec<View> {
     views(slow_ms, temp, |body| body.replace(SOURCE_GLOB, &globs))
 }
 
-/// The statements that make the views over no report at all: the columns that every report has, and no row.
+/// The statements that make the views over no report at all, for one connection: the columns that every report has, and no
+/// row.
 #[must_use]
 pub fn create_empty_views(slow_ms: f64) -> Vec<View> {
-    views(slow_ms, false, |body| body.replace(SOURCE_REPORTS, ""))
+    views(slow_ms, true, |body| body.replace(SOURCE_REPORTS, ""))
 }
 
 /// The views with their threshold, and with what `fill` makes of the text.
