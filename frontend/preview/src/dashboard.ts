@@ -4,6 +4,8 @@ import type { FieldConfig as Config, FieldType, QueryResultMetaNotice } from '@g
 
 export type FieldConfig = Partial<Omit<Config, 'custom'>> & { custom?: Record<string, unknown> };
 
+type Override = { matcher: { id: string; options?: unknown }; properties: Array<{ id: string; value?: unknown }> };
+
 export interface Panel {
   id: number;
   type: string;
@@ -11,13 +13,7 @@ export interface Panel {
   description?: string;
   gridPos: { x: number; y: number; w: number; h: number };
   targets?: Array<{ rawSql?: string; format?: string | number; hide?: boolean }>;
-  fieldConfig?: {
-    defaults?: FieldConfig;
-    overrides?: Array<{
-      matcher: { id: string; options?: unknown };
-      properties: Array<{ id: string; value?: unknown }>;
-    }>;
-  };
+  fieldConfig?: { defaults?: FieldConfig; overrides?: Override[] };
   options?: {
     legend?: { showLegend?: boolean; placement?: string; calcs?: string[]; sortBy?: string };
     reduceOptions?: { calcs?: string[] };
@@ -28,29 +24,24 @@ export interface Panel {
   panels?: Panel[];
 }
 
-type Choice = {
-  multi?: boolean;
-  includeAll?: boolean;
-  allValue?: string | null;
-  current?: { value?: string | string[] };
-};
-
-export interface Variable extends Choice {
+export interface Variable {
   name: string;
   label?: string;
   description?: string;
   type: string;
   query?: string | { rawSql?: string; query?: string };
   hide?: number;
+  multi?: boolean;
+  includeAll?: boolean;
+  allValue?: string | null;
+  current?: { value?: string | string[] };
 }
-
-type Range = { display: string; from: string; to: string };
 
 export interface Dashboard {
   title?: string;
   description?: string;
   time?: { from: string; to: string };
-  timepicker?: { quick_ranges?: Range[] };
+  timepicker?: { quick_ranges?: Array<{ display: string; from: string; to: string }> };
   templating?: { list?: Variable[] };
   links?: Array<{ title?: string; tooltip?: string; url?: string }>;
   panels: Panel[];

@@ -99,7 +99,7 @@ class Page {
     const other = root.dataset.theme === 'dark' ? 'Light' : 'Dark';
     controls.replaceChildren(
       ...this.pickers,
-      rangeControl(this.dashboard, this.state, ({ from, to }) => this.go({ from, to })),
+      rangeControl(this.dashboard, this.state, (range) => this.go(range)),
       link ?? '',
       h('button.button', { onclick: () => this.refresh() }, 'Refresh'),
       h('button.button', { onclick: () => this.go({ theme: other.toLowerCase() }) }, other)
