@@ -56,6 +56,18 @@ test('names, colours and hidden fields come from the panel', () => {
   expect(colorOf(stat[0].config, 0)).toBe('red');
 });
 
+test('an empty name can be seen', () => {
+  const blank = number('p95_ms', { name: '', pattern: '' });
+  expect(shown({ fields: [blank], notices: [] }, panel(1)).map(({ name }) => name)).toEqual(['(empty)']);
+  const column = (name: string): Field => ({ name, type: 'string', values: ['  '] });
+  const body = document.createElement('div');
+  const fields = [column('name'), number('p95_ms'), number('is_slow'), column('pattern')];
+  drawBars(body, panel(3), shown({ fields, notices: [] }, panel(3)), () => {});
+  expect(body.querySelector('.name')!.textContent).toBe('(empty)');
+  const values: Field = { name: '__value', type: 'string', values: [''] };
+  expect(optionsOf({ fields: [values], notices: [] })).toEqual([{ value: '', text: '(empty)' }]);
+});
+
 test('bars take their colour from the field that the panel names, not from their length', () => {
   const text = (name: string, values: string[]): Field => ({ name, type: 'string', values });
   const p95 = number('p95_ms', {}, [300, 150, 50]);

@@ -2,6 +2,9 @@
 
 import type { FieldConfig as Config, FieldType, QueryResultMetaNotice } from '@grafana/data';
 
+/** Stands for a name that is empty. */
+export const EMPTY = '(empty)';
+
 export type FieldConfig = Partial<Omit<Config, 'custom'>> & { custom?: Record<string, unknown> };
 
 type Override = { matcher: { id: string; options?: unknown }; properties: Array<{ id: string; value?: unknown }> };
