@@ -188,8 +188,12 @@ try {
   const none = await open();
   await none.goto(await serve('empty'));
   await drawn(none);
-  const told = await none.locator('.card .body').allInnerTexts();
-  check(told.every((text) => text.length > 5), `without reports every panel says so: ${told[0].split('\n')[0]}`);
+  const told = await none.locator('.card').allInnerTexts();
+  check(told.every((text) => /\n(Nothing reported in this time range|No report)$/.test(text) && !text.includes('holds no')), 'without reports every panel is empty');
+  await none.waitForTimeout(300);
+  const said = await none.locator('body').innerText();
+  check(said.match(/holds no report/g)?.length === 1 && said.includes('wait for the first report'), 'why is said once, with what to do');
+  check(!said.includes('`') && (await none.locator('.banner code').first().innerText()).endsWith('/empty'), 'with code as code');
   await shot(none, 'empty');
   await none.close();
   const expected = problems.filter((text) => !text.includes('Failed to load resource'));

@@ -1,5 +1,5 @@
 import { Frame, Panel } from './dashboard';
-import { h } from './dom';
+import { coded, h } from './dom';
 import { shown, Shown } from './fields';
 import { drawBars, drawStat, drawTable } from './others';
 import { drawTimeSeries, Pick } from './timeseries';
@@ -7,7 +7,7 @@ import { drawTimeSeries, Pick } from './timeseries';
 /** An error for a person: what happened, and what to do next. */
 export function problem(error: unknown): HTMLElement {
   const { message, hint } = error as { message: string; hint?: string };
-  return h('div.problem', { role: 'alert' }, h('p', message), hint && h('p.hint', hint));
+  return h('div.problem', { role: 'alert' }, h('p', {}, ...coded(message)), hint && h('p.hint', {}, ...coded(hint)));
 }
 
 type Draw = (body: HTMLElement, panel: Panel, fields: Shown[], pick: Pick) => (() => void) | undefined | void;
@@ -56,7 +56,7 @@ export class Card {
     if (frames.length > 1) {
       notices.push('This page draws the first query of a panel only');
     }
-    this.notes.replaceChildren(...notices.map((text) => h('p.notice', { role: 'status' }, text)));
+    this.notes.replaceChildren(...notices.map((text) => h('p.notice', { role: 'status' }, ...coded(text))));
     this.draw();
     this.element.setAttribute('aria-busy', 'false');
   }

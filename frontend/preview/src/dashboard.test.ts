@@ -1,6 +1,7 @@
 import fs from 'fs';
 import path from 'path';
 import { Dashboard, Field, Panel, panelsOf, Variable } from './dashboard';
+import { coded } from './dom';
 import { calculate, colorOf, shown } from './fields';
 import { drawBars } from './others';
 import {
@@ -54,6 +55,12 @@ test('names, colours and hidden fields come from the panel', () => {
   expect([colorOf(top[0].config, 0, 99), colorOf(top[0].config, 0, 101)]).toEqual(['green', 'red']);
   const stat = shown({ fields: [number('n', { report: '2026-W48 ▲ 3 more' })], notices: [] }, panel(2));
   expect(colorOf(stat[0].config, 0)).toBe('red');
+});
+
+test('what stands between backticks is code', () => {
+  const element = document.createElement('p');
+  element.append(...coded('`a<b>` is `path`, ` is not'));
+  expect(element.innerHTML).toBe('<code>a&lt;b&gt;</code> is <code>path</code>, ` is not');
 });
 
 test('an empty name can be seen', () => {
