@@ -77,6 +77,39 @@ const cut = (page) =>
       return data.some((byte, at) => at % 4 === 3 && byte > 0);
     }).length
   );
+/** Where a panel's drawing has the colour of its legend's row: the first and last column, as parts of the width. */
+const extent = (page, panel, row) =>
+  page.evaluate(
+    ([panel, row]) => {
+      const card = document.querySelector(`[data-panel="${panel}"]`);
+      const swatch = card.querySelectorAll('.legend tbody .swatch')[row];
+      const wanted = getComputedStyle(swatch).backgroundColor.match(/\d+/g).map(Number);
+      const canvas = card.querySelector('canvas');
+      const { data, width } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      const columns = [];
+      for (let at = 0; at < data.length; at += 4) {
+        if (data[at + 3] > 60 && wanted.every((channel, of) => Math.abs(channel - data[at + of]) < 24)) {
+          columns.push((at / 4) % width);
+        }
+      }
+      return [columns.reduce((a, b) => Math.min(a, b), width) / width, columns.reduce((a, b) => Math.max(a, b), 0) / width];
+    },
+    [panel, row]
+  );
+/** Moves down a chart until there is something to click; the series that the tooltip marks. */
+async function seek(page, panel, part) {
+  const over = page.locator(`[data-panel="${panel}"] .u-over`);
+  const box = await over.boundingBox();
+  for (let y = 2; y < box.height; y += 4) {
+    await page.mouse.move(box.x + box.width * part, box.y + y);
+    if ((await over.evaluate((element) => element.style.cursor)) === 'pointer') {
+      return page.locator('.tooltip .near td').first().innerText();
+    }
+  }
+}
+/** Legends with lines that cannot be seen. */
+const hidden = (page) =>
+  page.evaluate(() => [...document.querySelectorAll('.legend')].filter((one) => one.scrollHeight > one.clientHeight).length);
 /** P95 and colour of each bar. */
 const bars = (page) =>
   page.locator('[data-panel="3"] .row').evaluateAll((rows) =>
@@ -184,6 +217,29 @@ try {
   await drawn(long);
   check((await cut(long)) === 0, 'no label with a whole year is cut');
   await long.close();
+
+  const blank = join(WORK, 'blank.json');
+  const nameless = "FROM (SELECT * REPLACE (if(p95_ms > 600, '', pattern) AS pattern) FROM perf_all_weeks)";
+  writeFileSync(blank, shipped.replaceAll('FROM perf_all_weeks', nameless));
+  const empty = await open();
+  await empty.goto(await serve('reports', {}, ['--dashboard', blank]));
+  await drawn(empty);
+  check((await textOf(empty, 1)).includes('(empty)') && (await textOf(empty, 3)).includes('(empty)'), 'a pattern without text has a name');
+  await after(empty, () => empty.locator('[data-panel="3"] .row', { hasText: '(empty)' }).click());
+  check((await empty.locator('[data-variable="pattern"] .chosen').innerText()) === '(empty)', 'and can be chosen');
+  await empty.close();
+
+  const one = await open();
+  await one.goto(await serve('one'));
+  await drawn(one);
+  for (const panel of [1, 4, 5]) {
+    const [from, to] = await extent(one, panel, 0);
+    check(from > 0.35 && to < 0.65, `one week stands in the middle of panel ${panel} (${from.toFixed(2)} to ${to.toFixed(2)})`);
+  }
+  const [from, to] = await extent(one, 1, 10);
+  check(to - from > 0.8, 'and the threshold goes from edge to edge');
+  await shot(one, 'one');
+  await one.close();
 
   const none = await open();
   await none.goto(await serve('empty'));
