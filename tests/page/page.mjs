@@ -160,6 +160,23 @@ try {
   await after(page, () => page.goBack());
   check((await page.locator('[data-variable="pattern"] .chosen').innerText()) === '2 chosen', 'back goes back');
 
+  const [trend, volume] = [1, 4].map((panel) => page.locator(`[data-panel="${panel}"] .legend .link`));
+  const point = await seek(page, 1, 0.5);
+  await shot(page, 'point');
+  await after(page, () => page.mouse.down().then(() => page.mouse.up()));
+  check((await trend.allInnerTexts()).join() === point, `a click on a point chooses its pattern: ${point}`);
+  await after(page, () => page.goBack());
+  const part = await seek(page, 4, 0.5);
+  await after(page, () => page.mouse.down().then(() => page.mouse.up()));
+  check((await volume.allInnerTexts()).join() === part, `a click on a part of a bar chooses its pattern: ${part}`);
+  await after(page, () => page.goBack());
+  const second = page.locator('[data-panel="3"] .row').nth(1);
+  const bar = (await second.getAttribute('aria-label')).replace(/: [^:]*$/, '');
+  await after(page, () => second.click());
+  check((await trend.allInnerTexts()).join() === bar, `a click on a bar chooses its pattern: ${bar}`);
+  const about = await page.locator('.about p').allTextContents();
+  check(about.length === 5 && !about.some((text) => /click|dashboard/i.test(text)), 'no panel promises what Grafana alone has');
+
   await page.goto(url);
   await page.reload();
   await drawn(page);

@@ -1,4 +1,4 @@
-import { Frame, Panel } from './dashboard';
+import { aboutOf, Frame, Panel } from './dashboard';
 import { coded, h } from './dom';
 import { shown, Shown } from './fields';
 import { drawBars, drawStat, drawTable } from './others';
@@ -25,9 +25,10 @@ export class Card {
     private readonly panel: Panel,
     private readonly pick: Pick
   ) {
-    const { id, title = 'Untitled', description, gridPos } = panel;
-    const about =
-      description && h('details.about', h('summary', { 'aria-label': `About ${title}` }, 'i'), h('p', description));
+    const { id, title = 'Untitled', gridPos } = panel;
+    const text = aboutOf(panel);
+    const summary = h('summary', { 'aria-label': `About ${title}` }, 'i');
+    const about = text && h('details.about', summary, h('p', {}, ...coded(text)));
     const attributes = { 'data-panel': id, 'aria-label': title };
     this.element = h('section.card', attributes, h('header', h('h2', title), about || null), this.notes, this.body);
     this.element.style.gridArea = `${gridPos.y + 1} / ${gridPos.x + 1} / span ${gridPos.h} / span ${gridPos.w}`;

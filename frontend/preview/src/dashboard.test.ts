@@ -1,6 +1,6 @@
 import fs from 'fs';
 import path from 'path';
-import { Dashboard, Field, Panel, panelsOf, Variable } from './dashboard';
+import { aboutOf, Dashboard, Field, Panel, panelsOf, Variable } from './dashboard';
 import { coded } from './dom';
 import { calculate, colorOf, shown } from './fields';
 import { drawBars } from './others';
@@ -55,6 +55,21 @@ test('names, colours and hidden fields come from the panel', () => {
   expect([colorOf(top[0].config, 0, 99), colorOf(top[0].config, 0, 101)]).toEqual(['green', 'red']);
   const stat = shown({ fields: [number('n', { report: '2026-W48 ▲ 3 more' })], notices: [] }, panel(2));
   expect(colorOf(stat[0].config, 0)).toBe('red');
+});
+
+test('what a panel says of itself is true of this page', () => {
+  const about = (description?: string) => aboutOf({ ...panel(1), description });
+  expect(about('P95: red above 1.5 ms. A click opens it.')).toBe('P95: red above 1.5 ms.');
+  expect(about('Click a bar for more. The rest; really.')).toBe('The rest; really.');
+  expect(about("Names end in #hash: click one for the pattern's own dashboard, 1.5 s. Next.")).toBe(
+    'Names end in #hash. Next.'
+  );
+  expect(about("The pattern's own dashboard has more")).toBe('');
+  expect(about(undefined)).toBe('');
+  panelsOf(dashboard).forEach((one) => {
+    expect(aboutOf(one)).toMatch(/^[A-Z].{40,}\.$/s);
+    expect(aboutOf(one)).not.toMatch(/click|dashboard/i);
+  });
 });
 
 test('what stands between backticks is code', () => {

@@ -59,3 +59,10 @@ export function panelsOf(dashboard: Dashboard): Panel[] {
   const unfolded = dashboard.panels.flatMap((panel) => [panel, ...(panel.panels ?? [])]);
   return unfolded.filter((panel) => panel.targets?.some((target) => target.rawSql));
 }
+
+/** What a panel says of itself, without what a click does in Grafana: this page has no other dashboards to open. */
+export function aboutOf({ description = '' }: Panel): string {
+  const foreign = /(^|[:;]\s)[^:;]*\b(click|dashboard)s?\b.*$/is;
+  const sentences = description.split(/(?<=[.!?])\s+/).map((one) => one.replace(foreign, (_all, cut) => cut && '.'));
+  return sentences.filter(Boolean).join(' ');
+}

@@ -92,18 +92,28 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
     plot
   );
 
-  chart.over.addEventListener('mousemove', (event) => {
+  /** The row nearest to the pointer, and the series whose part of its bar, or point within 16 pixels, is at that height. */
+  const under = ({ offsetX, offsetY }: MouseEvent) => {
     // Bars begin at their time: the nearest one is half a bar further.
-    const shift = isBars ? (chart.valToPos(WEEK, 'x') - chart.valToPos(0, 'x')) / 2 : 0;
-    const row = chart.posToIdx(event.offsetX - shift);
-    const there = series
-      .map((one, at) => ({ ...one, at, value: columns[at][row] }))
-      .filter(({ value }) => value !== null);
+    const row = chart.posToIdx(offsetX - (chart.valToPos(ahead, 'x') - chart.valToPos(0, 'x')) / 2);
+    const away = drawn.map((column) => offsetY - chart.valToPos(column[row] ?? NaN, 'y'));
+    const nearest = Math.min(...away.map(Math.abs).filter((pixels) => pixels <= 16));
+    return { row, at: away.findIndex((pixels) => (isStacked ? pixels >= 0 : Math.abs(pixels) === nearest)) };
+  };
+  chart.over.addEventListener('click', (event) => {
+    const pattern = series[under(event).at]?.field.labels?.pattern;
+    return pattern && pick(pattern);
+  });
+  chart.over.addEventListener('mousemove', (event) => {
+    const { row, at: near } = under(event);
+    chart.over.style.cursor = series[near]?.field.labels?.pattern ? 'pointer' : '';
+    const all = series.map((one, at) => ({ ...one, at, value: columns[at][row] }));
+    const there = all.filter(({ value }) => value !== null);
     if (panel.options?.tooltip?.sort === 'desc') {
       there.sort((a, b) => Number(b.value) - Number(a.value));
     }
     const line = ({ name, at, value, config }: (typeof there)[0]) =>
-      h('tr', h('td', swatch(colors[at]), name), h('td', show(value, config)));
+      h(at === near ? 'tr.near' : 'tr', h('td', swatch(colors[at]), name), h('td', show(value, config)));
     tooltip(event, formatTime(times[row], time.config.unit), there.map(line));
   });
   chart.over.addEventListener('mouseleave', () => tooltip());
