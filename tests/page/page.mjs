@@ -193,10 +193,14 @@ try {
   await page.waitForTimeout(300);
   const narrow = await page.locator('[data-panel="1"] canvas').boundingBox();
   check(narrow.width < wide.width - 200, 'charts follow the window');
+  await page.setViewportSize({ width: 800, height: 900 });
+  await page.waitForTimeout(300);
+  check((await hidden(page)) === 0, 'a narrow window shows the whole legends');
   await page.setViewportSize({ width: 420, height: 900 });
   await page.waitForTimeout(300);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   check(overflow <= 0, 'nothing is wider than a telephone');
+  check((await hidden(page)) === 0, 'a telephone shows the whole legends');
   await shot(page, 'telephone');
   await page.setViewportSize({ width: 1600, height: 1300 });
   await page.locator('button', { hasText: 'Light' }).click();
