@@ -57,6 +57,21 @@ test('names, colours and hidden fields come from the panel', () => {
   expect(colorOf(stat[0].config, 0)).toBe('red');
 });
 
+test('no colour of the palette is taken for the red of a threshold', () => {
+  const style = fs.readFileSync(path.join(__dirname, 'style.css'), 'utf8');
+  const themes = style.split(":root[data-theme='dark']").slice(0, 2);
+  const rgb = (theme: string, name: string) => {
+    const [digits] = new RegExp(`(?<=--${name}: #)[0-9a-f]{6}(?=;)`).exec(theme)!;
+    return [0, 2, 4].map((at) => parseInt(digits.slice(at, at + 2), 16));
+  };
+  themes.forEach((theme) =>
+    Array.from({ length: 12 }, (_none, at) => {
+      const apart = rgb(theme, `c${at}`).map((channel, of) => Math.abs(channel - rgb(theme, 'red')[of]));
+      expect([`c${at}`, apart.reduce((sum, one) => sum + one) > 60]).toEqual([`c${at}`, true]);
+    })
+  );
+});
+
 test('what a panel says of itself is true of this page', () => {
   const about = (description?: string) => aboutOf({ ...panel(1), description });
   expect(about('P95: red above 1.5 ms. A click opens it.')).toBe('P95: red above 1.5 ms.');
