@@ -77,6 +77,39 @@ const cut = (page) =>
       return data.some((byte, at) => at % 4 === 3 && byte > 0);
     }).length
   );
+/** Where a panel's drawing has the colour of its legend's row: the first and last column, as parts of the width. */
+const extent = (page, panel, row) =>
+  page.evaluate(
+    ([panel, row]) => {
+      const card = document.querySelector(`[data-panel="${panel}"]`);
+      const swatch = card.querySelectorAll('.legend tbody .swatch')[row];
+      const wanted = getComputedStyle(swatch).backgroundColor.match(/\d+/g).map(Number);
+      const canvas = card.querySelector('canvas');
+      const { data, width } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      const columns = [];
+      for (let at = 0; at < data.length; at += 4) {
+        if (data[at + 3] > 60 && wanted.every((channel, of) => Math.abs(channel - data[at + of]) < 24)) {
+          columns.push((at / 4) % width);
+        }
+      }
+      return [columns.reduce((a, b) => Math.min(a, b), width) / width, columns.reduce((a, b) => Math.max(a, b), 0) / width];
+    },
+    [panel, row]
+  );
+/** Moves down a chart until there is something to click; the series that the tooltip marks. */
+async function seek(page, panel, part) {
+  const over = page.locator(`[data-panel="${panel}"] .u-over`);
+  const box = await over.boundingBox();
+  for (let y = 2; y < box.height; y += 4) {
+    await page.mouse.move(box.x + box.width * part, box.y + y);
+    if ((await over.evaluate((element) => element.style.cursor)) === 'pointer') {
+      return page.locator('.tooltip .near td').first().innerText();
+    }
+  }
+}
+/** Legends with lines that cannot be seen. */
+const hidden = (page) =>
+  page.evaluate(() => [...document.querySelectorAll('.legend')].filter((one) => one.scrollHeight > one.clientHeight).length);
 /** P95 and colour of each bar. */
 const bars = (page) =>
   page.locator('[data-panel="3"] .row').evaluateAll((rows) =>
@@ -127,6 +160,23 @@ try {
   await after(page, () => page.goBack());
   check((await page.locator('[data-variable="pattern"] .chosen').innerText()) === '2 chosen', 'back goes back');
 
+  const [trend, volume] = [1, 4].map((panel) => page.locator(`[data-panel="${panel}"] .legend .link`));
+  const point = await seek(page, 1, 0.5);
+  await shot(page, 'point');
+  await after(page, () => page.mouse.down().then(() => page.mouse.up()));
+  check((await trend.allInnerTexts()).join() === point, `a click on a point chooses its pattern: ${point}`);
+  await after(page, () => page.goBack());
+  const part = await seek(page, 4, 0.5);
+  await after(page, () => page.mouse.down().then(() => page.mouse.up()));
+  check((await volume.allInnerTexts()).join() === part, `a click on a part of a bar chooses its pattern: ${part}`);
+  await after(page, () => page.goBack());
+  const second = page.locator('[data-panel="3"] .row').nth(1);
+  const bar = (await second.getAttribute('aria-label')).replace(/: [^:]*$/, '');
+  await after(page, () => second.click());
+  check((await trend.allInnerTexts()).join() === bar, `a click on a bar chooses its pattern: ${bar}`);
+  const about = await page.locator('.about p').allTextContents();
+  check(about.length > 0 && !about.some((text) => /click|dashboard/i.test(text)), 'no panel promises what Grafana alone has');
+
   await page.goto(url);
   await page.reload();
   await drawn(page);
@@ -143,10 +193,14 @@ try {
   await page.waitForTimeout(300);
   const narrow = await page.locator('[data-panel="1"] canvas').boundingBox();
   check(narrow.width < wide.width - 200, 'charts follow the window');
+  await page.setViewportSize({ width: 800, height: 900 });
+  await page.waitForTimeout(300);
+  check((await hidden(page)) === 0, 'a narrow window shows the whole legends');
   await page.setViewportSize({ width: 420, height: 900 });
   await page.waitForTimeout(300);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   check(overflow <= 0, 'nothing is wider than a telephone');
+  check((await hidden(page)) === 0, 'a telephone shows the whole legends');
   await shot(page, 'telephone');
   await page.setViewportSize({ width: 1600, height: 1300 });
   await page.locator('button', { hasText: 'Light' }).click();
@@ -185,11 +239,39 @@ try {
   check((await cut(long)) === 0, 'no label with a whole year is cut');
   await long.close();
 
+  const blank = join(WORK, 'blank.json');
+  const nameless = "FROM (SELECT * REPLACE (if(p95_ms > 600, '', pattern) AS pattern) FROM perf_all_weeks)";
+  writeFileSync(blank, shipped.replaceAll('FROM perf_all_weeks', nameless));
+  const empty = await open();
+  await empty.goto(await serve('reports', {}, ['--dashboard', blank]));
+  await drawn(empty);
+  check((await textOf(empty, 1)).includes('(empty)') && (await textOf(empty, 3)).includes('(empty)'), 'a pattern without text has a name');
+  await after(empty, () => empty.locator('[data-panel="3"] .row', { hasText: '(empty)' }).click());
+  check((await empty.locator('[data-variable="pattern"] .chosen').innerText()) === '(empty)', 'and can be chosen');
+  await empty.close();
+
+  const one = await open();
+  await one.goto(await serve('one'));
+  await drawn(one);
+  for (const panel of [1, 4, 5]) {
+    const [from, to] = await extent(one, panel, 0);
+    check(from > 0.35 && to < 0.65, `one week stands in the middle of panel ${panel} (${from.toFixed(2)} to ${to.toFixed(2)})`);
+  }
+  const [from, to] = await extent(one, 1, 10);
+  check(to - from > 0.8, 'and the threshold goes from edge to edge');
+  await shot(one, 'one');
+  await one.close();
+
   const none = await open();
   await none.goto(await serve('empty'));
   await drawn(none);
-  const told = await none.locator('.card .body').allInnerTexts();
-  check(told.every((text) => text.length > 5), `without reports every panel says so: ${told[0].split('\n')[0]}`);
+  const told = await none.locator('.card').allInnerTexts();
+  const nothing = JSON.parse(shipped).panels.map(({ title, fieldConfig }) => `${title} ${fieldConfig.defaults.noValue}`);
+  check(told.every((text) => nothing.includes(text.replace(/\s+(i\s+)?/g, ' ').trim())), `without reports every panel is empty: ${told[0].split('\n').pop()}`);
+  await none.waitForTimeout(300);
+  const said = await none.locator('body').innerText();
+  check(said.match(/holds no report/g)?.length === 1 && said.includes('wait for the first report'), 'why is said once, with what to do');
+  check(!said.includes('`') && (await none.locator('.banner code').first().innerText()).endsWith('/empty'), 'with code as code');
   await shot(none, 'empty');
   await none.close();
   const expected = problems.filter((text) => !text.includes('Failed to load resource'));
@@ -206,7 +288,8 @@ try {
   await drawn(secret);
   check((await secret.locator('.problem, .empty').count()) === 0, 'with the token the panels are drawn');
   const [download] = await Promise.all([secret.waitForEvent('download'), secret.locator('a', { hasText: 'CSV' }).click()]);
-  check(download.suggestedFilename() === 'reports.csv', 'the CSV comes with the token too');
+  const name = download.suggestedFilename();
+  check(/^perf_weeks_\d{4}-\d\d-\d\d_\d{4}-\d\d-\d\d\.csv$/.test(name), `the CSV comes with the token too, under its own name: ${name}`);
   const kept = await secret.evaluate(() => [Object.keys(localStorage).length, document.cookie, location.href]);
   check(kept[0] === 0 && kept[1] === '' && !kept[2].includes(TOKEN), 'the token is in this tab alone');
   await secret.close();

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh EXECUTABLE: the page in Chromium, over demo reports and over a folder without any. Installs Chromium where Debian's
+# run.sh EXECUTABLE: the page in Chromium, over demo reports, over one alone and over a folder without any. Installs Chromium where Debian's
 # packages can be had; where there is none, says that it is skipped, which is a failure in CI.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -19,5 +19,6 @@ fi
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 "$executable" demo --no-queries --out "$work/reports" >/dev/null 2>&1
+"$executable" demo --no-queries --weeks 1 --out "$work/one" >/dev/null 2>&1
 mkdir "$work/empty"
 CHROMIUM="$chromium" EXECUTABLE="$executable" WORK="$work" PAGE_OUT="${PAGE_OUT:-$work}" node tests/page/page.mjs

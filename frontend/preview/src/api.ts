@@ -58,8 +58,9 @@ export async function query(query: Record<string, unknown>, signal: AbortSignal)
 /** Saves what a plain link would, where a link cannot carry the token. */
 export async function download(path: string) {
   const response = await request(path);
+  const named = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '');
   const address = URL.createObjectURL(response.ok ? await response.blob() : await json<Blob>(response));
-  h('a', { href: address, download: 'reports.csv' }).click();
+  h('a', { href: address, download: named?.[1] ?? 'reports.csv' }).click();
   URL.revokeObjectURL(address);
 }
 

@@ -1,5 +1,5 @@
-import { Frame, Panel } from './dashboard';
-import { h } from './dom';
+import { aboutOf, Frame, Panel } from './dashboard';
+import { coded, h } from './dom';
 import { shown, Shown } from './fields';
 import { drawBars, drawStat, drawTable } from './others';
 import { drawTimeSeries, Pick } from './timeseries';
@@ -7,7 +7,7 @@ import { drawTimeSeries, Pick } from './timeseries';
 /** An error for a person: what happened, and what to do next. */
 export function problem(error: unknown): HTMLElement {
   const { message, hint } = error as { message: string; hint?: string };
-  return h('div.problem', { role: 'alert' }, h('p', message), hint && h('p.hint', hint));
+  return h('div.problem', { role: 'alert' }, h('p', {}, ...coded(message)), hint && h('p.hint', {}, ...coded(hint)));
 }
 
 type Draw = (body: HTMLElement, panel: Panel, fields: Shown[], pick: Pick) => (() => void) | undefined | void;
@@ -25,9 +25,10 @@ export class Card {
     private readonly panel: Panel,
     private readonly pick: Pick
   ) {
-    const { id, title = 'Untitled', description, gridPos } = panel;
-    const about =
-      description && h('details.about', h('summary', { 'aria-label': `About ${title}` }, 'i'), h('p', description));
+    const { id, title = 'Untitled', gridPos } = panel;
+    const text = aboutOf(panel);
+    const summary = h('summary', { 'aria-label': `About ${title}` }, 'i');
+    const about = text && h('details.about', summary, h('p', {}, ...coded(text)));
     const attributes = { 'data-panel': id, 'aria-label': title };
     this.element = h('section.card', attributes, h('header', h('h2', title), about || null), this.notes, this.body);
     this.element.style.gridArea = `${gridPos.y + 1} / ${gridPos.x + 1} / span ${gridPos.h} / span ${gridPos.w}`;
@@ -56,7 +57,7 @@ export class Card {
     if (frames.length > 1) {
       notices.push('This page draws the first query of a panel only');
     }
-    this.notes.replaceChildren(...notices.map((text) => h('p.notice', { role: 'status' }, text)));
+    this.notes.replaceChildren(...notices.map((text) => h('p.notice', { role: 'status' }, ...coded(text))));
     this.draw();
     this.element.setAttribute('aria-busy', 'false');
   }

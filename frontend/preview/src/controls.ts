@@ -6,20 +6,15 @@ import { ALL, Option, State } from './variables';
 const SHOWN = 200;
 
 /** The choice of the time range. */
-export function rangeControl(
-  dashboard: Dashboard,
-  { from, to }: State,
-  change: (range: { from: string; to: string }) => void
-) {
-  const ranges = [...(dashboard.timepicker?.quick_ranges ?? [])];
-  if (!ranges.some((range) => range.from === from && range.to === to)) {
-    ranges.unshift({ display: `${from} to ${to}`, from, to });
-  }
-  const options = ranges.map((range) =>
-    h('option', { selected: range.from === from && range.to === to }, range.display)
-  );
+export function rangeControl(dashboard: Dashboard, { from, to }: State, change: (range: Partial<State>) => void) {
+  const quick = dashboard.timepicker?.quick_ranges ?? [];
+  const isQuick = quick.some((range) => range.from === from && range.to === to);
+  const ranges = isQuick ? quick : [{ display: `${from} to ${to}`, from, to }, ...quick];
+  const options = ranges.map((one) => h('option', { selected: one.from === from && one.to === to }, one.display));
   const select = h('select', { 'aria-label': 'Time range' }, ...options) as HTMLSelectElement;
-  select.addEventListener('change', () => change({ ...ranges[select.selectedIndex] }));
+  select.addEventListener('change', () =>
+    change({ from: ranges[select.selectedIndex].from, to: ranges[select.selectedIndex].to })
+  );
   return h('label.control', h('span', 'Time range'), select);
 }
 
@@ -62,21 +57,15 @@ export function variableControl(variable: Variable, options: Option[], chosen: s
       return h('label', { title: value === ALL ? undefined : value }, h('input', box), h('span', text));
     });
     const rest = found.length - SHOWN;
-    list.replaceChildren(
-      ...rows,
-      h('p', rest > 0 ? `${rest} more: type to find them` : found.length ? '' : 'No such value')
-    );
+    const end = rest > 0 ? `${rest} more: type to find them` : found.length ? '' : 'No such value';
+    list.replaceChildren(...rows, h('p', end));
   }
   fill();
   summarize();
   search.addEventListener('input', fill);
+  const head = h('summary', { 'aria-label': label }, summary);
   const menu = h('div.menu', search, list);
-  const details = h(
-    'details.picker',
-    { 'data-variable': variable.name },
-    h('summary', { 'aria-label': label }, summary),
-    menu
-  ) as HTMLDetailsElement;
+  const details = h('details.picker', { 'data-variable': variable.name }, head, menu) as HTMLDetailsElement;
   // What was ticked counts when the list is closed: each change asks every panel again.
   details.addEventListener('toggle', () => {
     if (details.open) {

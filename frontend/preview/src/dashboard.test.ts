@@ -1,6 +1,7 @@
 import fs from 'fs';
 import path from 'path';
-import { Dashboard, Field, Panel, panelsOf, Variable } from './dashboard';
+import { aboutOf, Dashboard, Field, Panel, panelsOf, Variable } from './dashboard';
+import { coded } from './dom';
 import { calculate, colorOf, shown } from './fields';
 import { drawBars } from './others';
 import {
@@ -54,6 +55,54 @@ test('names, colours and hidden fields come from the panel', () => {
   expect([colorOf(top[0].config, 0, 99), colorOf(top[0].config, 0, 101)]).toEqual(['green', 'red']);
   const stat = shown({ fields: [number('n', { report: '2026-W48 ▲ 3 more' })], notices: [] }, panel(2));
   expect(colorOf(stat[0].config, 0)).toBe('red');
+});
+
+test('no colour of the palette is taken for the red of a threshold', () => {
+  const style = fs.readFileSync(path.join(__dirname, 'style.css'), 'utf8');
+  const themes = style.split(":root[data-theme='dark']").slice(0, 2);
+  const rgb = (theme: string, name: string) => {
+    const [digits] = new RegExp(`(?<=--${name}: #)[0-9a-f]{6}(?=;)`).exec(theme)!;
+    return [0, 2, 4].map((at) => parseInt(digits.slice(at, at + 2), 16));
+  };
+  themes.forEach((theme) =>
+    Array.from({ length: 12 }, (_none, at) => {
+      const apart = rgb(theme, `c${at}`).map((channel, of) => Math.abs(channel - rgb(theme, 'red')[of]));
+      expect([`c${at}`, apart.reduce((sum, one) => sum + one) > 60]).toEqual([`c${at}`, true]);
+    })
+  );
+});
+
+test('what a panel says of itself is true of this page', () => {
+  const about = (description?: string) => aboutOf({ ...panel(1), description });
+  expect(about('P95: red above 1.5 ms. A click opens it.')).toBe('P95: red above 1.5 ms.');
+  expect(about('Click a bar for more. The rest; really.')).toBe('The rest; really.');
+  expect(about("Names end in #hash: click one for the pattern's own dashboard, 1.5 s. Next.")).toBe(
+    'Names end in #hash. Next.'
+  );
+  expect(about("The pattern's own dashboard has more")).toBe('');
+  expect(about(undefined)).toBe('');
+  panelsOf(dashboard).forEach((one) => {
+    expect(aboutOf(one)).toMatch(/^[A-Z].+\.$/s);
+    expect(aboutOf(one)).not.toMatch(/click|dashboard/i);
+  });
+});
+
+test('what stands between backticks is code', () => {
+  const element = document.createElement('p');
+  element.append(...coded('`a<b>` is `path`, ` is not'));
+  expect(element.innerHTML).toBe('<code>a&lt;b&gt;</code> is <code>path</code>, ` is not');
+});
+
+test('an empty name can be seen', () => {
+  const blank = number('p95_ms', { name: '', pattern: '' });
+  expect(shown({ fields: [blank], notices: [] }, panel(1)).map(({ name }) => name)).toEqual(['(empty)']);
+  const column = (name: string): Field => ({ name, type: 'string', values: ['  '] });
+  const body = document.createElement('div');
+  const fields = [column('name'), number('p95_ms'), number('is_slow'), column('pattern')];
+  drawBars(body, panel(3), shown({ fields, notices: [] }, panel(3)), () => {});
+  expect(body.querySelector('.name')!.textContent).toBe('(empty)');
+  const values: Field = { name: '__value', type: 'string', values: [''] };
+  expect(optionsOf({ fields: [values], notices: [] })).toEqual([{ value: '', text: '(empty)' }]);
 });
 
 test('bars take their colour from the field that the panel names, not from their length', () => {

@@ -2,7 +2,12 @@
 
 import type { FieldConfig as Config, FieldType, QueryResultMetaNotice } from '@grafana/data';
 
+/** Stands for a name that is empty. */
+export const EMPTY = '(empty)';
+
 export type FieldConfig = Partial<Omit<Config, 'custom'>> & { custom?: Record<string, unknown> };
+
+type Override = { matcher: { id: string; options?: unknown }; properties: Array<{ id: string; value?: unknown }> };
 
 export interface Panel {
   id: number;
@@ -11,13 +16,7 @@ export interface Panel {
   description?: string;
   gridPos: { x: number; y: number; w: number; h: number };
   targets?: Array<{ rawSql?: string; format?: string | number; hide?: boolean }>;
-  fieldConfig?: {
-    defaults?: FieldConfig;
-    overrides?: Array<{
-      matcher: { id: string; options?: unknown };
-      properties: Array<{ id: string; value?: unknown }>;
-    }>;
-  };
+  fieldConfig?: { defaults?: FieldConfig; overrides?: Override[] };
   options?: {
     legend?: { showLegend?: boolean; placement?: string; calcs?: string[]; sortBy?: string };
     reduceOptions?: { calcs?: string[] };
@@ -28,29 +27,24 @@ export interface Panel {
   panels?: Panel[];
 }
 
-type Choice = {
-  multi?: boolean;
-  includeAll?: boolean;
-  allValue?: string | null;
-  current?: { value?: string | string[] };
-};
-
-export interface Variable extends Choice {
+export interface Variable {
   name: string;
   label?: string;
   description?: string;
   type: string;
   query?: string | { rawSql?: string; query?: string };
   hide?: number;
+  multi?: boolean;
+  includeAll?: boolean;
+  allValue?: string | null;
+  current?: { value?: string | string[] };
 }
-
-type Range = { display: string; from: string; to: string };
 
 export interface Dashboard {
   title?: string;
   description?: string;
   time?: { from: string; to: string };
-  timepicker?: { quick_ranges?: Range[] };
+  timepicker?: { quick_ranges?: Array<{ display: string; from: string; to: string }> };
   templating?: { list?: Variable[] };
   links?: Array<{ title?: string; tooltip?: string; url?: string }>;
   panels: Panel[];
@@ -64,4 +58,11 @@ export type Frame = { fields: Field[]; notices: QueryResultMetaNotice[] };
 export function panelsOf(dashboard: Dashboard): Panel[] {
   const unfolded = dashboard.panels.flatMap((panel) => [panel, ...(panel.panels ?? [])]);
   return unfolded.filter((panel) => panel.targets?.some((target) => target.rawSql));
+}
+
+/** What a panel says of itself, without what a click does in Grafana: this page has no other dashboards to open. */
+export function aboutOf({ description = '' }: Panel): string {
+  const foreign = /(^|[:;]\s)[^:;]*\b(click|dashboard)s?\b.*$/is;
+  const sentences = description.split(/(?<=[.!?])\s+/).map((one) => one.replace(foreign, (_all, cut) => cut && '.'));
+  return sentences.filter(Boolean).join(' ');
 }

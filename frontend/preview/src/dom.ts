@@ -19,6 +19,9 @@ export function h(name: string, attributes: Attributes | Child = null, ...childr
   return element;
 }
 
+/** A text in which what stands between backticks is code. */
+export const coded = (text: string) => text.split(/`([^`]+)`/).map((part, at) => (at % 2 ? h('code', part) : part));
+
 /** A coloured mark beside a name. */
 export function swatch(color: string): HTMLElement {
   const mark = h('i.swatch', { 'aria-hidden': 'true' });

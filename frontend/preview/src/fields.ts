@@ -1,4 +1,4 @@
-import { Field, FieldConfig, Frame, Panel } from './dashboard';
+import { EMPTY, Field, FieldConfig, Frame, Panel } from './dashboard';
 import { format } from './format';
 
 /** A field as the panel's options show it. */
@@ -38,7 +38,7 @@ function matches({ id, options }: { id: string; options?: unknown }, field: Fiel
 function nameOf(field: Field, { displayName, displayNameFromDS }: FieldConfig): string {
   if (displayName) {
     const filled = displayName.replace(/\$\{__field\.labels\.([^}]+)\}/g, (_all, label) => field.labels?.[label] ?? '');
-    return filled.replace(/\$\{__field\.name\}/g, field.name);
+    return filled.replace(/\$\{__field\.name\}/g, field.name) || EMPTY;
   }
   const labels = Object.entries(field.labels ?? {}).map(([name, value]) => `${name}=${value}`);
   return displayNameFromDS || (labels.length ? `${field.name} {${labels.join(', ')}}` : field.name);

@@ -2,12 +2,12 @@ import * as api from './api';
 import { Card, problem } from './card';
 import { rangeControl, variableControl } from './controls';
 import { Dashboard, panelsOf } from './dashboard';
-import { h } from './dom';
+import { coded, h } from './dom';
 import * as variables from './variables';
 
 const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
 const root = document.documentElement;
-const [controls, grid, footer] = [h('div.controls'), h('main.grid'), h('footer')];
+const [controls, banner, grid, footer] = [h('div.controls'), h('div.banner'), h('main.grid'), h('footer')];
 
 class Page {
   private readonly variables: ReturnType<typeof variables.variablesOf>;
@@ -16,6 +16,8 @@ class Page {
   private pickers: HTMLElement[] = [];
   /** What the panels were asked with: of what is chosen, what there is. */
   private picked: variables.State['chosen'] = {};
+  /** What is told of a variable's query, such as that there is no report, goes for the panels too: once is enough. */
+  private told = new Set<string>();
   private running = new AbortController();
 
   constructor(private readonly dashboard: Dashboard) {
@@ -55,15 +57,19 @@ class Page {
     const { signal } = (this.running = new AbortController());
     const values: Record<string, unknown> = {};
     const { from, to, chosen } = this.state;
-    const ask = (query: { rawSql?: string; format?: string | number }, maxDataPoints: number) =>
-      api.query({ rawSql: query.rawSql, format: query.format, from, to, maxDataPoints, variables: values }, signal);
+    const ask = async ({ rawSql, format }: { rawSql?: string; format?: string | number }, maxDataPoints: number) => {
+      const frame = await api.query({ rawSql, format, from, to, maxDataPoints, variables: values }, signal);
+      return { ...frame, notices: frame.notices.filter(({ text }) => !this.told.has(text)) };
+    };
     this.cards.forEach((card) => card.wait());
-    [this.pickers, this.picked] = [[], {}];
+    [this.pickers, this.picked, this.told] = [[], {}, new Set()];
     try {
       for (const variable of this.variables) {
         const { name, hide } = variable;
         const rawSql = variables.sqlOf(variable);
-        const options = rawSql ? variables.optionsOf(await ask({ rawSql }, 1000)) : variables.fileOptions(variable);
+        const frame = rawSql ? await ask({ rawSql }, 1000) : undefined;
+        const options = frame ? variables.optionsOf(frame) : variables.fileOptions(variable);
+        frame?.notices.forEach(({ text }) => this.told.add(text));
         const picked = (this.picked[name] = variables.choose(variable, chosen[name] ?? [], options));
         values[name] = variables.valueOf(variable, picked, options);
         if (hide !== 2 && options.length > 1) {
@@ -81,7 +87,7 @@ class Page {
     if (!signal.aborted) {
       const { ok, message } = await api.health().catch(() => ({ ok: false, message: 'The server does not answer.' }));
       footer.className = ok ? '' : 'bad';
-      footer.textContent = message;
+      footer.replaceChildren(...(ok || this.told.size === 0 ? coded(message) : []));
     }
   }
 
@@ -92,14 +98,15 @@ class Page {
     const save = (event: Event) => {
       if (api.hasToken()) {
         event.preventDefault();
-        api.download(href).catch((error) => grid.prepend(problem(error)));
+        api.download(href).catch((error) => banner.append(problem(error)));
       }
     };
     const link = csv && h('a.button', { href, download: true, onclick: save, title: csv.tooltip }, csv.title);
     const other = root.dataset.theme === 'dark' ? 'Light' : 'Dark';
+    banner.replaceChildren(...[...this.told].map((text) => h('p.notice', { role: 'status' }, ...coded(text))));
     controls.replaceChildren(
       ...this.pickers,
-      rangeControl(this.dashboard, this.state, ({ from, to }) => this.go({ from, to })),
+      rangeControl(this.dashboard, this.state, (range) => this.go(range)),
       link ?? '',
       h('button.button', { onclick: () => this.refresh() }, 'Refresh'),
       h('button.button', { onclick: () => this.go({ theme: other.toLowerCase() }) }, other)
@@ -114,7 +121,7 @@ function setTheme(wanted: string | null) {
 async function main() {
   const title = h('h1', 'DuckDB Perf');
   setTheme(new URLSearchParams(location.hash.slice(1)).get('theme'));
-  document.body.replaceChildren(h('header.top', title, controls), grid, footer);
+  document.body.replaceChildren(h('header.top', title, controls), banner, grid, footer);
   try {
     const dashboard = await api.dashboard();
     title.textContent = document.title = dashboard.title ?? 'DuckDB Perf';

@@ -1,4 +1,4 @@
-import { Panel } from './dashboard';
+import { EMPTY, Panel } from './dashboard';
 import { h, tooltip } from './dom';
 import { calculate, colorOf, show, Shown } from './fields';
 import { formatTime } from './format';
@@ -35,7 +35,7 @@ export function drawBars(body: HTMLElement, panel: Panel, fields: Shown[], pick:
   const values = bars.field.values.map(Number);
   const most = Math.max(...values) || 1;
   const told = fields.filter(({ hidden }) => !hidden.tooltip).filter((one) => one !== names);
-  const texts = names.field.values.map((name) => String(name ?? '').trim());
+  const texts = names.field.values.map((name) => String(name ?? '').trim() || EMPTY);
   const rows = values.map((value, at) => {
     const pattern = named('pattern')?.field.values[at];
     const lines = () => told.map((one) => h('tr', h('td', one.name), h('td.text', cell(one, at))));

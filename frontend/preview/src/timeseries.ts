@@ -22,10 +22,14 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
   }
   const { custom = {} } = panel.fieldConfig?.defaults ?? {};
   const isBars = custom.drawStyle === 'bars';
+  const isDated = time.config.unit?.startsWith('time:');
   const isStacked = (custom.stacking as { mode?: string } | undefined)?.mode === 'normal';
   const colors = series.map(({ config }, at) => colorOf(config, at));
   const values = series.map(({ field }) => field.values as Column);
   const { times, columns } = withGaps(time.field.values as number[], values, custom.insertNulls);
+  const [first, last] = [times[0], times[times.length - 1]];
+  // A bar begins at its time; what is at the only time stands in the middle.
+  const [beside, ahead] = first === last ? [WEEK, 0] : [0, isBars ? WEEK : 0];
   const drawn = isStacked ? stacked(columns) : columns;
   // The highest of a stack is drawn first, so that the others stand before it.
   const order = series.map((_one, at) => (isStacked ? series.length - 1 - at : at));
@@ -37,6 +41,10 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
   body.replaceChildren(h(isBeside ? 'div.beside' : 'div.stacked', plot, legend(panel, series, colors, pick, focus)));
 
   const hasPoints = (at: number) => !isBars && times.length < 400 && series[at].config.custom?.showPoints !== 'never';
+  // At the only time a line without points, the threshold, would be nothing: it goes from edge to edge.
+  const across = ({ data, bbox, valToPos }: uPlot, at: number) => ({
+    stroke: new Path2D(`M${bbox.left} ${Math.round(valToPos(data[at][0] ?? NaN, 'y', true))}h${bbox.width}`),
+  });
   const grid = { stroke: themed('grid'), width: 1 };
   const axis = { stroke: themed('dim'), grid, ticks: { show: false }, font: '12px system-ui, sans-serif' };
   const softMin = typeof custom.axisSoftMin === 'number' ? custom.axisSoftMin : Infinity;
@@ -51,7 +59,7 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
       focus: { alpha: 0.25 },
       cursor: { sync: { key: 'time' }, points: { show: !isStacked, size: 7 }, drag: { x: false, y: false } },
       scales: {
-        x: { range: (_chart, min, max) => [min === max ? min - WEEK : min, isBars || min === max ? max + WEEK : max] },
+        x: { range: () => [first - beside, last + beside + ahead] },
         y: { range: (_chart, min, max) => [Math.min(min ?? 0, softMin), Math.max(max ?? 0, 0) * 1.06 || 1] },
       },
       axes: [
@@ -59,11 +67,7 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
           ...axis,
           size: 28,
           values: (_chart, splits) => splits.map((ms) => formatTime(ms, time.config.unit)),
-          ...(time.config.unit?.startsWith('time:') && {
-            // The last bar ends a week after the last report.
-            splits: (chart, _axis, min, max) =>
-              mondays(min, isBars ? max - WEEK : max, chart.bbox.width / devicePixelRatio, 64),
-          }),
+          ...(isDated && { splits: (chart) => mondays(first, last, chart.bbox.width / devicePixelRatio, 64) }),
         },
         {
           ...axis,
@@ -78,8 +82,9 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
           stroke: colors[at],
           width: isBars ? 0 : Number(series[at].config.custom?.lineWidth ?? 2),
           dash: (series[at].config.custom?.lineStyle as { dash?: number[] } | undefined)?.dash,
+          ...(beside && !hasPoints(at) && { paths: across }),
           points: { show: hasPoints(at), size: 5, fill: colors[at] },
-          ...(isBars && { fill: colors[at], paths: uPlot.paths.bars?.({ size: [0.8, 60], align: 1 }) }),
+          ...(isBars && { fill: colors[at], paths: uPlot.paths.bars?.({ size: [0.8, 60], align: ahead ? 1 : 0 }) }),
         })),
       ],
     },
@@ -87,18 +92,28 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
     plot
   );
 
-  chart.over.addEventListener('mousemove', (event) => {
+  /** The row nearest to the pointer, and the series whose part of its bar, or point within 16 pixels, is at that height. */
+  const under = ({ offsetX, offsetY }: MouseEvent) => {
     // Bars begin at their time: the nearest one is half a bar further.
-    const shift = isBars ? (chart.valToPos(WEEK, 'x') - chart.valToPos(0, 'x')) / 2 : 0;
-    const row = chart.posToIdx(event.offsetX - shift);
-    const there = series
-      .map((one, at) => ({ ...one, at, value: columns[at][row] }))
-      .filter(({ value }) => value !== null);
+    const row = chart.posToIdx(offsetX - (chart.valToPos(ahead, 'x') - chart.valToPos(0, 'x')) / 2);
+    const away = drawn.map((column) => offsetY - chart.valToPos(column[row] ?? NaN, 'y'));
+    const nearest = Math.min(...away.map(Math.abs).filter((pixels) => pixels <= 16));
+    return { row, at: away.findIndex((pixels) => (isStacked ? pixels >= 0 : Math.abs(pixels) === nearest)) };
+  };
+  chart.over.addEventListener('click', (event) => {
+    const pattern = series[under(event).at]?.field.labels?.pattern;
+    return pattern && pick(pattern);
+  });
+  chart.over.addEventListener('mousemove', (event) => {
+    const { row, at: near } = under(event);
+    chart.over.style.cursor = series[near]?.field.labels?.pattern ? 'pointer' : '';
+    const all = series.map((one, at) => ({ ...one, at, value: columns[at][row] }));
+    const there = all.filter(({ value }) => value !== null);
     if (panel.options?.tooltip?.sort === 'desc') {
       there.sort((a, b) => Number(b.value) - Number(a.value));
     }
     const line = ({ name, at, value, config }: (typeof there)[0]) =>
-      h('tr', h('td', swatch(colors[at]), name), h('td', show(value, config)));
+      h(at === near ? 'tr.near' : 'tr', h('td', swatch(colors[at]), name), h('td', show(value, config)));
     tooltip(event, formatTime(times[row], time.config.unit), there.map(line));
   });
   chart.over.addEventListener('mouseleave', () => tooltip());

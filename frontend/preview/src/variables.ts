@@ -1,4 +1,4 @@
-import { Dashboard, Frame, Variable } from './dashboard';
+import { Dashboard, EMPTY, Frame, Variable } from './dashboard';
 
 export const ALL = '$__all';
 
@@ -57,7 +57,8 @@ export function optionsOf(frame: Frame): Option[] {
   const named = (...names: string[]) => frame.fields.find((field) => names.includes(field.name.toLowerCase()));
   const values = named('__value', 'value') ?? named('__text', 'text') ?? frame.fields[0];
   const texts = named('__text', 'text') ?? values;
-  const options = values?.values.map((value, at) => ({ value: String(value), text: String(texts.values[at]) })) ?? [];
+  const options =
+    values?.values.map((value, at) => ({ value: String(value), text: String(texts.values[at]) || EMPTY })) ?? [];
   return [...new Map(options.map((option) => [option.value, option])).values()];
 }
 
