@@ -218,9 +218,19 @@ impl App {
 
     /// Runs one query. Never fails as a whole; dropping the future cancels the query.
     pub async fn query(&self, settings: &InstanceSettings, query: DataQuery) -> QueryOutcome {
+        self.query_from(settings, query, ()).await
+    }
+
+    /// The same for a query whose text its sender counts by `hold`, which is dropped when the queue does.
+    pub async fn query_from(
+        &self,
+        settings: &InstanceSettings,
+        query: DataQuery,
+        hold: impl Send,
+    ) -> QueryOutcome {
         let asked = self.metrics.of(&settings.uid).asked();
         let mut shown = String::new();
-        match self.run(settings, &query, &mut shown).await {
+        match self.run(settings, &query, hold, &mut shown).await {
             Ok(Answer { frame, rows }) => {
                 asked.ended(Ok((rows, frame.len())));
                 QueryOutcome { frame, error: None, place: None }
@@ -245,6 +255,7 @@ impl App {
         &self,
         settings: &InstanceSettings,
         query: &DataQuery,
+        hold: impl Send,
         shown: &mut String,
     ) -> Result<Answer> {
         *shown = asking::shown(&asking::query_model(&query.json).await?.raw_sql);
@@ -270,6 +281,7 @@ impl App {
             })
         };
         let wait = || Ok(supervisor.wait(ticket)?.lost());
+        drop(hold);
         let (answer, how) = self.cache.answer(scope, key, wait, supervisor.query(ticket, make)).await;
         supervisor.series().served(how);
         match answer {

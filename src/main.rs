@@ -19,6 +19,7 @@ fn main() -> ExitCode {
             }
         };
     }
+    worker::give_memory_back();
     let is_plugin = plugin::is_grafana_child();
     let (format, level) = if is_plugin { (Format::Hclog, "info") } else { (Format::Text, "warn") };
     logging::init(format, level);

@@ -25,9 +25,10 @@ const FREE: usize = 128 << 10;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Budget(Arc<AtomicUsize>);
 
-/// What one request has taken; given back when dropped.
+/// What one request has taken; given back when dropped. An extension of the request: whoever answers it keeps the share
+/// as long as the request's texts are counted nowhere else.
 #[derive(Debug)]
-struct Share {
+pub(super) struct Share {
     budget: Budget,
     read: AtomicUsize,
     counted: AtomicUsize,
@@ -45,15 +46,16 @@ impl Share {
     fn take(&self, bytes: usize) -> Option<Status> {
         let read = self.read.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let counts = read.saturating_sub(FREE) - self.counted.load(Ordering::Relaxed);
-        self.counted.fetch_add(counts, Ordering::Relaxed);
-        let all = self.budget.0.fetch_add(counts, Ordering::Relaxed) + counts;
-        (counts > 0 && all > MOST).then(|| {
-            let most = MOST >> 20;
-            Status::resource_exhausted(format!(
-                "the long requests that are being answered have more than {most} MB together: send shorter ones, or fewer \
+        let fits = |all: usize| Some(all + counts).filter(|all| counts == 0 || *all <= MOST);
+        if self.budget.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
+            self.counted.fetch_add(counts, Ordering::Relaxed);
+            return None;
+        }
+        let most = MOST >> 20;
+        Some(Status::resource_exhausted(format!(
+            "the long requests that are being answered have more than {most} MB together: send shorter ones, or fewer \
 at the same time"
-            ))
-        })
+        )))
     }
 }
 
@@ -80,26 +82,20 @@ impl<S> Layer<S> for Budget {
 
 impl<S> Service<http::Request<BoxBody>> for Within<S>
 where
-    S: Service<http::Request<BoxBody>, Future: Send + 'static>,
+    S: Service<http::Request<BoxBody>>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Future = S::Future;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: http::Request<BoxBody>) -> Self::Future {
+    fn call(&mut self, mut request: http::Request<BoxBody>) -> Self::Future {
         let share = self.budget.share();
-        let answer =
-            self.inner.call(request.map(|body| Counted { body, share: Arc::clone(&share) }.boxed_unsync()));
-        // Its texts are held until the answer is there, or begins.
-        Box::pin(async move {
-            let answer = answer.await;
-            drop(share);
-            answer
-        })
+        request.extensions_mut().insert(Arc::clone(&share));
+        self.inner.call(request.map(|body| Counted { body, share }.boxed_unsync()))
     }
 }
 

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::task::{Context, Poll};
 
 use tokio_util::sync::CancellationToken;
+use tonic::Response;
 use tonic::body::BoxBody;
 use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
@@ -42,10 +43,10 @@ impl Service<http::Request<BoxBody>> for ControllerServer {
     fn call(&mut self, request: http::Request<BoxBody>) -> grpc::Answer {
         let stop = self.stop.clone();
         match request.uri().path() {
-            "/plugin.GRPCController/Shutdown" => grpc::unary(request, move |Empty {}| {
+            "/plugin.GRPCController/Shutdown" => grpc::unary(request, move |Empty {}, _| {
                 tracing::debug!("the host asks for the end");
                 stop.cancel();
-                async { Ok(Empty {}) }
+                async { Ok(Response::new(Empty {})) }
             }),
             _ => grpc::unimplemented(),
         }

@@ -16,6 +16,9 @@ use crate::query::TimeRange;
 /// The key of grafanaConfig that holds `[dataproxy] row_limit`.
 const ROW_LIMIT: &str = "GF_SQL_ROW_LIMIT";
 
+/// Bytes of a query's name.
+pub(super) const LONGEST_REF_ID: usize = 256;
+
 /// The datasource that a call is for. A call without one gets settings that are all empty: whoever reads
 /// them reports the missing `path`.
 pub(super) fn instance_settings(context: Option<messages::PluginContext>) -> InstanceSettings {
@@ -60,8 +63,13 @@ pub(super) fn plugin_context(settings: &InstanceSettings) -> messages::PluginCon
 /// One query of a request.
 ///
 /// # Errors
-/// `BadQuery` when the time range is missing or outside the years that exist.
+/// `BadQuery` when the time range is missing or outside the years that exist, or the name is long: it is written and kept in
+/// several places.
 pub(super) fn data_query(query: messages::DataQuery) -> Result<DataQuery> {
+    if query.ref_id.len() > LONGEST_REF_ID {
+        let message = format!("the query's `refId` is longer than {LONGEST_REF_ID} bytes");
+        return Err(Error::bad_query(message).hint("Give it a short name, such as `A`"));
+    }
     let range = query.time_range.ok_or_else(|| {
         Error::bad_query("the query has no time range")
             .hint("Send `timeRange` with `fromEpochMS` and `toEpochMS`")

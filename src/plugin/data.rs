@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::task::JoinSet;
+use tonic::Response;
 use tonic::body::BoxBody;
 use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
 
+use super::budget::Share;
 use super::messages::{DataResponse, QueryDataRequest, QueryDataResponse};
+use super::sending::Made;
 use super::{convert, grpc};
 use crate::app::App;
 use crate::error::{Error, Kind};
@@ -51,28 +54,41 @@ impl Service<http::Request<BoxBody>> for DataServer {
     fn call(&mut self, request: http::Request<BoxBody>) -> grpc::Answer {
         let app = Arc::clone(&self.app);
         match request.uri().path() {
-            "/pluginv2.Data/QueryData" => grpc::unary(request, move |message| {
+            "/pluginv2.Data/QueryData" => grpc::unary(request, move |message, share| {
                 let app = Arc::clone(&app);
-                async move { Ok(query_data(app, message).await) }
+                async move {
+                    let message = query_data(app, message, share).await;
+                    let frames = message.responses.values().flat_map(|one| &one.frames).cloned();
+                    let made = Made(Arc::new(frames.collect::<Vec<_>>()));
+                    let mut response = Response::new(message);
+                    response.extensions_mut().insert(made);
+                    Ok(response)
+                }
             }),
             _ => grpc::unimplemented(),
         }
     }
 }
 
-async fn query_data(app: Arc<App>, request: QueryDataRequest) -> QueryDataResponse {
+async fn query_data(
+    app: Arc<App>,
+    request: QueryDataRequest,
+    share: Option<Arc<Share>>,
+) -> QueryDataResponse {
     let settings = Arc::new(convert::instance_settings(request.context));
     let mut responses = BTreeMap::new();
     let mut running = JoinSet::new();
     let mut ref_ids = std::collections::HashMap::new();
     let asked = request.queries.len();
+    let mut longest = 0;
     for (at, query) in request.queries.into_iter().enumerate() {
         let ref_id = query.ref_id.clone();
+        longest = longest.max(ref_id.len());
         let query = if at < MOST_QUERIES { convert::data_query(query) } else { Err(too_many(asked)) };
         match query {
             Ok(query) => {
-                let (app, settings) = (Arc::clone(&app), Arc::clone(&settings));
-                let task = running.spawn(async move { app.query(&settings, query).await });
+                let (app, settings, share) = (Arc::clone(&app), Arc::clone(&settings), share.clone());
+                let task = running.spawn(async move { app.query_from(&settings, query, share).await });
                 ref_ids.insert(task.id(), ref_id);
             }
             Err(error) => {
@@ -80,6 +96,8 @@ async fn query_data(app: Arc<App>, request: QueryDataRequest) -> QueryDataRespon
             }
         }
     }
+    // From here on the queue counts the texts; but not the names, which are kept until all have answered.
+    let share = share.filter(|_| longest > convert::LONGEST_REF_ID);
     while let Some(ended) = running.join_next_with_id().await {
         let (task, response) = match ended {
             Ok((task, outcome)) => (task, convert::data_response(outcome)),
@@ -89,6 +107,7 @@ async fn query_data(app: Arc<App>, request: QueryDataRequest) -> QueryDataRespon
             responses.insert(ref_id, response);
         }
     }
+    drop(share);
     fit(&mut responses, grpc::MAX_OUT - ENVELOPE_BYTES);
     QueryDataResponse { responses }
 }

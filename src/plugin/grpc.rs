@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use prost::Message;
 use tokio::task::JoinSet;
@@ -14,6 +15,8 @@ use tonic::server::Grpc;
 use tonic::{Request, Response, Status};
 use tower::service_fn;
 
+use super::budget::Share;
+use super::sending;
 use crate::error::{Error, Result};
 
 /// The largest message that is read, in bytes: 8 MiB. Twice gRPC's own limit, for requests of many queries; whoever sends
@@ -26,22 +29,22 @@ pub(super) const MAX_OUT: usize = i32::MAX as usize;
 pub(super) type Answer =
     Pin<Box<dyn Future<Output = std::result::Result<http::Response<BoxBody>, Infallible>> + Send>>;
 
-/// Answers a call of one message with one message.
+/// Answers a call of one message with one message. The handler has the request's [`Share`] of the budget.
 pub(super) fn unary<Req, Res, Fut>(
     request: http::Request<BoxBody>,
-    mut handler: impl FnMut(Req) -> Fut + Send + 'static,
+    mut handler: impl FnMut(Req, Option<Arc<Share>>) -> Fut + Send + 'static,
 ) -> Answer
 where
     Req: Message + Default + 'static,
     Res: Message + Default + 'static,
-    Fut: Future<Output = std::result::Result<Res, Status>> + Send + 'static,
+    Fut: Future<Output = std::result::Result<Response<Res>, Status>> + Send + 'static,
 {
     Box::pin(async move {
         let service = service_fn(move |request: Request<Req>| {
-            let answer = handler(request.into_inner());
-            async move { answer.await.map(Response::new) }
+            let share = request.extensions().get::<Arc<Share>>().cloned();
+            handler(request.into_inner(), share)
         });
-        Ok(codec::<Res, Req>().unary(service, request).await)
+        Ok(sending::in_pieces(codec::<Res, Req>().unary(service, request).await))
     })
 }
 
@@ -57,11 +60,15 @@ where
     S: Stream<Item = std::result::Result<Res, Status>> + Send + 'static,
 {
     Box::pin(async move {
+        // Until the answer begins.
+        let share = request.extensions().get::<Arc<Share>>().cloned();
         let service = service_fn(move |request: Request<Req>| {
             let answer = handler(request.into_inner());
             async move { answer.await.map(Response::new) }
         });
-        Ok(codec::<Res, Req>().server_streaming(service, request).await)
+        let answer = codec::<Res, Req>().server_streaming(service, request).await;
+        drop(share);
+        Ok(answer)
     })
 }
 

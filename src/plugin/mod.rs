@@ -3,7 +3,7 @@
 //! This is the only place that names `tonic`, `prost` and `grafana_plugin_sdk`. One file per gRPC service:
 //! [`data`], [`diagnostics`] (on the SDK's generated server), [`resource`], [`controller`]; beside them the
 //! [`messages`] and how they become the crate's types ([`convert`]), the [`handshake`], the [`lifecycle`], the
-//! [`budget`] of long requests, and a [`client`] that does to a plugin what Grafana does.
+//! [`budget`] of long requests, responses on their way ([`sending`]), and a [`client`] that does to a plugin what Grafana does.
 
 mod budget;
 pub mod client;
@@ -17,6 +17,7 @@ mod hclog;
 mod lifecycle;
 mod messages;
 mod resource;
+mod sending;
 
 use std::sync::Arc;
 use std::time::Duration;

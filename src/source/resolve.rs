@@ -77,7 +77,7 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
     }
     for written in &settings.paths {
         let path = locate(written, "path")?;
-        policy.check(&path)?;
+        policy.check(&path).map_err(|error| as_written(error, &path, written))?;
         if path.to_string_lossy().contains(['\\', '\n', '\0']) {
             return Err(Error::bad_settings(format!(
                 "`{}` (path) holds a character that DuckDB cannot have in a pattern",
@@ -128,6 +128,17 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
         slow_ms: settings.slow_ms,
         limits: limits(settings, policy),
     })
+}
+
+/// An error over a path, in the words of the settings: where a link leads is no business of those who read it.
+fn as_written(error: Error, path: &Path, written: &str) -> Error {
+    let path = path.display().to_string();
+    tracing::debug!(written, path, "a path is not allowed");
+    Error {
+        message: error.message.replace(&path, written),
+        hint: error.hint.map(|hint| hint.replace(&path, written)),
+        ..error
+    }
 }
 
 fn limits(settings: &Settings, policy: &Policy) -> Limits {

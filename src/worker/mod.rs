@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use deaths::Deaths;
 pub use export::{Export, Exported};
 pub use held::{Frame, Held, Resting, Slot};
-pub use jail::{Enforced, Jail, close_to_others};
+pub use jail::{Enforced, Jail, close_to_others, give_memory_back};
 pub use memory::{Family, workers_of};
 pub use messages::{ExportJob, QueryJob};
 pub use queue::{Place, Ticket};

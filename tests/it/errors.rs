@@ -1,8 +1,10 @@
 //! Bad input: each mistake has its own message, its position's owner is right, and nothing else is harmed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
 
-use crate::support::{Host, demo, meta, query, reports, settings};
+use crate::support::{Host, demo, meta, query, reports, settings, workers};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_mistake_has_its_message() {
@@ -125,5 +127,54 @@ async fn caps_announce_themselves() {
     let notices = meta(&answer)["notices"].to_string();
     assert!(notices.contains("maxResultMb"), "{notices}");
     assert!(answer.frames[0].len() < 2 << 20);
+    host.stop().await;
+}
+
+/// What a query makes DuckDB say is taken for what it is, whatever it looks like: nobody else feels it.
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_errors_harm_nobody() {
+    let host = Host::start(&reports(), &json!({})).await;
+    let right = host.rows("SELECT count(*) FROM perf_all_weeks").await;
+    assert_ne!(right, ["0"]);
+    let worker = workers(host.plugin.pid().unwrap());
+    let missing = format!(
+        "No files found that match the pattern \"{}/query_perf_weekly_*.parquet\"",
+        reports().display()
+    );
+    let words = [
+        missing.as_str(),
+        r#"{"exception_type":"Internal","exception_message":"x"}"#,
+        r#"{"exception_type":"INTERNAL","exception_message":"x"}"#,
+        r#"{"exception_type":"FATAL","exception_message":"x"}"#,
+        r#"{"exception_type":"IO","exception_message":"Could not set lock on file"}"#,
+        "Contents of view were altered",
+        "Allocation failure",
+        "Interrupted!",
+    ];
+    let done = AtomicBool::new(false);
+    let hostile = async |client: usize| {
+        let mut round = client;
+        while !done.load(Ordering::SeqCst) {
+            let words = words[round % words.len()].replace('\'', "''");
+            let sql = format!("SELECT {round}, * FROM range(error('{words}')::INT), perf_all_weeks");
+            let answer = host.ask(&sql, "table").await;
+            assert_eq!(
+                (answer.status, answer.error_source.as_str()),
+                (400, "downstream"),
+                "{:?}",
+                answer.error
+            );
+            round += 4;
+        }
+    };
+    tokio::join!(hostile(0), hostile(1), hostile(2), hostile(3), async {
+        for round in 0..150 {
+            let answer = host.rows(&format!("SELECT count(*) FROM perf_all_weeks -- {round}")).await;
+            assert_eq!(answer, right, "round {round}");
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+    assert_eq!(host.rows("SELECT count(*) FROM perf_all_weeks").await, right);
+    assert_eq!(workers(host.plugin.pid().unwrap()), worker, "nothing of it was the engine's own failure");
     host.stop().await;
 }

@@ -125,6 +125,72 @@ async fn many_long_requests_do_not_fill_the_broker() {
     host.stop().await;
 }
 
+/// Results of many people at the same time, larger together than the memory that there is for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn results_on_their_way_do_not_fill_the_broker() {
+    let limit = 128;
+    let host =
+        Arc::new(Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": 120 })).await);
+    host.rows("SELECT 1").await;
+    let mut asking = tokio::task::JoinSet::new();
+    for caller in 0..8 {
+        let host = Arc::clone(&host);
+        asking.spawn(async move {
+            let settings = InstanceSettings { caller: format!("caller {caller}"), ..host.settings.clone() };
+            let large = |n: usize| {
+                let sql =
+                    format!("SELECT range + {n} AS a, range AS b, range AS c, range AS d FROM range(700000)");
+                query(&format!("Q{n}"), &sql, "table")
+            };
+            host.plugin.query(&settings, &[large(2 * caller), large(2 * caller + 1)]).await.unwrap()
+        });
+    }
+    let (results, peak) = peak(&host, asking.join_all()).await;
+    let mut answered = 0;
+    for answer in results.iter().flat_map(std::collections::BTreeMap::values) {
+        match &answer.error {
+            None => answered += 1,
+            Some(error) => assert!(error.contains("memory"), "{error}"),
+        }
+    }
+    println!("{peak} MB at most, {answered} of 16 were answered");
+    assert!(answered > 0 && peak < limit + 256, "{peak} MB");
+    let Ok(host) = Arc::try_unwrap(host) else { unreachable!() };
+    host.stop().await;
+}
+
+/// Long requests to one datasource are no reason to refuse those to another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_texts_that_run_do_not_keep_others_out() {
+    let host = Arc::new(Host::start(&reports(), &json!({ "timeoutSeconds": 60 })).await);
+    host.rows("SELECT 1").await;
+    let filler = "x".repeat(480 << 10);
+    let mut slow = tokio::task::JoinSet::new();
+    for _ in 0..3 {
+        let (host, filler) = (Arc::clone(&host), filler.clone());
+        slow.spawn(async move {
+            let mut queries: Vec<_> =
+                (0..14).map(|n| query(&format!("Q{n}"), &format!("SELEC '{filler}'"), "table")).collect();
+            queries.push(query(
+                "slow",
+                "SELECT count(*) FROM range(30000000000) WHERE hash(range) % 7 = 0",
+                "table",
+            ));
+            host.plugin.query(&host.settings, &queries).await
+        });
+    }
+    eventually("slow queries run", || slow.len() == 3).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let other = InstanceSettings { uid: "other".into(), ..host.settings.clone() };
+    let long = query("A", &format!("SELECT length('{filler}') AS n"), "table");
+    let answer = host.plugin.query(&other, std::slice::from_ref(&long)).await.unwrap().remove("A").unwrap();
+    assert_eq!((answer.error.as_deref(), rows(&answer)), (None, vec![(480 << 10).to_string()]));
+    slow.abort_all();
+    while slow.join_next().await.is_some() {}
+    let Ok(host) = Arc::try_unwrap(host) else { unreachable!() };
+    host.stop().await;
+}
+
 /// An error can quote a value as long as DuckDB's memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn long_messages_are_cut_and_say_so() {

@@ -21,8 +21,8 @@ use super::figures::Figures;
 use crate::error::{Error, Kind, Result};
 use crate::source::Datasource;
 
-pub use process::close_to_others;
 pub(super) use process::{Prepared, prepare};
+pub use process::{close_to_others, give_memory_back};
 
 /// How much of the jail the system gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

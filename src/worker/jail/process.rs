@@ -15,6 +15,10 @@ const MOST_FILES: u64 = 4096;
 /// What one query's functions may allocate beside DuckDB's own memory before an allocation fails.
 const BESIDE_DUCKDB: u64 = 88 * MB;
 
+/// Bytes of a buffer that is given back at once.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE_BUFFER: libc::c_int = 256 << 10;
+
 /// What [`prepare`] has made of the process.
 pub(in crate::worker) struct Prepared {
     /// Its own, opened while `/proc` can still be.
@@ -35,6 +39,17 @@ pub fn close_to_others() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     Ok(())
+}
+
+/// Lets the C library give large buffers back to the system as soon as they are freed. By itself it learns from each
+/// large one to keep the next: for the broker, which counts what results take.
+pub fn give_memory_back() {
+    // SAFETY: called while the process has one thread; the values are ones that mallopt knows.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BUFFER);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE_BUFFER);
+    }
 }
 
 /// First thing in a worker, while nothing is open but standard input, output and error: ends with its broker, keeps
