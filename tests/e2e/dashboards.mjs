@@ -19,6 +19,9 @@ const all = [
 ];
 const dashboards = all.filter(({ uid }) => only.length === 0 || only.includes(uid));
 
+/** The panels with a threshold. */
+const THRESHOLDS = { 'query-perf-overview': 'P95 latency trend', 'query-perf-pattern': 'Percentiles over the weeks' };
+
 /** Opens a dashboard and waits until nothing loads any more. */
 async function open(page, uid, query = '', kiosk = '&kiosk', times = range) {
   const errors = [];
@@ -215,8 +218,8 @@ async function links(page) {
     await chart.scrollIntoViewIfNeeded();
     const place = await chart.boundingBox();
     const leads = async () => {
-      // Points that are hovered open a tooltip; a click pins it, with its links.
-      for (let at = 0.25; at < 0.9; at += 0.13) {
+      // Points that are hovered open a tooltip; a click pins it, with its links. The pattern may run in every fourth week only.
+      for (let at = 0.5; at < 0.9; at += 0.02) {
         await page.mouse.move(place.x + place.width * at, place.y + place.height / 2);
         await page.mouse.click(place.x + place.width * (at + 0.01), place.y + place.height / 2);
         await page.waitForTimeout(150);
@@ -269,6 +272,21 @@ async function download(page) {
   }
 }
 
+/** How much of a panel's width its dashed red line takes: about ten of sixteen pixels are drawn. */
+async function dashed(page, title) {
+  const canvas = page.getByTestId(`data-testid Panel header ${title}`).locator('canvas').first();
+  return canvas.evaluate((canvas) => {
+    const { width, height } = canvas;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+    const red = new Array(height).fill(0);
+    for (let at = 0; at < data.length; at += 4) {
+      const [r, g, b] = data.subarray(at, at + 3);
+      red[Math.floor(at / 4 / width)] += r > 180 && g < 100 && b < 120 ? 1 : 0;
+    }
+    return Math.max(...red) / width;
+  });
+}
+
 /** Every dashboard over one report, over none, and around New Year; and with names that SQL and variables have uses for. */
 async function edges() {
   const newYear = `from=${Date.UTC(2026, 11, 1)}&to=${Date.UTC(2027, 1, 1) - 1}`;
@@ -290,7 +308,28 @@ async function edges() {
         const empty = await page.getByText('Nothing reported in this time range').count();
         check((empty > 0) === (name === 'none'), `and shows what there is (${empty} empty panels)`);
       }
+      if (name === 'one' && THRESHOLDS[uid]) {
+        const share = await dashed(page, THRESHOLDS[uid]);
+        check(share > 0.4, `and its threshold is a line, with one report too (${share})`);
+      }
       await page.context().close();
     }
   }
+  await seldom();
+}
+
+/** A pattern that runs in every fourth week, in a week in which it ran. */
+async function seldom() {
+  const start = 'WITH booked AS';
+  const one = async (what) => ask(`SELECT ${what} FROM perf_all_weeks WHERE starts_with(pattern, '${start}')`);
+  const query = `var-pattern=${encodeURIComponent(await one('max(pattern)'))}&var-week=${await one('CAST(max(week) AS VARCHAR)')}`;
+  const page = await pageOf(1600, 1130);
+  await open(page, 'query-perf-pattern', query);
+  await page.screenshot({ path: join(out, 'query-perf-pattern-seldom.png') });
+  const share = await dashed(page, THRESHOLDS['query-perf-pattern']);
+  check(share > 0.4, `a pattern of every fourth week has a threshold (${share})`);
+  const color = await page.getByText('not in the report before').first().evaluate((text) => getComputedStyle(text).color);
+  const [r, g, b] = color.match(/\d+/g).map(Number);
+  check(Math.max(r, g, b) - Math.min(r, g, b) < 30, `that it was not in the report before is neither good nor bad: ${color}`);
+  await page.context().close();
 }

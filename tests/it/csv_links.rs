@@ -213,6 +213,8 @@ fn the_overviews_file_holds_the_rows_behind_its_panels() {
             for row in &written {
                 *sums.entry(row["week"].clone()).or_default() += row["samples"].parse::<f64>().unwrap();
             }
+            // A report that has none of them is a bar of nothing, and no row of the file.
+            shown.retain(|_, samples| *samples > 0.0);
             assert_eq!(sums, shown, "{chosen:?}");
             // The first report has a row for each pattern, the three others one for each agent.
             let expected = if chosen.is_empty() { NAMES.len() * 7 } else { 2 * 3 };

@@ -189,6 +189,43 @@ fn every_panel_of_the_overview_opens_a_pattern_and_the_csv_follows_the_choice() 
     }
 }
 
+/// What a panel's override for a field says.
+fn override_of<'a>(panel: &'a Value, field: &str, property: &str) -> &'a Value {
+    let fields = array(&panel["fieldConfig"], "overrides");
+    let found = fields.iter().find(|one| one["matcher"]["options"] == field).unwrap();
+    &array(found, "properties").iter().find(|one| one["id"] == property).unwrap()["value"]
+}
+
+fn panel_of<'a>(all: &'a BTreeMap<String, Value>, uid: &str, title: &str) -> &'a Value {
+    array(&all[uid], "panels").iter().find(|panel| panel["title"] == title).unwrap()
+}
+
+/// A pattern that was not in the report before is no first report, and neither better nor worse. Grafana gives what is not
+/// there the colour of the first step.
+#[test]
+fn what_has_nothing_before_it_is_neither_good_nor_bad() {
+    let all = dashboards();
+    let panel = panel_of(&all, "query-perf-pattern", "The current week");
+    let field = "Against the report before";
+    assert_eq!(override_of(panel, field, "noValue"), "not in the report before");
+    let steps = override_of(panel, field, "thresholds")["steps"].as_array().unwrap();
+    let steps: Vec<_> =
+        steps.iter().map(|step| (step["color"].as_str().unwrap(), step["value"].as_f64())).collect();
+    assert_eq!(steps[0], ("text", None));
+    // From −100% on, less than which nothing can become.
+    assert_eq!(steps[1..3], [("green", Some(-100.0)), ("text", Some(-0.5))]);
+}
+
+/// Grafana keeps a tenth of an axis free for the values beside the bars: of what lies between the least and the greatest bar,
+/// unless the axis begins at a fixed number.
+#[test]
+fn the_longest_bar_leaves_room_for_its_value() {
+    let all = dashboards();
+    let defaults = &panel_of(&all, "query-perf-overview", "Top 10 slow patterns of the current week")["fieldConfig"]
+        ["defaults"];
+    assert_eq!((&defaults["min"], &defaults["custom"]["axisSoftMin"]), (&0.into(), &Value::Null));
+}
+
 #[test]
 fn weeks_are_never_subtracted() {
     for (uid, dashboard) in dashboards() {

@@ -99,18 +99,13 @@ fn sql_of(uid: &str, title: &str) -> String {
 
 /// A panel's rows as CSV lines, without the header.
 fn rows(folder: &Path, sql: &str, variables: &[&str]) -> Vec<String> {
+    rows_of(folder, sql, ("2026-W50", "2027-W02"), variables)
+}
+
+fn rows_of(folder: &Path, sql: &str, (from, to): (&str, &str), variables: &[&str]) -> Vec<String> {
     let mut command = Command::new(executable());
-    command.args([
-        "query",
-        "--format",
-        "csv",
-        "--from",
-        "2026-W50",
-        "--to",
-        "2027-W02",
-        "--path",
-        folder.to_str().unwrap(),
-    ]);
+    command.args(["query", "--format", "csv", "--from", from, "--to", to]);
+    command.args(["--path", folder.to_str().unwrap()]);
     for variable in variables {
         command.args(["--var", variable]);
     }
@@ -171,6 +166,119 @@ fn the_numbers_over_a_year_change_are_right() {
         &with(&["agent_regex=x"]),
     );
     assert!(agents.len() == 2 && agents[0].starts_with("alpha,8,8,320,360,50,360,"), "{agents:?}");
+}
+
+/// Five reports, none in 2027-W02: `often` is in each, `seldom` in every fourth week, `gone` in the first only and the slowest there.
+fn with_gaps(folder: &Path) {
+    let weeks = [202_650, 202_651, 202_652, 202_653, 202_701];
+    for (index, week) in weeks.into_iter().enumerate() {
+        let seldom = if index % 4 == 0 { ", ('seldom', 7, 90.0)" } else { "" };
+        let gone = if index == 0 { ", ('gone', 5, 400.0)" } else { "" };
+        duckdb(&format!(
+            "COPY (SELECT {week}::INTEGER AS week, pattern, samples::BIGINT AS samples, p95_ms / 2 AS p50_ms, p95_ms::DOUBLE AS p95_ms, p95_ms * 2 AS p99_ms \
+             FROM (VALUES ('often', 40, 50.0){seldom}{gone}) AS n(pattern, samples, p95_ms)) TO '{}' (FORMAT parquet)",
+            folder.join(format!("query_perf_weekly_{week}.parquet")).display()
+        ));
+    }
+}
+
+const MONDAYS: [&str; 6] =
+    ["2026-12-07", "2026-12-14", "2026-12-21", "2026-12-28", "2027-01-04", "2027-01-11"];
+
+/// The line is there over the whole range, in steps of a week, however seldom a pattern runs and however few reports there are.
+#[test]
+fn the_threshold_is_a_line_over_the_whole_range() {
+    let folder = tempfile::tempdir().unwrap();
+    with_gaps(folder.path());
+    let one = tempfile::tempdir().unwrap();
+    let name = "query_perf_weekly_202652.parquet";
+    std::fs::copy(folder.path().join(name), one.path().join(name)).unwrap();
+    let given = |pattern| [pattern, "agent=$__all", "week=newest", "slow_ms=130"];
+    let panels =
+        [("query-perf-overview", "P95 latency trend"), ("query-perf-pattern", "Percentiles over the weeks")];
+    for (uid, title) in panels {
+        let sql = sql_of(uid, title);
+        let threshold = |folder: &Path, range, pattern| -> Vec<String> {
+            let rows = rows_of(folder, &sql, range, &given(pattern));
+            let rows = rows.iter().filter(|row| row.contains(",slow above 130 ms,"));
+            rows.inspect(|row| assert!(row.ends_with(",130"), "{row}"))
+                .map(|row| row.split(',').next().unwrap().to_owned())
+                .collect()
+        };
+        let all = ("2026-W50", "2027-W02");
+        for (folder, pattern) in [
+            (folder.path(), "pattern=often"),
+            (folder.path(), "pattern=seldom"),
+            (one.path(), "pattern=often"),
+        ] {
+            assert_eq!(
+                threshold(folder, all, pattern),
+                MONDAYS.map(|day| format!("{day}T00:00:00Z")),
+                "{title}"
+            );
+        }
+        // A single week has a beginning and an end.
+        let of_week = threshold(one.path(), ("2026-W52", "2026-W52"), "pattern=often");
+        assert_eq!(of_week, ["2026-12-21T00:00:00Z", "2026-12-27T23:59:59.999Z"], "{title}");
+        // A line alone would stand where the panel says that there is nothing.
+        assert!(rows_of(folder.path(), &sql, all, &given("pattern=nowhere")).is_empty(), "{title}");
+    }
+}
+
+#[test]
+fn the_trend_shows_the_current_week_and_fills_up_only_what_was_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    with_gaps(folder.path());
+    let sql = sql_of("query-perf-overview", "P95 latency trend");
+    let shown = |variables: &[&str]| -> Vec<String> {
+        let given = [&["agent=$__all", "slow_ms="], variables].concat();
+        let rows = rows(folder.path(), &sql, &given);
+        let mut names: Vec<_> = rows.iter().map(|row| row.split(',').nth(1).unwrap().to_owned()).collect();
+        names.sort();
+        names.dedup();
+        names.retain(|name| !name.starts_with("slow above"));
+        names
+    };
+    assert_eq!(shown(&["pattern=$__all", "week=newest"]), ["often", "seldom"]);
+    assert_eq!(shown(&["pattern=$__all", "week=202653"]), ["often"]);
+    assert_eq!(shown(&["pattern=$__all", "week=202650"]), ["gone", "often", "seldom"]);
+    assert_eq!(shown(&["pattern=gone", "pattern=often", "week=newest"]), ["gone", "often"]);
+}
+
+/// A bar is as wide as the shortest time between two of them: so each report has one.
+#[test]
+fn bars_stand_at_every_report() {
+    let folder = tempfile::tempdir().unwrap();
+    with_gaps(folder.path());
+    let given = |pattern| [pattern, "agent=$__all", "week=newest", "slow_ms="];
+    let samples =
+        rows(folder.path(), &sql_of("query-perf-pattern", "Samples per week"), &given("pattern=seldom"));
+    assert_eq!(samples, ["202650,7", "202651,0", "202652,0", "202653,0", "202701,7"]);
+    let volume = rows(
+        folder.path(),
+        &sql_of("query-perf-overview", "Query volume per week"),
+        &given("pattern=seldom"),
+    );
+    let named =
+        ["202650", "202651", "202652", "202653", "202701"].map(|week| format!("{week},seldom,seldom,"));
+    let expected: Vec<_> =
+        named.iter().zip([7, 0, 0, 0, 7]).map(|(row, samples)| format!("{row}{samples}")).collect();
+    assert_eq!(volume, expected);
+    let agents = |title| {
+        let given = ["agent_regex=seldom|often", "agent=seldom", "slow_ms=80", "week=newest"];
+        rows(folder.path(), &sql_of("query-perf-agents", title), &given)
+    };
+    let row = |(week, count): (u32, u32)| format!("{week},seldom,{count}");
+    let times =
+        |count| [(202_650, count), (202_651, 0), (202_652, 0), (202_653, 0), (202_701, count)].map(row);
+    assert_eq!(agents("Slow patterns by agent"), times(1));
+    assert_eq!(agents("Query volume by agent"), times(7));
+    // Where nothing is, the panels say so.
+    for (uid, title) in
+        [("query-perf-pattern", "Samples per week"), ("query-perf-overview", "Query volume per week")]
+    {
+        assert!(rows(folder.path(), &sql_of(uid, title), &given("pattern=nowhere")).is_empty(), "{title}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The demo's SQL: the leads of the story by hand, everybody else put together from a shop's tables.
 
 use super::random::pick;
-use super::story::Role;
+use super::story::{Role, weeks_ago};
 
 /// A pattern written by hand, with its part in the story.
 #[derive(Debug)]
@@ -20,13 +20,13 @@ const fn lead(pattern: &'static str, role: Role, p95_ms: f64, samples: f64) -> L
 pub(super) const LEADS: [Lead; 18] = [
     lead(
         "SELECT * FROM orders WHERE customer_id = ? ORDER BY created_at DESC LIMIT ?",
-        Role::Regression(8.0),
+        Role::Regression(8.0, weeks_ago::REGRESSION),
         46.0,
         21_000.0,
     ),
     lead(
         "SELECT p.id, p.name, count(*) FROM products p JOIN reviews r ON r.product_id = p.id WHERE p.category_id = ? GROUP BY p.id, p.name",
-        Role::Fix(7.0),
+        Role::Fix(7.0, weeks_ago::FIX),
         430.0,
         5_200.0,
     ),
@@ -79,7 +79,7 @@ pub(super) const LEADS: [Lead; 18] = [
     lead("SELECT * FROM sessions WHERE token = ?", Role::Steady, 4.2, 96_000.0),
     lead(
         "SELECT price, currency FROM prices WHERE product_id = ? AND valid_to IS NULL",
-        Role::Steady,
+        Role::Fix(2.0, weeks_ago::LAST),
         7.5,
         71_000.0,
     ),
@@ -87,7 +87,7 @@ pub(super) const LEADS: [Lead; 18] = [
     lead("UPDATE carts SET updated_at = ? WHERE id = ?", Role::Steady, 11.0, 43_000.0),
     lead(
         "SELECT id, name, slug FROM categories WHERE parent_id = ? ORDER BY position",
-        Role::Steady,
+        Role::Regression(2.4, weeks_ago::LAST),
         9.3,
         33_000.0,
     ),

@@ -20,6 +20,8 @@ pub(super) mod weeks_ago {
     pub(in super::super) const VANISHES: i64 = 4;
     /// The slow drifts begin.
     pub(in super::super) const DRIFT: i64 = 40;
+    /// In the newest report itself: what a comparison of the last two reports finds.
+    pub(in super::super) const LAST: i64 = 0;
 }
 
 /// What becomes of a pattern.
@@ -29,10 +31,10 @@ pub(super) enum Role {
     Steady,
     /// Grows by this factor between [`weeks_ago::DRIFT`] and the newest report.
     Drift(f64),
-    /// Becomes slower by this factor at once.
-    Regression(f64),
-    /// Becomes faster by this factor at once.
-    Fix(f64),
+    /// Becomes slower by this factor at once, so many weeks ago.
+    Regression(f64, i64),
+    /// Becomes faster by this factor at once, so many weeks ago.
+    Fix(f64, i64),
     /// Is not there at first.
     Appears,
     /// Is gone at the end.
@@ -143,8 +145,8 @@ impl Character {
                 let weeks = u32::try_from((weeks_ago::DRIFT - ago).clamp(0, weeks_ago::DRIFT)).unwrap_or(0);
                 Some(1.0 + (factor - 1.0) * f64::from(weeks) / 40.0)
             }
-            Role::Regression(factor) => Some(if ago <= weeks_ago::REGRESSION { factor } else { 1.0 }),
-            Role::Fix(factor) => Some(if ago <= weeks_ago::FIX { 1.0 / factor } else { 1.0 }),
+            Role::Regression(factor, since) => Some(if ago <= since { factor } else { 1.0 }),
+            Role::Fix(factor, since) => Some(if ago <= since { 1.0 / factor } else { 1.0 }),
             Role::Appears => (ago <= weeks_ago::APPEARS).then_some(1.0),
             Role::Vanishes => (ago >= weeks_ago::VANISHES).then_some(1.0),
         }
