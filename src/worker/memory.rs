@@ -131,12 +131,29 @@ fn look_at_family(family: &[Arc<Worker>], at_disk: bool) -> bool {
         if !one.busy && is_swollen(worker) {
             worker.kill(Cause::Swollen);
         }
-        // DuckDB counts as well and stops earlier, as long as its count is right.
-        if one.busy && at_disk && on_disk(&worker.temp) > worker.limits.spill_bytes() {
-            worker.kill(Cause::Disk);
-        }
+    }
+    // Only a single one surely stops by itself.
+    if busy && (at_disk || family.len() > 1) {
+        look_at_folders(family, &taken);
     }
     busy
+}
+
+/// Kills those whose temp folders hold too much. DuckDB and the exports that wait count as well and stop earlier, but each
+/// worker for itself.
+fn look_at_folders(family: &[Arc<Worker>], taken: &[Taken]) {
+    let most = family.iter().map(|worker| worker.limits.disk_bytes()).max().unwrap_or_default();
+    let (workers, spilled): (Vec<_>, Vec<_>) = family
+        .iter()
+        .zip(taken)
+        .map(|(worker, one)| (worker, Taken { resident: on_disk(&worker.temp), ..*one }))
+        .filter(|(_, one)| one.resident > 0)
+        .unzip();
+    // Several may write more until the next look.
+    let most = if workers.len() > 1 { most - most / 16 } else { most };
+    for worker in excess(&spilled, most).into_iter().filter_map(|at| workers.get(at)) {
+        worker.kill(Cause::Disk);
+    }
 }
 
 /// Bytes that the workers of one datasource may take together.
@@ -161,7 +178,7 @@ impl PartialEq for Family {
     }
 }
 
-/// What one worker takes.
+/// What one worker takes, of memory or in its temp folder.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
     resident: u64,
@@ -186,10 +203,10 @@ fn excess(taken: &[Taken], most: u64) -> Vec<usize> {
     gone.collect()
 }
 
-/// Bytes that the files right inside a folder take.
+/// Bytes that the files right inside a folder take, without what their file system sets aside for them to grow.
 fn on_disk(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    entries.filter_map(|entry| entry.metadata().ok()).map(|found| found.blocks() * 512).sum()
+    entries.filter_map(|entry| entry.metadata().ok()).map(|found| found.len().min(found.blocks() * 512)).sum()
 }
 
 /// Whether a worker's allocator keeps so much of what a heavy query had that the next one may lack it: in memory, or in
