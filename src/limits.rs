@@ -33,7 +33,7 @@ const SPILL_FACTOR: u64 = 3;
 const DEFAULT_ROW_LIMIT: u64 = 1_000_000;
 
 impl Limits {
-    /// Bytes of what one worker's DuckDB spills.
+    /// Bytes of what one worker's DuckDB spills, by its own count; its files grow somewhat beyond it.
     #[must_use]
     pub fn spill_bytes(&self) -> u64 {
         self.memory_bytes.saturating_mul(SPILL_FACTOR)

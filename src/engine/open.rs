@@ -58,7 +58,7 @@ fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, Strin
         ("async_threads", limits.threads.clamp(1, 4).to_string()),
         ("memory_limit", format!("{}B", limits.memory_bytes)),
         ("temp_directory", temp_dir.to_string_lossy().into_owned()),
-        // With the exports that wait it is what the broker's watch kills beyond, so DuckDB's own error comes first.
+        // Below what the broker's watch kills at, so that DuckDB's own error comes first where its count is right.
         ("max_temp_directory_size", format!("{}B", limits.spill_bytes())),
         // It tells files apart by whole seconds: one rewritten in place would be read as it was.
         ("enable_external_file_cache", "false".to_owned()),
