@@ -26,17 +26,29 @@ pub struct Limits {
 
 /// What broker and worker may take together beyond a datasource's memory limit, in bytes.
 const BESIDE: u64 = 256 * MB;
-/// A spilling query may fill this many times the memory limit on disk.
-const SPILL_FACTOR: u64 = 4;
+/// What DuckDB spills may take this many times the memory limit.
+const SPILL_FACTOR: u64 = 3;
 
 /// Grafana's own default of `[dataproxy] row_limit`, for callers that send none.
 const DEFAULT_ROW_LIMIT: u64 = 1_000_000;
 
 impl Limits {
-    /// Bytes of spill files, all together and each.
+    /// Bytes of what one worker's DuckDB spills, by its own count; its files grow somewhat beyond it.
     #[must_use]
     pub fn spill_bytes(&self) -> u64 {
         self.memory_bytes.saturating_mul(SPILL_FACTOR)
+    }
+
+    /// Bytes of the exports that wait in one worker's temp folder.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+
+    /// Bytes of both, of all workers of a datasource together: four times the memory limit.
+    #[must_use]
+    pub fn disk_bytes(&self) -> u64 {
+        self.spill_bytes().saturating_add(self.waiting_bytes())
     }
 
     /// Bytes of memory that broker and worker may take together for this datasource.

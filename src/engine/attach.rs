@@ -10,12 +10,12 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use duckdb::Connection;
 
-use super::{Cancel, error, lock, sql_name, sql_text};
+use super::{Cancel, error, gate, lock, reads, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
 
 /// How long queries may share the files without a gap.
@@ -46,6 +46,8 @@ struct Attached {
     /// What the files looked like.
     files: Vec<Fingerprint>,
     since: Instant,
+    /// What their own views read.
+    views: Arc<gate::Reads>,
 }
 
 /// Tells a file from what was there before. Taken by `stat`: opening it would drop DuckDB's locks.
@@ -89,11 +91,13 @@ impl Attachments {
     ) -> Result<Guard<'a>> {
         let asked = Instant::now();
         let mut state = lock(&self.state);
-        loop {
+        let views = loop {
             let now = self.fingerprints()?;
             let is_free = state.free_until.is_some_and(|until| Instant::now() < until);
             match &state.attached {
-                Some(attached) if attached.files == now && attached.since.elapsed() < TURN => break,
+                Some(attached) if attached.files == now && attached.since.elapsed() < TURN => {
+                    break Arc::clone(&attached.views);
+                }
                 Some(_) if state.users == 0 => self.release(&mut state, connection),
                 None if !is_free => {
                     // Not in the match itself: the connection must be free again before anything waits.
@@ -103,18 +107,19 @@ impl Attachments {
                         cancel.check()?;
                         continue;
                     }
-                    attached?;
-                    state.attached = Some(Attached { files: now, since: Instant::now() });
-                    break;
+                    let views = Arc::new(attached?);
+                    state.attached =
+                        Some(Attached { files: now, since: Instant::now(), views: Arc::clone(&views) });
+                    break views;
                 }
                 _ => {
                     state = self.wait(state);
                     cancel.check()?;
                 }
             }
-        }
+        };
         state.users += 1;
-        Ok(Guard { attachments: self, connection })
+        Ok(Guard { attachments: self, connection, views })
     }
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -145,7 +150,8 @@ impl Attachments {
             .collect()
     }
 
-    fn attach(&self, connection: &Connection) -> Result<()> {
+    /// Attaches the files; what their views read.
+    fn attach(&self, connection: &Connection) -> Result<gate::Reads> {
         for (done, file) in self.files.iter().enumerate() {
             let statement = format!(
                 "ATTACH {} AS {} (READ_ONLY)",
@@ -159,7 +165,7 @@ impl Attachments {
                 return Err(error::translate(&error));
             }
         }
-        Ok(())
+        Ok(reads::read_by_views_of(connection, &self.names()))
     }
 
     fn detach(&self, connection: &Connection) {
@@ -188,6 +194,14 @@ fn stem(file: &Path) -> String {
 pub(super) struct Guard<'a> {
     attachments: &'a Attachments,
     connection: &'a Mutex<Connection>,
+    views: Arc<gate::Reads>,
+}
+
+impl Guard<'_> {
+    /// What the views in the attached files read.
+    pub(super) fn views(&self) -> &gate::Reads {
+        &self.views
+    }
 }
 
 impl Drop for Guard<'_> {

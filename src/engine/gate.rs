@@ -16,9 +16,32 @@ use std::sync::{Arc, Mutex};
 
 use duckdb::Connection;
 
-use self::statement::{explained, is_name, is_word, significant, single_statement};
+use self::statement::{explained, is_name, is_word, query_of_view, significant, single_statement};
 use super::{error, lock};
 use crate::error::{Error, Kind, Result};
+
+/// What a text reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Reads {
+    /// Tables and views it names, without catalog and schema.
+    pub(super) tables: Vec<String>,
+    /// Files and patterns that it reads, as tables or by its functions.
+    pub(super) files: Vec<String>,
+}
+
+impl Reads {
+    fn of(tree: &tree::Tree) -> Self {
+        let tables = || tree.nodes.iter().filter(|node| node.kind == "BASE_TABLE");
+        Self {
+            files: tables()
+                .map(tree::Node::full_name)
+                .filter(|name| judged::may_be_file(name))
+                .chain(tree.nodes.iter().flat_map(files_of).cloned())
+                .collect(),
+            tables: tables().map(|table| table.name().to_owned()).collect(),
+        }
+    }
+}
 
 /// What a statement that passed may need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +50,8 @@ pub(super) struct Verdict {
     pub(super) sql: String,
     /// Where it starts in the text that was checked.
     pub(super) offset: usize,
-    /// Tables and views it names, without catalog and schema.
-    pub(super) tables: Vec<String>,
-    /// Files and patterns that it reads, as tables or by its functions.
-    pub(super) files: Vec<String>,
+    /// What it names and reads.
+    pub(super) reads: Reads,
     /// Whether it lists what exists (`SHOW`, `duckdb_views()`, `information_schema.tables`, …).
     pub(super) lists_catalog: bool,
     /// Whether it can stand in parentheses as a subquery.
@@ -47,8 +68,7 @@ impl Verdict {
         Self {
             sql,
             offset: 0,
-            tables: Vec::new(),
-            files: Vec::new(),
+            reads: Reads::default(),
             lists_catalog: true,
             is_subquery: false,
             databases: Vec::new(),
@@ -123,12 +143,12 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
             None => error,
         })?;
     }
-    let tables = || tree.nodes.iter().filter(|node| node.kind == "BASE_TABLE");
+    let reads = Reads::of(&tree);
     let lists_catalog = tree
         .nodes
         .iter()
         .any(|node| node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_"))
-        || tables().any(|table| judged::view(table.name()).is_some());
+        || reads.tables.iter().any(|table| judged::view(table).is_some());
     let is_restless = tree.nodes.iter().any(|node| judged::is_restless(&node.function))
         || significant(text).any(|token| {
             let word = token.text.trim_matches(['"', '`', '\'']);
@@ -142,14 +162,26 @@ pub(super) fn check(connection: &Connection, sql: &str) -> Result<Verdict> {
         // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
         is_repeatable: is_subquery && !lists_catalog && !is_restless && databases.is_empty(),
         databases,
-        files: tables()
-            .map(tree::Node::full_name)
-            .filter(|name| judged::may_be_file(name))
-            .chain(tree.nodes.iter().flat_map(files_of).cloned())
-            .collect(),
-        tables: tables().map(|table| table.name().to_owned()).collect(),
+        reads,
         is_subquery,
     })
+}
+
+/// What the view that `sql` makes reads. Nothing is judged: its owner may do more than who asks.
+///
+/// # Errors
+/// [`Kind::BadQuery`] for what is no view or does not parse.
+pub(super) fn read_by_view(connection: &Connection, sql: &str) -> Result<Reads> {
+    let (start, end) = single_statement(sql)?;
+    let statement = sql.get(start..end).unwrap_or_default();
+    let Some(query) = query_of_view(statement).and_then(|at| statement.get(at..)) else {
+        return Err(Error::bad_query("this makes no view"));
+    };
+    let tree = parse(connection, query)?;
+    match tree.failure {
+        Some(failure) => Err(refusal(&failure, query, |at| at)),
+        None => Ok(Reads::of(&tree)),
+    }
 }
 
 /// What a function that reads files is given.

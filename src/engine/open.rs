@@ -59,7 +59,7 @@ fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, Strin
         ("memory_limit", format!("{}B", limits.memory_bytes)),
         ("temp_directory", temp_dir.to_string_lossy().into_owned()),
         // Below what the broker's watch kills at, so that DuckDB's own error comes first where its count is right.
-        ("max_temp_directory_size", format!("{}B", datasource.limits.spill_bytes() / 4 * 3)),
+        ("max_temp_directory_size", format!("{}B", limits.spill_bytes())),
         // It tells files apart by whole seconds: one rewritten in place would be read as it was.
         ("enable_external_file_cache", "false".to_owned()),
         ("autoinstall_known_extensions", "false".to_owned()),

@@ -13,14 +13,14 @@ use crate::source::{Looks, Validity};
 const MOST: usize = 4_096;
 
 impl Engine {
-    /// Paths and patterns of the files that `verdict`'s statement reads: as tables, by its functions, through the views.
-    pub(super) fn read_by(&self, verdict: &gate::Verdict) -> Vec<String> {
-        let globs = if verdict.tables.iter().any(|table| is_view(table)) {
+    /// Paths and patterns of the files that a text reads: as tables, by its functions, through the views over the reports.
+    pub(super) fn paths_of(&self, reads: &gate::Reads) -> Vec<String> {
+        let globs = if reads.tables.iter().any(|table| is_view(table)) {
             self.datasource.report_globs()
         } else {
             Vec::new()
         };
-        verdict.files.iter().cloned().chain(globs).collect()
+        reads.files.iter().cloned().chain(globs).collect()
     }
 
     /// How everything that the statement reads looks before it runs, and so how long its result will hold. With
@@ -30,7 +30,7 @@ impl Engine {
         if !verdict.is_repeatable || !self.datasource.databases.is_empty() {
             return Validity::Never;
         }
-        let paths = self.read_by(verdict);
+        let paths = self.paths_of(&verdict.reads);
         let mut seen = Vec::new();
         for path in &paths {
             if path.contains("://") || path.contains('\\') || !self.add_folders(path, &mut seen) {
@@ -88,6 +88,38 @@ pub(super) fn files_of(connection: &Connection, paths: &[String]) -> Result<Vec<
         files.extend(listed.map_err(|error| error::translate(&error))?.into_iter().map(PathBuf::from));
     }
     Ok(files)
+}
+
+/// What the views in the attached `databases` read. One that cannot be understood is left out.
+pub(super) fn read_by_views_of(connection: &Connection, databases: &[String]) -> gate::Reads {
+    let mut reads = gate::Reads::default();
+    if databases.is_empty() {
+        return reads;
+    }
+    let names: Vec<String> = databases.iter().map(|name| sql_text(name)).collect();
+    let sql = format!(
+        "SELECT sql FROM duckdb_views() WHERE NOT internal AND database_name IN ({})",
+        names.join(", ")
+    );
+    let listed: duckdb::Result<Vec<String>> = connection
+        .prepare(&sql)
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
+    let listed = listed.unwrap_or_else(|error| {
+        tracing::debug!(%error, "the views of the database files cannot be listed");
+        Vec::new()
+    });
+    for sql in listed {
+        match gate::read_by_view(connection, &sql) {
+            Ok(gate::Reads { tables, files }) => {
+                reads.tables.extend(tables);
+                reads.files.extend(files);
+            }
+            Err(error) => tracing::debug!(error = error.message, "what a view reads is not known"),
+        }
+    }
+    reads.files.sort_unstable();
+    reads.files.dedup();
+    reads
 }
 
 /// Whether a path is a pattern.

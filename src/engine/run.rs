@@ -71,10 +71,9 @@ impl Engine {
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<(Summary, Validity)> {
-        // A folder's time tells of any change in it; the next look is at the files themselves.
         let shape = Shape::Frame(&job.options);
         let task = Task { sql: &job.sql, shape, keep: job.keep };
-        self.run_unchanged(task, cancel, sink, false)
+        self.run_unchanged(task, cancel, sink)
     }
 
     /// Runs `job` and writes its rows as CSV to `sink` while they arrive. When files change under it, it begins anew if
@@ -83,10 +82,9 @@ impl Engine {
     /// # Errors
     /// As [`Engine::query`], and more rows than the operator allows.
     pub fn export(&self, job: &ExportJob, cancel: &Cancel, sink: &mut impl FrameSink) -> Result<Summary> {
-        // Precise at once: what happens beside its files must not break off a long download.
         let shape = Shape::Csv(&job.options);
         let task = Task { sql: &job.sql, shape, keep: false };
-        self.run_unchanged(task, cancel, sink, true).map(|(summary, _)| summary)
+        self.run_unchanged(task, cancel, sink).map(|(summary, _)| summary)
     }
 
     fn run_unchanged(
@@ -94,14 +92,13 @@ impl Engine {
         task: Task<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
-        precise: bool,
     ) -> Result<(Summary, Validity)> {
         let mut last = None;
         for run in 0..MOST_RUNS {
             if run > 0 {
                 sink.restart()?;
             }
-            match self.run(task, cancel, sink, precise || run > 0) {
+            match self.run(task, cancel, sink) {
                 Ok(done) => return Ok(done),
                 Err(Ending::Failed(error)) => return Err(error),
                 Err(Ending::Changed(error)) => last = error,
@@ -117,7 +114,6 @@ impl Engine {
         task: Task<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
-        precise: bool,
     ) -> Result<(Summary, Validity), Ending> {
         let mut databases = self.hold_databases(cancel)?;
         let connection = self.session()?;
@@ -135,7 +131,12 @@ impl Engine {
         if databases.is_some() {
             sink.hold_back();
         }
-        let before = self.stamp(&connection, &verdict, precise)?;
+        let none = gate::Reads::default();
+        let views = match &databases {
+            Some(held) if !verdict.reads.tables.is_empty() => held.views(),
+            _ => &none,
+        };
+        let before = self.first_stamp(&connection, &verdict, views)?;
         let validity = if task.keep { self.validity(&connection, &verdict) } else { Validity::default() };
         let mut result = self.execute(&connection, &verdict, task.shape, cancel, sink);
         let asked = Instant::now();
@@ -150,7 +151,7 @@ impl Engine {
         }
         // An interrupted query stays one.
         cancel.check()?;
-        if self.stamp(&connection, &verdict, before.is_precise)? != before {
+        if self.stamp(&connection, &verdict, views)? != before {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);

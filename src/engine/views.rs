@@ -121,7 +121,7 @@ fn matching(connection: &Connection, globs: &[String]) -> Result<Vec<String>> {
 
 fn want(verdict: &gate::Verdict) -> Want {
     let names_one = |table: &String| reports::VIEW_NAMES.iter().any(|view| table.eq_ignore_ascii_case(view));
-    if verdict.tables.iter().any(names_one) {
+    if verdict.reads.tables.iter().any(names_one) {
         Want::Named
     } else if verdict.lists_catalog {
         Want::Listed

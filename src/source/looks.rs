@@ -46,7 +46,8 @@ impl Look {
 
     /// Whether the next change could look the same, because this one was just before `now`. So it is where the clocks of
     /// file system and machine disagree.
-    fn is_young(&self, now: SystemTime) -> bool {
+    #[must_use]
+    pub fn is_young(&self, now: SystemTime) -> bool {
         let (seconds, nanos) = self.changed;
         let Ok(seconds) = u64::try_from(seconds) else { return true };
         let changed = SystemTime::UNIX_EPOCH

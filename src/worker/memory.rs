@@ -16,8 +16,6 @@ use crate::limits::MB;
 use crate::metrics::Series;
 
 const INTERVAL: Duration = Duration::from_millis(5);
-/// Every so many looks also at the temp folder.
-const DISK_EVERY: u32 = 20;
 /// The broker without frames, but with the texts of the queries that wait (16 MB) and are about to run, and what a worker
 /// may still take between two looks and its end.
 pub(super) const RESERVE: u64 = 112 * MB;
@@ -75,17 +73,17 @@ fn shared() -> &'static Watch {
 
 fn run(watch: &Watch) {
     let mut workers = watch.workers.lock().unwrap_or_else(PoisonError::into_inner);
-    for round in 0_u32.. {
+    loop {
         let living = workers.iter().filter_map(Weak::upgrade).filter(|worker| !worker.is_dead()).collect();
         workers.retain(|worker| worker.upgrade().is_some_and(|worker| !worker.is_dead()));
-        let busy = look(living, round.is_multiple_of(DISK_EVERY));
+        let busy = look(living);
         let wait = if busy { INTERVAL } else { Duration::from_secs(1) };
         workers = watch.woken.wait_timeout(workers, wait).unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 
 /// Looks at all workers, and kills those that take too much. Whether any has jobs.
-fn look(living: Vec<Arc<Worker>>, at_disk: bool) -> bool {
+fn look(living: Vec<Arc<Worker>>) -> bool {
     let mut families: Vec<Vec<Arc<Worker>>> = Vec::new();
     for worker in living {
         match families.iter_mut().find(|of| of.iter().any(|one| one.family == worker.family)) {
@@ -95,13 +93,13 @@ fn look(living: Vec<Arc<Worker>>, at_disk: bool) -> bool {
     }
     let mut busy = false;
     for family in families {
-        busy |= look_at_family(&family, at_disk);
+        busy |= look_at_family(&family);
     }
     busy
 }
 
 /// The same for the workers of one datasource, who share its memory.
-fn look_at_family(family: &[Arc<Worker>], at_disk: bool) -> bool {
+fn look_at_family(family: &[Arc<Worker>]) -> bool {
     let taken: Vec<Taken> = family
         .iter()
         .map(|worker| Taken {
@@ -131,12 +129,28 @@ fn look_at_family(family: &[Arc<Worker>], at_disk: bool) -> bool {
         if !one.busy && is_swollen(worker) {
             worker.kill(Cause::Swollen);
         }
-        // DuckDB counts as well and stops earlier, as long as its count is right.
-        if one.busy && at_disk && on_disk(&worker.temp) > worker.limits.spill_bytes() {
-            worker.kill(Cause::Disk);
-        }
+    }
+    if busy {
+        look_at_folders(family, &taken);
     }
     busy
+}
+
+/// Kills those whose temp folders hold too much. DuckDB and the exports that wait count as well, but each worker for
+/// itself, and DuckDB's files grow beyond its count.
+fn look_at_folders(family: &[Arc<Worker>], taken: &[Taken]) {
+    let most = family.iter().map(|worker| worker.limits.disk_bytes()).max().unwrap_or_default();
+    let (workers, spilled): (Vec<_>, Vec<_>) = family
+        .iter()
+        .zip(taken)
+        .map(|(worker, one)| (worker, Taken { resident: on_disk(&worker.temp), ..*one }))
+        .filter(|(_, one)| one.resident > 0)
+        .unzip();
+    // What is written until the next look, and until the end of who is killed.
+    let reserve = most / 16;
+    for worker in excess(&spilled, most - reserve).into_iter().filter_map(|at| workers.get(at)) {
+        worker.kill(Cause::Disk);
+    }
 }
 
 /// Bytes that the workers of one datasource may take together.
@@ -161,7 +175,7 @@ impl PartialEq for Family {
     }
 }
 
-/// What one worker takes.
+/// What one worker takes, of memory or in its temp folder.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
     resident: u64,
@@ -186,10 +200,10 @@ fn excess(taken: &[Taken], most: u64) -> Vec<usize> {
     gone.collect()
 }
 
-/// Bytes that the files right inside a folder take.
+/// Bytes that the files right inside a folder take, without what their file system sets aside for them to grow.
 fn on_disk(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    entries.filter_map(|entry| entry.metadata().ok()).map(|found| found.blocks() * 512).sum()
+    entries.filter_map(|entry| entry.metadata().ok()).map(|found| found.len().min(found.blocks() * 512)).sum()
 }
 
 /// Whether a worker's allocator keeps so much of what a heavy query had that the next one may lack it: in memory, or in

@@ -22,6 +22,7 @@ mod runs;
 mod server;
 mod settle;
 mod spawn;
+mod spool;
 mod supervisor;
 
 use serde::{Deserialize, Serialize};

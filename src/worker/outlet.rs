@@ -4,19 +4,17 @@
 //! its files looked at once more, before any of it is sent: it can begin anew when they changed, and fail with a proper
 //! status. A larger one cannot take back what it has sent.
 //!
-//! Where the query reads a database file, nothing is sent before the end, and what does not fit in memory waits in an
-//! unnamed file of the temp folder: a slow download would keep that file open, and its writer out.
+//! Where the query reads a database file, nothing is sent before the end, and what does not fit in memory waits in a
+//! file of the temp folder: a slow download would keep that file open, and its writer out.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, Write};
-use std::path::PathBuf;
+use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::messages::{MAX_MESSAGE, Tag, WINDOW};
 use super::server::{CHUNK, Sink};
+use super::spool::{self, Spool, SpoolPlace};
 use crate::engine::FrameSink;
 use crate::error::{Error, Kind, Result};
-use crate::limits::MB;
 
 /// How many chunks the broker still takes.
 #[derive(Debug, Clone)]
@@ -69,14 +67,6 @@ impl Credits {
     }
 }
 
-/// Where an export waits that must not be sent before its end.
-#[derive(Debug, Clone)]
-pub(super) struct SpoolPlace {
-    pub(super) folder: PathBuf,
-    /// Bytes at most.
-    pub(super) most: u64,
-}
-
 /// Takes what an export writes.
 pub(super) struct Outlet<'a> {
     id: u64,
@@ -88,7 +78,7 @@ pub(super) struct Outlet<'a> {
     /// The chunk in the making.
     current: Vec<u8>,
     /// Where chunks wait that must not be sent before the end.
-    spool: Option<Spool>,
+    spool: Option<Spool<'a>>,
     has_sent: bool,
     /// Why a write failed, where that is more than an error of the system.
     failed: Option<Error>,
@@ -118,14 +108,8 @@ impl<'a> Outlet<'a> {
             io::ErrorKind::BrokenPipe => Error::new(Kind::Cancelled, "the reader of the export went away"),
             _ => Error::new(Kind::Unavailable, format!("the export cannot be sent: {error}")),
         };
-        if let Some(mut spool) = self.spool.take().filter(|spool| !spool.chunks.is_empty()) {
-            spool.file.rewind().map_err(gone)?;
-            let mut chunk = Vec::new();
-            for length in std::mem::take(&mut spool.chunks) {
-                chunk.resize(length, 0);
-                spool.file.read_exact(&mut chunk).map_err(gone)?;
-                self.send(&chunk).map_err(gone)?;
-            }
+        if let Some(spool) = self.spool.take() {
+            spool.read(|chunk| self.send(chunk)).map_err(gone)?;
         }
         self.send_full().map_err(gone)?;
         if !self.current.is_empty() {
@@ -194,7 +178,7 @@ impl FrameSink for Outlet<'_> {
         self.full.clear();
         self.current.clear();
         if let Some(spool) = &mut self.spool {
-            spool.clear().map_err(|error| spool_error(&error))?;
+            spool.clear().map_err(|error| spool::failure(&error))?;
         }
         Ok(())
     }
@@ -219,57 +203,6 @@ impl Write for Outlet<'_> {
     }
 }
 
-/// An unnamed file.
-struct Spool {
-    file: File,
-    /// Their lengths.
-    chunks: Vec<usize>,
-    bytes: u64,
-    most: u64,
-}
-
-impl Spool {
-    fn new(place: &SpoolPlace) -> io::Result<Self> {
-        Ok(Self {
-            file: tempfile::tempfile_in(&place.folder)?,
-            chunks: Vec::new(),
-            bytes: 0,
-            most: place.most,
-        })
-    }
-
-    fn append(&mut self, chunk: &[u8]) -> Result<()> {
-        self.bytes += chunk.len() as u64;
-        if self.bytes > self.most {
-            return Err(Error::new(
-                Kind::Exhausted,
-                format!(
-                    "the export is larger than the {} MB that may wait in the temp folder",
-                    self.most / MB
-                ),
-            )
-            .hint(
-                "Select less, or raise `memoryLimitMb` in the datasource's settings: twice that may wait",
-            ));
-        }
-        self.file.write_all(chunk).map_err(|error| spool_error(&error))?;
-        self.chunks.push(chunk.len());
-        Ok(())
-    }
-
-    fn clear(&mut self) -> io::Result<()> {
-        self.chunks.clear();
-        self.bytes = 0;
-        self.file.rewind()?;
-        self.file.set_len(0)
-    }
-}
-
-fn spool_error(error: &io::Error) -> Error {
-    Error::new(Kind::Unavailable, format!("the export cannot be kept in the temp folder: {error}"))
-        .hint("Look at the room that the temp folder's disk has left")
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixStream;
@@ -290,7 +223,7 @@ mod tests {
     }
 
     fn place(folder: &std::path::Path) -> SpoolPlace {
-        SpoolPlace { folder: folder.to_owned(), most: 20 * CHUNK as u64 }
+        SpoolPlace::new(folder.to_owned(), 20 * CHUNK as u64)
     }
 
     fn received(mut from: UnixStream) -> Vec<Vec<u8>> {
@@ -368,9 +301,9 @@ mod tests {
         for n in 0..50 {
             outlet.write_all(&row(n)).unwrap();
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
         let reader = std::thread::spawn(move || received(theirs));
         outlet.finish().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file is gone");
         let mut outlet = Outlet::new(7, &sink, &credits, &place);
         outlet.hold_back();
         let failed = (0..100).find_map(|n| outlet.write_all(&row(n)).err());

@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::messages::{self, Done, Job, Message, Open, Opened, Tag};
-use super::outlet::{Credits, Outlet, SpoolPlace};
+use super::outlet::{Credits, Outlet};
 use super::redact::redact;
-use super::{EXPORTS, STACK, jail};
+use super::spool::SpoolPlace;
+use super::{STACK, jail};
 use crate::engine::{Cancel, Engine, FrameSink};
 use crate::error::{Error, Kind, Result};
 use crate::source::Datasource;
@@ -89,8 +90,8 @@ struct Place {
 
 impl Place {
     fn new(datasource: Arc<Datasource>, temp_dir: PathBuf) -> Self {
-        let most = datasource.limits.spill_bytes() / EXPORTS as u64;
-        Self { datasource, spool: SpoolPlace { folder: temp_dir, most } }
+        let spool = SpoolPlace::new(temp_dir, datasource.limits.waiting_bytes());
+        Self { datasource, spool }
     }
 }
 

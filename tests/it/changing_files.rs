@@ -24,8 +24,14 @@ fn write(path: &Path, version: u32) {
     ));
 }
 
-/// Asks `sql`, which gives `versions | least | rows`, until `done`, `times` at least; counts what comes back.
-async fn watch(host: &Host, sql: &str, least: usize, done: &AtomicBool) -> BTreeMap<String, u32> {
+/// Asks `sql`, which gives `expected` of each whole version, until `done`, `least` times at least; counts what comes back.
+pub(crate) async fn watch(
+    host: &Host,
+    sql: &str,
+    expected: &str,
+    least: usize,
+    done: &AtomicBool,
+) -> BTreeMap<String, u32> {
     let mut seen = BTreeMap::new();
     let mut asked = 0;
     while asked < least || !done.load(Ordering::SeqCst) {
@@ -34,7 +40,6 @@ async fn watch(host: &Host, sql: &str, least: usize, done: &AtomicBool) -> BTree
         let what = match answer.error {
             None => {
                 let rows = crate::support::rows(&answer);
-                let expected = format!("1 | {ROWS}");
                 assert_eq!(rows, [expected], "a mixture of two versions");
                 "one version".to_owned()
             }
@@ -50,6 +55,11 @@ async fn watch(host: &Host, sql: &str, least: usize, done: &AtomicBool) -> BTree
 
 const ONE_VERSION: &str = "SELECT count(DISTINCT v), count(*) FROM 'a.parquet'";
 
+/// What [`ONE_VERSION`] gives.
+fn whole() -> String {
+    format!("1 | {ROWS}")
+}
+
 /// Runs `change` with a running number over and over on a thread, while queries run.
 async fn race(
     folder: &Path,
@@ -64,8 +74,9 @@ async fn race(
         (0..rounds).for_each(change);
         ended.store(true, Ordering::SeqCst);
     });
-    let (one, two) =
-        tokio::join!(watch(&host, ONE_VERSION, 100, &done), watch(&host, ONE_VERSION, 100, &done));
+    let whole = whole();
+    let asking = || watch(&host, ONE_VERSION, &whole, 100, &done);
+    let (one, two) = tokio::join!(asking(), asking());
     changer.join().unwrap();
     let mut seen = one;
     for (what, count) in two {
@@ -220,7 +231,9 @@ async fn a_database_replaced_by_rename() {
         ended.store(true, Ordering::SeqCst);
     });
     let sql = "SELECT count(DISTINCT v), count(*) FROM a";
-    let (one, two) = tokio::join!(watch(&host, sql, 50, &done), watch(&host, sql, 50, &done));
+    let whole = whole();
+    let asking = || watch(&host, sql, &whole, 50, &done);
+    let (one, two) = tokio::join!(asking(), asking());
     changer.join().unwrap();
     println!("a database replaced by rename: {one:?} {two:?}");
     assert!(one["one version"] + two["one version"] >= 20);

@@ -1,12 +1,14 @@
 //! A `.duckdb` file: read, never held between queries, and its own views come first.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::support::{Host, duckdb, encode, lines, report_name};
+use crate::machine::Small;
+use crate::support::{Host, can_mount, duckdb, encode, lines, report_name};
 
 /// Opens the file as its writer does, until it can; how long that took.
 fn write_when_possible(file: &Path, sql: &str) -> Duration {
@@ -160,5 +162,66 @@ async fn queries_by_path_take_turns_with_the_writer() {
     assert_eq!((sharing.0, waiting.0), (None, None));
     assert!(sharing.1 < first.1, "nobody need wait within the turn");
     assert!(waiting.1 > first.1, "the first turn was over");
+    host.stop().await;
+}
+
+/// What queries spill and what waits for slow readers take four times the memory together, however they meet.
+#[tokio::test(flavor = "multi_thread")]
+async fn spills_and_downloads_that_wait_are_bounded_together() {
+    if !can_mount("a bounded temp folder") {
+        return;
+    }
+    let (folder, temp) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let _small = Small::mount(temp.path(), "1g");
+    let file = folder.path().join("perf.duckdb");
+    duckdb(&format!("ATTACH '{}' AS f; CREATE TABLE f.t AS SELECT 1 AS a", file.display()));
+    let limits = json!({ "memoryLimitMb": 64, "timeoutSeconds": 60 });
+    let env = [("TMPDIR", temp.path().to_str().unwrap())];
+    let host = Host::start_with(&file, &limits, &env).await;
+    let taken = || {
+        let found = rustix::fs::statvfs(temp.path()).unwrap();
+        (found.f_blocks - found.f_bfree) * found.f_frsize / 1024
+    };
+    // 56 MB, which two times are more than may wait.
+    let open = async |n: u32| {
+        let sql = format!("SELECT range + {n} AS a, repeat('y', 100) AS b FROM range(530000), t");
+        let url = format!("export.csv?sql={}", encode(&sql));
+        host.plugin.open_resource(&host.settings, "GET", &url, Bytes::new()).await.unwrap()
+    };
+    let first = open(1).await;
+    assert_eq!(first.status, 200);
+    let mut second = open(2).await;
+    let said = match second.status {
+        200 => String::new(),
+        _ => String::from_utf8(second.next().await.unwrap().unwrap().to_vec()).unwrap(),
+    };
+    println!("downloads that wait: {} MB; {} {said}", taken() >> 10, second.status);
+    // Wants some 700 MB.
+    let more = "SELECT count(*) FROM (SELECT x FROM (SELECT md5(range::VARCHAR) || md5('a' || range) || md5('b' || range) AS x FROM range(8000000)) ORDER BY x DESC OFFSET 1)";
+    let done = AtomicBool::new(false);
+    let watching = async {
+        let mut peak = 0;
+        while !done.load(Ordering::SeqCst) {
+            peak = peak.max(taken());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        peak
+    };
+    // Each is run again in a new worker, while the last one keeps its download.
+    let asking = async {
+        let error = host.error(more).await;
+        let _third = open(3).await;
+        let errors = [error, host.error(more).await];
+        done.store(true, Ordering::SeqCst);
+        errors
+    };
+    let (said_of_queries, peak) = tokio::join!(asking, watching);
+    println!("spills and downloads that wait: {} MB at once; {said_of_queries:?}", peak >> 10);
+    assert!(peak <= (4 * 64 + 1) << 10, "{peak} kB");
+    assert!(peak >= (3 * 64) << 10, "what is to be bounded did not happen: {peak} kB");
+    assert_eq!(second.status, 429, "{said}");
+    assert!(said.contains("too little of the 64 MB that may wait in the temp folder"), "{said}");
+    drop((first, second));
+    assert_eq!(open(4).await.status, 200, "the room is given back with the download");
     host.stop().await;
 }

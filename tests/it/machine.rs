@@ -37,10 +37,10 @@ fn spills(folder: &Path) -> bool {
 }
 
 /// A file system of `size` mounted at a folder; gone when dropped.
-struct Small(PathBuf);
+pub(crate) struct Small(PathBuf);
 
 impl Small {
-    fn mount(at: &Path, size: &str) -> Self {
+    pub(crate) fn mount(at: &Path, size: &str) -> Self {
         let options = format!("size={size}");
         assert!(
             Command::new("mount")
@@ -198,7 +198,7 @@ async fn without_descriptors_the_error_says_so_and_it_recovers() {
 }
 
 /// Of the broker's clock: the deadline, idle workers, kept results. A worker has no environment, so it keeps the right one;
-/// what it makes of times in the future is tested where it compares them (`engine/stamp.rs`, `source/looks.rs`).
+/// what it makes of times in the future is tested where it compares them (`source/looks.rs`).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_set_back_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();

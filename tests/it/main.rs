@@ -27,6 +27,7 @@ mod leftovers;
 mod load;
 mod machine;
 mod metrics;
+mod mixtures;
 mod openapi;
 mod provision;
 mod provisioned;

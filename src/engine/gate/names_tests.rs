@@ -47,13 +47,13 @@ fn a_path_is_read_as_duckdb_joins_the_parts_of_a_name() {
     ] {
         assert_refused(sql, climbs, Some(position));
     }
-    let files = |sql: &str| verdict(sql).unwrap().files;
+    let files = |sql: &str| verdict(sql).unwrap().reads.files;
     assert_eq!(
         files("FROM 'a.parquet' UNION ALL FROM b.parquet UNION ALL FROM c.d.\"e/f\".\"JSON\""),
         ["a.parquet", "b.parquet", "c.d.e/f.JSON"]
     );
     assert_eq!(files("FROM x.csv.gz, x.y.z, main.t, \"a/*\", read_text('n')"), ["x.csv.gz", "a/*", "n"]);
-    assert_eq!(verdict("FROM a.b.\"C\", \"x.csv\"").unwrap().tables, ["C", "x.csv"]);
+    assert_eq!(verdict("FROM a.b.\"C\", \"x.csv\"").unwrap().reads.tables, ["C", "x.csv"]);
 }
 
 #[test]

@@ -68,3 +68,36 @@ pub(super) fn explained(statement: &str) -> usize {
     }
     rest.peek().map_or(0, |token| token.start)
 }
+
+/// Where the query of `CREATE VIEW name (columns) AS query` starts.
+pub(super) fn query_of_view(statement: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut rest = significant(statement);
+    rest.find(|token| {
+        match token.text {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && is_word(token, "AS")
+    })?;
+    rest.next().map(|token| token.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_of_a_view() {
+        for sql in [
+            "CREATE VIEW v AS QUERY",
+            "CREATE VIEW s.\"as\" (\"as\", b) AS QUERY",
+            "create or replace view v as /* as */ QUERY",
+        ] {
+            assert_eq!(query_of_view(sql).and_then(|at| sql.get(at..)), Some("QUERY"), "{sql}");
+        }
+        assert_eq!(query_of_view("CREATE VIEW v"), None);
+        assert_eq!(query_of_view("CREATE VIEW v AS"), None);
+    }
+}

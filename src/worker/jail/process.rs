@@ -111,7 +111,7 @@ fn close_inherited() -> io::Result<()> {
 #[cfg(target_os = "linux")]
 pub(super) fn bound_resources(limits: &Limits) -> bool {
     // Of the offset in one file, which has holes; all files together are bounded by DuckDB and the broker's watch.
-    limit(Resource::Fsize, limits.spill_bytes().saturating_mul(4));
+    limit(Resource::Fsize, limits.disk_bytes().saturating_mul(4));
     limit(Resource::Nofile, MOST_FILES);
     drop_capabilities()
 }
