@@ -87,7 +87,7 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
         return (
             Kind::Exhausted,
             Some(
-                "The query needs more room on disk than the temp folder has, or than four times `memoryLimitMb`: aggregate more or select less",
+                "The query needs more room on disk than the temp folder has, or than its share of four times `memoryLimitMb`: aggregate more or select less",
             ),
         );
     }
@@ -166,10 +166,8 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
         );
     }
     if is("Internal") || is("Fatal") {
-        return (
-            Kind::Internal,
-            Some("The worker is started anew; if it happens again, please report the query"),
-        );
+        let hint = "The worker is started anew; if it happens again, please report the query";
+        return (Kind::Internal, Some(hint));
     }
     if is("Permission") { (Kind::Forbidden, None) } else { (Kind::BadQuery, None) }
 }

@@ -159,16 +159,16 @@ impl Asked {
                 (query.name(), asked.export_model(), Some(asked))
             }
         };
-        let file_name = match file_name {
-            Some(name) => clean(&name),
-            None => {
+        let file_name = file_name.map_or_else(
+            || {
                 let from = from.map_or_else(String::new, |_| format!("_{}", day(range.from)));
                 let to = to.map_or_else(String::new, |_| format!("_{}", day(range.to)));
                 // An end alone would look like a start.
                 let until = if from.is_empty() && !to.is_empty() { "_until" } else { "" };
                 format!("perf_{name}{from}{until}{to}.csv")
-            }
-        };
+            },
+            |name| clean(&name),
+        );
         let query = DataQuery {
             ref_id: "A".to_owned(),
             json: model.to_string().into(),

@@ -66,7 +66,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_goes_in_pieces_and_keeps_what_it_was_made_of() {
-        let whole = Bytes::from((0..3 * PIECE + 5).map(|at| (at % 251) as u8).collect::<Vec<_>>());
+        let whole =
+            Bytes::from((0..3 * PIECE + 5).map(|at| u8::try_from(at % 251).unwrap()).collect::<Vec<_>>());
         let body = Full::new(whole.clone()).map_err(|never| match never {}).boxed_unsync();
         let mut response = http::Response::new(body);
         let made = Arc::new(());
