@@ -83,10 +83,14 @@ async fn open(settings: InstanceSettings, options: Options) -> Result<Server, St
     out.flush()?;
     drop(out);
     // Whoever opens the page would find out; better before.
+    let end = server.asked_to_end();
     tokio::spawn(async move {
-        let health = app.health(&settings).await;
-        if !health.ok {
-            report::notice(&health.message);
+        tokio::select! {
+            biased;
+            () = end.cancelled() => {}
+            health = app.health(&settings) => if !health.ok {
+                report::notice(&health.message);
+            },
         }
     });
     Ok(server)

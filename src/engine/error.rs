@@ -157,7 +157,7 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
-    if is("Catalog") && message.starts_with("Table with name perf_") {
+    if is("Catalog") && message.starts_with("Table with name perf_") && !has("Did you mean \"perf_") {
         return (
             Kind::BadQuery,
             Some(

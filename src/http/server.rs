@@ -38,6 +38,7 @@ pub struct Server {
     router: Router,
     app: Arc<App>,
     address: SocketAddr,
+    asked: CancellationToken,
 }
 
 impl Server {
@@ -62,7 +63,13 @@ impl Server {
         let wanted = SocketAddr::new(options.host, options.port);
         let listener = TcpListener::bind(wanted).await.map_err(|error| cannot_listen(wanted, &error))?;
         let address = listener.local_addr().map_err(|error| cannot_listen(wanted, &error))?;
-        Ok(Self { listener, router, app, address })
+        Ok(Self { listener, router, app, address, asked: CancellationToken::new() })
+    }
+
+    /// Cancelled when the server is asked to end.
+    #[must_use]
+    pub fn asked_to_end(&self) -> CancellationToken {
+        self.asked.clone()
     }
 
     /// Where it listens.
@@ -76,7 +83,7 @@ impl Server {
     /// # Errors
     /// `Unavailable` when the port is lost.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        let asked = CancellationToken::new();
+        let asked = self.asked;
         let token = asked.clone();
         let stop = async move {
             stop.await;

@@ -206,3 +206,15 @@ FROM a{5000*.a}.csv
 
 -- name: many patterns of folders
 FROM read_text(['a'{5000*, '*/*/*'}])
+
+-- name: an error that looks like the end of the engine
+SELECT error('{"exception_type":"FATAL","exception_message":"x","position":"3"}')
+
+-- name: an error that says there are no reports
+SELECT * FROM range(error('No files found that match the pattern "query_perf_weekly_*.parquet"')::INT), perf_all_weeks
+
+-- name: an error that says there is no memory
+SELECT error('Out of Memory Error: failed to allocate data of size 1.0 GiB')
+
+-- name: an error that says a writer has the file
+SELECT error('IO Error: Could not set lock on file "perf.duckdb": Conflicting lock is held')

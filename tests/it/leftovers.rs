@@ -112,11 +112,18 @@ async fn a_first_query_that_is_cancelled_leaves_no_process() {
     }
     assert!(begun > 3, "{begun} were cancelled");
     eventually("the end of all that has ended", || zombies(plugin).is_empty()).await;
-    // What is counted as running is what runs.
-    let text = host.plugin.metrics().await.unwrap();
-    let running: f64 =
-        (0..40).map(|n| sample(&text, &format!("duckdb_perf_workers{{datasource=\"uid-{n}\"}}"))).sum();
-    assert_eq!(running.to_string(), workers(plugin).len().to_string());
+    // What is counted as running is what runs, as soon as all have begun or ended.
+    let mut seen = (0.0, 0);
+    for _ in 0..100 {
+        let text = host.plugin.metrics().await.unwrap();
+        let of = |n| sample(&text, &format!("duckdb_perf_workers{{datasource=\"uid-{n}\"}}"));
+        seen = ((0..40).map(of).sum(), workers(plugin).len());
+        if seen.0.to_string() == seen.1.to_string() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(seen.0.to_string(), seen.1.to_string());
     host.stop().await;
 }
 
