@@ -18,7 +18,7 @@ pub(super) struct Views(Mutex<Option<Vec<String>>>);
 enum Want {
     /// It names one: without reports it is over no row.
     Named,
-    /// It lists what is there: without reports they are not.
+    /// It lists what is there, or misspells a name, and DuckDB guesses among what is there: without reports they are not.
     Listed,
     Nothing,
 }
@@ -121,9 +121,11 @@ fn matching(connection: &Connection, globs: &[String]) -> Result<Vec<String>> {
 
 fn want(verdict: &gate::Verdict) -> Want {
     let names_one = |table: &String| reports::VIEW_NAMES.iter().any(|view| table.eq_ignore_ascii_case(view));
+    let looks_like_one =
+        |table: &String| table.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("perf_"));
     if verdict.reads.tables.iter().any(names_one) {
         Want::Named
-    } else if verdict.lists_catalog {
+    } else if verdict.lists_catalog || verdict.reads.tables.iter().any(looks_like_one) {
         Want::Listed
     } else {
         Want::Nothing

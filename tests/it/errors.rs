@@ -45,6 +45,15 @@ async fn each_mistake_has_its_message() {
     host.stop().await;
 }
 
+/// The first query of a worker too: DuckDB guesses among the views that are there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_view_is_named_whoever_comes_first() {
+    let host = Host::start(&reports(), &json!({})).await;
+    let error = host.ask("SELECT * FROM perf_all_week", "table").await.error.unwrap();
+    assert!(error.ends_with("Did you mean \"perf_all_weeks\"?"), "{error}");
+    host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_series_without_time_says_so() {
     let host = Host::start(&reports(), &json!({})).await;
