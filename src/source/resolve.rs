@@ -263,6 +263,23 @@ mod tests {
         assert!(resolved("{}").unwrap_err().message.contains("`path` is empty"));
     }
 
+    /// Viewers read this message too.
+    #[test]
+    fn a_refusal_says_the_link_and_not_where_it_leads() {
+        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (root, outside) = (dir.path().canonicalize().unwrap(), outside.path().canonicalize().unwrap());
+        let link = root.join("reports");
+        std::os::unix::fs::symlink(&outside, &link).unwrap();
+        let settings =
+            Settings::parse(serde_json::json!({ "path": link }).to_string().as_bytes(), "").unwrap();
+        let policy = Policy { allowed_paths: vec![root], ..Policy::default() };
+        let error = resolve(&settings, &policy).unwrap_err();
+        let text = error.full_text();
+        assert_eq!(error.kind, Kind::Forbidden, "{text}");
+        assert!(text.starts_with(&format!("`{}` is outside", link.display())), "{text}");
+        assert!(!text.contains(outside.to_str().unwrap()), "{text}");
+    }
+
     #[test]
     fn limits_take_the_smaller() {
         let dir = tempfile::tempdir().unwrap();
