@@ -5,6 +5,7 @@ mod instances;
 mod scrape;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll, ready};
@@ -189,6 +190,12 @@ impl App {
         Self::new(Policy::from_env(|name| std::env::var(name).ok()))
     }
 
+    /// Where the operator wants temp folders, if anywhere.
+    #[must_use]
+    pub fn temp_dir(&self) -> Option<&Path> {
+        self.policy.as_ref().ok()?.temp_dir.as_deref()
+    }
+
     /// An app under `policy`.
     #[must_use]
     pub fn new(policy: Result<Policy>) -> Self {
@@ -302,9 +309,12 @@ impl App {
         query: DataQuery,
         options: ExportOptions,
     ) -> Result<CsvExport> {
-        let asked = self.metrics.of(&settings.uid).asked();
+        let mut asked = self.metrics.of(&settings.uid).asked();
         match self.begin_export(settings, &query, options).await {
-            Ok((pieces, instance)) => Ok(CsvExport { pieces, query, bytes: 0, asked: Some(asked), instance }),
+            Ok((pieces, instance)) => {
+                asked.begins();
+                Ok(CsvExport { pieces, query, bytes: 0, asked: Some(asked), instance })
+            }
             Err(error) => {
                 asked.ended(Err(&error));
                 Err(error)

@@ -45,8 +45,8 @@ pub enum Kind {
     Exhausted,
     /// Too many others wait, or for too long.
     Busy,
-    /// A writer has the database file.
-    Locked,
+    /// A file's writer has it, or changes it faster than it is read.
+    InUse,
     /// The worker died or cannot be started.
     Unavailable,
     /// Our own mistake.
@@ -97,7 +97,7 @@ impl Kind {
             Self::Timeout => (504, Downstream, 1),
             Self::Cancelled => (499, Downstream, 1),
             Self::Exhausted | Self::Busy => (429, Downstream, 1),
-            Self::Locked => (503, Downstream, 1),
+            Self::InUse => (503, Downstream, 1),
             Self::Unavailable => (503, Plugin, 1),
             Self::Internal => (500, Plugin, 1),
         };

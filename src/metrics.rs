@@ -101,7 +101,7 @@ impl Series {
     /// A query came in; it counts as cancelled unless [`Asked::ended`] says how it ended.
     #[must_use]
     pub fn asked(self: &Arc<Self>) -> Asked {
-        Asked { series: Arc::clone(self), since: Instant::now(), outcome: "cancelled" }
+        Asked { series: Arc::clone(self), since: Some(Instant::now()), outcome: "cancelled" }
     }
 
     /// How a query was answered.
@@ -173,11 +173,19 @@ impl Drop for Up {
 #[derive(Debug)]
 pub struct Asked {
     series: Arc<Series>,
-    since: Instant,
+    /// When it came; `None` once its time is counted.
+    since: Option<Instant>,
     outcome: &'static str,
 }
 
 impl Asked {
+    /// The answer begins and takes as long as its reader: the query's time ends here.
+    pub fn begins(&mut self) {
+        if let Some(since) = self.since.take() {
+            self.series.duration.observe(since.elapsed().as_secs_f64());
+        }
+    }
+
     /// The query ended: rows and bytes of its frame, or why there is none.
     pub fn ended(mut self, result: Result<(u64, usize), &Error>) {
         self.outcome = match result {
@@ -200,7 +208,7 @@ impl Drop for Asked {
         // The word that tells one row of the table from the others, whichever label it is in.
         let outcome = if std::thread::panicking() { "plugin" } else { self.outcome };
         count(&OUTCOMES, &self.series.queries, |known| known.0 == outcome || known.1 == outcome);
-        self.series.duration.observe(self.since.elapsed().as_secs_f64());
+        self.begins();
     }
 }
 

@@ -195,7 +195,7 @@ impl Attachments {
 
 /// Whether a writer has the file. Most are done in a moment.
 pub(super) fn is_locked<T>(result: &Result<T>) -> bool {
-    result.as_ref().is_err_and(|error| error.kind == Kind::Locked)
+    result.as_ref().is_err_and(|error| error.kind == Kind::InUse)
 }
 
 fn detach(connection: &Connection, file: &Path) {

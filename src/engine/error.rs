@@ -120,7 +120,7 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
     }
     if io && has("Could not set lock on file") {
         return (
-            Kind::Locked,
+            Kind::InUse,
             Some(
                 "Another process has the database file open for writing; the query works when it closes the file",
             ),
@@ -199,7 +199,7 @@ mod tests {
             ),
             (
                 r#"{"exception_type":"IO","exception_message":"Could not set lock on file \"x\": Conflicting lock is held"}"#,
-                Kind::Locked,
+                Kind::InUse,
                 "IO Error: Could not set lock on file \"x\": Conflicting lock is held",
                 None,
             ),

@@ -64,7 +64,7 @@ impl Engine {
     /// begins anew. Also says for how long the frame holds, if the job wants to know.
     ///
     /// # Errors
-    /// The gate's refusal, DuckDB's error with the position in the job's text, [`Kind::Cancelled`], [`Kind::Unavailable`] when the files change all the time, or the sink's failure.
+    /// The gate's refusal, DuckDB's error with the position in the job's text, [`Kind::Cancelled`], [`Kind::InUse`] when the files change all the time, or the sink's failure.
     pub fn query(
         &self,
         job: &QueryJob,
@@ -105,8 +105,9 @@ impl Engine {
             }
         }
         tracing::debug!(error = ?last, "the files change faster than a query reads them");
-        Err(Error::new(Kind::Unavailable, "the files changed while the query read them, again and again")
-            .hint("Let the job that writes them write aside and rename each file once; then run the query again"))
+        Err(Error::new(Kind::InUse, "the files changed while the query read them, again and again").hint(
+            "Let the job that writes them write aside and rename each file once; then run the query again",
+        ))
     }
 
     fn run(

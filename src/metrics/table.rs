@@ -86,7 +86,7 @@ pub const TABLE: &[Metric] = &[
         name: "duckdb_perf_query_duration_seconds",
         kind: Type::Histogram,
         labels: DATASOURCE,
-        help: "Time of a query from its arrival to its answer, waiting included",
+        help: "Time of a query from its arrival to its answer, of a download to its first piece, waiting included",
         source: Source::Datasource(|series, _, out| out.metric(&[&series.uid], &series.duration)),
     },
     Metric {
@@ -100,7 +100,7 @@ pub const TABLE: &[Metric] = &[
         name: "duckdb_perf_result_bytes_total",
         kind: Type::Counter,
         labels: DATASOURCE,
-        help: "Bytes of answers as Arrow files",
+        help: "Bytes of answers: Arrow files, and the CSV of downloads",
         source: Source::Datasource(|series, _, out| out.metric(&[&series.uid], &series.bytes)),
     },
     Metric {
@@ -124,7 +124,7 @@ pub const TABLE: &[Metric] = &[
         name: "duckdb_perf_queries_running",
         kind: Type::Gauge,
         labels: DATASOURCE,
-        help: "Queries and other jobs that are in a worker now",
+        help: "Queries and other jobs that are in a worker now; downloads until their first piece",
         source: Source::Datasource(|series, _, out| out.metric(&[&series.uid], &series.running)),
     },
     Metric {
@@ -138,14 +138,14 @@ pub const TABLE: &[Metric] = &[
         name: "duckdb_perf_queue_refused_total",
         kind: Type::Counter,
         labels: DATASOURCE,
-        help: "Queries that were refused at once because too many waited",
+        help: "Queries and downloads that were refused because too many waited, at once or when somebody with fewer got their seat",
         source: Source::Datasource(|series, _, out| out.metric(&[&series.uid], &series.refused)),
     },
     Metric {
         name: "duckdb_perf_queue_wait_seconds",
         kind: Type::Histogram,
         labels: DATASOURCE,
-        help: "Time that queries and other jobs waited for their turn",
+        help: "Time that queries and other jobs waited for their turn, without that of downloads for a place of their own",
         source: Source::Datasource(|series, _, out| out.metric(&[&series.uid], &series.wait)),
     },
     Metric {

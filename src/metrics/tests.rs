@@ -77,6 +77,25 @@ fn the_documentation_has_the_same_table() {
     }
 }
 
+/// A download lasts as long as its reader takes, which says nothing of how long queries do.
+#[test]
+fn the_time_of_a_download_ends_with_its_first_piece() {
+    let metrics = Metrics::default();
+    let series = metrics.of("a");
+    let mut asked = series.asked();
+    asked.begins();
+    let counted = || {
+        let text = metrics.text(now("a"));
+        ["duckdb_perf_query_duration_seconds_count", "duckdb_perf_query_duration_seconds_sum"]
+            .map(|name| value(&text, name, "datasource=\"a\""))
+    };
+    let begun = counted();
+    assert_eq!(begun[0], Some(1.0));
+    std::thread::sleep(Duration::from_millis(2));
+    asked.ended(Ok((3, 500)));
+    assert_eq!(counted(), begun);
+}
+
 #[test]
 fn queries_count_by_their_end() {
     let metrics = Metrics::default();

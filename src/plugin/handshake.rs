@@ -58,14 +58,14 @@ mod unix {
         pub(in super::super) directory: RunDir,
     }
 
-    /// Opens a unix socket in a fresh directory and says so on stdout.
+    /// Opens a unix socket in a fresh directory and says so on stdout. `temp_dir` is the operator's.
     ///
     /// # Errors
     /// `Unavailable` when no directory can hold a socket or stdout is closed.
-    pub(in super::super) fn listen() -> Result<Listening> {
+    pub(in super::super) fn listen(temp_dir: Option<&Path>) -> Result<Listening> {
         let group = std::env::var("PLUGIN_UNIX_SOCKET_GROUP").ok().filter(|group| !group.is_empty());
         let mut failures = Vec::new();
-        for parent in parents(std::env::var_os("PLUGIN_UNIX_SOCKET_DIR").map(PathBuf::from)) {
+        for parent in parents(std::env::var_os("PLUGIN_UNIX_SOCKET_DIR").map(PathBuf::from), temp_dir) {
             match open(&parent, group.as_deref()) {
                 Ok((listener, directory)) => {
                     let path = directory.path().join("plugin.sock");
@@ -84,15 +84,16 @@ mod unix {
             }
         }
         Err(Error::new(Kind::Unavailable, format!("no folder can hold the socket ({})", failures.join("; ")))
-            .hint("Set `TMPDIR` to a folder that Grafana's user may write to"))
+            .hint("Set `temp_dir` in the ini section [plugin.duckdb-perf-datasource] to a folder that Grafana's user may write"))
     }
 
-    /// Where the socket may be, best first: the host's wish, the temporary directory, `/tmp`; without those
-    /// whose name is too long or no text.
-    fn parents(wish: Option<PathBuf>) -> Vec<PathBuf> {
+    /// Where the socket may be, best first: the host's wish, the temporary directory, `/tmp`, the operator's `temp_dir`, which
+    /// is all there is on a read-only root file system; without those whose name is too long or no text.
+    fn parents(wish: Option<PathBuf>, temp_dir: Option<&Path>) -> Vec<PathBuf> {
         let mut parents = Vec::new();
         let wish = wish.filter(|path| !path.as_os_str().is_empty());
-        for parent in wish.into_iter().chain([std::env::temp_dir(), PathBuf::from("/tmp")]) {
+        let usual = [std::env::temp_dir(), PathBuf::from("/tmp")];
+        for parent in wish.into_iter().chain(usual).chain(temp_dir.map(Path::to_owned)) {
             let fits = parent.as_os_str().as_bytes().len() + TAIL_BYTES <= MAX_PATH_BYTES;
             if fits && parent.to_str().is_some() && !parents.contains(&parent) {
                 parents.push(parent);
@@ -140,14 +141,15 @@ mod unix {
         #[test]
         fn a_folder_with_a_long_name_is_passed_over() {
             let long = PathBuf::from(format!("/{}", "x".repeat(90)));
-            assert!(!parents(Some(long)).is_empty());
+            assert!(!parents(Some(long), None).is_empty());
             assert!(
-                parents(Some(PathBuf::from(format!("/{}", "x".repeat(90)))))
+                parents(Some(PathBuf::from(format!("/{}", "x".repeat(90)))), None)
                     .iter()
                     .all(|p| p.as_os_str().len() < 80)
             );
-            assert_eq!(parents(Some(PathBuf::from("/run/x"))).first(), Some(&PathBuf::from("/run/x")));
-            assert_eq!(parents(Some(PathBuf::new())), parents(None));
+            assert_eq!(parents(Some(PathBuf::from("/run/x")), None).first(), Some(&PathBuf::from("/run/x")));
+            assert_eq!(parents(Some(PathBuf::new()), None), parents(None, None));
+            assert_eq!(parents(None, Some(Path::new("/spill"))).last(), Some(&PathBuf::from("/spill")));
         }
 
         #[test]

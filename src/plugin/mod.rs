@@ -49,6 +49,7 @@ const CALLS_GRACE: Duration = Duration::from_millis(500);
 const APP_GRACE: Duration = Duration::from_secs(1);
 /// How long calls may take to notice that their workers have ended.
 const REST_GRACE: Duration = Duration::from_millis(200);
+const _: () = assert!(CALLS_GRACE.as_millis() + APP_GRACE.as_millis() + REST_GRACE.as_millis() <= 1_700);
 
 /// Serves Grafana until it asks for the end, dies, or a signal comes; then stops the app and removes the socket.
 /// The process should exit right after, without waiting for tasks that are left.
@@ -61,7 +62,7 @@ const REST_GRACE: Duration = Duration::from_millis(200);
 pub async fn serve(app: Arc<App>, router: impl Router) -> Result<()> {
     let stop = lifecycle::watch()?;
     #[cfg(unix)]
-    let listening = handshake::listen()?;
+    let listening = handshake::listen(app.temp_dir())?;
     #[cfg(not(unix))]
     let listening = handshake::listen().await?;
 

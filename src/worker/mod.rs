@@ -43,7 +43,7 @@ pub use supervisor::{IDLE, Reply, Supervisor, Terms};
 pub const WORKER_ARGUMENT: &str = "worker";
 /// Queries of one datasource that run at the same time; the rest wait their turn.
 const CONCURRENT: usize = 8;
-/// How many of those may be exports, which last as long as their download: the rest is for dashboards.
+/// Downloads of one datasource that run at the same time, beside its queries.
 const EXPORTS: usize = 2;
 /// Bytes of a job's stack: DuckDB's deepest recursions need more than a thread's usual 2 MB.
 const STACK: usize = 16 << 20;

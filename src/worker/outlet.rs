@@ -172,7 +172,7 @@ impl FrameSink for Outlet<'_> {
 
     fn restart(&mut self) -> Result<()> {
         if self.has_sent {
-            return Err(Error::new(Kind::Unavailable, "the files changed while they were exported")
+            return Err(Error::new(Kind::InUse, "the files changed while they were exported")
                 .hint("The download is incomplete; start it again"));
         }
         self.full.clear();

@@ -45,6 +45,7 @@ pub(crate) async fn watch(
             }
             Some(error) => {
                 assert!(!error.contains("INTERNAL") && !error.contains("worker process died"), "{error}");
+                assert_eq!(answer.error_source, "downstream", "{error}");
                 error.split(['"', '`', '(']).next().unwrap_or_default().to_owned()
             }
         };

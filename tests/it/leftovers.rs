@@ -150,6 +150,6 @@ async fn a_query_that_is_cancelled_while_it_is_sent_leaves_its_worker_alone() {
         )
     };
     println!("{} workers took too long over a cancel", ended("cancelled"));
-    assert_eq!(ended("crash"), 0.0, "{metrics}");
+    assert!(ended("crash") < 1.0, "{metrics}");
     host.stop().await;
 }

@@ -1,5 +1,5 @@
 //! Who is in the demo and how each of them changes over the weeks. Times are counted back from the newest report,
-//! so that the story lies within the dashboard's half year whatever the date is.
+//! so that the story, but for the beginning of the slow drifts, lies within the dashboard's half year whatever the date is.
 
 use std::collections::HashSet;
 
