@@ -129,11 +129,13 @@ async fn a_first_query_that_is_cancelled_leaves_no_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_is_cancelled_while_it_is_sent_leaves_its_worker_alone() {
-    let mut host = Host::start(&reports(), &json!({})).await;
-    host.settings.uid = "sent".into();
+    let host = Host::start(&reports(), &json!({})).await;
     assert_eq!(host.rows("SELECT 1").await, ["1"]);
-    let long = format!("SELECT length('{}')", "$v".repeat(990));
-    let json = json!({ "rawSql": long, "variables": { "v": "x".repeat(2_048) } }).to_string();
+    let before = workers(host.plugin.pid().unwrap());
+    // Longer than the socket holds, and short enough to be read and parsed in a moment: a busy machine ends a worker that
+    // takes long over a cancel.
+    let long = format!("SELECT length('{}')", "$v".repeat(200));
+    let json = json!({ "rawSql": long, "variables": { "v": "x".repeat(1_500) } }).to_string();
     let queries: Vec<_> = (0..8)
         .map(|n| DataQuery { json: json.clone().into(), ..query(&format!("Q{n}"), "", "table") })
         .collect();
@@ -141,15 +143,6 @@ async fn a_query_that_is_cancelled_while_it_is_sent_leaves_its_worker_alone() {
         let _ = tokio::time::timeout(Duration::from_millis(round), host.ask_all(&queries)).await;
     }
     assert_eq!(host.rows("SELECT 2").await, ["2"]);
-    // A busy machine may take too long over a cancel, which ends the worker too.
-    let metrics = host.plugin.metrics().await.unwrap();
-    let ended = |reason: &str| {
-        sample(
-            &metrics,
-            &format!("duckdb_perf_worker_kills_total{{datasource=\"sent\",reason=\"{reason}\"}}"),
-        )
-    };
-    println!("{} workers took too long over a cancel", ended("cancelled"));
-    assert!(ended("crash") < 1.0, "{metrics}");
+    assert_eq!(workers(host.plugin.pid().unwrap()), before);
     host.stop().await;
 }
