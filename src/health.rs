@@ -1,5 +1,7 @@
 //! The health check: a diagnosis that a person can act on, one sentence per finding.
 
+mod columns;
+
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -80,7 +82,11 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
                 counted(found.rows, "row")
             ));
             findings.extend(found.newest_week.map(|week| newest(week, now)));
-            findings.extend(schemas(found));
+            findings.extend(columns::differences(found));
+            // Views of an attached file may stand for those over the reports.
+            if datasource.databases.is_empty() {
+                findings.extend(columns::unfit(found));
+            }
         }
     }
     if !datasource.databases.is_empty() {
@@ -140,34 +146,6 @@ fn newest(number: i64, now: Timestamp) -> String {
         weeks => format!("{} ago", counted(weeks.unsigned_abs(), "week")),
     };
     format!("newest week {week} ({age})")
-}
-
-fn schemas(found: &Inspection) -> Option<String> {
-    let [(columns, _, most), rest @ ..] = found.schemas.as_slice() else { return None };
-    let (other, example, _) = rest.first()?;
-    let split = |columns: &str| columns.split(", ").map(str::to_owned).collect::<Vec<_>>();
-    let (usual, odd) = (split(columns), split(other));
-    let missing: Vec<_> = usual
-        .iter()
-        .filter(|column| !odd.contains(column))
-        .map(|column| format!("without `{column}`"))
-        .collect();
-    let added: Vec<_> = odd
-        .iter()
-        .filter(|column| !usual.contains(column))
-        .map(|column| format!("with `{column}`"))
-        .collect();
-    let difference = if missing.is_empty() && added.is_empty() {
-        vec!["in another order".to_owned()]
-    } else {
-        [added, missing].concat()
-    };
-    let others: u64 = rest.iter().map(|schema| schema.2).sum();
-    Some(format!(
-        "the weeks differ in their columns: {most} agree, {others} differ, such as `{}` ({}); `perf_all_weeks` reads them all",
-        base_name(example),
-        difference.join(", ")
-    ))
 }
 
 fn broken(found: &Inspection) -> (String, Option<String>) {
@@ -311,8 +289,8 @@ mod tests {
             files: 60,
             newest_week: Some(202_653),
             schemas: vec![
-                ("week INTEGER, a VARCHAR".into(), "x".into(), 59),
-                ("week INTEGER".into(), "/d/r.parquet".into(), 1),
+                ("week INTEGER, pattern VARCHAR, p95_ms DOUBLE, a VARCHAR".into(), "x".into(), 59),
+                ("week INTEGER, pattern VARCHAR, p95_ms DOUBLE".into(), "/d/r.parquet".into(), 1),
             ],
             ..Inspection::default()
         };

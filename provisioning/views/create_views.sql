@@ -19,7 +19,7 @@
 CREATE OR REPLACE VIEW perf_all_weeks AS
 SELECT * REPLACE (
     CAST(week AS INTEGER) AS week,
-    coalesce(slow_flag, p95_ms > 100 /* slow_ms */) AS slow_flag
+    coalesce(CAST(slow_flag AS BOOLEAN), p95_ms > 100 /* slow_ms */) AS slow_flag
 )
 FROM (
     SELECT

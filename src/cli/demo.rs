@@ -100,7 +100,14 @@ pub(super) async fn run(args: Args) -> Result<Option<Server>, Stop> {
         return Ok(None);
     }
     report::line("\nThe dashboard is at this address until you press Ctrl-C:");
-    serve::start_local(DatasourceArgs::of_folder(&folder).instance()?, args.port).await.map(Some)
+    serve::start_local(DatasourceArgs::of_folder(&folder).instance()?, args.port, &view_of(until, current))
+        .await
+        .map(Some)
+}
+
+/// The half year before `until` as the page has it in its address; nothing for what it shows anyway.
+fn view_of(until: IsoWeek, current: IsoWeek) -> String {
+    if until == current { String::new() } else { format!("#from={}&to={until}", until.plus(-26)) }
 }
 
 /// The folder, made when missing, and marked as ours.

@@ -54,11 +54,12 @@ pub(super) async fn start(args: Args) -> Result<Server, Stop> {
         cors_origins: args.cors_origins,
         dashboard: args.dashboard.as_deref().map(|file| read(file, "--dashboard")).transpose()?,
     };
-    open(args.datasource.instance()?, options).await
+    open(args.datasource.instance()?, options, "").await
 }
 
-/// Starts a server for this machine alone, at `port` or, when it is in use, another one.
-pub(super) async fn start_local(settings: InstanceSettings, port: u16) -> Result<Server, Stop> {
+/// Starts a server for this machine alone, at `port` or, when it is in use, another one. `view`, such as `#from=2026-W10`, ends
+/// the address that is printed.
+pub(super) async fn start_local(settings: InstanceSettings, port: u16, view: &str) -> Result<Server, Stop> {
     let options = |port| Options {
         host: Ipv4Addr::LOCALHOST.into(),
         port,
@@ -66,20 +67,20 @@ pub(super) async fn start_local(settings: InstanceSettings, port: u16) -> Result
         cors_origins: Vec::new(),
         dashboard: None,
     };
-    match open(settings.clone(), options(port)).await {
+    match open(settings.clone(), options(port), view).await {
         Err(Stop::Failed(error)) if port != 0 => {
             report::notice(&format!("{}; another one is taken", error.message));
-            open(settings, options(0)).await
+            open(settings, options(0), view).await
         }
         opened => opened,
     }
 }
 
-async fn open(settings: InstanceSettings, options: Options) -> Result<Server, Stop> {
+async fn open(settings: InstanceSettings, options: Options, view: &str) -> Result<Server, Stop> {
     let app = Arc::new(App::from_env());
     let server = Server::bind(Arc::clone(&app), settings.clone(), options).await?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "http://{}/", server.address())?;
+    writeln!(out, "http://{}/{view}", server.address())?;
     out.flush()?;
     drop(out);
     // Whoever opens the page would find out; better before.

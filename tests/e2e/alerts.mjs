@@ -1,13 +1,13 @@
 // Alerts from end to end, in a Grafana of its own: a report with a slow pattern arrives, the rules fire, a mail server and a
 // Slack-like webhook on this machine get the message with pattern and value; the report is repaired, and both hear that it is over.
-// Then the reports go away, their folder too, and come back.
+// Then the reports go away, their folder too, and come back; and Grafana ends and comes back while a pattern is slow.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { createServer as createTcp } from 'node:net';
 import { join } from 'node:path';
 
-import { api, check, done, eventually, started } from './grafana.mjs';
+import { api, check, done, eventually, started, url } from './grafana.mjs';
 
 const reports = process.env.E2E_ALERT_REPORTS;
 const work = process.env.E2E_WORK;
@@ -190,6 +190,20 @@ try {
   }
   console.log('    folder and reports are back');
   await heard('mail and Slack say that the query works again', (one) => one.includes('Resolved: The weekly reports cannot be read – the query works again'));
+  seen.mails = mails.length;
+  seen.slacks = slacks.length;
+  put('slow', newest);
+  await heard('mail and Slack say that the pattern is slow again', isSlow);
+  process.kill(Number(process.env.E2E_SERVER));
+  await eventually('Grafana has ended', () => fetch(url).then(() => false, () => true));
+  rmSync(reports, { recursive: true });
+  mkdirSync(reports);
+  writeFileSync(join(work, 'restart'), '');
+  await started();
+  console.log('    Grafana was away while the reports went');
+  // Grafana has forgotten what the alert said, and gives the rule's templates instead.
+  const away = await heard('mail and Slack say that it ended meanwhile', (one) => /Resolved: (P95 above|P95 of SELECT \* FROM orders)/.test(one));
+  console.log(JSON.parse(away.slack).attachments[0].text.replace(/^/gm, '    '));
   check([...mails, ...slacks].every((one) => !/\{\{|<no value>|%!/.test(one)), 'no message shows a template instead of its text');
 } catch (error) {
   const text = (body) => JSON.parse(body).attachments.map(({ title, text }) => `${title}\n${text}`).join('\n');

@@ -115,4 +115,14 @@ mkdir -p "$E2E_ALERT_REPORTS" "$work/alert-data"
 cp provisioning/contact_points/*.yaml "$work/provisioning/alerting/"
 sed -i 's/interval: 5m/interval: 10s/; s/group_wait: .*/group_wait: 1s/; s/group_interval: .*/group_interval: 5s/' "$work/provisioning/alerting/"*.yaml
 start "$E2E_ALERT_REPORTS" "$work/alert-data" grafana-alerts.log
-node tests/e2e/alerts.mjs
+E2E_SERVER="$server" node tests/e2e/alerts.mjs &
+alerts=$!
+# It ends Grafana in the middle, and wants it back when it has changed the reports.
+while kill -0 "$alerts" 2>/dev/null; do
+    if [ -e "$work/restart" ]; then
+        rm "$work/restart"
+        start "$E2E_ALERT_REPORTS" "$work/alert-data" grafana-alerts-again.log
+    fi
+    sleep 0.5
+done
+wait "$alerts"

@@ -18,6 +18,49 @@ async fn a_good_folder() {
     host.stop().await;
 }
 
+/// Files of one's own are no failure; whoever expects dashboards learns why they are empty.
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_the_views_cannot_use_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(&reports(), &json!({})).await;
+    for (name, columns, said) in [
+        (
+            "without",
+            "'a' AS pattern, 1.5 AS p95_ms",
+            "No column `week` in `query_perf_weekly_202701.parquet`: ",
+        ),
+        ("iso", "'2027-W01' AS week, 'a' AS pattern, 1.5 AS p95_ms", "`week` is VARCHAR in "),
+        ("bytes", "202701 AS week, 'a'::BLOB AS pattern, 1.5 AS p95_ms", "`pattern` is BLOB in "),
+    ] {
+        let own = folder.path().join(name);
+        std::fs::create_dir(&own).unwrap();
+        let file = own.join("query_perf_weekly_202701.parquet");
+        duckdb(&format!("COPY (SELECT {columns}) TO '{}' (FORMAT parquet)", file.display()));
+        host.settings = settings(&own, &json!({}));
+        let health = host.plugin.health(&host.settings).await.unwrap();
+        assert!(health.ok && health.message.contains(said), "{health:?}");
+    }
+    host.stop().await;
+}
+
+/// Jobs write it as text or as 0 and 1, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_flag_is_read_as_whatever_it_was_written() {
+    for (written, read) in [("'true'", "true"), ("'false'", "false"), ("1", "true"), ("0::TINYINT", "false")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("query_perf_weekly_202701.parquet");
+        duckdb(&format!(
+            "COPY (SELECT 202701 AS week, 'a' AS pattern, 1 AS samples, 1.5 AS p95_ms, {written} AS slow_flag) TO '{}' (FORMAT parquet)",
+            file.display()
+        ));
+        let host = Host::start(folder.path(), &json!({})).await;
+        assert_eq!(host.rows("SELECT slow_flag FROM perf_all_weeks").await, [read], "{written}");
+        assert_eq!(host.rows("SELECT bool_or(slow_flag) FROM perf_all_weeks").await, [read], "{written}");
+        host.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_failure_has_its_sentence() {
     let folder = tempfile::tempdir().unwrap();

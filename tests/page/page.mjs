@@ -193,6 +193,15 @@ try {
   await page.waitForTimeout(300);
   const narrow = await page.locator('[data-panel="1"] canvas').boundingBox();
   check(narrow.width < wide.width - 200, 'charts follow the window');
+  for (const width of [1000, 800, 420]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const name of ['pattern', 'week']) {
+      await page.locator(`[data-variable="${name}"] summary`).click();
+      const { x, width: wide } = await page.locator(`[data-variable="${name}"] .menu`).boundingBox();
+      check(x >= 0 && x + wide <= width, `at ${width} px the list of ${name}s is in the window`);
+      await page.locator(`[data-variable="${name}"] summary`).click();
+    }
+  }
   await page.setViewportSize({ width: 800, height: 900 });
   await page.waitForTimeout(300);
   check((await hidden(page)) === 0, 'a narrow window shows the whole legends');

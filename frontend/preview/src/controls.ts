@@ -70,6 +70,7 @@ export function variableControl(variable: Variable, options: Option[], chosen: s
   details.addEventListener('toggle', () => {
     if (details.open) {
       search.focus();
+      menu.style.right = `${Math.min(0, details.getBoundingClientRect().right - menu.offsetWidth - 8)}px`; // In the window.
     } else if (picked.size !== chosen.length || chosen.some((value) => !picked.has(value))) {
       change([...picked]);
     }

@@ -1,5 +1,7 @@
 //! Folder, datasource and dashboards: looks at what Grafana has, decides, and does it unless the run is dry.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::bundle::{Bundle, Folder};
@@ -9,6 +11,10 @@ use super::http::Verb;
 use super::report::{End, Report};
 use super::target::segment;
 use crate::error::Result;
+
+/// For how long Grafana may go on with what a datasource's settings were: five seconds (`DefaultCacheTTL` of its
+/// `pkg/services/datasources/service/cache.go`).
+const OLD_SETTINGS: Duration = Duration::from_millis(5_500);
 
 /// One run against one Grafana.
 pub(super) struct Run<'a> {
@@ -158,6 +164,9 @@ impl Run<'_> {
             notices.push("its secrets cannot be compared, so they were sent again".to_owned());
         }
         if !self.dry {
+            if matches!(end, Ok(End::Updated)) {
+                std::thread::sleep(OLD_SETTINGS);
+            }
             match self.grafana.health(&segment(uid)) {
                 Ok((true, words)) => notices.push(format!("its health check is good: {words}")),
                 Ok((false, words)) => notices.push(format!("its health check is not good: {words}")),
