@@ -16,7 +16,10 @@ const MOST_ENTRIES: usize = 10_000;
 #[must_use]
 pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
     let pattern = match error.message.split_once("match the pattern \"") {
-        Some((_, rest)) if error.kind == Kind::NotFound => rest.trim_end_matches('"').to_owned(),
+        // Behind it may stand the line of SQL.
+        Some((_, rest)) if error.kind == Kind::NotFound => {
+            rest.lines().next().unwrap_or_default().trim_end_matches('"').to_owned()
+        }
         _ => return error,
     };
     if datasource.report_globs().contains(&pattern) {
@@ -74,6 +77,23 @@ fn matches(folder: &Path, pattern: &str, inside: &[PathBuf]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reports_that_are_missing_are_told_in_the_words_of_the_settings() {
+        use crate::source::{Policy, Settings, resolve};
+        let dir = tempfile::tempdir().unwrap();
+        let json = serde_json::json!({ "path": dir.path() }).to_string();
+        let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        let glob = datasource.report_globs().remove(0);
+        for behind in ["", "\n\nLINE 17:     SELECT * FROM read_parquet('x')\n               ^"] {
+            let message = format!("IO Error: No files found that match the pattern \"{glob}\"{behind}");
+            let error = explain_missing(Error::new(Kind::NotFound, message), &datasource);
+            assert!(
+                error.message.ends_with("holds no report that matches `query_perf_weekly_*.parquet`"),
+                "{error:?}"
+            );
+        }
+    }
 
     #[test]
     fn patterns_match_component_by_component() {

@@ -240,13 +240,14 @@ fn check_permissions(grafana: &Grafana, delete: bool, wants: &impl Fn(Part) -> b
         )
     };
     let needed = [(Part::Datasource, datasource), (Part::Dashboards, dashboards), (Part::Alerts, ALERTS)];
-    let lacking: Vec<String> = needed
+    let mut lacking: Vec<String> = needed
         .iter()
         .filter(|(part, _)| wants(*part))
         .flat_map(|(_, actions)| actions.iter())
         .filter(|action| !action.split('|').any(|action| may.iter().any(|may| may == action)))
         .map(|action| format!("`{}`", action.split('|').next().unwrap_or(action)))
         .collect();
+    lacking.dedup();
     if lacking.is_empty() {
         return Ok(());
     }
