@@ -326,6 +326,13 @@ mod tests {
     }
 
     #[test]
+    fn the_page_opens_where_the_reports_are() {
+        let [current, newest] = [202_648, 202_702].map(|week| IsoWeek::from_yyyyww(week).unwrap());
+        assert_eq!(view_of(newest, current), "#from=2026-W29&to=2027-W02");
+        assert_eq!(view_of(current, current), "");
+    }
+
+    #[test]
     fn the_last_moment_of_a_week() {
         let week = IsoWeek::from_yyyyww(202_653).unwrap();
         assert_eq!(end_of(week).to_string(), "2027-01-03T23:59:59.999Z");
