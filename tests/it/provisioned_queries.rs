@@ -115,24 +115,41 @@ fn rows_of(folder: &Path, sql: &str, (from, to): (&str, &str), variables: &[&str
     text.lines().skip(1).map(str::to_owned).collect()
 }
 
+/// The variables as the dashboards open.
+const UNCHOSEN: [&str; 7] = [
+    "pattern=$__all",
+    "agent=$__all",
+    "week=newest",
+    "slow_ms=",
+    "before=previous",
+    "percent=25",
+    "min_samples=30",
+];
+
+/// It is neither new nor gone where both reports have it.
+#[test]
+fn a_pattern_without_a_name_is_compared_like_others() {
+    let folder = tempfile::tempdir().unwrap();
+    for week in [202_653, 202_701] {
+        duckdb(&format!(
+            "COPY (SELECT {week} AS week, pattern, 40 AS samples, 50.0 AS p95_ms FROM (VALUES ('a'), (NULL)) AS n(pattern)) TO '{}' (FORMAT parquet)",
+            folder.path().join(format!("query_perf_weekly_{week}.parquet")).display()
+        ));
+    }
+    let of = |title: &str| rows(folder.path(), &sql_of("query-perf-compare", title), &UNCHOSEN);
+    assert_eq!(of("What changed"), ["0,0,0,0,0,0,2027-W01,2026-W53"]);
+    assert_eq!((of("New patterns"), of("Gone patterns")), (Vec::new(), Vec::new()));
+}
+
 #[test]
 fn the_numbers_over_a_year_change_are_right() {
     let folder = tempfile::tempdir().unwrap();
     with_agents(folder.path());
-    let all = [
-        "pattern=$__all",
-        "agent=$__all",
-        "week=newest",
-        "slow_ms=",
-        "before=previous",
-        "percent=25",
-        "min_samples=30",
-    ];
     // A variable that is given twice would be a list.
     let with = |more: &[&'static str]| {
         let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
         let given: Vec<_> = more.iter().map(|variable| name(variable)).collect();
-        let rest = all.iter().filter(|variable| !given.contains(&name(variable)));
+        let rest = UNCHOSEN.iter().filter(|variable| !given.contains(&name(variable)));
         rest.chain(more).copied().collect::<Vec<_>>()
     };
     // alpha has 20 × index × 6, be × 3: the newest week has 360 and 180 ms, the one before 240 and 120, the first 120 and 60.
@@ -152,7 +169,7 @@ fn the_numbers_over_a_year_change_are_right() {
         one.len() == 2 && one[0].starts_with("2027-W01,180,60,50,"),
         "the first report knows no agent: {one:?}"
     );
-    let changed = rows(folder.path(), &sql_of("query-perf-compare", "What changed"), &all);
+    let changed = rows(folder.path(), &sql_of("query-perf-compare", "What changed"), &UNCHOSEN);
     assert_eq!(changed, ["8,0,0,0,8,8,2027-W01,2026-W53"]);
     let chosen = rows(
         folder.path(),
