@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::unlisted::Listings;
 use super::{Cancel, Engine, error};
 use crate::error::Result;
 
@@ -37,8 +38,9 @@ impl Engine {
     /// Lists what there is. A view over reports that are missing or broken is left out.
     ///
     /// # Errors
-    /// What DuckDB says of an attached file.
+    /// What DuckDB says of an attached file, or a folder that cannot be listed now.
     pub fn catalog(&self, cancel: &Cancel) -> Result<Catalog> {
+        let listings = Listings::watch();
         let _databases = self.hold_databases(cancel)?;
         let connection = self.session()?;
         cancel.watch(connection.interrupt_handle());
@@ -64,6 +66,7 @@ impl Engine {
                 _ => catalog.relations.push(Relation { database, name, columns: vec![column] }),
             }
         }
+        listings.check()?;
         Ok(catalog)
     }
 }

@@ -63,6 +63,11 @@ fn shortened(message: &str) -> &str {
     message.trim_end().trim_end_matches('.')
 }
 
+/// What to do where descriptors are missing.
+pub(super) const TOO_MANY_FILES: &str = "Read fewer files at once, or raise the limit of open files of Grafana's service (`ulimit -n`, `LimitNOFILE`); a worker opens at most 4,096";
+/// What to do where memory is missing.
+pub(super) const NO_MEMORY: &str = "Aggregate more or select less, or raise the datasource's `memoryLimitMb`";
+
 /// How the names of DuckDB's own tables and views begin.
 const OWN_LISTS: [&str; 5] = ["pg_", "duckdb_", "sqlite_", "information_schema", "pragma_"];
 
@@ -95,10 +100,10 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
     let parser_had_none = is("Parser")
         && ["Allocation failure", "failed to allocate"].iter().any(|start| message.starts_with(start));
     if no_memory || parser_had_none {
-        return (
-            Kind::Exhausted,
-            Some("Aggregate more or select less, or raise the datasource's `memoryLimitMb`"),
-        );
+        return (Kind::Exhausted, Some(NO_MEMORY));
+    }
+    if io && message.ends_with("Too many open files") {
+        return (Kind::Exhausted, Some(TOO_MANY_FILES));
     }
     if is("Permission") && has("file system operations are disabled by configuration")
         || io && message.ends_with("Permission denied")

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
+use super::unlisted::Listings;
 use super::{Cancel, Engine, error, sql_text};
 use crate::error::{Error, Result};
 use crate::reports;
@@ -34,8 +35,9 @@ impl Engine {
     /// Reads the reports' footers and the database files' catalogs.
     ///
     /// # Errors
-    /// What DuckDB says of a database file. Broken reports are not errors but findings.
+    /// What DuckDB says of a database file, or a folder that cannot be listed now. Broken reports are not errors but findings.
     pub fn inspect(&self, cancel: &Cancel) -> Result<Inspection> {
+        let listings = Listings::watch();
         let _databases = self.hold_databases(cancel)?;
         let connection = self.session()?;
         cancel.watch(connection.interrupt_handle());
@@ -76,6 +78,7 @@ impl Engine {
             let count = "SELECT count(*) FROM (SELECT 1 FROM duckdb_tables() WHERE NOT internal UNION ALL SELECT 1 FROM duckdb_views() WHERE NOT internal)";
             found.relations = rows_of(&connection, count)?.into_iter().next().unwrap_or(0);
         }
+        listings.check()?;
         Ok(found)
     }
 }

@@ -17,6 +17,7 @@ mod run;
 mod stamp;
 mod types;
 mod tz;
+mod unlisted;
 mod views;
 mod views_file;
 

@@ -9,6 +9,7 @@ use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
 use super::types::{self, Reading};
+use super::unlisted::Listings;
 use super::{Cancel, Engine, attach, error, gate};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
@@ -116,6 +117,7 @@ impl Engine {
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<(Summary, Validity), Ending> {
+        let listings = Listings::watch();
         let mut databases = self.hold_databases(cancel)?;
         let connection = self.session()?;
         cancel.watch(connection.interrupt_handle());
@@ -152,7 +154,9 @@ impl Engine {
         }
         // An interrupted query stays one.
         cancel.check()?;
-        if self.stamp(&connection, &verdict, views)? != before {
+        let after = self.stamp(&connection, &verdict, views)?;
+        listings.check()?;
+        if after != before {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);

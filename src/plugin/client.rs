@@ -13,8 +13,9 @@ use hyper_util::rt::TokioIo;
 use prost::Message;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::UnixStream;
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tonic::codec::ProstCodec;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
@@ -30,6 +31,8 @@ const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the end may take before we kill. Grafana waits two seconds, in which the plugin's own limits fit; the rest is for
 /// machines that are busy with other things.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer may take that was sent before the plugin ended.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
 /// How many bytes of a stream may be on the way without being read: a result should not wait for us.
 const WINDOW_BYTES: u32 = 16 << 20;
 /// The same for all streams together: one that nobody reads must not hold up the others, as it does not in Grafana's host.
@@ -40,8 +43,8 @@ const CONNECTION_BYTES: u32 = 512 << 20;
 pub struct Plugin {
     child: Child,
     channel: Channel,
-    /// Kept open, because a plugin may not be able to write otherwise.
-    _stdout: BufReader<ChildStdout>,
+    /// Cancelled when its standard output closes, with its end.
+    ended: CancellationToken,
 }
 
 /// The answer to one query, as Grafana gets it.
@@ -129,8 +132,17 @@ impl Plugin {
         }
         let socket = socket_path(&line)
             .ok_or_else(|| failed(format!("says `{}`, which is not the handshake", line.trim())))?;
-        let channel = connect(socket).await.map_err(|error| failed(format!("cannot be reached: {error}")))?;
-        Ok(Self { child, channel, _stdout: stdout })
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
+        // Read on, because a plugin may not be able to write otherwise.
+        tokio::spawn(async move {
+            let _ = tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await;
+            drop(guard);
+        });
+        let channel = unless(&ended, connect(socket))
+            .await
+            .map_err(|status| failed(format!("cannot be reached: {}", status.message())))?;
+        Ok(Self { child, channel, ended })
     }
 
     /// The process id.
@@ -153,7 +165,9 @@ impl Plugin {
             queries: queries.iter().map(convert::query_message).collect(),
         };
         let response: messages::QueryDataResponse =
-            self.call("/pluginv2.Data/QueryData", request).await.map_err(|status| broken(&status))?;
+            unless(&self.ended, self.call("/pluginv2.Data/QueryData", request))
+                .await
+                .map_err(|status| broken(&status))?;
         Ok(response.responses.into_iter().map(|(ref_id, response)| (ref_id, answer(response))).collect())
     }
 
@@ -165,7 +179,8 @@ impl Plugin {
         let context = convert::recode(&convert::plugin_context(settings))?;
         let request = CheckHealthRequest { plugin_context: Some(context), ..Default::default() };
         let mut client = DiagnosticsClient::new(self.channel.clone());
-        let response = client.check_health(request).await.map_err(|status| broken(&status))?;
+        let response =
+            unless(&self.ended, client.check_health(request)).await.map_err(|status| broken(&status))?;
         diagnostics::health(response.get_ref())
     }
 
@@ -176,8 +191,7 @@ impl Plugin {
     pub async fn metrics(&self) -> Result<String> {
         let mut client =
             DiagnosticsClient::new(self.channel.clone()).max_decoding_message_size(grpc::MAX_OUT);
-        let response = client
-            .collect_metrics(CollectMetricsRequest::default())
+        let response = unless(&self.ended, client.collect_metrics(CollectMetricsRequest::default()))
             .await
             .map_err(|status| broken(&status))?;
         let text = response.into_inner().metrics.unwrap_or_default().prometheus;
@@ -224,7 +238,7 @@ impl Plugin {
             headers: std::iter::once(("Content-Type".to_owned(), content_type)).collect(),
             body,
         };
-        self.stream_resource(request).await.map_err(|status| broken(&status))
+        unless(&self.ended, self.stream_resource(request)).await.map_err(|status| broken(&status))
     }
 
     async fn stream_resource(
@@ -248,11 +262,11 @@ impl Plugin {
     pub async fn shutdown(self) -> Result<()> {
         // The plugin may close the connection before it has answered; what counts is that it ends.
         let asked: Result<messages::Empty, Status> =
-            self.call("/plugin.GRPCController/Shutdown", messages::Empty {}).await;
+            unless(&self.ended, self.call("/plugin.GRPCController/Shutdown", messages::Empty {})).await;
         if let Err(status) = asked {
             tracing::debug!(%status, "no answer to the request to end");
         }
-        let Self { mut child, channel, _stdout } = self;
+        let Self { mut child, channel, ended: _ } = self;
         drop(channel);
         let ended = timeout(STOP_TIMEOUT, child.wait()).await;
         if ended.is_ok() {
@@ -293,7 +307,23 @@ fn socket_path(line: &str) -> Option<PathBuf> {
     }
 }
 
-async fn connect(socket: PathBuf) -> Result<Channel, tonic::transport::Error> {
+/// What `call` gives, unless the plugin has `ended`: a connection that closes before its first answer can leave a call waiting
+/// for ever.
+async fn unless<T>(
+    ended: &CancellationToken,
+    call: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    let gone = async {
+        ended.cancelled().await;
+        tokio::time::sleep(LAST_ANSWER).await;
+    };
+    tokio::select! {
+        answer = call => answer,
+        () = gone => Err(Status::unavailable("it has ended")),
+    }
+}
+
+async fn connect(socket: PathBuf) -> Result<Channel, Status> {
     // The address is needed for its form only.
     Endpoint::from_static("http://plugin")
         .initial_stream_window_size(WINDOW_BYTES)
@@ -303,6 +333,7 @@ async fn connect(socket: PathBuf) -> Result<Channel, tonic::transport::Error> {
             async move { UnixStream::connect(socket).await.map(TokioIo::new) }
         }))
         .await
+        .map_err(|error| Status::unavailable(error.to_string()))
 }
 
 fn answer(response: messages::DataResponse) -> Answer {

@@ -197,6 +197,45 @@ async fn without_descriptors_the_error_says_so_and_it_recovers() {
     assert!(refused[0] > 0, "{refused:?}");
 }
 
+/// DuckDB takes a folder that it cannot open for an empty one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_cannot_be_listed_is_not_empty() {
+    let host = Host::start_with(&reports(), &json!({}), &[("GF_PLUGIN_CACHE_MB", "0")]).await;
+    assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    let worker = workers(host.plugin.pid().unwrap())[0];
+    let queries = [
+        ("SELECT count(*) FROM perf_all_weeks", "1099"),
+        ("SELECT count(*) > 0 FROM glob('**/*.parquet')", "true"),
+        ("SELECT count(*) FROM perf_all_weeks", "1099"),
+    ];
+    // First before the views are made, then with them.
+    for _ in 0..2 {
+        let before = bound_descriptors(worker, 4);
+        for (query, _) in queries {
+            let answer = host.ask(query, "table").await;
+            let error = answer.error.unwrap_or_else(|| panic!("{query}: {:?}", answer.frames));
+            assert!(error.contains("a folder could not be listed: Too many open files"), "{query}: {error}");
+            assert!(error.contains("raise the limit of open files"), "{query}: {error}");
+        }
+        let health = host.plugin.health(&host.settings).await.unwrap();
+        assert!(!health.ok && health.message.contains("Too many open files"), "{health:?}");
+        bound_descriptors(worker, before);
+        for (query, expected) in queries {
+            assert_eq!(host.rows(query).await, [expected], "{query}");
+        }
+    }
+    assert_eq!(workers(host.plugin.pid().unwrap()), [worker]);
+    host.stop().await;
+}
+
+/// Bounds the descriptors that `process` can open from now on; gives the bound of before.
+fn bound_descriptors(process: u32, most: u64) -> u64 {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let process = Pid::from_raw(process.cast_signed());
+    let asked = Rlimit { current: Some(most), maximum: Some(4096) };
+    prlimit(process, Resource::Nofile, asked).unwrap().current.unwrap()
+}
+
 /// Of the broker's clock: the deadline, idle workers, kept results. A worker has no environment, so it keeps the right one;
 /// what it makes of times in the future is tested where it compares them (`source/looks.rs`).
 #[tokio::test(flavor = "multi_thread")]
