@@ -9,6 +9,8 @@
 use std::io;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
+use rustix::io::Errno;
+
 use crate::error::{Error, Kind, Result};
 
 /// How many listings failed in this process, and the last one's error number.
@@ -32,9 +34,9 @@ impl Listings {
             return Ok(());
         }
         let error = io::Error::from_raw_os_error(LAST.load(Ordering::SeqCst));
-        let (kind, hint) = match error.raw_os_error() {
-            Some(libc::EMFILE | libc::ENFILE) => (Kind::Exhausted, super::error::TOO_MANY_FILES),
-            Some(libc::ENOMEM) => (Kind::Exhausted, super::error::NO_MEMORY),
+        let (kind, hint) = match Errno::from_io_error(&error) {
+            Some(Errno::MFILE | Errno::NFILE) => (Kind::Exhausted, super::error::TOO_MANY_FILES),
+            Some(Errno::NOMEM) => (Kind::Exhausted, super::error::NO_MEMORY),
             _ => (Kind::NotFound, "Look after the file system that the datasource's folders are on"),
         };
         Err(Error::new(kind, format!("a folder could not be listed: {error}")).hint(hint))
@@ -44,34 +46,35 @@ impl Listings {
 /// Counts a failure, unless the folder is not there or not ours to see: patterns pass by such folders.
 #[cfg(target_os = "linux")]
 fn note(error: &io::Error) {
-    let Some(number) = error.raw_os_error() else { return };
+    let Some(number) = Errno::from_io_error(error) else { return };
     let passes = [
-        libc::ENOENT,
-        libc::ENOTDIR,
-        libc::EACCES,
-        libc::EPERM,
-        libc::ELOOP,
-        libc::ENAMETOOLONG,
-        libc::EINVAL,
+        Errno::NOENT,
+        Errno::NOTDIR,
+        Errno::ACCESS,
+        Errno::PERM,
+        Errno::LOOP,
+        Errno::NAMETOOLONG,
+        Errno::INVAL,
     ];
     if !passes.contains(&number) {
-        LAST.store(number, Ordering::SeqCst);
+        LAST.store(number.raw_os_error(), Ordering::SeqCst);
         FAILED.fetch_add(1, Ordering::SeqCst);
     }
 }
 
 #[cfg(target_os = "linux")]
 mod wrapped {
-    use std::ffi::c_char;
+    use std::ffi::{c_char, c_int, c_void};
     use std::io;
 
     unsafe extern "C" {
-        fn __real_opendir(path: *const c_char) -> *mut libc::DIR;
-        fn __real_readdir(folder: *mut libc::DIR) -> *mut libc::dirent;
+        fn __real_opendir(path: *const c_char) -> *mut c_void;
+        fn __real_readdir(folder: *mut c_void) -> *mut c_void;
+        fn __errno_location() -> *mut c_int;
     }
 
     #[unsafe(no_mangle)]
-    unsafe extern "C" fn __wrap_opendir(path: *const c_char) -> *mut libc::DIR {
+    unsafe extern "C" fn __wrap_opendir(path: *const c_char) -> *mut c_void {
         // SAFETY: passed on as it came.
         let folder = unsafe { __real_opendir(path) };
         if folder.is_null() {
@@ -81,10 +84,10 @@ mod wrapped {
     }
 
     #[unsafe(no_mangle)]
-    unsafe extern "C" fn __wrap_readdir(folder: *mut libc::DIR) -> *mut libc::dirent {
-        // SAFETY: passed on as it came. Only the error number tells the end from a failure.
+    unsafe extern "C" fn __wrap_readdir(folder: *mut c_void) -> *mut c_void {
+        // SAFETY: passed on as it came; the error number is this thread's. Only it tells the end from a failure.
         let entry = unsafe {
-            *libc::__errno_location() = 0;
+            *__errno_location() = 0;
             __real_readdir(folder)
         };
         if entry.is_null() {

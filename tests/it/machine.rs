@@ -187,8 +187,15 @@ async fn without_descriptors_the_error_says_so_and_it_recovers() {
             }
         }
         if limit >= 40 {
-            let answer = plugin.query(&settings, &queries[..1]).await.unwrap().remove("Q0").unwrap();
-            assert_eq!(answer.error, None, "{limit} descriptors are enough");
+            // Those that were answered last may still close their files.
+            let by = Instant::now() + Duration::from_secs(30);
+            loop {
+                let answer = plugin.query(&settings, &queries[..1]).await.unwrap().remove("Q0").unwrap();
+                match answer.error {
+                    None => break assert_eq!(rows(&answer), ["1099"]),
+                    Some(error) => assert!(Instant::now() < by, "{limit} descriptors are enough: {error}"),
+                }
+            }
         }
         plugin.shutdown().await.unwrap();
     }
