@@ -1,6 +1,6 @@
 //! Four things that the build needs beside the sources: a linker script that links the compiler's runtime into our
-//! binaries, so that they need only libc, libm and the loader; what leads DuckDB's listing of folders past us; the list of provisioning files to build in; and the page of
-//! `duckdb-perf serve`.
+//! binaries, so that they need only libc, libm and the loader; the linker's option that lets us see where DuckDB cannot
+//! list a folder; the list of provisioning files to build in; and the page of `duckdb-perf serve`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -41,7 +41,7 @@ pub enum Kind {
     Timeout,
     /// The caller went away.
     Cancelled,
-    /// Memory, disk or rows are used up.
+    /// Memory, disk, descriptors or rows are used up.
     Exhausted,
     /// Too many others wait, or for too long.
     Busy,

@@ -63,7 +63,7 @@ fn shortened(message: &str) -> &str {
     message.trim_end().trim_end_matches('.')
 }
 
-/// What to do where descriptors are missing.
+/// What to do where descriptors are missing. The number is `MOST_FILES` of `worker/jail/process.rs`.
 pub(super) const TOO_MANY_FILES: &str = "Read fewer files at once, or raise the limit of open files of Grafana's service (`ulimit -n`, `LimitNOFILE`); a worker opens at most 4,096";
 /// What to do where memory is missing.
 pub(super) const NO_MEMORY: &str = "Aggregate more or select less, or raise the datasource's `memoryLimitMb`";

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
+use super::error;
 use crate::error::{Error, Kind, Result};
 
 /// How many listings failed in this process, and the last one's error number.
@@ -33,13 +34,13 @@ impl Listings {
         if FAILED.load(Ordering::SeqCst) == self.0 {
             return Ok(());
         }
-        let error = io::Error::from_raw_os_error(LAST.load(Ordering::SeqCst));
-        let (kind, hint) = match Errno::from_io_error(&error) {
-            Some(Errno::MFILE | Errno::NFILE) => (Kind::Exhausted, super::error::TOO_MANY_FILES),
-            Some(Errno::NOMEM) => (Kind::Exhausted, super::error::NO_MEMORY),
+        let cause = io::Error::from_raw_os_error(LAST.load(Ordering::SeqCst));
+        let (kind, hint) = match Errno::from_io_error(&cause) {
+            Some(Errno::MFILE | Errno::NFILE) => (Kind::Exhausted, error::TOO_MANY_FILES),
+            Some(Errno::NOMEM) => (Kind::Exhausted, error::NO_MEMORY),
             _ => (Kind::NotFound, "Look after the file system that the datasource's folders are on"),
         };
-        Err(Error::new(kind, format!("a folder could not be listed: {error}")).hint(hint))
+        Err(Error::new(kind, format!("a folder could not be listed: {cause}")).hint(hint))
     }
 }
 

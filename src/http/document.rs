@@ -29,7 +29,7 @@ const FAILURES: &[(&str, &str, &str)] = &[
     ("413", "BodyTooLong", "The body is longer than 1 MB"),
     ("414", "AddressTooLong", "The address is longer than 60 KB"),
     ("415", "NotJson", "The body is not declared as JSON"),
-    ("429", "UsedUp", "Memory, disk or the queue is used up"),
+    ("429", "UsedUp", "Memory, disk, file descriptors or the queue is used up"),
     ("500", "Internal", "A mistake of this program"),
     ("503", "Unavailable", "The worker cannot be started, or a writer has the database file"),
     ("504", "Timeout", "The query took longer than `timeoutSeconds`"),

@@ -139,7 +139,7 @@ impl Plugin {
             let _ = tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await;
             drop(guard);
         });
-        let channel = unless(&ended, connect(socket))
+        let channel = unless_ended(&ended, connect(socket))
             .await
             .map_err(|status| failed(format!("cannot be reached: {}", status.message())))?;
         Ok(Self { child, channel, ended })
@@ -165,9 +165,7 @@ impl Plugin {
             queries: queries.iter().map(convert::query_message).collect(),
         };
         let response: messages::QueryDataResponse =
-            unless(&self.ended, self.call("/pluginv2.Data/QueryData", request))
-                .await
-                .map_err(|status| broken(&status))?;
+            self.call("/pluginv2.Data/QueryData", request).await.map_err(|status| broken(&status))?;
         Ok(response.responses.into_iter().map(|(ref_id, response)| (ref_id, answer(response))).collect())
     }
 
@@ -179,8 +177,9 @@ impl Plugin {
         let context = convert::recode(&convert::plugin_context(settings))?;
         let request = CheckHealthRequest { plugin_context: Some(context), ..Default::default() };
         let mut client = DiagnosticsClient::new(self.channel.clone());
-        let response =
-            unless(&self.ended, client.check_health(request)).await.map_err(|status| broken(&status))?;
+        let response = unless_ended(&self.ended, client.check_health(request))
+            .await
+            .map_err(|status| broken(&status))?;
         diagnostics::health(response.get_ref())
     }
 
@@ -191,7 +190,7 @@ impl Plugin {
     pub async fn metrics(&self) -> Result<String> {
         let mut client =
             DiagnosticsClient::new(self.channel.clone()).max_decoding_message_size(grpc::MAX_OUT);
-        let response = unless(&self.ended, client.collect_metrics(CollectMetricsRequest::default()))
+        let response = unless_ended(&self.ended, client.collect_metrics(CollectMetricsRequest::default()))
             .await
             .map_err(|status| broken(&status))?;
         let text = response.into_inner().metrics.unwrap_or_default().prometheus;
@@ -238,7 +237,7 @@ impl Plugin {
             headers: std::iter::once(("Content-Type".to_owned(), content_type)).collect(),
             body,
         };
-        unless(&self.ended, self.stream_resource(request)).await.map_err(|status| broken(&status))
+        unless_ended(&self.ended, self.stream_resource(request)).await.map_err(|status| broken(&status))
     }
 
     async fn stream_resource(
@@ -262,7 +261,7 @@ impl Plugin {
     pub async fn shutdown(self) -> Result<()> {
         // The plugin may close the connection before it has answered; what counts is that it ends.
         let asked: Result<messages::Empty, Status> =
-            unless(&self.ended, self.call("/plugin.GRPCController/Shutdown", messages::Empty {})).await;
+            self.call("/plugin.GRPCController/Shutdown", messages::Empty {}).await;
         if let Err(status) = asked {
             tracing::debug!(%status, "no answer to the request to end");
         }
@@ -294,8 +293,11 @@ impl Plugin {
     {
         let codec = ProstCodec::<Req, Res>::default();
         let path = PathAndQuery::from_static(path);
-        let mut client = self.ready().await?;
-        client.unary(Request::new(request), path, codec).await.map(tonic::Response::into_inner)
+        let answer = async {
+            let mut client = self.ready().await?;
+            client.unary(Request::new(request), path, codec).await
+        };
+        unless_ended(&self.ended, answer).await.map(tonic::Response::into_inner)
     }
 }
 
@@ -309,7 +311,7 @@ fn socket_path(line: &str) -> Option<PathBuf> {
 
 /// What `call` gives, unless the plugin has `ended`: a connection that closes before its first answer can leave a call waiting
 /// for ever.
-async fn unless<T>(
+async fn unless_ended<T>(
     ended: &CancellationToken,
     call: impl Future<Output = Result<T, Status>>,
 ) -> Result<T, Status> {
