@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Every test of the project. Installs what it needs, counts, and fails when any part fails. The last line reads
+# Every test of the project. Installs what it needs, counts, and fails when any part fails. Ends with what failed parts said and with
 # `N passed, N failed, N skipped`; lint and format checks and builds count as one test each.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/duckdb-perf/target}"
 export CARGO_TERM_COLOR=never NO_COLOR=1
 passed=0 failed=0 skipped=0
-log="$(mktemp)"
-trap 'rm -f "$log"' EXIT
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+log="$work/log" failures="$work/failures"
+touch "$failures"
 
 # part NAME COUNTER COMMAND…: runs the command in sight; COUNTER reads its output and prints "passed failed skipped".
 part() {
@@ -22,7 +24,17 @@ part() {
     if [ "$status" -ne 0 ] && [ "$counter" = one ]; then p=0; fi
     if [ $((p + f + s)) -eq 0 ]; then f=1 && echo "error: $name ran no test"; fi
     printf '== %s: %d passed, %d failed, %d skipped (%d s)\n' "$name" "$p" "$f" "$s" $((SECONDS - started))
+    [ "$f" -eq 0 ] || told "$name" <"$log" >>"$failures"
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# told NAME: of a failed part's output the lines that name a failure, with what follows them, and its end.
+told() {
+    printf '\n== failed: %s\n' "$1"
+    awk '/FAILED$|panicked at|--- FAIL|^ *●|[Ee]rror:/ { more = 4 }
+         more-- > 0 && named++ < 60 { print "    " $0; next }
+         { line[NR] = $0 }
+         END { for (at = NR - 29; at <= NR; at++) if (at in line) print "    " line[at] }' | cut -c1-300
 }
 
 one() { echo 1 0 0; }
@@ -45,7 +57,7 @@ part "frontend: build" one npm --prefix frontend run --silent build
 part "rust: build" one cargo build --release
 # What is copied into Grafana, for the tests of it.
 part "plugin folder" one tests/plugin_folder.sh "$CARGO_TARGET_DIR/release/duckdb-perf" dist/duckdb-perf-datasource
-part "rust: tests" cargo_tests cargo test --release
+part "rust: tests" cargo_tests cargo test --release --no-fail-fast
 part "rust: lint" one cargo clippy --release --all-targets --quiet -- -D warnings
 
 part "frontend: types" one npm --prefix frontend run --silent typecheck
@@ -56,10 +68,8 @@ part "views in older DuckDBs" page_checks tests/compat/run.sh "$CARGO_TARGET_DIR
 part "page in a browser" page_checks tests/page/run.sh "$CARGO_TARGET_DIR/release/duckdb-perf"
 
 if command -v go >/dev/null; then
-    fixtures="$(mktemp -d)"
-    trap 'rm -rf "$log" "$fixtures"' EXIT
-    export DUCKDB_PERF_EXE="$CARGO_TARGET_DIR/release/duckdb-perf" DUCKDB_PERF_FIXTURES="$fixtures"
-    part "go reader: fixtures" one tests/fixtures.sh "$DUCKDB_PERF_EXE" "$fixtures"
+    export DUCKDB_PERF_EXE="$CARGO_TARGET_DIR/release/duckdb-perf" DUCKDB_PERF_FIXTURES="$work/fixtures"
+    part "go reader: fixtures" one tests/fixtures.sh "$DUCKDB_PERF_EXE" "$DUCKDB_PERF_FIXTURES"
     part "go reader: vet" one go -C tests/host vet ./...
     part "go reader: tests" go_tests go -C tests/host test -count=1 -v ./...
 elif [ -n "${CI:-}" ]; then
@@ -70,5 +80,6 @@ else
     skipped=$((skipped + 1))
 fi
 
+cat "$failures"
 printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]

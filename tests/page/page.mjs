@@ -50,7 +50,18 @@ async function drawn(page) {
     const cards = [...document.querySelectorAll('.card')];
     return cards.length >= 5 && cards.every((card) => card.getAttribute('aria-busy') === 'false');
   });
-  await page.waitForTimeout(200);
+  await painted(page);
+}
+
+/** Waits for the frame after the next one: what was drawn, or follows a new size, is there. */
+const painted = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
+/** Checks what comes a moment after a click or a new size of the window. */
+async function soon(condition, what) {
+  for (let at = 0; at < 100 && !(await condition()); at++) {
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  check(await condition(), what);
 }
 
 /** Does something that asks every panel again, and waits for the end: the page looks at the server's health last. */
@@ -58,6 +69,9 @@ async function after(page, action) {
   await Promise.all([page.waitForResponse((response) => response.url().endsWith('/readyz')), action()]);
   await drawn(page);
 }
+
+/** Opens an address and waits for its panels. */
+const load = (page, url) => after(page, () => page.goto(url));
 
 const shot = (page, name) => page.screenshot({ path: join(PAGE_OUT, `page-${name}.png`), fullPage: true });
 const textOf = (page, panel) => page.locator(`[data-panel="${panel}"] .body`).innerText();
@@ -119,8 +133,7 @@ const bars = (page) =>
 try {
   const url = await serve('reports');
   const page = await open();
-  await page.goto(url);
-  await drawn(page);
+  await load(page, url);
   const titles = await page.locator('.card h2').allInnerTexts();
   check(titles.length === 5 && titles[0] === 'P95 latency trend', `five panels: ${titles.join(', ')}`);
   check((await page.locator('.problem, .empty').count()) === 0, 'no panel has an error or is empty');
@@ -177,9 +190,7 @@ try {
   const about = await page.locator('.about p').allTextContents();
   check(about.length > 0 && !about.some((text) => /click|dashboard/i.test(text)), 'no panel promises what Grafana alone has');
 
-  await page.goto(url);
-  await page.reload();
-  await drawn(page);
+  await load(page, url);
   await after(page, () => page.locator('select').selectOption({ label: 'Last 4 weeks' }));
   check((await textOf(page, 5)) !== all[4], 'the time range changes the panels');
   const box = await page.locator('[data-panel="1"] .u-over').boundingBox();
@@ -190,31 +201,32 @@ try {
 
   const wide = await page.locator('[data-panel="1"] canvas').boundingBox();
   await page.setViewportSize({ width: 1000, height: 900 });
-  await page.waitForTimeout(300);
-  const narrow = await page.locator('[data-panel="1"] canvas').boundingBox();
-  check(narrow.width < wide.width - 200, 'charts follow the window');
+  const widthNow = async () => (await page.locator('[data-panel="1"] canvas').boundingBox()).width;
+  await soon(async () => (await widthNow()) < wide.width - 200, 'charts follow the window');
   for (const width of [1000, 800, 420]) {
     await page.setViewportSize({ width, height: 900 });
     for (const name of ['pattern', 'week']) {
-      await page.locator(`[data-variable="${name}"] summary`).click();
-      const { x, width: wide } = await page.locator(`[data-variable="${name}"] .menu`).boundingBox();
-      check(x >= 0 && x + wide <= width, `at ${width} px the list of ${name}s is in the window`);
-      await page.locator(`[data-variable="${name}"] summary`).click();
+      const summary = page.locator(`[data-variable="${name}"] summary`);
+      // At once, before it is painted.
+      const { left, right } = await summary.evaluate((head) => {
+        head.click();
+        return head.nextElementSibling.getBoundingClientRect().toJSON();
+      });
+      check(left >= 0 && right <= width && right > left, `at ${width} px the list of ${name}s is in the window`);
+      await summary.click();
+      check(!(await page.locator(`[data-variable="${name}"] .menu`).isVisible()), `and at ${width} px it closes`);
     }
   }
   await page.setViewportSize({ width: 800, height: 900 });
-  await page.waitForTimeout(300);
-  check((await hidden(page)) === 0, 'a narrow window shows the whole legends');
+  await soon(async () => (await hidden(page)) === 0, 'a narrow window shows the whole legends');
   await page.setViewportSize({ width: 420, height: 900 });
-  await page.waitForTimeout(300);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  check(overflow <= 0, 'nothing is wider than a telephone');
-  check((await hidden(page)) === 0, 'a telephone shows the whole legends');
+  const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  await soon(async () => (await overflow()) <= 0, 'nothing is wider than a telephone');
+  await soon(async () => (await hidden(page)) === 0, 'a telephone shows the whole legends');
   await shot(page, 'telephone');
   await page.setViewportSize({ width: 1600, height: 1300 });
   await page.locator('button', { hasText: 'Light' }).click();
-  await page.waitForTimeout(300);
-  check((await page.evaluate(() => document.documentElement.dataset.theme)) === 'light', 'the theme is a choice');
+  await soon(() => page.evaluate(() => document.documentElement.dataset.theme === 'light'), 'the theme is a choice');
   const unnamed = await page.evaluate(
     () => [...document.querySelectorAll('button, select, input, summary, [role=img]')].filter((one) => !(one.getAttribute('aria-label') ?? one.labels?.[0]?.textContent ?? one.textContent).trim()).length
   );
@@ -222,8 +234,7 @@ try {
   await page.close();
 
   const light = await open({ colorScheme: 'light' });
-  await light.goto(`${url}#from=now-52w/w&to=now/w`);
-  await drawn(light);
+  await load(light, `${url}#from=now-52w/w&to=now/w`);
   check((await light.evaluate(() => document.documentElement.dataset.theme)) === 'light', 'the theme is the system’s');
   check((await light.locator('select option').first().innerText()).length > 0 && (await light.locator('select').inputValue()) === 'Last year', 'the address chooses the range');
   check((await cut(light)) === 0, 'no label of a year is cut');
@@ -231,8 +242,7 @@ try {
   await light.close();
 
   const patient = await open();
-  await patient.goto(await serve('reports', {}, ['--setting', 'slowMs=250']));
-  await drawn(patient);
+  await load(patient, await serve('reports', {}, ['--setting', 'slowMs=250']));
   const colors = await bars(patient);
   const isSlow = ([ms, color]) => (color === slow) === ms > 250;
   check(new Set(colors.map(([, color]) => color)).size === 2 && colors.every(isSlow), 'bars are slow above the datasource’s own threshold');
@@ -243,8 +253,7 @@ try {
   const shipped = readFileSync(new URL('../../provisioning/dashboards/query_perf_overview.json', import.meta.url), 'utf8');
   writeFileSync(wordy, shipped.replaceAll('time:GG[W]WW', 'time:GGGG-[W]WW'));
   const long = await open();
-  await long.goto(await serve('reports', {}, ['--dashboard', wordy]));
-  await drawn(long);
+  await load(long, await serve('reports', {}, ['--dashboard', wordy]));
   check((await cut(long)) === 0, 'no label with a whole year is cut');
   await long.close();
 
@@ -252,16 +261,14 @@ try {
   const nameless = "FROM (SELECT * REPLACE (if(p95_ms > 600, '', pattern) AS pattern) FROM perf_all_weeks)";
   writeFileSync(blank, shipped.replaceAll('FROM perf_all_weeks', nameless));
   const empty = await open();
-  await empty.goto(await serve('reports', {}, ['--dashboard', blank]));
-  await drawn(empty);
+  await load(empty, await serve('reports', {}, ['--dashboard', blank]));
   check((await textOf(empty, 1)).includes('(empty)') && (await textOf(empty, 3)).includes('(empty)'), 'a pattern without text has a name');
   await after(empty, () => empty.locator('[data-panel="3"] .row', { hasText: '(empty)' }).click());
   check((await empty.locator('[data-variable="pattern"] .chosen').innerText()) === '(empty)', 'and can be chosen');
   await empty.close();
 
   const one = await open();
-  await one.goto(await serve('one'));
-  await drawn(one);
+  await load(one, await serve('one'));
   for (const panel of [4, 5]) {
     const [from, to] = await extent(one, panel, 0);
     check(from > 0.35 && to < 0.65, `one week stands in the middle of panel ${panel} (${from.toFixed(2)} to ${to.toFixed(2)})`);
@@ -275,12 +282,10 @@ try {
   await one.close();
 
   const none = await open();
-  await none.goto(await serve('empty'));
-  await drawn(none);
+  await load(none, await serve('empty'));
   const told = await none.locator('.card').allInnerTexts();
   const nothing = JSON.parse(shipped).panels.map(({ title, fieldConfig }) => `${title} ${fieldConfig.defaults.noValue}`);
   check(told.every((text) => nothing.includes(text.replace(/\s+(i\s+)?/g, ' ').trim())), `without reports every panel is empty: ${told[0].split('\n').pop()}`);
-  await none.waitForTimeout(300);
   const said = await none.locator('body').innerText();
   check(said.match(/holds no report/g)?.length === 1 && said.includes('wait for the first report'), 'why is said once, with what to do');
   check(!said.includes('`') && (await none.locator('.banner code').first().innerText()).endsWith('/empty'), 'with code as code');

@@ -12,9 +12,7 @@ export function rangeControl(dashboard: Dashboard, { from, to }: State, change: 
   const ranges = isQuick ? quick : [{ display: `${from} to ${to}`, from, to }, ...quick];
   const options = ranges.map((one) => h('option', { selected: one.from === from && one.to === to }, one.display));
   const select = h('select', { 'aria-label': 'Time range' }, ...options) as HTMLSelectElement;
-  select.addEventListener('change', () =>
-    change({ from: ranges[select.selectedIndex].from, to: ranges[select.selectedIndex].to })
-  );
+  select.addEventListener('change', () => change(ranges[select.selectedIndex]));
   return h('label.control', h('span', 'Time range'), select);
 }
 
@@ -66,14 +64,17 @@ export function variableControl(variable: Variable, options: Option[], chosen: s
   const head = h('summary', { 'aria-label': label }, summary);
   const menu = h('div.menu', search, list);
   const details = h('details.picker', { 'data-variable': variable.name }, head, menu) as HTMLDetailsElement;
+  // Opened by hand, because `toggle` comes later: the list would be seen outside the window first.
+  head.addEventListener('click', (event) => {
+    event.preventDefault();
+    details.open = !details.open;
+    menu.style.right = `${Math.min(0, details.getBoundingClientRect().right - menu.offsetWidth - 8)}px`;
+    search.focus();
+  });
   // What was ticked counts when the list is closed: each change asks every panel again.
   details.addEventListener('toggle', () => {
-    if (details.open) {
-      search.focus();
-      menu.style.right = `${Math.min(0, details.getBoundingClientRect().right - menu.offsetWidth - 8)}px`; // In the window.
-    } else if (picked.size !== chosen.length || chosen.some((value) => !picked.has(value))) {
-      change([...picked]);
-    }
+    const isSame = picked.size === chosen.length && chosen.every((value) => picked.has(value));
+    return details.open || isSame || change([...picked]);
   });
   details.addEventListener('keydown', ({ key }) => key === 'Escape' && (details.open = false));
   document.addEventListener('pointerdown', ({ target }) => details.contains(target as Node) || (details.open = false));

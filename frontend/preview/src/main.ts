@@ -114,9 +114,7 @@ class Page {
   }
 }
 
-function setTheme(wanted: string | null) {
-  root.dataset.theme = wanted ?? (systemIsDark.matches ? 'dark' : 'light');
-}
+const setTheme = (wanted: string | null) => (root.dataset.theme = wanted ?? (systemIsDark.matches ? 'dark' : 'light'));
 
 async function main() {
   const title = h('h1', 'DuckDB Perf');
