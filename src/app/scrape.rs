@@ -1,5 +1,6 @@
 //! The metrics of an app: what was counted, and what is looked at when somebody asks.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,8 +49,16 @@ impl App {
         }
         let all = async {
             while let Some(listed) = listings.join_next().await {
-                if let Ok((uid, reports)) = listed {
-                    now.datasources.entry(uid).or_default().add(Some(reports));
+                match listed {
+                    Ok((uid, Ok(reports))) => now.datasources.entry(uid).or_default().add(Some(reports)),
+                    Ok((uid, Err(error))) => {
+                        tracing::warn!(
+                            uid,
+                            error = %error,
+                            "the reports cannot be listed; their metrics are left out"
+                        );
+                    }
+                    Err(_) => {}
                 }
             }
         };
@@ -74,14 +83,14 @@ impl App {
     }
 }
 
-fn reports(datasource: &Datasource, now: Timestamp) -> ReportsNow {
-    let files = datasource.report_files();
+fn reports(datasource: &Datasource, now: Timestamp) -> io::Result<ReportsNow> {
+    let files = datasource.report_files()?;
     // The newest is the last; those without a week are before all others.
     let newest = files.last().and_then(|file| file.week).map(|week| {
         let end = week.plus(1).start_ns() / 1_000_000_000;
         (week.yyyyww(), now.as_second().saturating_sub(end).max(0))
     });
-    ReportsNow { count: files.len(), newest }
+    Ok(ReportsNow { count: files.len(), newest })
 }
 
 #[cfg(test)]
@@ -96,7 +105,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let json = serde_json::json!({ "path": folder.path() }).to_string();
         let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
-        let at = |now: &str| reports(&datasource, now.parse().unwrap());
+        let at = |now: &str| reports(&datasource, now.parse().unwrap()).unwrap();
         assert_eq!(at("2027-01-04T00:00:00Z"), ReportsNow::default());
         for name in ["query_perf_weekly_latest.parquet", "query_perf_weekly_202653.parquet", "notes.txt"] {
             std::fs::write(folder.path().join(name), "").unwrap();

@@ -96,7 +96,11 @@ pub(super) async fn run(args: Args) -> Result<Option<Server>, Stop> {
     next_steps(&folder);
     // Nobody would look at it in CI or behind a pipe, and nobody would end it.
     let is_watched = std::io::stdout().is_terminal() && std::env::var_os("CI").is_none();
-    if args.no_queries || args.no_serve || !is_watched {
+    if args.no_queries || args.no_serve {
+        return Ok(None);
+    }
+    if !is_watched {
+        report::line("\nThe dashboard's page is not served: the output is no terminal, or CI is set.");
         return Ok(None);
     }
     report::line("\nThe dashboard is at this address until you press Ctrl-C:");

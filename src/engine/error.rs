@@ -102,7 +102,9 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
     if no_memory || parser_had_none {
         return (Kind::Exhausted, Some(NO_MEMORY));
     }
-    if io && message.ends_with("Too many open files") {
+    // Of the process, or of the machine.
+    let no_descriptor = ["Too many open files", "Too many open files in system"];
+    if io && no_descriptor.iter().any(|end| message.ends_with(end)) {
         return (Kind::Exhausted, Some(TOO_MANY_FILES));
     }
     if is("Permission") && has("file system operations are disabled by configuration")
@@ -208,6 +210,12 @@ mod tests {
                 "IO Error: Could not set lock on file \"x\": Conflicting lock is held",
                 None,
             ),
+            (
+                r#"IO Error: {"exception_type":"IO","exception_message":"Cannot open file \"x\": Too many open files in system"}"#,
+                Kind::Exhausted,
+                "IO Error: Cannot open file \"x\": Too many open files in system",
+                None,
+            ),
             // As DuckDB spells them.
             (
                 r#"INTERNAL Error: {"exception_type":"INTERNAL","exception_message":"no"}"#,
@@ -248,6 +256,7 @@ mod tests {
             "No space left on device",
             "Could not set lock on file: Conflicting lock is held",
             "Interrupted!",
+            "Too many open files",
             "No files found that match the pattern \"/r/*.parquet\"",
             "IO Error: Could not set lock on file",
         ] {

@@ -13,6 +13,8 @@ use rustix::io::Errno;
 
 use super::error;
 use crate::error::{Error, Kind, Result};
+#[cfg(target_os = "linux")]
+use crate::source::passes_by;
 
 /// How many listings failed in this process, and the last one's error number.
 static FAILED: AtomicU64 = AtomicU64::new(0);
@@ -44,21 +46,11 @@ impl Listings {
     }
 }
 
-/// Counts a failure, unless the folder is not there or not ours to see: patterns pass by such folders.
+/// Counts a failure, unless the folder is one that patterns pass by.
 #[cfg(target_os = "linux")]
 fn note(error: &io::Error) {
-    let Some(number) = Errno::from_io_error(error) else { return };
-    let passes = [
-        Errno::NOENT,
-        Errno::NOTDIR,
-        Errno::ACCESS,
-        Errno::PERM,
-        Errno::LOOP,
-        Errno::NAMETOOLONG,
-        Errno::INVAL,
-    ];
-    if !passes.contains(&number) {
-        LAST.store(number.raw_os_error(), Ordering::SeqCst);
+    if let Some(number) = error.raw_os_error().filter(|_| !passes_by(error)) {
+        LAST.store(number, Ordering::SeqCst);
         FAILED.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -1,8 +1,10 @@
 //! Which reports are there now, as the broker sees them: by listing folders, without a worker and without opening a file.
 
+use std::io;
 use std::path::Path;
 
 use globset::{GlobBuilder, GlobMatcher};
+use rustix::io::Errno;
 
 use super::Datasource;
 use crate::reports::{ReportFile, sort_reports};
@@ -14,19 +16,31 @@ const DEEPEST: usize = 16;
 
 impl Datasource {
     /// The files that match `reports`, oldest week first; temporary ones are left out. Blocks while it lists.
-    #[must_use]
-    pub fn report_files(&self) -> Vec<ReportFile> {
+    ///
+    /// # Errors
+    /// When a folder that is there cannot be listed, or the folders have more than [`MOST_ENTRIES`] entries: a part of the
+    /// reports would look like all.
+    pub fn report_files(&self) -> io::Result<Vec<ReportFile>> {
         // Braces mean nothing to DuckDB.
         let pattern = self.reports.replace('{', "[{]").replace('}', "[}]");
-        let Ok(glob) = GlobBuilder::new(&pattern).literal_separator(true).build() else { return Vec::new() };
+        let glob = GlobBuilder::new(&pattern).literal_separator(true).build();
+        let glob =
+            glob.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?.compile_matcher();
         let parts = pattern.split('/').filter(|part| !part.is_empty()).count();
         let depth = if pattern.contains("**") { DEEPEST } else { parts };
-        let mut search = Search { glob: glob.compile_matcher(), found: Vec::new(), left: MOST_ENTRIES };
+        let mut search = Search { glob, found: Vec::new(), left: MOST_ENTRIES };
         for folder in &self.folders {
-            search.list(folder, Path::new(""), depth);
+            search.list(folder, Path::new(""), depth)?;
         }
-        sort_reports(search.found)
+        Ok(sort_reports(search.found))
     }
+}
+
+/// Whether a pattern passes by a folder that cannot be listed for this reason: it is not there, or not ours to see.
+pub(crate) fn passes_by(error: &io::Error) -> bool {
+    [Errno::NOENT, Errno::NOTDIR, Errno::ACCESS, Errno::PERM, Errno::LOOP, Errno::NAMETOOLONG, Errno::INVAL]
+        .iter()
+        .any(|number| error.raw_os_error() == Some(number.raw_os_error()))
 }
 
 struct Search {
@@ -37,23 +51,29 @@ struct Search {
 
 impl Search {
     /// Looks through `folder`, which is `inside` the one that the pattern starts from.
-    fn list(&mut self, folder: &Path, inside: &Path, depth: usize) {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    fn list(&mut self, folder: &Path, inside: &Path, depth: usize) -> io::Result<()> {
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if passes_by(&error) => return Ok(()),
+            entries => entries?,
+        };
         for entry in entries {
-            let Some(left) = self.left.checked_sub(1) else { return };
-            self.left = left;
+            let entry = entry?;
+            let too_many = || io::Error::other(format!("more than {MOST_ENTRIES} entries"));
+            self.left = self.left.checked_sub(1).ok_or_else(too_many)?;
             let name = inside.join(entry.file_name());
             if self.glob.is_match(&name) {
                 self.found.push(name.to_string_lossy().into_owned());
             } else if depth > 1 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                self.list(&entry.path(), &name, depth - 1);
+                self.list(&entry.path(), &name, depth - 1)?;
             }
         }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::source::{Policy, Settings, resolve};
 
     #[test]
@@ -75,9 +95,24 @@ mod tests {
         ] {
             let json = serde_json::json!({ "path": folder.path(), "reports": pattern }).to_string();
             let settings = Settings::parse(json.as_bytes(), "").unwrap();
-            let found = resolve(&settings, &Policy::default()).unwrap().report_files();
+            let found = resolve(&settings, &Policy::default()).unwrap().report_files().unwrap();
             let names: Vec<&str> = found.iter().map(|report| report.name.as_str()).collect();
             assert_eq!(names, expected, "{pattern}");
         }
+    }
+
+    #[test]
+    fn more_entries_than_are_looked_at_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a_202601.parquet", "b_202602.parquet", "c_202603.parquet"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let list = |left| {
+            let glob = GlobBuilder::new("*.parquet").build().unwrap().compile_matcher();
+            let mut search = Search { glob, found: Vec::new(), left };
+            search.list(folder.path(), Path::new(""), 1).map(|()| search.found.len())
+        };
+        assert_eq!(list(3).unwrap(), 3);
+        assert!(list(2).unwrap_err().to_string().contains("entries"));
     }
 }

@@ -9,6 +9,7 @@ mod resolve;
 mod roots;
 mod settings;
 
+pub(crate) use listing::passes_by;
 pub use looks::{Look, Looks, TICK, Validity};
 pub use missing::explain_missing;
 pub use policy::Policy;

@@ -186,6 +186,10 @@ fn the_demo_shows_five_panels() {
     assert!(text.contains("2026-W53") && text.contains("pattern: All of 25 values"), "{text}");
     assert!(!text.contains("no data"), "{text}");
     assert!(stderr(&output).contains("What to do next"));
+    assert!(
+        stderr(&output)
+            .contains("The dashboard's page is not served: the output is no terminal, or CI is set")
+    );
     let reports = std::fs::read_dir(&out)
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().path().extension().is_some())

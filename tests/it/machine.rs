@@ -217,7 +217,7 @@ async fn a_folder_that_cannot_be_listed_is_not_empty() {
     ];
     // First before the views are made, then with them.
     for _ in 0..2 {
-        let before = bound_descriptors(worker, 4);
+        let before = bound_descriptors(worker, (4, MOST_FILES));
         for (query, _) in queries {
             let answer = host.ask(query, "table").await;
             let error = answer.error.unwrap_or_else(|| panic!("{query}: {:?}", answer.frames));
@@ -226,7 +226,7 @@ async fn a_folder_that_cannot_be_listed_is_not_empty() {
         }
         let health = host.plugin.health(&host.settings).await.unwrap();
         assert!(!health.ok && health.message.contains("Too many open files"), "{health:?}");
-        bound_descriptors(worker, before);
+        bound_descriptors(worker, (before, MOST_FILES));
         for (query, expected) in queries {
             assert_eq!(host.rows(query).await, [expected], "{query}");
         }
@@ -235,12 +235,37 @@ async fn a_folder_that_cannot_be_listed_is_not_empty() {
     host.stop().await;
 }
 
-/// Bounds the descriptors that `process` can open from now on; gives the bound of before.
-fn bound_descriptors(process: u32, most: u64) -> u64 {
+/// What a worker allows itself, `MOST_FILES` of `worker/jail/process.rs`.
+const MOST_FILES: u64 = 4096;
+
+/// Bounds the descriptors that `process` can open from now on, `(soft, hard)`; gives the soft bound of before.
+fn bound_descriptors(process: u32, (soft, hard): (u64, u64)) -> u64 {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
     let process = Pid::from_raw(process.cast_signed());
-    let asked = Rlimit { current: Some(most), maximum: Some(4096) };
+    let asked = Rlimit { current: Some(soft), maximum: Some(hard) };
     prlimit(process, Resource::Nofile, asked).unwrap().current.unwrap()
+}
+
+/// The plugin lists the reports itself for its metrics.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_that_cannot_be_listed_are_not_counted_as_none() {
+    let mut host = Host::start(&reports(), &json!({})).await;
+    "d1".clone_into(&mut host.settings.uid);
+    host.rows("SELECT 1").await;
+    let count = async || {
+        let text = host.plugin.metrics().await.unwrap();
+        text.lines()
+            .find_map(|line| line.strip_prefix("duckdb_perf_reports{datasource=\"d1\"} "))
+            .map(str::to_owned)
+    };
+    assert_eq!(count().await.as_deref(), Some("60"));
+    let plugin = host.plugin.pid().unwrap();
+    let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap();
+    let before = bound_descriptors(plugin, (3, hard));
+    assert_eq!(count().await, None);
+    bound_descriptors(plugin, (before, hard));
+    assert_eq!(count().await.as_deref(), Some("60"));
+    host.stop().await;
 }
 
 /// Of the broker's clock: the deadline, idle workers, kept results. A worker has no environment, so it keeps the right one;
