@@ -65,18 +65,38 @@ fn shortened(message: &str) -> &str {
 
 /// What to do where descriptors are missing. The number is `MOST_FILES` of `worker/jail/process.rs`.
 pub(super) const TOO_MANY_FILES: &str = "Read fewer files at once, or raise the limit of open files of Grafana's service (`ulimit -n`, `LimitNOFILE`); a worker opens at most 4,096";
+/// What to do where room on disk is missing.
+const NO_DISK: &str = "The query needs more room on disk than the temp folder has, or than its share of four times `memoryLimitMb`: aggregate more or select less";
 /// What to do where memory is missing.
 pub(super) const NO_MEMORY: &str = "Aggregate more or select less, or raise the datasource's `memoryLimitMb`";
 
 /// How the names of DuckDB's own tables and views begin.
 const OWN_LISTS: [&str; 5] = ["pg_", "duckdb_", "sqlite_", "information_schema", "pragma_"];
 
+/// What to do when disk, memory or descriptors are used up.
+fn used_up(class: &str, message: &str) -> Option<&'static str> {
+    let is = |one: &str| class.eq_ignore_ascii_case(one);
+    let ends = |ends: &[&str]| is("IO") && ends.iter().any(|end| message.ends_with(end));
+    let starts = |starts: &[&str]| starts.iter().any(|start| message.starts_with(start));
+    let no_memory = is("Out of Memory");
+    let is_spilled = message.contains("max_temp_directory_size") || message.contains("failed to offload");
+    if no_memory && is_spilled || ends(&["File too large", "No space left on device"]) {
+        return Some(NO_DISK);
+    }
+    // The gate asks DuckDB to parse, which gives any failure as one of the parser's.
+    if no_memory || is("Parser") && starts(&["Allocation failure", "failed to allocate"]) {
+        return Some(NO_MEMORY);
+    }
+    // Of the process, or of the machine.
+    ends(&["Too many open files", "Too many open files in system"]).then_some(TOO_MANY_FILES)
+}
+
 /// Kind and hint by DuckDB's exception type and what its sentence says. A sentence may quote the sender's text, so that what
 /// others would feel is decided by the type and by where in the sentence a phrase stands.
 fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
     let has = |part: &str| message.contains(part);
     let is = |one: &str| class.eq_ignore_ascii_case(one);
-    let (no_memory, io) = (is("Out of Memory"), is("IO"));
+    let io = is("IO");
     if is("Interrupt") {
         return (Kind::Cancelled, None);
     }
@@ -86,26 +106,8 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             Some("Relative paths start at the datasource's `basePath` (default: its folder)"),
         );
     }
-    let no_disk = no_memory && (has("max_temp_directory_size") || has("failed to offload"))
-        || io && ["File too large", "No space left on device"].iter().any(|end| message.ends_with(end));
-    if no_disk {
-        return (
-            Kind::Exhausted,
-            Some(
-                "The query needs more room on disk than the temp folder has, or than its share of four times `memoryLimitMb`: aggregate more or select less",
-            ),
-        );
-    }
-    // The gate asks DuckDB to parse, which gives any failure as one of the parser's.
-    let parser_had_none = is("Parser")
-        && ["Allocation failure", "failed to allocate"].iter().any(|start| message.starts_with(start));
-    if no_memory || parser_had_none {
-        return (Kind::Exhausted, Some(NO_MEMORY));
-    }
-    // Of the process, or of the machine.
-    let no_descriptor = ["Too many open files", "Too many open files in system"];
-    if io && no_descriptor.iter().any(|end| message.ends_with(end)) {
-        return (Kind::Exhausted, Some(TOO_MANY_FILES));
+    if let Some(hint) = used_up(class, message) {
+        return (Kind::Exhausted, Some(hint));
     }
     if is("Permission") && has("file system operations are disabled by configuration")
         || io && message.ends_with("Permission denied")
