@@ -31,7 +31,7 @@ part() {
 # told NAME: of a failed part's output the lines that name a failure, with what follows them, and its end.
 told() {
     printf '\n== failed: %s\n' "$1"
-    awk '/FAILED$|panicked at|--- FAIL|^ *●|[Ee]rror:/ { more = 4 }
+    awk '/FAILED$|panicked at|--- FAIL|^ *●|[Ee]rror:|^npm error|^E: |^ERROR:/ { more = 4 }
          more-- > 0 && named++ < 60 { print "    " $0; next }
          { line[NR] = $0 }
          END { for (at = NR - 29; at <= NR; at++) if (at in line) print "    " line[at] }' | cut -c1-300
@@ -49,7 +49,9 @@ jest_tests() {
 tests/tools.sh || exit 1
 command -v npm >/dev/null || { echo "error: npm not found; install Node 20 or later" >&2; exit 1; }
 
-part "frontend: install" one npm --prefix frontend ci --no-audit --no-fund
+# Downloads first, and more than once where they fail.
+part "frontend: install" one tests/retry.sh npm --prefix frontend ci --no-audit --no-fund
+part "rust: install" one tests/retry.sh cargo fetch --locked
 # The executable carries the page.
 part "frontend: page" one npm --prefix frontend run --silent build:preview
 part "rust: format" one cargo fmt --check
@@ -70,6 +72,7 @@ part "page in a browser" page_checks tests/page/run.sh "$CARGO_TARGET_DIR/releas
 if command -v go >/dev/null; then
     export DUCKDB_PERF_EXE="$CARGO_TARGET_DIR/release/duckdb-perf" DUCKDB_PERF_FIXTURES="$work/fixtures"
     part "go reader: fixtures" one tests/fixtures.sh "$DUCKDB_PERF_EXE" "$DUCKDB_PERF_FIXTURES"
+    part "go reader: install" one tests/retry.sh go -C tests/host mod download
     part "go reader: vet" one go -C tests/host vet ./...
     part "go reader: tests" go_tests go -C tests/host test -count=1 -v ./...
 elif [ -n "${CI:-}" ]; then

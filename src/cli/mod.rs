@@ -109,8 +109,10 @@ pub async fn run() -> ExitCode {
     // Dropping the command on Ctrl-C ends its workers and removes its temp folder.
     let mut stop = Box::pin(interrupted());
     let done = tokio::select! {
-        done = command => done,
+        // The handlers of signals are there before a server says that it is.
+        biased;
         () = &mut stop => Err(Stop::Told(INTERRUPTED)),
+        done = command => done,
     };
     // A server is ended by Ctrl-C too, but in its own time.
     let done = match done {

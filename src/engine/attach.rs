@@ -244,7 +244,13 @@ mod tests {
         let keeper = Mutex::new(Connection::open_in_memory().unwrap());
         let hold = || attachments.hold(&keeper, &Cancel::default()).unwrap();
         let first = hold();
+        let begin = |since: Instant| {
+            lock(&attachments.state).attached.as_mut().unwrap().since = since;
+        };
+        // However long the second one takes to come: after the turn it would wait for the first, for ever.
+        begin(Instant::now() + Duration::from_hours(1));
         drop(hold());
+        begin(Instant::now());
         std::thread::sleep(TURN);
         std::thread::scope(|scope| {
             let second = scope.spawn(|| {

@@ -30,7 +30,7 @@ use crate::error::{Error, Kind, Result};
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the end may take before we kill. Grafana waits two seconds, in which the plugin's own limits fit; the rest is for
 /// machines that are busy with other things.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an answer may take that was sent before the plugin ended.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 /// How many bytes of a stream may be on the way without being read: a result should not wait for us.

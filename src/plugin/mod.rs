@@ -45,7 +45,7 @@ const MAX_METADATA: u32 = 1 << 20;
 const MAX_CANCELLED: usize = 10_000;
 /// How long running calls may go on after the host asked for the end. It kills after two seconds.
 const CALLS_GRACE: Duration = Duration::from_millis(500);
-/// How long the workers may take to end.
+/// How long the workers may take to end, and the temp folder to go.
 const APP_GRACE: Duration = Duration::from_secs(1);
 /// How long calls may take to notice that their workers have ended.
 const REST_GRACE: Duration = Duration::from_millis(200);

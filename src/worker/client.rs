@@ -24,6 +24,9 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::metrics::Series;
 
+/// How long a killed process is waited for, with its temp folder: less than the plugin has for its whole end, which goes on with
+/// its own folder.
+const GOING: Duration = Duration::from_millis(700);
 /// How long an interrupted job may take to end before its worker is killed.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
 
@@ -243,10 +246,10 @@ impl Worker {
         let _ = self.child().kill();
     }
 
-    /// Waits until the process is gone and its temp folder with it, a second at most.
+    /// Waits until the process is gone and its temp folder with it, [`GOING`] at most.
     pub(super) async fn gone(&self) {
         let since = Instant::now();
-        while !self.state().dead && since.elapsed() < Duration::from_secs(1) {
+        while !self.state().dead && since.elapsed() < GOING {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -55,11 +55,11 @@ impl Worker {
                 .hint("Look at the plugin's log in Grafana's log")
         };
         let Owner { family, held, deaths, series } = owner;
-        let (newborn, socket) = spawn::spawn(Arc::clone(&series))
+        let (process, socket) = spawn::spawn(Arc::clone(&series))
             .await
             .map_err(|error| StartFailure::Failed(unavailable(error)))?;
         // Before the first message, after which it closes itself to others.
-        let figures = Figures::of_new(newborn.pid()).await;
+        let figures = Figures::of_new(process.pid()).await;
         let opened = async {
             let (mut reader, mut writer) = UnixStream::from_std(socket)?.into_split();
             write(&mut writer, 0, Tag::Open, &serde_json::to_vec(open)?).await?;
@@ -70,7 +70,10 @@ impl Worker {
             reader.read_exact(&mut payload).await?;
             Ok((reader, writer, tag, payload))
         };
-        let (reader, writer, tag, payload) = match tokio::time::timeout(OPENING, opened).await {
+        let mut opened = std::pin::pin!(tokio::time::timeout(OPENING, opened));
+        // Killed before `opened` lets go of the socket, when nobody waits any more: the worker would complain of that.
+        let newborn = process;
+        let (reader, writer, tag, payload) = match (&mut opened).await {
             Ok(Ok(opened)) => opened,
             other => {
                 let how = describe(newborn.end().await);

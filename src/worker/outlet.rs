@@ -266,15 +266,19 @@ mod tests {
         assert!(error.message.contains("files changed"), "{error}");
         assert_eq!(credits.lock().chunks, 0);
         let closing = credits.clone();
+        let (taken, told) = std::sync::mpsc::channel();
         let waited = std::thread::spawn(move || {
             std::thread::sleep(std::time::Duration::from_millis(30));
             closing.add();
+            // Not before it is taken: it would be worth nothing.
+            told.recv().unwrap();
             std::thread::sleep(std::time::Duration::from_millis(30));
             closing.close();
         });
         for n in 0..4 {
             outlet.write_all(&row(n)).unwrap();
         }
+        taken.send(()).unwrap();
         let error = (0..4).find_map(|n| outlet.write_all(&row(n)).err()).unwrap();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         waited.join().unwrap();

@@ -53,10 +53,10 @@ pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir
         tracing::error!(pid = worker.pid, how, jobs = jobs.len(), "a worker ended by itself");
     }
     let cause = killed.unwrap_or(Cause::Itself(how));
-    worker.series.worker_ended(cause.reason());
     if cause.is_fault() {
         worker.deaths.note(&cause.phrase());
     }
+    worker.series.worker_ended(cause.reason());
     let death = Death { cause, jobs: jobs.len() };
     for job in jobs.into_values() {
         if let Some(answer) = job.answer {

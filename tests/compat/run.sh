@@ -12,10 +12,10 @@ skip() {
     exit 0
 }
 python="$(command -v python3)" || skip "no python3 found"
-"$executable" demo --no-queries --weeks 4 --patterns 8 --out "$work/reports" >/dev/null 2>&1
+"$executable" demo --no-queries --weeks 4 --patterns 8 --out "$work/reports" >"$work/log" 2>&1 || { cat "$work/log" >&2 && exit 1; }
 for pair in 1.4=1.4.0 1.4=1.4.5 1.5=1.5.6; do
     compat="${pair%=*}" version="${pair#*=}"
-    "$python" -m pip install --quiet --disable-pip-version-check --target "$work/$version" "duckdb==$version" || skip "duckdb $version cannot be installed from PyPI"
+    ../retry.sh "$python" -m pip install --quiet --disable-pip-version-check --timeout 60 --target "$work/$version" "duckdb==$version" || skip "duckdb $version cannot be installed from PyPI"
     "$executable" views "$work/views-$version.duckdb" --path "$work/reports" --compat "$compat" >/dev/null
     PYTHONPATH="$work/$version" "$python" views.py "$work/views-$version.duckdb" "$version"
 done

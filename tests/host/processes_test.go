@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// What takes longer on a busy machine has not failed; each wait ends as soon as it may.
+const patience = 10 * time.Second
+
 // ownExecutable is the plugin under a name that no other process has, so that its processes, workers
 // included, can be told from all others.
 func ownExecutable(t *testing.T) string {
@@ -19,7 +22,12 @@ func ownExecutable(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := filepath.Join(t.TempDir(), "plugin")
+	// As /proc names it.
+	folder, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := filepath.Join(folder, "plugin")
 	if os.Link(source, target) == nil {
 		return target
 	}
@@ -83,20 +91,47 @@ func runDirs(t *testing.T, temp string) []string {
 	return dirs
 }
 
-// expectNothingLeft waits until no process of the executable runs and the temporary folder is empty.
-func expectNothingLeft(t *testing.T, exe, temp string, limit time.Duration) {
+// stop ends the plugin as go-plugin's Kill does, but does not kill it after two seconds.
+func (h *host) stop(t *testing.T) {
 	t.Helper()
-	waitFor(t, limit, "processes are left", func() bool { return len(processes(exe)) == 0 })
-	waitFor(t, limit, "files are left in the temporary folder", func() bool {
+	protocol, err := h.client.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := protocol.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.expectEnd(t)
+}
+
+// expectEnd waits until the plugin has ended, and fails unless it did so by itself and well.
+func (h *host) expectEnd(t *testing.T) {
+	t.Helper()
+	defer func() {
+		if !h.client.Exited() {
+			h.client.Kill()
+		}
+	}()
+	waitFor(t, "the plugin does not end", h.client.Exited)
+	if state := h.command.ProcessState; !state.Success() {
+		t.Fatalf("the plugin ended with %v", state)
+	}
+}
+
+// expectNothingLeft waits until no process of the executable runs and the temporary folder is empty.
+func expectNothingLeft(t *testing.T, exe, temp string) {
+	t.Helper()
+	waitFor(t, "processes are left", func() bool { return len(processes(exe)) == 0 })
+	waitFor(t, "files are left in the temporary folder", func() bool {
 		entries, err := os.ReadDir(temp)
 		return err == nil && len(entries) == 0
 	})
 }
 
-// waitFor fails with the complaint when the condition does not hold within the limit.
-func waitFor(t *testing.T, limit time.Duration, complaint string, holds func() bool) {
+// waitFor fails with the complaint when the condition does not hold in time.
+func waitFor(t *testing.T, complaint string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(limit); !holds(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal(complaint)
 		}

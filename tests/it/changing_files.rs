@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -24,7 +25,31 @@ fn write(path: &Path, version: u32) {
     ));
 }
 
-/// Asks `sql`, which gives `expected` of each whole version, until `done`, `least` times at least; counts what comes back.
+/// Set when it is dropped.
+struct Ends(Arc<AtomicBool>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Runs `change` on a thread. The flag is set at its end, also when it panics: whoever asks until then would never end.
+pub(crate) fn meanwhile<T: Send + 'static>(
+    change: impl FnOnce() -> T + Send + 'static,
+) -> (JoinHandle<T>, Arc<AtomicBool>) {
+    let done = Arc::new(AtomicBool::new(false));
+    let ends = Ends(Arc::clone(&done));
+    let changer = std::thread::spawn(move || {
+        let result = change();
+        drop(ends);
+        result
+    });
+    (changer, done)
+}
+
+/// Asks `sql`, which gives `expected` of each whole version, until `done` and `least` times a whole version came; counts what
+/// comes back.
 pub(crate) async fn watch(
     host: &Host,
     sql: &str,
@@ -33,14 +58,23 @@ pub(crate) async fn watch(
     done: &AtomicBool,
 ) -> BTreeMap<String, u32> {
     let mut seen = BTreeMap::new();
-    let mut asked = 0;
-    while asked < least || !done.load(Ordering::SeqCst) {
-        asked += 1;
+    let mut whole = 0;
+    let mut last = Instant::now();
+    while whole < least || !done.load(Ordering::SeqCst) {
+        if !done.load(Ordering::SeqCst) {
+            last = Instant::now();
+        }
+        assert!(
+            last.elapsed() < Duration::from_mins(1),
+            "nothing changes any more, and none is whole: {seen:?}"
+        );
         let answer = host.ask(sql, "table").await;
         let what = match answer.error {
             None => {
                 let rows = crate::support::rows(&answer);
                 assert_eq!(rows, [expected], "a mixture of two versions");
+                whole += 1;
+                last = Instant::now();
                 "one version".to_owned()
             }
             Some(error) => {
@@ -69,12 +103,7 @@ async fn race(
     change: impl Fn(u32) + Send + 'static,
 ) -> BTreeMap<String, u32> {
     let host = Host::start_with(folder, &json!({}), &[("GF_PLUGIN_CACHE_MB", cache_mb)]).await;
-    let done = Arc::new(AtomicBool::new(false));
-    let ended = Arc::clone(&done);
-    let changer = std::thread::spawn(move || {
-        (0..rounds).for_each(change);
-        ended.store(true, Ordering::SeqCst);
-    });
+    let (changer, done) = meanwhile(move || (0..rounds).for_each(change));
     let whole = whole();
     let asking = || watch(&host, ONE_VERSION, &whole, 100, &done);
     let (one, two) = tokio::join!(asking(), asking());
@@ -107,7 +136,6 @@ async fn replaced_by_rename() {
         })
         .await;
         println!("replaced by rename, cache of {cache_mb} MB: {seen:?}");
-        assert!(seen["one version"] >= 150, "{seen:?}");
         assert!(
             seen.keys().all(|what| what == "one version" || what.contains("files changed while")),
             "{seen:?}"
@@ -147,11 +175,9 @@ async fn removed_between_listing_and_opening() {
         std::fs::copy(&whole, name).unwrap();
     }
     let host = Host::start(folder.path(), &json!({})).await;
-    let done = Arc::new(AtomicBool::new(false));
-    let (ended, changing) = (Arc::clone(&done), names.clone());
-    let changer = std::thread::spawn(move || {
+    let (changer, done) = meanwhile(move || {
         for round in 0..150 {
-            let name = &changing[round % changing.len()];
+            let name = &names[round % names.len()];
             std::fs::remove_file(name).unwrap();
             // Now and then there is no gap in which a query could end.
             std::thread::sleep(Duration::from_millis(if round % 4 == 0 { 2 } else { 60 }));
@@ -159,7 +185,6 @@ async fn removed_between_listing_and_opening() {
             std::fs::rename(name.with_extension("tmp"), name).unwrap();
             std::thread::sleep(Duration::from_millis(if round % 4 == 0 { 2 } else { 60 }));
         }
-        ended.store(true, Ordering::SeqCst);
     });
     let mut seen = BTreeMap::new();
     while !done.load(Ordering::SeqCst) {
@@ -221,15 +246,12 @@ async fn a_database_replaced_by_rename() {
     }
     std::fs::copy(&versions[0], &file).unwrap();
     let host = Host::start(&file, &json!({})).await;
-    let done = Arc::new(AtomicBool::new(false));
-    let (ended, target) = (Arc::clone(&done), file.clone());
-    let changer = std::thread::spawn(move || {
+    let (changer, done) = meanwhile(move || {
         for round in 0..20 {
-            std::fs::copy(&versions[round % 3], target.with_extension("tmp")).unwrap();
-            std::fs::rename(target.with_extension("tmp"), &target).unwrap();
+            std::fs::copy(&versions[round % 3], file.with_extension("tmp")).unwrap();
+            std::fs::rename(file.with_extension("tmp"), &file).unwrap();
             std::thread::sleep(Duration::from_millis(250));
         }
-        ended.store(true, Ordering::SeqCst);
     });
     let sql = "SELECT count(DISTINCT v), count(*) FROM a";
     let whole = whole();
@@ -237,7 +259,6 @@ async fn a_database_replaced_by_rename() {
     let (one, two) = tokio::join!(asking(), asking());
     changer.join().unwrap();
     println!("a database replaced by rename: {one:?} {two:?}");
-    assert!(one["one version"] + two["one version"] >= 20);
     host.stop().await;
 }
 
@@ -274,17 +295,16 @@ async fn a_writer_gets_its_turn_among_queries_without_a_gap() {
     let file = folder.path().join("perf.duckdb");
     duckdb(&format!("ATTACH '{}' AS f; CREATE TABLE f.t AS SELECT 0 AS a", file.display()));
     let host = Host::start(&file, &json!({})).await;
-    let done = Arc::new(AtomicBool::new(false));
-    let (ended, path) = (Arc::clone(&done), file.clone());
-    let writer = std::thread::spawn(move || {
+    let (writer, done) = meanwhile(move || {
         let mut waits = Vec::new();
         for value in 1..=5 {
             let started = Instant::now();
             // As a patient job does: it tries until it gets the file.
             let connection = loop {
-                match duckdb::Connection::open(&path) {
+                match duckdb::Connection::open(&file) {
                     Ok(connection) => break connection,
-                    Err(_) if started.elapsed() < Duration::from_secs(20) => {
+                    // A gap of a tenth of a second comes every two seconds; a busy machine may miss many.
+                    Err(_) if started.elapsed() < Duration::from_mins(2) => {
                         std::thread::sleep(Duration::from_millis(20));
                     }
                     Err(error) => panic!("the writer never got the file: {error}"),
@@ -294,7 +314,6 @@ async fn a_writer_gets_its_turn_among_queries_without_a_gap() {
             waits.push(started.elapsed());
             drop(connection);
         }
-        ended.store(true, Ordering::SeqCst);
         waits
     });
     // Four clients whose queries overlap all the time.

@@ -1,5 +1,6 @@
 //! Randomly damaged Parquet and database files, through the real plugin: the broker survives all, every answer is rows
-//! or a clear error, and a worker that such a file kills takes nobody along.
+//! or a clear error, and a worker that such a file kills takes nobody along. The files are the same in every run;
+//! `DAMAGE_SEED=$RANDOM` tries others.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -58,8 +59,9 @@ fn is_clear(error: &str) -> bool {
 /// Asks `sql` over and over, each time with a newly damaged `file`; counts what comes back.
 async fn survive(host: &Host, file: &Path, sql: &str) -> BTreeMap<&'static str, u32> {
     let sound = std::fs::read(file).unwrap();
-    let base = u64::from(std::process::id()) << 32;
-    println!("damaged files: seeds from {base}");
+    let seed = std::env::var("DAMAGE_SEED").ok().and_then(|text| text.parse::<u32>().ok()).unwrap_or(1);
+    println!("damaged files of DAMAGE_SEED={seed}");
+    let base = u64::from(seed) << 32;
     let plugin = host.plugin.pid();
     let mut seen = BTreeMap::new();
     for seed in base..base + FILES {

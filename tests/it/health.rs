@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
+use crate::confined::open_copy;
 use crate::support::{Host, demo, duckdb, reports, settings};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,11 +179,9 @@ async fn missing_permission_names_the_user() {
     let folder = tempfile::tempdir().unwrap();
     let closed = folder.path().join("closed");
     std::fs::create_dir(&closed).unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).unwrap();
     // The command line asks the same health check's code as another user.
-    let executable = folder.path().join("duckdb-perf");
-    std::fs::copy(crate::support::executable(), &executable).unwrap();
+    let executable = open_copy(folder.path());
     let mut command = if rustix::process::geteuid().is_root() {
         let mut command = std::process::Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&executable);

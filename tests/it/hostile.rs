@@ -17,6 +17,8 @@ use self::target::{Answer, Target};
 
 /// How long an ordinary query may take after an attack.
 const RECOVERY: Duration = Duration::from_secs(5);
+/// The same where the machine is so busy with other things that the deadline of a second stops it.
+const RECOVERY_WHEN_BUSY: Duration = Duration::from_mins(1);
 
 /// What stands in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +84,8 @@ async fn attack_all(run: Run, sandbox: &Sandbox, target: &Target) {
     let listener = sandbox::Listener::start();
     let attacks = attacks::all(sandbox, listener.port);
     assert!(attacks.len() >= 250, "{} attacks", attacks.len());
-    target.ordinary().await.expect("the datasource works before any attack");
+    let found = wrong_with_ordinary(target, RECOVERY_WHEN_BUSY, false).await;
+    assert_eq!(found, None, "the datasource works before any attack");
     let (mut tried, mut breaches, mut answered) = (BTreeMap::new(), Vec::new(), 0);
     for attack in &attacks {
         *tried.entry(attack.group).or_insert(0) += 1;
@@ -90,18 +93,8 @@ async fn attack_all(run: Run, sandbox: &Sandbox, target: &Target) {
         let answer = target.ask(attack).await;
         let mut found = judge(run, sandbox, attack, &answer);
         found.extend(sandbox::differences(&before, &sandbox.snapshot()));
-        let asked = Instant::now();
-        let mut ordinary = target.ordinary().await;
-        if ordinary.is_err() && run == Run::JailOnly {
-            // Without the gate a query may spoil its worker; the next worker is sound.
-            target.restart().await;
-            ordinary = target.ordinary().await;
-        }
-        if let Err(error) = ordinary {
-            found.push(format!("the next ordinary query failed: {error}"));
-        } else if asked.elapsed() > RECOVERY {
-            found.push(format!("the next ordinary query took {:?}", asked.elapsed()));
-        }
+        // Without the gate a query may spoil its worker; the next worker is sound.
+        found.extend(wrong_with_ordinary(target, RECOVERY, run == Run::JailOnly).await);
         if listener.was_called() {
             found.push("a connection was made".to_owned());
         }
@@ -117,6 +110,30 @@ async fn attack_all(run: Run, sandbox: &Sandbox, target: &Target) {
         breaches.len()
     );
     assert!(breaches.is_empty(), "{run:?}:\n{}", breaches.join("\n"));
+}
+
+/// What is wrong with the next ordinary query, which is to be answered within `most`. One that the deadline stopped is asked
+/// again, as on a busy machine that says nothing: a worker that is spoilt fails until the end.
+async fn wrong_with_ordinary(target: &Target, mut most: Duration, mut may_restart: bool) -> Option<String> {
+    let asked = Instant::now();
+    loop {
+        let ordinary = target.ordinary().await;
+        let took = asked.elapsed();
+        let Err(error) = ordinary else {
+            return (took > most).then(|| format!("the next ordinary query took {took:?}"));
+        };
+        let is_late = target::is_late(&error);
+        if is_late {
+            println!("an ordinary query was late, after {took:?}: {error}");
+            most = RECOVERY_WHEN_BUSY;
+        }
+        if may_restart {
+            may_restart = false;
+            target.restart().await;
+        } else if !is_late || took > most {
+            return Some(format!("the next ordinary query failed: {error}"));
+        }
+    }
 }
 
 /// What is wrong with an answer.

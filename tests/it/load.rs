@@ -4,7 +4,7 @@
 #![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -12,19 +12,16 @@ use duckdb_perf::app::{DataQuery, InstanceSettings};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Host, eventually, meta, query, reports, rows, runs, sample, signal, workers};
+use crate::confined::peak_of;
+use crate::support::{Host, eventually, meta, query, reports, rows, sample, signal, workers};
 
 const MB: u64 = 1 << 20;
+/// `timeoutSeconds` where the last of many queries waits for all others, however slow the machine is.
+const PATIENT: u64 = 900;
 /// Planning this takes a minute and listens to no interrupt.
 const DEAF: usize = 20_000;
 /// Counts for two seconds or so, alone on two cores.
 const INNOCENT: &str = "SELECT count(*) FROM range(150000000) WHERE hash(range) % 7 = 0";
-
-/// Resident memory of one process.
-fn resident(pid: u32) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-    text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
-}
 
 /// A query of 4 KB that expands to 2 MB.
 fn inflated(number: usize) -> DataQuery {
@@ -35,27 +32,15 @@ fn inflated(number: usize) -> DataQuery {
 
 /// The most that a plugin and its workers take together while `work` lasts, in MB.
 async fn peak<T>(host: &Host, work: impl Future<Output = T>) -> (T, u64) {
-    let plugin = host.plugin.pid().unwrap();
-    let (most, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let (seen, ended) = (Arc::clone(&most), Arc::clone(&done));
-    let watcher = std::thread::spawn(move || {
-        while !ended.load(Ordering::SeqCst) {
-            let all = resident(plugin) + workers(plugin).into_iter().map(resident).sum::<u64>();
-            seen.fetch_max(all, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    });
-    let result = work.await;
-    done.store(true, Ordering::SeqCst);
-    watcher.join().unwrap();
-    (result, most.load(Ordering::SeqCst) / MB)
+    let (most, result) = peak_of(host.plugin.pid().unwrap(), work).await;
+    (result, most / MB)
 }
 
 /// A request as long as the protocol allows, whose queries expand to five hundred times that.
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_that_expand_do_not_fill_the_broker() {
     let limit = 64;
-    let host = Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": 120 })).await;
+    let host = Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": PATIENT })).await;
     host.rows("SELECT 1").await;
     let queries: Vec<_> = (0..1_900).map(inflated).collect();
     let (answers, peak) = peak(&host, host.ask_all(&queries)).await;
@@ -93,7 +78,7 @@ async fn texts_that_expand_do_not_fill_the_broker() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_long_requests_do_not_fill_the_broker() {
     let limit = 64;
-    let host = Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": 120 })).await;
+    let host = Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": PATIENT })).await;
     host.rows("SELECT 1").await;
     let filler = "x".repeat(500 << 10);
     let queries: Vec<_> =
@@ -129,8 +114,9 @@ async fn many_long_requests_do_not_fill_the_broker() {
 #[tokio::test(flavor = "multi_thread")]
 async fn results_on_their_way_do_not_fill_the_broker() {
     let limit = 128;
-    let host =
-        Arc::new(Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": 120 })).await);
+    let host = Arc::new(
+        Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": PATIENT })).await,
+    );
     host.rows("SELECT 1").await;
     let mut asking = tokio::task::JoinSet::new();
     for caller in 0..8 {
@@ -204,30 +190,36 @@ async fn long_messages_are_cut_and_say_so() {
 /// One caller's hundred queries are not all before another's first one.
 #[tokio::test(flavor = "multi_thread")]
 async fn turns_go_round_among_the_callers() {
-    let host = Host::start(&reports(), &json!({ "timeoutSeconds": 120 })).await;
+    let mut host = Host::start(&reports(), &json!({ "timeoutSeconds": PATIENT })).await;
+    host.settings.uid = "turns".into();
+    let host = Arc::new(host);
     host.rows("SELECT 1").await;
     let of = |caller: &str| InstanceSettings { caller: caller.to_owned(), ..host.settings.clone() };
-    let (greedy, modest) = (of("greedy"), of("modest"));
-    let slow = |n| {
-        query(&format!("Q{n}"), "SELECT count(*) FROM range(20000000) WHERE hash(range) % 7 = 0", "table")
-    };
-    let many: Vec<_> = (0..100).map(slow).collect();
-    let started = Instant::now();
-    let (all, one) = tokio::join!(
-        async {
-            let answers = host.plugin.query(&greedy, &many).await.unwrap();
-            assert!(answers.values().all(|answer| answer.error.is_none()));
-            started.elapsed()
-        },
-        async {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            let answer = host.plugin.query(&modest, &[slow(0)]).await.unwrap().remove("Q0").unwrap();
+    let slow = query("A", "SELECT count(*) FROM range(20000000) WHERE hash(range) % 7 = 0", "table");
+    let answered = Arc::new(AtomicUsize::new(0));
+    let mut greedy = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let (host, settings, slow) = (Arc::clone(&host), of("greedy"), slow.clone());
+        let answered = Arc::clone(&answered);
+        greedy.spawn(async move {
+            let answer = host.plugin.query(&settings, &[slow]).await.unwrap().remove("A").unwrap();
             assert_eq!(answer.error, None);
-            started.elapsed()
-        }
-    );
-    println!("one of the modest after {one:?}, all of the greedy after {all:?}");
-    assert!(one < all / 2, "{one:?} of {all:?}");
+            answered.fetch_add(1, Ordering::SeqCst);
+        });
+    }
+    while host.metric("queue_waiting", "").await < 60.0 {
+        assert!(answered.load(Ordering::SeqCst) < 40, "too few wait");
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    let before = answered.load(Ordering::SeqCst);
+    let answers = host.plugin.query(&of("modest"), std::slice::from_ref(&slow)).await.unwrap();
+    let between = answered.load(Ordering::SeqCst) - before;
+    assert_eq!(answers["A"].error, None);
+    println!("{between} of the greedy were answered before the modest one");
+    // Some sixty would be, if those who came first were first: now those that run, and hardly more than run beside it.
+    assert!(between <= 30, "{between}");
+    greedy.join_all().await;
+    let Ok(host) = Arc::try_unwrap(host) else { unreachable!() };
     host.stop().await;
 }
 
@@ -274,20 +266,24 @@ async fn innocent_queries_answer_beside_those_that_do_not_listen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_keeps_dying_is_restarted_after_growing_pauses() {
-    let host = Host::start(&reports(), &json!({})).await;
+    let mut host = Host::start(&reports(), &json!({})).await;
+    host.settings.uid = "dying".into();
     host.rows("SELECT 1").await;
-    for (death, pause) in [0, 0, 0, 50, 100, 200, 400, 800, 1000, 1000].into_iter().enumerate() {
+    let started = Instant::now();
+    let pauses = [0, 0, 0, 50, 100, 200, 400, 800, 1000, 1000].map(Duration::from_millis);
+    for (death, pause) in (1_u8..).zip(pauses) {
         let worker = workers(host.plugin.pid().unwrap())[0];
         signal(worker, Signal::KILL);
-        eventually("the worker's end", || !runs(worker)).await;
-        // Its end is noted a moment later.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        // Until its end is noted, it can still be given a query.
+        host.eventually("worker_kills_total", ",reason=\"crash\"", f64::from(death)).await;
         let asked = Instant::now();
         assert_eq!(host.rows("SELECT 1").await, ["1"]);
         let took = asked.elapsed();
-        println!("after {} deaths: {took:?}", death + 1);
-        let pause = Duration::from_millis(pause);
-        assert!(took >= pause && took < pause + Duration::from_secs(5), "death {}: {took:?}", death + 1);
+        println!("after {death} deaths: {took:?}");
+        // The first deaths cost nothing any more after a minute.
+        let all_count = started.elapsed() < Duration::from_mins(1);
+        assert!(took >= pause || !all_count, "death {death}: {took:?}");
+        assert!(took < pause + Duration::from_secs(30), "death {death}: {took:?}");
     }
     let health = host.plugin.health(&host.settings).await.unwrap();
     assert!(health.ok && health.message.contains("10 workers ended before their time"), "{health:?}");
@@ -295,16 +291,16 @@ async fn a_worker_that_keeps_dying_is_restarted_after_growing_pauses() {
     host.stop().await;
 }
 
-/// Kills the next `count` workers as soon as they are there.
-fn kill_newborns(plugin: u32, count: usize) -> std::thread::JoinHandle<()> {
+/// Kills the next `count` workers as soon as they are there, until `done`.
+fn kill_newborns(plugin: u32, count: usize, done: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    let (mut known, done) = (workers(plugin), Arc::clone(done));
+    let all = known.len() + count;
     std::thread::spawn(move || {
-        let mut killed = Vec::new();
-        let started = Instant::now();
-        while killed.len() < count && started.elapsed() < Duration::from_secs(20) {
+        while known.len() < all && !done.load(Ordering::SeqCst) {
             for worker in workers(plugin) {
-                if !killed.contains(&worker) {
+                if !known.contains(&worker) {
                     signal(worker, Signal::KILL);
-                    killed.push(worker);
+                    known.push(worker);
                 }
             }
         }
@@ -314,26 +310,33 @@ fn kill_newborns(plugin: u32, count: usize) -> std::thread::JoinHandle<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_killed_while_it_opens_is_started_once_more() {
     let mut host = Host::start(&reports(), &json!({})).await;
-    host.settings.uid = "newborn".into();
-    let opening = async || {
-        let text = host.plugin.metrics().await.unwrap();
-        sample(&text, "duckdb_perf_worker_kills_total{datasource=\"newborn\",reason=\"opening\"}")
-    };
     let plugin = host.plugin.pid().unwrap();
-    let killer = kill_newborns(plugin, 1);
-    assert_eq!(host.rows("SELECT 1").await, ["1"]);
-    killer.join().unwrap();
-    assert_eq!(opening().await, 1.0, "it was killed before it was open");
-
-    let worker = workers(plugin)[0];
-    signal(worker, Signal::KILL);
-    eventually("the worker's end", || !runs(worker)).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let killer = kill_newborns(plugin, 2);
-    let error = host.error("SELECT 1").await;
-    killer.join().unwrap();
-    assert!(error.contains("the worker process cannot be started"), "{error}");
-    assert_eq!(opening().await, 3.0);
-    assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    for count in [1_u8, 2] {
+        let mut attempt = 0;
+        let answer = loop {
+            attempt += 1;
+            assert!(attempt <= 20, "{count} were not killed before they were open");
+            // A datasource of its own each time, so that a worker is always started.
+            host.settings.uid = format!("newborn-{count}-{attempt}");
+            let done = Arc::new(AtomicBool::new(false));
+            let killer = kill_newborns(plugin, count.into(), &done);
+            let answer = host.ask("SELECT 1", "table").await;
+            done.store(true, Ordering::SeqCst);
+            killer.join().unwrap();
+            // On a busy machine the killer may come too late, when the worker is open.
+            let opening = host.metric("worker_kills_total", ",reason=\"opening\"").await;
+            if opening == f64::from(count) {
+                break answer;
+            }
+        };
+        if count == 1 {
+            assert_eq!(answer.error, None);
+            assert_eq!(rows(&answer), ["1"]);
+        } else {
+            let error = answer.error.unwrap();
+            assert!(error.contains("the worker process cannot be started"), "{error}");
+        }
+        assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    }
     host.stop().await;
 }

@@ -1,5 +1,5 @@
-//! A machine that fails the plugin: full disks, missing folders, no descriptors, clocks that jump, signals, a host
-//! that dies, a log that cannot be written. Each with the real process.
+//! A machine that fails the plugin: full disks, missing folders, no descriptors, clocks that jump, a log that cannot be
+//! written. Each with the real process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,6 +9,7 @@ use duckdb_perf::plugin::client::Plugin;
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::faults::only_worker;
 use crate::support::{
     Host, can_mount, duckdb, eventually, executable, query, reports, rows, runs, settings, signal, workers,
 };
@@ -24,12 +25,16 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn is_empty(folder: &Path) -> bool {
-    std::fs::read_dir(folder).unwrap().next().is_none()
+/// Writes a shell script that anybody may run. A process of its own does: from us, one that another test starts meanwhile could
+/// inherit what is open for writing, and the kernel refuses to run such a file.
+pub(crate) fn write_script(at: &Path, lines: &str) {
+    let write = r#"printf '#!/bin/sh\n%s\n' "$2" >"$1" && chmod 755 "$1""#;
+    let written = Command::new("sh").args(["-c", write, "sh"]).arg(at).arg(lines).status().unwrap();
+    assert!(written.success(), "{}", at.display());
 }
 
 /// Whether DuckDB has spilled something that is still there; its marker of ownership is empty.
-fn spills(folder: &Path) -> bool {
+pub(crate) fn spills(folder: &Path) -> bool {
     files(folder).iter().any(|file| {
         file.to_string_lossy().contains("duckdb_temp")
             && file.metadata().is_ok_and(|found| found.len() > 4096)
@@ -101,7 +106,12 @@ async fn spill_files_are_bounded_and_gone_after_a_kill() {
     println!("a bounded spill: {error}");
     assert!(error.contains("memory") || error.contains("Memory"), "{error}");
     assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    eventually("the end of the spill files", || !spills(temp.path())).await;
+    host.stop().await;
 
+    // With more memory this spills, too, but runs to its end if nobody kills it.
+    let limits = json!({ "memoryLimitMb": 128, "timeoutSeconds": 60 });
+    let host = Host::start_with(&reports(), &limits, &env).await;
     let (answer, ()) = tokio::join!(host.ask(SPILLS, "table"), async {
         eventually("spilling", || spills(temp.path())).await;
         for worker in workers(host.plugin.pid().unwrap()) {
@@ -156,11 +166,7 @@ async fn without_descriptors_the_error_says_so_and_it_recovers() {
     let mut refused = [0; 3];
     'limits: for limit in (11..=18).chain([20, 22, 24, 28, 32, 40]) {
         let script = folder.path().join(format!("limited{limit}"));
-        std::fs::write(&script, format!("#!/bin/sh\nulimit -n {limit}\nexec '{}'\n", executable().display()))
-            .unwrap();
-        let mut permissions = std::fs::metadata(&script).unwrap().permissions();
-        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-        std::fs::set_permissions(&script, permissions).unwrap();
+        write_script(&script, &format!("ulimit -n {limit}\nexec '{}'", executable().display()));
         // Answers that are kept need no descriptors.
         let env = [("TMPDIR", folder.path()), ("GF_PLUGIN_CACHE_MB", Path::new("0"))];
         let Ok(plugin) = Plugin::spawn(&script, env).await else { continue };
@@ -299,11 +305,10 @@ async fn a_clock_that_is_set_back_changes_nothing() {
     let env = [
         ("LD_PRELOAD", library.to_str().unwrap()),
         ("CLOCK_BACK", flag.to_str().unwrap()),
-        ("GF_PLUGIN_IDLE_SECONDS", "1"),
+        ("GF_PLUGIN_IDLE_SECONDS", "3"),
     ];
     let host = Host::start_with(&reports(), &json!({ "timeoutSeconds": 2 }), &env).await;
-    assert_eq!(host.rows("SELECT 1").await, ["1"]);
-    let worker = workers(host.plugin.pid().unwrap())[0];
+    let worker = only_worker(&host).await;
     std::fs::write(&flag, "").unwrap();
     assert_eq!(host.rows("SELECT 2").await, ["2"]);
     assert!(host.plugin.health(&host.settings).await.unwrap().ok);
@@ -311,7 +316,8 @@ async fn a_clock_that_is_set_back_changes_nothing() {
     let error = host
         .error("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE hash(a.range, b.range) = 1")
         .await;
-    assert!(error.contains("stopped after 2 s") && started.elapsed() < Duration::from_secs(8), "{error}");
+    // Left alone it would take hours.
+    assert!(error.contains("stopped after 2 s") && started.elapsed() < Duration::from_secs(30), "{error}");
     eventually("the idle worker's end", || !runs(worker)).await;
     std::fs::remove_file(&flag).unwrap();
     assert_eq!(host.rows("SELECT 3").await, ["3"]);
@@ -319,44 +325,11 @@ async fn a_clock_that_is_set_back_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ended_in_mid_query_it_leaves_nothing() {
-    for ending in [Signal::TERM, Signal::INT, Signal::KILL] {
-        let temp = tempfile::tempdir().unwrap();
-        let env = [("TMPDIR", temp.path().to_str().unwrap())];
-        let host = Host::start_with(&reports(), &json!({ "memoryLimitMb": 128 }), &env).await;
-        host.rows("SELECT 1").await;
-        let plugin = host.plugin.pid().unwrap();
-        let worker = workers(plugin)[0];
-        let asked = [query("A", SPILLS, "table")];
-        let (answer, ()) = tokio::join!(host.plugin.query(&host.settings, &asked), async {
-            tokio::time::sleep(Duration::from_millis(400)).await;
-            signal(plugin, ending);
-        });
-        if let Ok(answers) = answer {
-            assert!(answers["A"].error.is_some(), "{ending:?}");
-        }
-        eventually("the plugin's end", || !runs(plugin)).await;
-        eventually("the worker's end", || !runs(worker)).await;
-        drop(host);
-        if ending == Signal::KILL {
-            let next = Host::start_with(&reports(), &json!({}), &env).await;
-            next.rows("SELECT 1").await;
-            next.stop().await;
-        }
-        eventually("an empty temp folder", || is_empty(temp.path())).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_cannot_be_written_stops_no_query() {
     let temp = tempfile::tempdir().unwrap();
     for redirect in ["2>&-", "2>/dev/full"] {
         let script = temp.path().join("plugin.sh");
-        std::fs::write(&script, format!("#!/bin/sh\nexec '{}' {redirect}\n", executable().display()))
-            .unwrap();
-        let mut permissions = std::fs::metadata(&script).unwrap().permissions();
-        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-        std::fs::set_permissions(&script, permissions).unwrap();
+        write_script(&script, &format!("exec '{}' {redirect}", executable().display()));
         // Without kept answers: each query goes to a worker, whose log cannot be written either.
         let temp_dir = temp.path().to_str().unwrap();
         let env = [("TMPDIR", temp_dir), ("GF_PLUGIN_LOG_LEVEL", "info"), ("GF_PLUGIN_CACHE_MB", "0")];
@@ -372,33 +345,6 @@ async fn a_log_that_cannot_be_written_stops_no_query() {
         }
         plugin.shutdown().await.unwrap();
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_is_killed_in_mid_query_leaves_nothing() {
-    let temp = tempfile::tempdir().unwrap();
-    // A shell stands for Grafana.
-    let script = temp.path().join("host");
-    std::fs::write(&script, format!("#!/bin/sh\n'{}' &\nwait\n", executable().display())).unwrap();
-    let mut permissions = std::fs::metadata(&script).unwrap().permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-    std::fs::set_permissions(&script, permissions).unwrap();
-    let host = Plugin::spawn(&script, [("TMPDIR", temp.path())]).await.unwrap();
-    let shell = host.pid().unwrap();
-    let plugin = workers(shell)[0];
-    let settings = settings(&reports(), &json!({ "memoryLimitMb": 128, "timeoutSeconds": 60 }));
-    let asked = [query("A", SPILLS, "table")];
-    let (answer, worker) = tokio::join!(host.query(&settings, &asked), async {
-        eventually("spilling", || spills(temp.path())).await;
-        let worker = workers(plugin)[0];
-        signal(shell, Signal::KILL);
-        worker
-    });
-    assert!(answer.map_or(true, |answers| answers["A"].error.is_some()), "nobody was left to ask");
-    eventually("the plugin's end", || !runs(plugin)).await;
-    eventually("the worker's end", || !runs(worker)).await;
-    std::fs::remove_file(&script).unwrap();
-    eventually("an empty temp folder", || is_empty(temp.path())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,29 +5,36 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use duckdb_perf::metrics::TABLE;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Host, query, report_name, reports, sample, settings, signal, workers};
+use crate::faults::processor_time;
+use crate::support::{Host, eventually, query, report_name, reports, sample, settings, signal, workers};
 
 impl Host {
-    /// One series of our datasource, `labels` beside it: `,outcome="ok"`.
-    async fn metric(&self, name: &str, labels: &str) -> f64 {
+    /// One series of our datasource, `labels` beside it: `,outcome="ok"`. Its uid must be plain.
+    pub(crate) async fn metric(&self, name: &str, labels: &str) -> f64 {
         let text = self.plugin.metrics().await.unwrap();
-        sample(&text, &format!("duckdb_perf_{name}{{datasource=\"d1\"{labels}}}"))
+        sample(&text, &format!("duckdb_perf_{name}{{datasource=\"{}\"{labels}}}", self.settings.uid))
     }
 
-    async fn eventually(&self, name: &str, labels: &str, expected: f64) {
-        for _ in 0..200 {
-            if self.metric(name, labels).await == expected {
+    /// Waits until the series is `expected`; panics after a minute.
+    pub(crate) async fn eventually(&self, name: &str, labels: &str, expected: f64) {
+        let since = Instant::now();
+        loop {
+            let found = self.metric(name, labels).await;
+            if found == expected {
                 return;
             }
+            assert!(
+                since.elapsed() < Duration::from_mins(1),
+                "{name}{{{labels}}} is {found} and not {expected}"
+            );
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        panic!("{name}{{{labels}}} is {} and not {expected}", self.metric(name, labels).await);
     }
 }
 
@@ -64,7 +71,7 @@ const LONG: &str = "SELECT sum(hash(a.range * b.range)) FROM range(1000000) a, r
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_are_counted_by_their_end() {
-    let host = start(&reports(), &json!({ "timeoutSeconds": 3 })).await;
+    let host = start(&reports(), &json!({ "timeoutSeconds": 60 })).await;
     let before = host.plugin.metrics().await.unwrap();
     assert_eq!(sample(&before, "duckdb_perf_instances"), 0.0);
     assert!(!before.contains("datasource="), "nobody has asked yet");
@@ -74,18 +81,27 @@ async fn queries_are_counted_by_their_end() {
 
     assert_eq!(host.rows("SELECT range FROM range(7)").await.len(), 7);
     assert!(host.error("SELECT nothing").await.contains("nothing"));
+    let worker = workers(host.plugin.pid().unwrap())[0];
+    let used = processor_time(worker);
     let (killed, ()) = tokio::join!(host.error(LONG), async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        signal(workers(host.plugin.pid().unwrap())[0], Signal::KILL);
+        // Before that, the kill could be noted before the worker has the query.
+        eventually("work on the query", || processor_time(worker) > used + 20).await;
+        // So that its duration is known to be longer.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        signal(worker, Signal::KILL);
     });
     assert!(killed.contains("worker process died"), "{killed}");
-    let gone = tokio::time::timeout(Duration::from_millis(600), host.ask(LONG, "table")).await;
-    assert!(gone.is_err());
+    // Its caller goes away when it runs.
+    tokio::select! {
+        answer = host.ask(LONG, "table") => panic!("it ended: {answer:?}"),
+        () = host.eventually("queries_running", "", 1.0) => {}
+    }
     host.eventually("queries_total", CANCELLED, 1.0).await;
     for (labels, expected) in [(OK, 1.0), (DOWNSTREAM, 1.0), (PLUGIN, 1.0)] {
         assert_eq!(host.metric("queries_total", labels).await, expected, "{labels}");
     }
-    assert_eq!(host.metric("query_duration_seconds_count", "").await, 4.0);
+    // Counted right after the query itself.
+    host.eventually("query_duration_seconds_count", "", 4.0).await;
     assert!(host.metric("query_duration_seconds_sum", "").await > 1.0);
     assert_eq!(host.metric("result_rows_total", "").await, 7.0);
     assert!(host.metric("result_bytes_total", "").await > 56.0);
@@ -165,7 +181,8 @@ async fn a_worker_that_took_too_much_memory_is_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_is_counted() {
-    let host = start(&reports(), &json!({})).await;
+    // None may wait too long, which is another error.
+    let host = start(&reports(), &json!({ "timeoutSeconds": 300 })).await;
     host.rows("SELECT 1").await;
     let slow = "SELECT count(*) FROM range(2000000) WHERE hash(range) % 7 = 0";
     let queries: Vec<_> = (0..300).map(|n| query(&format!("Q{n}"), slow, "table")).collect();

@@ -2,12 +2,34 @@
 //! in a real Grafana is tested by `just e2e` (tests/e2e/provision.mjs).
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with, sockopt};
+
 use crate::support::executable;
+
+/// An address of the loopback at which nothing listens. While this lives, its port is given to nobody who asks for any.
+pub(crate) struct Reserved {
+    pub address: SocketAddr,
+    /// Does not listen.
+    _socket: OwnedFd,
+}
+
+impl Reserved {
+    pub(crate) fn new() -> Self {
+        let socket =
+            socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        // Lets a server that asks for this port have it.
+        sockopt::set_socket_reuseaddr(&socket, true).unwrap();
+        bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = getsockname(&socket).unwrap().try_into().unwrap();
+        Self { address, _socket: socket }
+    }
+}
 
 /// What a server answers to a path: status, extra header line, body.
 type Answers = fn(&str) -> (u16, &'static str, &'static str);
@@ -131,8 +153,8 @@ fn nothing_is_sent_without_address_and_credentials() {
 
 #[test]
 fn a_grafana_that_is_not_reached_is_told_with_the_reason() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (code, text) = refused(&run(&format!("http://{closed}"), &[]));
+    let closed = Reserved::new();
+    let (code, text) = refused(&run(&format!("http://{}", closed.address), &[]));
     assert_eq!(code, Some(1));
     assert!(text.contains("the connection is refused") && text.contains("Start Grafana"), "{text}");
     let (_, text) = refused(&run("http://grafana.invalid:3000", &[]));

@@ -10,5 +10,5 @@ if ! command -v npm >/dev/null; then
     echo "notice: without Node (20 or later) the page of \`duckdb-perf serve\` is left out" >&2
     exit 0
 fi
-npm ci --no-audit --no-fund --silent
+npm ci --no-audit --no-fund --loglevel=error >&2
 npm run --silent build:preview >/dev/null

@@ -6,7 +6,9 @@ cd "$(dirname "$0")/../.."
 executable="$1"
 chromium="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
 if [ -z "$chromium" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null || true
+    export DEBIAN_FRONTEND=noninteractive
+    tests/retry.sh sh -c 'apt-get update -qq && apt-get install -y -qq -o DPkg::Lock::Timeout=300 chromium >/dev/null' ||
+        echo "error: installing chromium failed" >&2
     chromium="$(command -v chromium || true)"
 fi
 if [ -z "$chromium" ]; then
@@ -15,10 +17,14 @@ if [ -z "$chromium" ]; then
     exit 0
 fi
 # The browser's driver is the one of the end-to-end tests.
-[ -d tests/e2e/node_modules/playwright-core ] || npm --prefix tests/e2e ci --no-audit --no-fund --silent
+[ tests/e2e/node_modules/.package-lock.json -nt tests/e2e/package-lock.json ] ||
+    tests/retry.sh npm --prefix tests/e2e ci --no-audit --no-fund --loglevel=error
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
-"$executable" demo --no-queries --out "$work/reports" >/dev/null 2>&1
-"$executable" demo --no-queries --weeks 1 --out "$work/one" >/dev/null 2>&1
+demo() {
+    "$executable" demo --no-queries "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2 && exit 1; }
+}
+demo --out "$work/reports"
+demo --weeks 1 --out "$work/one"
 mkdir "$work/empty"
-CHROMIUM="$chromium" EXECUTABLE="$executable" WORK="$work" PAGE_OUT="${PAGE_OUT:-$work}" node tests/page/page.mjs
+CHROMIUM="$chromium" EXECUTABLE="$executable" WORK="$work" PAGE_OUT="${PAGE_OUT:-$work}" timeout 900 node tests/page/page.mjs

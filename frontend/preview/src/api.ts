@@ -39,9 +39,10 @@ async function json<T>(response: Response): Promise<T> {
 
 export const dashboard = async () => json<Dashboard>(await request('/api/dashboard.json'));
 
-export async function health(): Promise<{ ok: boolean; message: string }> {
-  const response = await request('/readyz');
-  return { ok: response.ok, message: (await response.json()).message };
+export async function health(signal: AbortSignal): Promise<{ ok: boolean; message: string }> {
+  const response = await request('/readyz', { signal }).catch(() => null);
+  const body = await response?.json().catch(() => null);
+  return { ok: response?.ok ?? false, message: body?.message ?? 'The server does not answer.' };
 }
 
 export async function query(query: Record<string, unknown>, signal: AbortSignal): Promise<Frame> {
@@ -61,7 +62,7 @@ export async function download(path: string) {
   const named = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '');
   const address = URL.createObjectURL(response.ok ? await response.blob() : await json<Blob>(response));
   h('a', { href: address, download: named?.[1] ?? 'reports.csv' }).click();
-  URL.revokeObjectURL(address);
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
 function askForToken(again: boolean): Promise<void> {

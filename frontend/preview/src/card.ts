@@ -1,5 +1,5 @@
 import { aboutOf, Frame, Panel } from './dashboard';
-import { coded, h } from './dom';
+import { coded, endTooltip, h } from './dom';
 import { shown, Shown } from './fields';
 import { drawBars, drawStat, drawTable } from './others';
 import { drawTimeSeries, Pick } from './timeseries';
@@ -45,24 +45,21 @@ export class Card {
     try {
       this.show(await Promise.all(targets.map((target) => ask(target, Math.max(100, this.body.clientWidth)))));
     } catch (error) {
-      if (!signal.aborted) {
-        this.fail(error);
-      }
+      return signal.aborted || this.fail(error);
     }
   }
 
   private show(frames: Frame[]) {
     this.frames = frames;
-    const notices = frames.flatMap((frame) => frame.notices.map(({ text }) => text));
-    if (frames.length > 1) {
-      notices.push('This page draws the first query of a panel only');
-    }
+    const more = frames.length > 1 ? ['This page draws the first query of a panel only'] : [];
+    const notices = [...frames.flatMap((frame) => frame.notices.map(({ text }) => text)), ...more];
     this.notes.replaceChildren(...notices.map((text) => h('p.notice', { role: 'status' }, ...coded(text))));
     this.draw();
     this.element.setAttribute('aria-busy', 'false');
   }
 
   draw() {
+    endTooltip(this.body);
     this.end?.();
     this.end = undefined;
     const [frame] = this.frames;

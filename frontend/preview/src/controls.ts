@@ -6,42 +6,46 @@ import { ALL, Option, State } from './variables';
 const SHOWN = 200;
 
 /** The choice of the time range. */
-export function rangeControl(dashboard: Dashboard, { from, to }: State, change: (range: Partial<State>) => void) {
-  const quick = dashboard.timepicker?.quick_ranges ?? [];
-  const isQuick = quick.some((range) => range.from === from && range.to === to);
-  const ranges = isQuick ? quick : [{ display: `${from} to ${to}`, from, to }, ...quick];
-  const options = ranges.map((one) => h('option', { selected: one.from === from && one.to === to }, one.display));
-  const select = h('select', { 'aria-label': 'Time range' }, ...options) as HTMLSelectElement;
-  select.addEventListener('change', () => change(ranges[select.selectedIndex]));
-  return h('label.control', h('span', 'Time range'), select);
+export function rangeControl({ timepicker }: Dashboard, change: (range: Partial<State>) => void) {
+  const quick = timepicker?.quick_ranges ?? [];
+  let ranges = quick;
+  const onchange = () => change(ranges[select.selectedIndex]);
+  const select = h('select', { 'aria-label': 'Time range', onchange }) as HTMLSelectElement;
+  function update({ from, to }: State) {
+    const isNow = (range: { from: string; to: string }) => range.from === from && range.to === to;
+    ranges = quick.some(isNow) ? quick : [{ display: `${from} to ${to}`, from, to }, ...quick];
+    select.replaceChildren(...ranges.map((one) => h('option', { selected: isNow(one) }, one.display)));
+  }
+  return { element: h('label.control', h('span', 'Time range'), select), update };
 }
 
-type Change = (values: string[]) => void;
+const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+const opened = () => document.querySelectorAll<HTMLDetailsElement>('.picker[open]');
+const place = (picker: HTMLElement) => {
+  const menu = picker.lastElementChild as HTMLElement;
+  menu.style.right = `${Math.min(0, picker.getBoundingClientRect().right - menu.offsetWidth - 8)}px`;
+};
+addEventListener('resize', () => opened().forEach(place));
+addEventListener('pointerdown', ({ target }) =>
+  opened().forEach((picker) => picker.contains(target as Node) || (picker.open = false))
+);
 
 /** The choice of a variable's values: a list with a box to search it. */
-export function variableControl(variable: Variable, options: Option[], chosen: string[], change: Change) {
+export function variableControl(variable: Variable, change: (values: string[]) => void) {
+  let [options, chosen, picked]: [Option[], string[], Set<string>] = [[], [], new Set()];
   const label = variable.label || variable.name;
-  const type = variable.multi ? 'checkbox' : 'radio';
-  const picked = new Set(chosen);
   const list = h('div.options', { role: 'group', 'aria-label': label });
   const summary = h('span.chosen');
   const search = h('input', { type: 'search', placeholder: 'Search', 'aria-label': label }) as HTMLInputElement;
   const toggle = (value: string) => {
-    const isPicked = picked.delete(value);
-    if (!variable.multi || value === ALL) {
-      picked.clear();
-    }
-    picked.delete(ALL);
-    if (!isPicked || !variable.multi) {
-      picked.add(value);
-    }
-    if (picked.size === 0 && variable.includeAll) {
-      picked.add(ALL);
-    }
-    list.querySelectorAll('input').forEach((input) => (input.checked = picked.has(input.value)));
-    summarize();
+    const isAlone = !variable.multi || value === ALL;
+    const others = isAlone ? [] : [...picked].filter((one) => one !== value && one !== ALL);
+    const now = variable.multi && picked.has(value) ? others : [...others, value];
+    picked = new Set(now.length === 0 && variable.includeAll ? [ALL] : now);
+    mark();
   };
-  function summarize() {
+  function mark() {
+    list.querySelectorAll('input').forEach((input) => (input.checked = picked.has(input.value)));
     const [first] = picked;
     const text = options.find(({ value }) => value === first)?.text ?? first;
     summary.textContent = picked.has(ALL) ? 'All' : picked.size > 1 ? `${picked.size} chosen` : (text ?? 'None');
@@ -51,15 +55,14 @@ export function variableControl(variable: Variable, options: Option[], chosen: s
     const found = options.filter(({ text, value }) => `${text}\n${value}`.toLowerCase().includes(wanted));
     const all = variable.includeAll && !wanted ? [{ text: 'All', value: ALL }] : [];
     const rows = [...all, ...found.slice(0, SHOWN)].map(({ text, value }) => {
-      const box = { type, value, checked: picked.has(value), onchange: () => toggle(value) };
+      const box = { type: variable.multi ? 'checkbox' : 'radio', value, onchange: () => toggle(value) };
       return h('label', { title: value === ALL ? undefined : value }, h('input', box), h('span', text));
     });
     const rest = found.length - SHOWN;
     const end = rest > 0 ? `${rest} more: type to find them` : found.length ? '' : 'No such value';
     list.replaceChildren(...rows, h('p', end));
+    mark();
   }
-  fill();
-  summarize();
   search.addEventListener('input', fill);
   const head = h('summary', { 'aria-label': label }, summary);
   const menu = h('div.menu', search, list);
@@ -68,15 +71,26 @@ export function variableControl(variable: Variable, options: Option[], chosen: s
   head.addEventListener('click', (event) => {
     event.preventDefault();
     details.open = !details.open;
-    menu.style.right = `${Math.min(0, details.getBoundingClientRect().right - menu.offsetWidth - 8)}px`;
+    place(details);
     search.focus();
   });
   // What was ticked counts when the list is closed: each change asks every panel again.
   details.addEventListener('toggle', () => {
-    const isSame = picked.size === chosen.length && chosen.every((value) => picked.has(value));
-    return details.open || isSame || change([...picked]);
+    const isChosen = picked.size === chosen.length && chosen.every((value) => picked.has(value));
+    return details.open || isChosen || change([...picked]);
   });
   details.addEventListener('keydown', ({ key }) => key === 'Escape' && (details.open = false));
-  document.addEventListener('pointerdown', ({ target }) => details.contains(target as Node) || (details.open = false));
-  return h('div.control', { title: variable.description }, h('span', label), details);
+  const element = h('div.control', { title: variable.description, hidden: true }, h('span', label), details);
+  function update(all: Option[], now: string[]) {
+    // What is ticked meanwhile stays, unless something else was chosen.
+    picked = isSame(now, chosen) ? picked : new Set(now);
+    chosen = now;
+    element.hidden = variable.hide === 2 || all.length < 2;
+    mark();
+    if (!element.hidden && !isSame(all, options)) {
+      options = all;
+      fill();
+    }
+  }
+  return { element, update };
 }

@@ -30,12 +30,14 @@ export function swatch(color: string): HTMLElement {
 }
 
 const box = h('div.tooltip', { role: 'status' });
+let owner: Element | null = null;
 
 /** Shows a heading and rows at the pointer, or nothing. */
 export function tooltip(event?: MouseEvent, heading = '', rows: HTMLElement[] = []) {
   if (!event || rows.length === 0) {
     return box.remove();
   }
+  owner = event.currentTarget as Element;
   box.replaceChildren(h('strong', heading), h('table', ...rows));
   document.body.append(box);
   const { offsetWidth: width, offsetHeight: height } = box;
@@ -43,3 +45,6 @@ export function tooltip(event?: MouseEvent, heading = '', rows: HTMLElement[] = 
   box.style.left = `${Math.max(4, isFar ? event.clientX - 16 - width : event.clientX + 16)}px`;
   box.style.top = `${Math.max(4, Math.min(event.clientY + 12, innerHeight - height - 8))}px`;
 }
+
+/** Ends the tooltip of what is about to go. */
+export const endTooltip = (within: Element) => within.contains(owner) && box.remove();

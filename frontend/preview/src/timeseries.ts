@@ -121,7 +121,6 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
   observer.observe(plot);
   return () => {
     observer.disconnect();
-    tooltip();
     chart.destroy();
   };
 }

@@ -79,6 +79,31 @@ fn the_story_is_told() {
     assert_eq!(monthly.iter().flatten().count(), 15, "{monthly:?}");
 }
 
+/// The browser test (`tests/page/page.mjs`) looks for these bars in a demo that ends in the week it runs in.
+#[test]
+fn the_pages_bars_are_slow_and_slower_in_whatever_week_it_is_tested() {
+    let first = IsoWeek::new(2026, 40).unwrap();
+    for until in (0..210).map(|later| first.plus(later)) {
+        let demo = generate(&DemoOptions::new(until)).unwrap();
+        let mut rows = demo.report(until).rows;
+        rows.sort_by(|one, other| other.p95_ms.total_cmp(&one.p95_ms));
+        // The one that is given an empty name.
+        let named = |row: &DemoRow| row.pattern.starts_with("SELECT date_trunc(?, created_at) AS day");
+        let at: Vec<_> = (0..rows.len()).filter(|&at| named(&rows[at])).collect();
+        assert!(at.len() == 1 && at[0] < 10, "{until}: {at:?}");
+
+        let p95: Vec<_> = rows[..10].iter().map(|row| row.p95_ms).collect();
+        // From a second on a bar has another unit.
+        assert!(p95.iter().all(|&ms| 100.0 < ms && ms < 1000.0), "{until}: {p95:?}");
+        // Bars show whole milliseconds, and those are compared.
+        let bars: Vec<_> = p95.iter().map(|ms| ms.round()).collect();
+        assert!(bars.iter().any(|&ms| ms > 250.0), "{until}: {p95:?}");
+        assert!(bars.iter().any(|&ms| 100.0 < ms && ms < 250.0), "{until}: {p95:?}");
+        // So they tell on which side of a threshold of 250.495 ms the value is.
+        assert!(!p95.iter().any(|&ms| 250.49 < ms && ms < 250.5), "{until}: {p95:?}");
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_rows_and_another_one_others() {
     let text = |seed, weeks| {

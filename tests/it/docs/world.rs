@@ -1,7 +1,7 @@
 //! What the documents talk about, for real: a temp folder that stands for `/var/lib`, with demo reports in
 //! `/var/lib/perf-reports`, and a shell in which the documents' commands run.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use duckdb_perf::reports::{DemoOptions, generate};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::provision::Reserved;
 use crate::support::executable;
 
 /// What the temp folder is called in the documents.
@@ -62,7 +63,7 @@ impl World {
 /// `reports` and the project's `provisioning`. Servers that were started end with it.
 pub(super) struct Shell {
     temp: TempDir,
-    port: String,
+    port: Reserved,
     servers: Vec<Child>,
 }
 
@@ -84,14 +85,13 @@ impl Shell {
         // So that `demo` takes the folder for one of its own.
         std::fs::write(at("reports/.duckdb-perf-demo"), "").unwrap();
         copy(&root.join("provisioning"), &at("provisioning"));
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { temp, port: free.to_string(), servers: Vec::new() }
+        Self { temp, port: Reserved::new(), servers: Vec::new() }
     }
 
     /// Runs a block's text to its end.
     pub(super) fn run(&self, text: &str) -> Ended {
         let output = self.command(text).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace(&self.port, PORT);
+        let text = |bytes: Vec<u8>| with_port(&String::from_utf8_lossy(&bytes), &self.port(), PORT);
         Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
@@ -112,16 +112,24 @@ impl Shell {
         let server = self.command(&format!("exec {text}")).stdout(Stdio::null()).spawn().unwrap();
         self.servers.push(server);
         let start = Instant::now();
-        while TcpStream::connect(format!("127.0.0.1:{}", self.port)).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(10), "`{}` does not listen", text.trim());
+        let mut listens = false;
+        while !listens {
             std::thread::sleep(Duration::from_millis(25));
+            listens = TcpStream::connect(self.port.address).is_ok();
+            let ended = self.servers.last_mut().and_then(|server| server.try_wait().unwrap());
+            assert_eq!(ended, None, "`{}` ended", text.trim());
+            assert!(start.elapsed() < Duration::from_mins(1), "`{}` does not listen", text.trim());
         }
+    }
+
+    fn port(&self) -> String {
+        self.port.address.port().to_string()
     }
 
     fn command(&self, text: &str) -> Command {
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new("bash");
-        command.args(["-euo", "pipefail", "-c", &text.replace(PORT, &self.port)]).stdin(Stdio::null());
+        command.args(["-euo", "pipefail", "-c", &with_port(text, PORT, &self.port())]).stdin(Stdio::null());
         command.current_dir(self.temp.path()).env("HOME", self.temp.path()).env("NO_COLOR", "1");
         command.env("PATH", format!("{}:{path}", self.temp.path().join("bin").display()));
         command
@@ -135,6 +143,13 @@ impl Drop for Shell {
             let _ = server.wait();
         }
     }
+}
+
+/// `text` with another port where one stands: in an address and in an option. Elsewhere the digits are of other numbers.
+fn with_port(text: &str, from: &str, to: &str) -> String {
+    ["127.0.0.1:", "--port "].iter().fold(text.to_owned(), |text, before| {
+        text.replace(&format!("{before}{from}"), &format!("{before}{to}"))
+    })
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -1,7 +1,7 @@
 //! A folder of reports, a database and what lies around them, with a canary text in everything that nobody may read.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher as _, DefaultHasher, Hash, Hasher, RandomState};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,8 @@ pub(super) type Snapshot = BTreeMap<PathBuf, (u64, i64, i64, u64)>;
 impl Sandbox {
     pub(super) fn new() -> Self {
         let root = tempfile::Builder::new().prefix("sandbox-").tempdir().unwrap();
-        let canary = format!("canary{:x}", std::ptr::from_ref(&root) as usize ^ std::process::id() as usize);
+        // Random, because all tests share the log, and some log theirs on purpose.
+        let canary = format!("canary{:016x}", RandomState::new().build_hasher().finish());
         let sandbox = Self { root, canary };
         for folder in [sandbox.folder(), sandbox.outside(), sandbox.home(), sandbox.temp()] {
             std::fs::create_dir_all(folder).unwrap();

@@ -164,6 +164,11 @@ fn address(attack: &Attack) -> Option<String> {
     (address.len() < 60_000).then_some(address)
 }
 
+/// Whether an error says only that a second was too short: for the query, or for those before it.
+pub(super) fn is_late(error: &str) -> bool {
+    ["the query was stopped after 1 s", "the query waited "].iter().any(|words| error.contains(words))
+}
+
 fn settings_of(sandbox: &Sandbox) -> InstanceSettings {
     let more: Value = json!({
         "paths": [sandbox.database()],
