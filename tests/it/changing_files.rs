@@ -59,13 +59,13 @@ pub(crate) async fn watch(
 ) -> BTreeMap<String, u32> {
     let mut seen = BTreeMap::new();
     let mut whole = 0;
-    let mut last = Instant::now();
+    let mut since = Instant::now();
     while whole < least || !done.load(Ordering::SeqCst) {
         if !done.load(Ordering::SeqCst) {
-            last = Instant::now();
+            since = Instant::now();
         }
         assert!(
-            last.elapsed() < Duration::from_mins(1),
+            since.elapsed() < Duration::from_mins(1),
             "nothing changes any more, and none is whole: {seen:?}"
         );
         let answer = host.ask(sql, "table").await;
@@ -74,7 +74,7 @@ pub(crate) async fn watch(
                 let rows = crate::support::rows(&answer);
                 assert_eq!(rows, [expected], "a mixture of two versions");
                 whole += 1;
-                last = Instant::now();
+                since = Instant::now();
                 "one version".to_owned()
             }
             Some(error) => {

@@ -59,9 +59,9 @@ fn is_clear(error: &str) -> bool {
 /// Asks `sql` over and over, each time with a newly damaged `file`; counts what comes back.
 async fn survive(host: &Host, file: &Path, sql: &str) -> BTreeMap<&'static str, u32> {
     let sound = std::fs::read(file).unwrap();
-    let seed = std::env::var("DAMAGE_SEED").ok().and_then(|text| text.parse::<u32>().ok()).unwrap_or(1);
-    println!("damaged files of DAMAGE_SEED={seed}");
-    let base = u64::from(seed) << 32;
+    let series: u32 = std::env::var("DAMAGE_SEED").map_or(1, |text| text.parse().unwrap());
+    println!("damaged files of DAMAGE_SEED={series}");
+    let base = u64::from(series) << 32;
     let plugin = host.plugin.pid();
     let mut seen = BTreeMap::new();
     for seed in base..base + FILES {
