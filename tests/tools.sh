@@ -8,9 +8,7 @@ command -v strip >/dev/null || missing+=(binutils)
 [ ${#missing[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing ${missing[*]}" >&2
-    export DEBIAN_FRONTEND=noninteractive
-    # Others may hold Debian's lock, and the list may be older than the mirror.
-    tests/retry.sh sh -c 'apt-get update -qq && apt-get install -y -qq -o DPkg::Lock::Timeout=300 "$@"' -- "${missing[@]}" >&2
+    tests/apt.sh "${missing[@]}"
 else
     echo "error: ${missing[*]} not found; install them with your system's package manager" >&2
     exit 1

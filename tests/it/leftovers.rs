@@ -74,10 +74,15 @@ async fn a_killed_plugin_takes_its_workers_along_and_the_next_one_sweeps() {
     eventually("the plugin's end", || !runs(plugin)).await;
     assert!(!is_empty(temp.path()), "a killed process cannot clean up");
 
-    let next = Host::start_with(&reports(), &json!({}), &[("TMPDIR", temp_dir)]).await;
+    work_and_stop(temp.path()).await;
+    eventually("the sweep", || is_empty(temp.path())).await;
+}
+
+/// A plugin that works, which sweeps `temp_dir`, and ends.
+async fn work_and_stop(temp_dir: &Path) {
+    let next = Host::start_with(&reports(), &json!({}), &[("TMPDIR", temp_dir.to_str().unwrap())]).await;
     next.rows("SELECT 1").await;
     next.stop().await;
-    eventually("the sweep", || is_empty(temp.path())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,9 +132,7 @@ async fn ended_in_mid_query_it_leaves_nothing() {
         eventually("the worker's end", || !runs(worker)).await;
         drop(host);
         if ending == Signal::KILL {
-            let next = Host::start_with(&reports(), &json!({}), &env).await;
-            next.rows("SELECT 1").await;
-            next.stop().await;
+            work_and_stop(temp.path()).await;
         }
         eventually("an empty temp folder", || is_empty(temp.path())).await;
     }

@@ -6,9 +6,7 @@ cd "$(dirname "$0")/../.."
 executable="$1"
 chromium="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
 if [ -z "$chromium" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    export DEBIAN_FRONTEND=noninteractive
-    tests/retry.sh sh -c 'apt-get update -qq && apt-get install -y -qq -o DPkg::Lock::Timeout=300 chromium >/dev/null' ||
-        echo "error: installing chromium failed" >&2
+    tests/apt.sh chromium || echo "error: installing chromium failed" >&2
     chromium="$(command -v chromium || true)"
 fi
 if [ -z "$chromium" ]; then
