@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use duckdb::Connection;
 
-use super::{Cancel, error, gate, lock, reads, sql_name, sql_text};
+use super::definitions::Definitions;
+use super::{Cancel, error, gate, lock, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
 
 /// How long queries may share the files without a gap.
@@ -30,6 +31,8 @@ const GAP: Duration = Duration::from_millis(100);
 /// The database files of one engine.
 pub(super) struct Attachments {
     files: Vec<PathBuf>,
+    /// Judges what the files bring.
+    gate: Arc<gate::Gate>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -40,16 +43,16 @@ struct State {
     attached: Option<Attached>,
     /// Until when the files are left to writers.
     free_until: Option<Instant>,
-    /// What the files' own views read, and how the files and what is not written into them yet looked then.
-    known: Option<(Vec<Option<Fingerprint>>, Arc<gate::Reads>)>,
+    /// What the files bring, and how they and what is not written into them yet looked then.
+    known: Option<(Vec<Option<Fingerprint>>, Arc<Definitions>)>,
 }
 
 struct Attached {
     /// What the files looked like.
     files: Vec<Fingerprint>,
     since: Instant,
-    /// What their own views read.
-    views: Arc<gate::Reads>,
+    /// What they bring.
+    definitions: Arc<Definitions>,
 }
 
 /// Tells a file from what was there before. Taken by `stat`: opening it would drop DuckDB's locks.
@@ -73,8 +76,8 @@ impl From<Metadata> for Fingerprint {
 }
 
 impl Attachments {
-    pub(super) fn new(files: Vec<PathBuf>) -> Self {
-        Self { files, state: Mutex::default(), changed: Condvar::new() }
+    pub(super) fn new(files: Vec<PathBuf>, gate: Arc<gate::Gate>) -> Self {
+        Self { files, gate, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Catalog names of the files, in the order of the settings.
@@ -93,12 +96,12 @@ impl Attachments {
     ) -> Result<Guard<'a>> {
         let asked = Instant::now();
         let mut state = lock(&self.state);
-        let views = loop {
+        let definitions = loop {
             let now = self.fingerprints()?;
             let is_free = state.free_until.is_some_and(|until| Instant::now() < until);
             match &state.attached {
                 Some(attached) if attached.files == now && attached.since.elapsed() < TURN => {
-                    break Arc::clone(&attached.views);
+                    break Arc::clone(&attached.definitions);
                 }
                 Some(_) if state.users == 0 => self.release(&mut state, connection),
                 None if !is_free => {
@@ -111,14 +114,24 @@ impl Attachments {
                         continue;
                     }
                     attached?;
-                    let views = match &state.known {
-                        Some((then, views)) if *then == looks => Arc::clone(views),
-                        _ => Arc::new(reads::read_by_views_of(&lock(connection), &self.names())),
+                    let known = match &state.known {
+                        Some((then, known)) if *then == looks => Ok(Arc::clone(known)),
+                        _ => Definitions::read(&self.gate, &lock(connection), &self.names()).map(Arc::new),
                     };
-                    state.known = Some((looks, Arc::clone(&views)));
-                    state.attached =
-                        Some(Attached { files: now, since: Instant::now(), views: Arc::clone(&views) });
-                    break views;
+                    let definitions = match known {
+                        Ok(definitions) => definitions,
+                        Err(error) => {
+                            self.detach(&lock(connection));
+                            return Err(error);
+                        }
+                    };
+                    state.known = Some((looks, Arc::clone(&definitions)));
+                    state.attached = Some(Attached {
+                        files: now,
+                        since: Instant::now(),
+                        definitions: Arc::clone(&definitions),
+                    });
+                    break definitions;
                 }
                 _ => {
                     state = self.wait(state);
@@ -127,7 +140,7 @@ impl Attachments {
             }
         };
         state.users += 1;
-        Ok(Guard { attachments: self, connection, views })
+        Ok(Guard { attachments: self, connection, definitions })
     }
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -212,13 +225,13 @@ fn stem(file: &Path) -> String {
 pub(super) struct Guard<'a> {
     attachments: &'a Attachments,
     connection: &'a Mutex<Connection>,
-    views: Arc<gate::Reads>,
+    definitions: Arc<Definitions>,
 }
 
 impl Guard<'_> {
-    /// What the views in the attached files read.
-    pub(super) fn views(&self) -> &gate::Reads {
-        &self.views
+    /// What the attached files bring.
+    pub(super) fn definitions(&self) -> &Definitions {
+        &self.definitions
     }
 }
 
@@ -240,7 +253,7 @@ mod tests {
     /// Where nothing is attached, queries that read files by their path share a turn, and end it.
     #[test]
     fn turns_end_and_leave_a_gap() {
-        let attachments = Attachments::new(Vec::new());
+        let attachments = Attachments::new(Vec::new(), Arc::new(gate::Gate::open().unwrap()));
         let keeper = Mutex::new(Connection::open_in_memory().unwrap());
         let hold = || attachments.hold(&keeper, &Cancel::default()).unwrap();
         let first = hold();

@@ -81,45 +81,13 @@ impl Engine {
 pub(super) fn files_of(connection: &Connection, paths: &[String]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
-        let sql = format!("SELECT file FROM glob({})", sql_text(path));
+        let sql = format!("SELECT file FROM system.main.glob({})", sql_text(path));
         let listed: duckdb::Result<Vec<String>> = connection
             .prepare(&sql)
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
         files.extend(listed.map_err(|error| error::translate(&error))?.into_iter().map(PathBuf::from));
     }
     Ok(files)
-}
-
-/// What the views in the attached `databases` read. One that cannot be understood is left out.
-pub(super) fn read_by_views_of(connection: &Connection, databases: &[String]) -> gate::Reads {
-    let mut reads = gate::Reads::default();
-    if databases.is_empty() {
-        return reads;
-    }
-    let names: Vec<String> = databases.iter().map(|name| sql_text(name)).collect();
-    let sql = format!(
-        "SELECT sql FROM duckdb_views() WHERE NOT internal AND database_name IN ({})",
-        names.join(", ")
-    );
-    let listed: duckdb::Result<Vec<String>> = connection
-        .prepare(&sql)
-        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
-    let listed = listed.unwrap_or_else(|error| {
-        tracing::debug!(%error, "the views of the database files cannot be listed");
-        Vec::new()
-    });
-    for sql in listed {
-        match gate::read_by_view(connection, &sql) {
-            Ok(gate::Reads { tables, files }) => {
-                reads.tables.extend(tables);
-                reads.files.extend(files);
-            }
-            Err(error) => tracing::debug!(error = error.message, "what a view reads is not known"),
-        }
-    }
-    reads.files.sort_unstable();
-    reads.files.dedup();
-    reads
 }
 
 /// Whether a path is a pattern.

@@ -119,11 +119,12 @@ impl Engine {
     ) -> Result<(Summary, Validity), Ending> {
         let listings = Listings::watch();
         let mut databases = self.hold_databases(cancel)?;
-        let connection = self.session()?;
+        // For looking at the files; the query has a connection of its own.
+        let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
         cancel.check()?;
         let verdict = if self.gated {
-            self.verdicts.check(&connection, task.sql)?
+            self.gate.check(task.sql)?
         } else {
             Arc::new(gate::Verdict::unchecked(task.sql.to_owned()))
         };
@@ -134,14 +135,17 @@ impl Engine {
         if databases.is_some() {
             sink.hold_back();
         }
+        if let Some(held) = databases.as_ref().filter(|_| self.gated) {
+            held.definitions().check(&verdict)?;
+        }
         let none = gate::Reads::default();
         let views = match &databases {
-            Some(held) if !verdict.reads.tables.is_empty() => held.views(),
+            Some(held) if !verdict.reads.tables.is_empty() => &held.definitions().reads,
             _ => &none,
         };
         let before = self.first_stamp(&connection, &verdict, views)?;
         let validity = if task.keep { self.validity(&connection, &verdict) } else { Validity::default() };
-        let mut result = self.execute(&connection, &verdict, task.shape, cancel, sink);
+        let mut result = self.execute(&verdict, task.shape, cancel, sink);
         let asked = Instant::now();
         while !verdict.databases.is_empty()
             && attach::is_locked(&result)
@@ -150,52 +154,61 @@ impl Engine {
             std::thread::sleep(attach::LOOK_AGAIN);
             cancel.check()?;
             sink.restart()?;
-            result = self.execute(&connection, &verdict, task.shape, cancel, sink);
+            result = self.execute(&verdict, task.shape, cancel, sink);
         }
         // An interrupted query stays one.
         cancel.check()?;
+        cancel.watch(connection.interrupt_handle());
         let after = self.stamp(&connection, &verdict, views)?;
         listings.check()?;
         if after != before {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);
+        if verdict.is_multiple {
+            self.check_own_objects()?;
+        }
         let summary = result.map_err(|mut error| {
-            error.position = error.position.map(|position| position + verdict.offset);
+            error.position = error.position.map(|position| verdict.place_of(position));
             error
         })?;
         Ok((summary, validity.if_it_holds()))
     }
 
-    /// The statement itself. Positions of errors are those in it.
+    /// The statement itself, on a connection that ends with it: its transaction ends before the files are left to their writers.
+    /// Positions of errors are those in it.
     fn execute(
         &self,
-        connection: &Connection,
         verdict: &gate::Verdict,
         shape: Shape<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
+        let connection = self.session()?;
+        let connection = &connection;
         let prepared = self.ensure_views(verdict, cancel).and_then(|()| {
             cancel.watch(connection.interrupt_handle());
-            prepare(connection, verdict)
+            self.begin(connection)?;
+            self.prepare(connection, verdict)
         });
         let mut missing = None;
         let (mut statement, type_names) = match prepared {
             // A download of nothing would only puzzle: it fails, with the reason.
-            Err(error)
-                if matches!(shape, Shape::Frame(_)) && self.lacks_reports(connection, verdict, &error) =>
-            {
+            Err(error) if matches!(shape, Shape::Frame(_)) && self.lacks_reports(verdict, &error) => {
+                self.roll_back(connection)?;
                 self.make_empty_views(connection)?;
                 missing = Some(error);
                 cancel.watch(connection.interrupt_handle());
-                prepare(connection, verdict)
+                self.begin(connection)?;
+                self.prepare(connection, verdict)
             }
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.starts_with("Binder Error: Contents of view were altered") => {
+                self.roll_back(connection)?;
                 self.make_views(cancel, true)?;
                 cancel.watch(connection.interrupt_handle());
-                prepare(connection, verdict)
+                self.begin(connection)?;
+                self.prepare(connection, verdict)
             }
             prepared => prepared,
         }?;
@@ -215,6 +228,51 @@ impl Engine {
         drop(rows);
         drop(statement);
         body.finish()
+    }
+
+    /// Begins the transaction of a query, in which nothing can be written to any database.
+    fn begin(&self, session: &Connection) -> Result<()> {
+        if !self.gated {
+            return Ok(());
+        }
+        session.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(|error| error::translate(&error))
+    }
+
+    /// Ends it, so that the session sees what was made meanwhile.
+    fn roll_back(&self, session: &Connection) -> Result<()> {
+        if !self.gated {
+            return Ok(());
+        }
+        session.execute_batch("ROLLBACK").map_err(|error| error::translate(&error))
+    }
+
+    /// Prepares the statement; columns that Arrow would misread are cast by a wrapping SELECT, which is judged like any other.
+    /// Also the names of the columns' types.
+    fn prepare<'a>(
+        &self,
+        connection: &'a Connection,
+        verdict: &gate::Verdict,
+    ) -> Result<(Statement<'a>, Vec<String>)> {
+        let statement = connection.prepare(&verdict.sql).map_err(|error| error::translate(&error))?;
+        let readings = types::readings(&statement);
+        let types = types::names(&statement, &readings);
+        if !verdict.is_subquery || readings.iter().all(|reading| *reading == Reading::Plain) {
+            return Ok((statement, types));
+        }
+        drop(statement);
+        let names = self.column_names(connection, &verdict.sql)?;
+        let wrapped = self.gate.check(&types::wrap(&verdict.sql, &names, &readings))?;
+        let statement = connection.prepare(&wrapped.sql);
+        Ok((statement.map_err(|error| error::translate(&error))?, types))
+    }
+
+    /// Names of the columns, which duckdb-rs gives only after execution.
+    fn column_names(&self, connection: &Connection, sql: &str) -> Result<Vec<String>> {
+        let described = self.gate.check(&format!("SELECT column_name FROM (DESCRIBE (\n{sql}\n))"))?;
+        connection
+            .prepare(&described.sql)
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+            .map_err(|error| error::translate(&error))
     }
 
     /// What `DuckDB` said of the missing reports, in words about the datasource.
@@ -254,27 +312,4 @@ impl<W: Write> Body<W> {
             Self::Csv(csv) => csv.finish(),
         }
     }
-}
-
-/// Prepares the statement; columns that Arrow would misread are cast by a wrapping SELECT. Also the names of the
-/// columns' types.
-fn prepare<'a>(connection: &'a Connection, verdict: &gate::Verdict) -> Result<(Statement<'a>, Vec<String>)> {
-    let statement = connection.prepare(&verdict.sql).map_err(|error| error::translate(&error))?;
-    let readings = types::readings(&statement);
-    let types = types::names(&statement, &readings);
-    if !verdict.is_subquery || readings.iter().all(|reading| *reading == Reading::Plain) {
-        return Ok((statement, types));
-    }
-    drop(statement);
-    let names = column_names(connection, &verdict.sql)?;
-    let statement = connection.prepare(&types::wrap(&verdict.sql, &names, &readings));
-    Ok((statement.map_err(|error| error::translate(&error))?, types))
-}
-
-/// Names of the columns, which duckdb-rs gives only after execution.
-fn column_names(connection: &Connection, sql: &str) -> Result<Vec<String>> {
-    connection
-        .prepare(&format!("SELECT column_name FROM (DESCRIBE (\n{sql}\n))"))
-        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
-        .map_err(|error| error::translate(&error))
 }

@@ -1,17 +1,25 @@
 //! The views over the weekly reports. They hold no data, so they are made once per engine, as soon as a query wants
 //! them and a report is there; a view of the same name in an attached file comes first in the search path.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use duckdb::Connection;
 
-use super::{Cancel, Engine, error, gate, lock, sql_text};
+use super::{Cancel, Engine, error, gate, lock, own, sql_text};
 use crate::error::{Error, Kind, Result};
 use crate::reports;
 
-/// The globs that the views were made over; none while they are not there.
+/// The views as they were made; none while they are not there.
 #[derive(Default)]
-pub(super) struct Views(Mutex<Option<Vec<String>>>);
+pub(super) struct Views(Mutex<Option<Made>>);
+
+struct Made {
+    /// What they are over.
+    globs: Vec<String>,
+    /// How DuckDB lists them.
+    listed: BTreeSet<String>,
+}
 
 /// What a verdict wants of the views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,11 +53,13 @@ impl Engine {
     pub(super) fn make_views(&self, cancel: &Cancel, again: bool) -> Result<()> {
         let mut globs = self.datasource.report_globs();
         let mut made = lock(&self.views.0);
-        if globs.is_empty() || (made.as_ref() == Some(&globs) && !again) {
+        let is_made = |made: &Option<Made>, globs: &[String]| {
+            !again && made.as_ref().is_some_and(|made| made.globs == globs)
+        };
+        if globs.is_empty() || is_made(&made, &globs) {
             return Ok(());
         }
-        // A session of its own: that of a query may have an attached file first in its search path.
-        let connection = self.database.connect()?;
+        let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
         // One folder without reports would fail them all.
         if globs.len() > 1 {
@@ -58,25 +68,28 @@ impl Engine {
                 globs = matching;
             }
         }
-        if made.as_ref() == Some(&globs) && !again {
+        if is_made(&made, &globs) {
             return Ok(());
         }
         make(&connection, &reports::create_views(&globs, self.datasource.slow_ms, false))?;
-        *made = Some(globs);
+        *made = Some(Made { globs, listed: own::views(&connection)? });
         Ok(())
+    }
+
+    /// Whether the views are those that were made.
+    pub(super) fn views_are_as_made(&self, connection: &Connection) -> Result<bool> {
+        let made = lock(&self.views.0);
+        let listed = own::views(connection)?;
+        Ok(made.as_ref().map_or(listed.is_empty(), |made| made.listed == listed))
     }
 
     /// Whether `error` may be because the statement names a view and no report is there. Looked at, not only read: an error
     /// says what its sender wants.
-    pub(super) fn lacks_reports(
-        &self,
-        connection: &Connection,
-        verdict: &gate::Verdict,
-        error: &Error,
-    ) -> bool {
+    pub(super) fn lacks_reports(&self, verdict: &gate::Verdict, error: &Error) -> bool {
+        let matching = || matching(&self.own_connection()?, &self.datasource.report_globs());
         want(verdict) == Want::Named
             && error.kind == Kind::NotFound
-            && matching(connection, &self.datasource.report_globs()).is_ok_and(|found| found.is_empty())
+            && matching().is_ok_and(|found| found.is_empty())
     }
 
     /// Makes the views over no report, so that a dashboard is empty before the first one is there, and not a wall of
@@ -85,14 +98,17 @@ impl Engine {
     /// # Errors
     /// Those of the database.
     pub(super) fn make_empty_views(&self, session: &Connection) -> Result<()> {
-        let attached: Vec<String> = session
+        let attached: Vec<String> = self
+            .own_connection()?
             .prepare(
-                "SELECT lower(table_name) FROM information_schema.tables WHERE table_catalog NOT IN ('memory', 'temp', 'system')",
+                "SELECT table_name FROM system.main.duckdb_tables() WHERE database_name NOT IN ('memory', 'temp', 'system') \
+                 UNION ALL \
+                 SELECT view_name FROM system.main.duckdb_views() WHERE database_name NOT IN ('memory', 'temp', 'system')",
             )
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
             .map_err(|error| error::translate(&error))?;
         let mut views = reports::create_empty_views(self.datasource.slow_ms);
-        views.retain(|view| !attached.iter().any(|name| name == view.name));
+        views.retain(|view| !attached.iter().any(|name| name.eq_ignore_ascii_case(view.name)));
         make(session, &views)
     }
 }
@@ -111,7 +127,7 @@ fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
 fn matching(connection: &Connection, globs: &[String]) -> Result<Vec<String>> {
     let mut matching = Vec::new();
     for glob in globs {
-        let sql = format!("SELECT count(*) > 0 FROM glob({})", sql_text(glob));
+        let sql = format!("SELECT system.main.count(*) > 0 FROM system.main.glob({})", sql_text(glob));
         if connection.query_row(&sql, [], |row| row.get(0)).map_err(|error| error::translate(&error))? {
             matching.push(glob.clone());
         }

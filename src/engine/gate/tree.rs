@@ -64,6 +64,8 @@ pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     /// How many statements the text holds.
     pub(super) statements: usize,
+    /// Texts in the lists of values of its pivots.
+    pub(super) pivot_values: Vec<String>,
     /// DuckDB's error, when it could not parse or serialise the text.
     pub(super) failure: Option<Failure>,
 }
@@ -111,6 +113,9 @@ pub(super) fn read(json: &str) -> Result<Tree> {
             }
             Event::Text(text) => {
                 let depth = stack.len();
+                if is_pivot_value(&stack) {
+                    tree.pivot_values.push(text.clone());
+                }
                 let Some(level) = stack.last_mut() else { return Err(malformed()) };
                 if !level.is_object {
                     if level.is_name {
@@ -187,6 +192,18 @@ struct Level {
     count: usize,
     /// They, when they are all constants.
     arguments: Argument,
+}
+
+/// Whether a text that comes now is a value in the list of a pivot's column:
+/// `entries: [{star_expr: {literal: {text: …}}}]`.
+fn is_pivot_value(stack: &[Level]) -> bool {
+    match stack {
+        [.., column, _, entry, expression, literal] if literal.has_key => {
+            [column, entry, expression, literal].map(|level| level.key.as_str())
+                == ["entries", "star_expr", "literal", "text"]
+        }
+        _ => false,
+    }
 }
 
 /// Keeps the node that has ended, and hands up what its parents want to know of it.
