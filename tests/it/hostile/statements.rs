@@ -60,6 +60,16 @@ const STATEMENTS: &[&str] = &[
     "VACUUM ANALYZE t (a)",
     "EXPLAIN ANALYZE DELETE FROM t",
     "BEGIN TRANSACTION READ WRITE",
+    // Which DuckDB makes several of, as it does of a query with PIVOT.
+    "CREATE TABLE memory.main.evil AS PIVOT (SELECT 1 AS a) ON a",
+    "INSERT INTO t SELECT a FROM (PIVOT (SELECT 1 AS a, 2 AS b) ON b) RETURNING a",
+    "UPDATE t SET a = (SELECT count(*) FROM (PIVOT t ON a)) RETURNING a",
+    "DELETE FROM t WHERE a IN (SELECT count(*) FROM (PIVOT t ON a)) RETURNING a",
+    "COPY (PIVOT t ON a) TO '{folder}/evil.csv'",
+    "PREPARE evil AS PIVOT t ON a",
+    "SET VARIABLE x = (SELECT count(*) FROM (PIVOT t ON a))",
+    "ALTER TABLE t ADD COLUMN b INT DEFAULT 1 NOT NULL",
+    "EXPLAIN ANALYZE CREATE TABLE memory.main.evil AS PIVOT t ON a",
 ];
 
 /// Statements that are also a name, or a name and its alias, where a table or a column stands.
