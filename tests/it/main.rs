@@ -35,4 +35,5 @@ mod provisioned_queries;
 mod reports;
 mod served;
 mod soak;
+mod state;
 mod support;

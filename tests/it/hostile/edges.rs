@@ -125,15 +125,7 @@ async fn patterns_follow_links_that_stay_inside() {
     std::os::unix::fs::symlink("2026", folder.join("also")).unwrap();
     let target = Target::app(&sandbox, Walls { jail: false, ..Walls::default() });
     let ask = async |sql: &str| {
-        let attack = Attack {
-            group: "reads",
-            name: String::new(),
-            sql: sql.to_owned(),
-            variables: Value::Null,
-            tells_nothing: false,
-            by_stat: false,
-        };
-        let answer = target.ask(&attack).await;
+        let answer = target.ask(&Attack::new("reads", String::new(), sql.to_owned())).await;
         (answer.rows, answer.error)
     };
     for sql in
