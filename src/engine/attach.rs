@@ -1,9 +1,12 @@
 //! Database files, attached read-only while queries run and never between them.
 //!
 //! A held handle, even a reading one, keeps every writer from opening the file, and never sees later
-//! commits. So the first query attaches, the last one detaches, and a query that finds the file changed
-//! waits until those that read the old one are done. Where queries follow each other without a gap, a new one also
-//! waits once the file has been held for long, so that a writer gets its turn.
+//! commits. So the first query attaches and the last one detaches. Where queries follow each other without a gap, the file
+//! is left to its writer for a moment after a turn: new ones come in until the turn is over, and after that only while one
+//! that came in time is still at work, which keeps the file anyway. When the last of these has ended, those that came later
+//! have a moment to end, too; one that does not is stopped and begins anew in the next turn. So a long query
+//! keeps the writer waiting for as long as it may run, and nobody else. The same where a query finds the file changed:
+//! those that read the old one are stopped after a moment.
 //!
 //! Queries that read a database file by its path take such turns as well, where nothing is attached.
 
@@ -19,7 +22,8 @@ use super::definitions::Definitions;
 use super::{Cancel, error, gate, lock, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
 
-/// How long queries may share the files without a gap.
+/// How long queries may share the files without a gap; and how long those that came later may go on when the others have
+/// ended.
 const TURN: Duration = Duration::from_secs(2);
 /// How long a query waits for a writer that has the file.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
@@ -40,11 +44,28 @@ pub(super) struct Attachments {
 #[derive(Default)]
 struct State {
     users: usize,
+    /// Those of them that came within the turn.
+    in_time: usize,
+    /// Those of them that can begin anew, by a number of their own.
+    patient: Vec<(u64, Cancel)>,
+    next: u64,
     attached: Option<Attached>,
+    /// Since when somebody waits for the users to end.
+    awaited: Option<Instant>,
     /// Until when the files are left to writers.
     free_until: Option<Instant>,
     /// What the files bring, and how they and what is not written into them yet looked then.
     known: Option<(Vec<Option<Fingerprint>>, Arc<Definitions>)>,
+}
+
+impl State {
+    /// Stops the users that can begin anew, when they have been waited for long enough.
+    fn put_off(&mut self) {
+        let since = *self.awaited.get_or_insert_with(Instant::now);
+        if since.elapsed() >= TURN {
+            self.patient.iter().for_each(|(_, user)| user.put_off());
+        }
+    }
 }
 
 struct Attached {
@@ -96,14 +117,22 @@ impl Attachments {
     ) -> Result<Guard<'a>> {
         let asked = Instant::now();
         let mut state = lock(&self.state);
-        let definitions = loop {
+        let (definitions, in_time) = loop {
             let now = self.fingerprints()?;
             let is_free = state.free_until.is_some_and(|until| Instant::now() < until);
             match &state.attached {
                 Some(attached) if attached.files == now && attached.since.elapsed() < TURN => {
-                    break Arc::clone(&attached.definitions);
+                    break (Arc::clone(&attached.definitions), true);
+                }
+                Some(attached) if attached.files == now && state.in_time > 0 => {
+                    break (Arc::clone(&attached.definitions), false);
                 }
                 Some(_) if state.users == 0 => self.release(&mut state, connection),
+                Some(_) => {
+                    state.put_off();
+                    state = self.wait(state);
+                    cancel.check()?;
+                }
                 None if !is_free => {
                     let looks = self.looks();
                     // Not in the match itself: the connection must be free again before anything waits.
@@ -131,16 +160,18 @@ impl Attachments {
                         since: Instant::now(),
                         definitions: Arc::clone(&definitions),
                     });
-                    break definitions;
+                    break (definitions, true);
                 }
-                _ => {
+                None => {
                     state = self.wait(state);
                     cancel.check()?;
                 }
             }
         };
         state.users += 1;
-        Ok(Guard { attachments: self, connection, definitions })
+        state.in_time += usize::from(in_time);
+        state.next += 1;
+        Ok(Guard { attachments: self, connection, definitions, in_time, number: state.next })
     }
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -150,6 +181,7 @@ impl Attachments {
     /// Detaches the files that nobody reads any more; after a long turn they are left to writers for a moment.
     fn release(&self, state: &mut State, connection: &Mutex<Connection>) {
         self.detach(&lock(connection));
+        state.awaited = None;
         let turn = state.attached.take().map(|attached| attached.since.elapsed());
         if turn.is_some_and(|turn| turn >= TURN) {
             state.free_until = Some(Instant::now() + GAP);
@@ -226,9 +258,19 @@ pub(super) struct Guard<'a> {
     attachments: &'a Attachments,
     connection: &'a Mutex<Connection>,
     definitions: Arc<Definitions>,
+    /// Whether it came within the turn.
+    in_time: bool,
+    number: u64,
 }
 
 impl Guard<'_> {
+    /// The job of `cancel` can begin anew where it would keep others waiting.
+    pub(super) fn can_wait(&self, cancel: &Cancel) {
+        if cancel.can_be_put_off() {
+            lock(&self.attachments.state).patient.push((self.number, cancel.clone()));
+        }
+    }
+
     /// What the attached files bring.
     pub(super) fn definitions(&self) -> &Definitions {
         &self.definitions
@@ -239,6 +281,8 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         let mut state = lock(&self.attachments.state);
         state.users = state.users.saturating_sub(1);
+        state.in_time = state.in_time.saturating_sub(usize::from(self.in_time));
+        state.patient.retain(|(number, _)| *number != self.number);
         if state.users == 0 {
             self.attachments.release(&mut state, self.connection);
         }
@@ -250,31 +294,98 @@ impl Drop for Guard<'_> {
 mod tests {
     use super::*;
 
-    /// Where nothing is attached, queries that read files by their path share a turn, and end it.
+    /// Where nothing is attached, queries that read files by their path take turns all the same.
+    struct World {
+        attachments: Attachments,
+        keeper: Mutex<Connection>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let keeper = Mutex::new(Connection::open_in_memory().unwrap());
+            let gate = Arc::new(gate::Gate::open().unwrap());
+            Self { attachments: Attachments::new(Vec::new(), gate), keeper }
+        }
+
+        fn hold(&self) -> Guard<'_> {
+            self.hold_with(&Cancel::default())
+        }
+
+        fn hold_with(&self, cancel: &Cancel) -> Guard<'_> {
+            self.attachments.hold(&self.keeper, cancel).unwrap()
+        }
+
+        /// From now on the turn has begun so long ago.
+        fn began(&self, ago: Duration) {
+            let since = Instant::now().checked_sub(ago).unwrap();
+            lock(&self.attachments.state).attached.as_mut().unwrap().since = since;
+        }
+
+        fn is_waited_for(&self) -> bool {
+            lock(&self.attachments.state).awaited.is_some()
+        }
+    }
+
     #[test]
-    fn turns_end_and_leave_a_gap() {
-        let attachments = Attachments::new(Vec::new(), Arc::new(gate::Gate::open().unwrap()));
-        let keeper = Mutex::new(Connection::open_in_memory().unwrap());
-        let hold = || attachments.hold(&keeper, &Cancel::default()).unwrap();
-        let first = hold();
-        let begin = |since: Instant| {
-            lock(&attachments.state).attached.as_mut().unwrap().since = since;
-        };
-        // However long the second one takes to come: after the turn it would wait for the first, for ever.
-        begin(Instant::now() + Duration::from_hours(1));
-        drop(hold());
-        begin(Instant::now());
-        std::thread::sleep(TURN);
+    fn who_comes_late_joins_who_came_in_time_and_nobody_else() {
+        let world = World::new();
+        let first = world.hold();
+        world.began(TURN);
+        // Not a moment later than without the long one.
+        let late = world.hold();
+        drop(world.hold());
+        drop(first);
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| {
-                let _guard = hold();
+            let next = scope.spawn(|| {
+                let _guard = world.hold();
                 Instant::now()
             });
-            std::thread::sleep(GAP);
-            assert!(!second.is_finished(), "it joined a turn that was over");
+            while !world.is_waited_for() {
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            assert!(!next.is_finished(), "it joined one that had come late");
             let ended = Instant::now();
-            drop(first);
-            assert!(second.join().unwrap().duration_since(ended) >= GAP);
+            drop(late);
+            assert!(next.join().unwrap().duration_since(ended) >= GAP, "there was no gap");
         });
+    }
+
+    /// However they follow each other: the hold ends soon after the last of those that came in time.
+    #[test]
+    fn those_that_come_late_are_put_off_and_only_once() {
+        let world = World::new();
+        let first = world.hold();
+        world.began(TURN);
+        let cancel = Cancel::default();
+        let late = world.hold_with(&cancel);
+        late.can_wait(&cancel);
+        drop(first);
+        let since = Instant::now();
+        std::thread::scope(|scope| {
+            let next = scope.spawn(|| world.hold());
+            while cancel.check().is_ok() {
+                assert!(since.elapsed() < Duration::from_secs(30), "it is not put off");
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            assert!(since.elapsed() >= TURN, "it had no time to end");
+            drop(late);
+            drop(next.join().unwrap());
+        });
+        assert!(cancel.begins_anew() && cancel.check().is_ok());
+        let again = world.hold_with(&cancel);
+        again.can_wait(&cancel);
+        assert!(lock(&world.attachments.state).patient.is_empty(), "it would never end");
+        assert!(!cancel.begins_anew());
+    }
+
+    #[test]
+    fn who_is_not_waited_for_is_not_put_off() {
+        let world = World::new();
+        let cancel = Cancel::default();
+        let first = world.hold_with(&cancel);
+        first.can_wait(&cancel);
+        world.began(2 * TURN);
+        drop(world.hold());
+        assert!(cancel.check().is_ok() && !world.is_waited_for());
     }
 }

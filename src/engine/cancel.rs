@@ -1,4 +1,4 @@
-//! Stopping a job from another thread.
+//! Stopping a job from another thread, for good or to begin it anew.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,6 +18,10 @@ pub struct Cancel(Arc<State>);
 struct State {
     cancelled: AtomicBool,
     ended: AtomicBool,
+    /// It is to stop, and to begin anew.
+    put_off: AtomicBool,
+    /// It was put off before; nobody is twice.
+    has_waited: AtomicBool,
     handle: Mutex<Option<Arc<InterruptHandle>>>,
 }
 
@@ -44,11 +48,34 @@ impl Cancel {
         *lock(&self.0.handle) = Some(handle);
     }
 
-    /// Fails once the job is cancelled.
+    /// Fails once the job is cancelled or put off.
     pub(super) fn check(&self) -> Result<()> {
         if self.0.cancelled.load(Ordering::SeqCst) {
             return Err(Error::new(Kind::Cancelled, "the query was cancelled"));
         }
+        if self.0.put_off.load(Ordering::SeqCst) {
+            return Err(Error::new(Kind::Cancelled, "the query begins anew"));
+        }
         Ok(())
+    }
+
+    /// Stops the job so that it begins anew. An interrupt can be lost, so this is called again while it goes on.
+    pub(super) fn put_off(&self) {
+        self.0.put_off.store(true, Ordering::SeqCst);
+        if let Some(handle) = lock(&self.0.handle).as_ref() {
+            handle.interrupt();
+        }
+    }
+
+    /// Whether the job may be put off: once, so that it comes to an end.
+    pub(super) fn can_be_put_off(&self) -> bool {
+        !self.0.has_waited.load(Ordering::SeqCst)
+    }
+
+    /// Whether a job that has stopped was put off, and not cancelled: then it is to begin anew.
+    pub(super) fn begins_anew(&self) -> bool {
+        let put_off = self.0.put_off.swap(false, Ordering::SeqCst);
+        self.0.has_waited.fetch_or(put_off, Ordering::SeqCst);
+        put_off && self.check().is_ok()
     }
 }

@@ -28,8 +28,10 @@ pub trait FrameSink: Write {
     fn restart(&mut self) -> Result<()>;
 
     /// Nothing may wait for whoever takes it before the end: until then the query keeps a database file from its writer.
-    /// Nothing to do for a sink that never waits.
-    fn hold_back(&mut self) {}
+    /// Nothing to do for a sink that never waits. Whether the frame can begin anew until then.
+    fn hold_back(&mut self) -> bool {
+        true
+    }
 }
 
 /// What is run, and what becomes of its rows.
@@ -94,15 +96,20 @@ impl Engine {
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<(Summary, Validity)> {
-        let mut last = None;
-        for run in 0..MOST_RUNS {
-            if run > 0 {
-                sink.restart()?;
-            }
+        let (mut last, mut runs) = (None, 0);
+        while runs < MOST_RUNS {
             match self.run(task, cancel, sink) {
                 Ok(done) => return Ok(done),
+                // Its turn at the database file was over.
+                Err(_) if cancel.begins_anew() => {}
                 Err(Ending::Failed(error)) => return Err(error),
-                Err(Ending::Changed(error)) => last = error,
+                Err(Ending::Changed(error)) => {
+                    last = error;
+                    runs += 1;
+                }
+            }
+            if runs < MOST_RUNS {
+                sink.restart()?;
             }
         }
         tracing::debug!(error = ?last, "the files change faster than a query reads them");
@@ -132,8 +139,10 @@ impl Engine {
             // To its writer a file that is read by its path is held like an attached one.
             databases = Some(self.attachments.hold(&self.keeper, cancel)?);
         }
-        if databases.is_some() {
-            sink.hold_back();
+        if let Some(held) = &databases
+            && sink.hold_back()
+        {
+            held.can_wait(cancel);
         }
         if let Some(held) = databases.as_ref().filter(|_| self.gated) {
             held.definitions().check(&verdict)?;

@@ -2,6 +2,8 @@
 
 use super::*;
 
+#[path = "calls_tests.rs"]
+mod calls;
 #[path = "names_tests.rs"]
 mod names;
 #[path = "run_tests.rs"]
