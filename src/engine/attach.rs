@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use duckdb::Connection;
 
-use super::{Cancel, error, gate, lock, reads, sql_name, sql_text};
+use super::{Cancel, error, lock, reads, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
+use crate::source::write_ahead_logs;
 
 /// How long queries may share the files without a gap.
 const TURN: Duration = Duration::from_secs(2);
@@ -41,7 +42,7 @@ struct State {
     /// Until when the files are left to writers.
     free_until: Option<Instant>,
     /// What the files' own views read, and how the files and what is not written into them yet looked then.
-    known: Option<(Vec<Option<Fingerprint>>, Arc<gate::Reads>)>,
+    known: Option<(Vec<Option<Fingerprint>>, Arc<reads::ViewReads>)>,
 }
 
 struct Attached {
@@ -49,7 +50,7 @@ struct Attached {
     files: Vec<Fingerprint>,
     since: Instant,
     /// What their own views read.
-    views: Arc<gate::Reads>,
+    views: Arc<reads::ViewReads>,
 }
 
 /// Tells a file from what was there before. Taken by `stat`: opening it would drop DuckDB's locks.
@@ -160,13 +161,8 @@ impl Attachments {
 
     /// How the files and their write-ahead logs look.
     fn looks(&self) -> Vec<Option<Fingerprint>> {
-        let log = |file: &PathBuf| {
-            let mut name = file.clone().into_os_string();
-            name.push(".wal");
-            PathBuf::from(name)
-        };
-        let all = self.files.iter().flat_map(|file| [file.clone(), log(file)]);
-        all.map(|file| std::fs::metadata(file).ok().map(Fingerprint::from)).collect()
+        let all = self.files.iter().flat_map(|file| [file.clone()].into_iter().chain(write_ahead_logs(file)));
+        all.map(|file| std::fs::symlink_metadata(file).ok().map(Fingerprint::from)).collect()
     }
 
     fn attach(&self, connection: &Connection) -> Result<()> {
@@ -212,12 +208,12 @@ fn stem(file: &Path) -> String {
 pub(super) struct Guard<'a> {
     attachments: &'a Attachments,
     connection: &'a Mutex<Connection>,
-    views: Arc<gate::Reads>,
+    views: Arc<reads::ViewReads>,
 }
 
 impl Guard<'_> {
     /// What the views in the attached files read.
-    pub(super) fn views(&self) -> &gate::Reads {
+    pub(super) fn views(&self) -> &reads::ViewReads {
         &self.views
     }
 }

@@ -38,11 +38,13 @@ pub use run::FrameSink;
 pub use views_file::{ReadableBy, write_views_file};
 
 use crate::error::Result;
-use crate::source::Datasource;
+use crate::source::{Datasource, Reach};
 
 /// One open DuckDB instance of one datasource.
 pub struct Engine {
     datasource: Datasource,
+    /// What its queries may ask of the file system.
+    reach: Reach,
     attachments: attach::Attachments,
     verdicts: gate::Verdicts,
     views: views::Views,
@@ -74,6 +76,7 @@ impl Engine {
         let version = keeper.version().map_err(|error| error::translate(&error))?;
         Ok(Self {
             attachments: attach::Attachments::new(datasource.databases.clone()),
+            reach: Reach::of(&datasource),
             datasource,
             verdicts: gate::Verdicts::default(),
             views: views::Views::default(),

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
+use super::reads::{Reports, ViewReads};
 use super::types::{self, Reading};
 use super::unlisted::Listings;
 use super::{Cancel, Engine, attach, error, gate};
@@ -134,14 +135,15 @@ impl Engine {
         if databases.is_some() {
             sink.hold_back();
         }
-        let none = gate::Reads::default();
+        let none = ViewReads::default();
         let views = match &databases {
             Some(held) if !verdict.reads.tables.is_empty() => held.views(),
             _ => &none,
         };
-        let before = self.first_stamp(&connection, &verdict, views)?;
-        let validity = if task.keep { self.validity(&connection, &verdict) } else { Validity::default() };
-        let mut result = self.execute(&connection, &verdict, task.shape, cancel, sink);
+        let before = self.first_stamp(&verdict, views)?;
+        let reports = before.reports.as_ref();
+        let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
+        let mut result = self.execute(&connection, &verdict, reports, task.shape, cancel, sink);
         let asked = Instant::now();
         while !verdict.databases.is_empty()
             && attach::is_locked(&result)
@@ -150,11 +152,11 @@ impl Engine {
             std::thread::sleep(attach::LOOK_AGAIN);
             cancel.check()?;
             sink.restart()?;
-            result = self.execute(&connection, &verdict, task.shape, cancel, sink);
+            result = self.execute(&connection, &verdict, reports, task.shape, cancel, sink);
         }
         // An interrupted query stays one.
         cancel.check()?;
-        let after = self.stamp(&connection, &verdict, views)?;
+        let after = self.stamp(&verdict, views)?;
         listings.check()?;
         if after != before {
             return Err(Ending::Changed(result.err()));
@@ -172,20 +174,26 @@ impl Engine {
         &self,
         connection: &Connection,
         verdict: &gate::Verdict,
+        reports: Option<&Reports>,
         shape: Shape<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
-        let prepared = self.ensure_views(verdict, cancel).and_then(|()| {
+        let incomplete = reports.and_then(Reports::incomplete);
+        if let (Shape::Csv(_), Some((why, remedy))) = (shape, &incomplete) {
+            // It would look complete: a download has no place for a notice.
+            return Err(
+                Error::new(Kind::Forbidden, format!("a report would be missing: {why}")).hint(*remedy)
+            );
+        }
+        let prepared = self.ensure_views(verdict, reports, cancel).and_then(|()| {
             cancel.watch(connection.interrupt_handle());
             prepare(connection, verdict)
         });
         let mut missing = None;
         let (mut statement, type_names) = match prepared {
             // A download of nothing would only puzzle: it fails, with the reason.
-            Err(error)
-                if matches!(shape, Shape::Frame(_)) && self.lacks_reports(connection, verdict, &error) =>
-            {
+            Err(error) if matches!(shape, Shape::Frame(_)) && self.lacks_reports(verdict, &error) => {
                 self.make_empty_views(connection)?;
                 missing = Some(error);
                 cancel.watch(connection.interrupt_handle());
@@ -193,7 +201,9 @@ impl Engine {
             }
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.starts_with("Binder Error: Contents of view were altered") => {
-                self.make_views(cancel, true)?;
+                if let Some(reports) = reports {
+                    self.make_views(cancel, true, reports)?;
+                }
                 cancel.watch(connection.interrupt_handle());
                 prepare(connection, verdict)
             }
@@ -204,6 +214,9 @@ impl Engine {
         let mut body = Body::new(types::tagged(&rows.get_schema(), type_names), shape, sink)?;
         if let (Some(error), Body::Frame(frame)) = (missing, &mut body) {
             frame.notice(self.no_report(error));
+        }
+        if let (Some((why, remedy)), Body::Frame(frame)) = (incomplete, &mut body) {
+            frame.notice(Notice::warning(format!("A report is left out: {why}. {remedy}")));
         }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;
