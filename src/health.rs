@@ -104,6 +104,7 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
         problems.push(message);
         hints.extend(hint);
     }
+    findings.extend(left_out(&found.left_out));
     findings.extend(state.jail.gaps().into_iter().map(str::to_owned));
     if state.spills_to_memory {
         findings.push(SPILLS_TO_MEMORY.to_owned());
@@ -146,6 +147,16 @@ fn newest(number: i64, now: Timestamp) -> String {
         weeks => format!("{} ago", counted(weeks.unsigned_abs(), "week")),
     };
     format!("newest week {week} ({age})")
+}
+
+/// What matches like a report and is not read: the first of them by name.
+fn left_out(sentences: &[String]) -> Vec<String> {
+    let mut said: Vec<String> = sentences.iter().take(MOST_NAMED).cloned().collect();
+    let more = sentences.len().saturating_sub(MOST_NAMED);
+    if more > 0 {
+        said.push(format!("{} more left out", counted(more as u64, "file")));
+    }
+    said
 }
 
 fn broken(found: &Inspection) -> (String, Option<String>) {

@@ -44,7 +44,8 @@ impl Engine {
         let _databases = self.hold_databases(cancel)?;
         let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
-        if let Err(error) = self.make_views(cancel, true) {
+        let made = self.list_reports().and_then(|(reports, _)| self.make_views(cancel, true, &reports));
+        if let Err(error) = made {
             tracing::debug!(error = error.message, "the views are left out of the catalog");
         }
         cancel.watch(connection.interrupt_handle());

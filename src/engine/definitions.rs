@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use duckdb::Connection;
 
-use super::gate::{Gate, Reads, Verdict};
+use super::gate::{Gate, Verdict};
+use super::reads::ViewReads;
 use super::{error, sql_text};
 use crate::error::{Error, Kind, Result};
 
@@ -16,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 #[derive(Debug, Default)]
 pub(super) struct Definitions {
     /// What their views read.
-    pub(super) reads: Reads,
+    pub(super) reads: ViewReads,
     /// Views and macros that a query may not name, by their names in small letters, with the reason.
     refused: HashMap<Object, Error>,
 }
@@ -61,8 +62,7 @@ impl Definitions {
         {
             let verdict = gate.check_view(&sql);
             if let Ok(verdict) = &verdict {
-                found.reads.tables.extend(verdict.reads.tables.iter().cloned());
-                found.reads.files.extend(verdict.reads.files.iter().cloned());
+                found.reads.add(name.clone(), verdict.reads.clone());
             }
             judged.push((Object::View(name.to_lowercase()), verdict));
         }
@@ -72,8 +72,6 @@ impl Definitions {
             let text = if kind == "table_macro" { body } else { format!("SELECT {body}") };
             judged.push((Object::Macro(name.to_lowercase()), gate.check(&text)));
         }
-        found.reads.files.sort_unstable();
-        found.reads.files.dedup();
         found.refuse(judged);
         Ok(found)
     }

@@ -27,6 +27,8 @@ pub struct Inspection {
     pub schemas: Vec<(String, String, u64)>,
     /// Reports that cannot be read, with DuckDB's reason.
     pub broken: Vec<(String, Error)>,
+    /// What matches like a report and is not read: what it is and what to do, a sentence each.
+    pub left_out: Vec<String>,
     /// Tables and views in the attached files.
     pub relations: u64,
 }
@@ -42,12 +44,18 @@ impl Engine {
         let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
         let mut found = Inspection::default();
-        let globs: Vec<String> = self.datasource.report_globs().iter().map(|glob| sql_text(glob)).collect();
-        if !globs.is_empty() {
-            let files = rows_of::<String>(
-                &connection,
-                &format!("SELECT file FROM system.main.glob([{}]) ORDER BY file", globs.join(", ")),
-            )?;
+        if !self.datasource.folders.is_empty() {
+            let (reports, _) = self.list_reports()?;
+            found.left_out = reports
+                .left_out()
+                .iter()
+                .map(|astray| {
+                    let (why, remedy) = astray.explain();
+                    format!("{why}, and left out: {remedy}")
+                })
+                .collect();
+            let files: Vec<String> =
+                reports.files().map(|file| file.to_string_lossy().into_owned()).collect();
             let named = files
                 .iter()
                 .filter_map(|file| reports::week_of_file_name(file))
@@ -55,7 +63,7 @@ impl Engine {
                 .map(reports::IsoWeek::yyyyww);
             if read_footers(&connection, &files, &mut found).is_err() {
                 // One bad file fails them all: look at each.
-                found = Inspection::default();
+                found = Inspection { left_out: found.left_out, ..Inspection::default() };
                 let mut good = Vec::new();
                 for file in files.into_iter().take(MOST_SINGLE_LOOKS) {
                     cancel.check()?;
@@ -67,9 +75,10 @@ impl Engine {
                 read_footers(&connection, &good, &mut found)?;
             }
             found.newest_week = named.or_else(|| {
+                let sources: Vec<String> = reports.sources().iter().map(|text| sql_text(text)).collect();
                 let newest = format!(
                     "SELECT system.main.max(week)::BIGINT FROM system.main.read_parquet([{}], union_by_name = true)",
-                    globs.join(", ")
+                    sources.join(", ")
                 );
                 rows_of::<Option<i64>>(&connection, &newest).ok()?.into_iter().next().flatten()
             });

@@ -40,11 +40,13 @@ pub use run::FrameSink;
 pub use views_file::{ReadableBy, write_views_file};
 
 use crate::error::Result;
-use crate::source::Datasource;
+use crate::source::{Datasource, Reach};
 
 /// One open DuckDB instance of one datasource.
 pub struct Engine {
     datasource: Datasource,
+    /// What its queries may ask of the file system.
+    reach: Reach,
     attachments: attach::Attachments,
     gate: Arc<gate::Gate>,
     views: views::Views,
@@ -86,6 +88,7 @@ impl Engine {
         let version = keeper.version().map_err(|error| error::translate(&error))?;
         Ok(Self {
             attachments: attach::Attachments::new(datasource.databases.clone(), Arc::clone(&gate)),
+            reach: Reach::of(&datasource),
             datasource,
             gate,
             views: views::Views::default(),

@@ -10,7 +10,7 @@ use std::ptr;
 use duckdb::{Connection, ffi};
 
 use super::{error, sql_text};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::source::{Datasource, in_a_glob};
 
 /// A DuckDB instance that closes when dropped; connections must not outlive it.
@@ -89,20 +89,45 @@ pub(super) fn open(datasource: &Datasource, temp_dir: &Path, locked: bool) -> Re
         .folders
         .iter()
         .flat_map(|folder| [folder.to_string_lossy().into_owned(), in_a_glob(folder)])
-        .map(|folder| sql_text(&folder))
         .collect();
     folders.dedup();
-    // A database file is opened together with its write-ahead log.
+    // A database file is opened together with its write-ahead log, which DuckDB must be allowed, too.
+    datasource.check_files()?;
     let logs = datasource.write_ahead_logs();
     let files: Vec<String> =
-        datasource.databases.iter().chain(&logs).map(|file| sql_text(&file.to_string_lossy())).collect();
+        datasource.databases.iter().chain(&logs).map(|file| file.to_string_lossy().into_owned()).collect();
+    let list = |texts: &[String]| texts.iter().map(|text| sql_text(text)).collect::<Vec<_>>().join(", ");
     let lock_down = format!(
         "SET allowed_directories = [{}]; SET allowed_paths = [{}]; SET enable_external_access = false; SET lock_configuration = true;",
-        folders.join(", "),
-        files.join(", "),
+        list(&folders),
+        list(&files),
     );
     connection.execute_batch(&lock_down).map_err(|error| error::translate(&error))?;
+    let folders: Vec<String> =
+        folders.iter().map(|folder| format!("{}/", folder.trim_end_matches('/'))).collect();
+    check_allowed(&connection, "allowed_directories", &folders)?;
+    check_allowed(&connection, "allowed_paths", &files)?;
     Ok(database)
+}
+
+/// Whether DuckDB allows what it was told to and nothing else. It follows links while it takes a path in: one that was put in the
+/// place of a folder or file meanwhile would open where it leads.
+///
+/// # Errors
+/// [`Kind::Forbidden`] with the path that was replaced.
+fn check_allowed(connection: &Connection, setting: &str, wanted: &[String]) -> Result<()> {
+    let allowed: Vec<String> = connection
+        .prepare(&format!("SELECT unnest(current_setting('{setting}'))"))
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .map_err(|error| error::translate(&error))?;
+    let replaced = wanted.iter().find(|path| !allowed.contains(path));
+    match replaced.or_else(|| allowed.iter().find(|path| !wanted.contains(path))) {
+        None => Ok(()),
+        Some(path) => {
+            Err(Error::new(Kind::Forbidden, format!("`{path}` was replaced by a link to another place"))
+                .hint("Save the datasource's settings again to have the new place checked"))
+        }
+    }
 }
 
 /// An in-memory instance without any restriction, for our own statements only (the demo's reports).

@@ -2,46 +2,131 @@
 
 use std::path::{Path, PathBuf};
 
-use duckdb::Connection;
-
-use super::{Engine, error, gate, sql_text};
+use super::stamp::Stamp;
+use super::{Engine, gate, unlisted};
 use crate::error::Result;
 use crate::reports;
-use crate::source::{Looks, Validity};
+use crate::source::{Astray, Findings, Found, Looks, Validity, in_a_glob, is_pattern};
 
 /// Files and folders of one query; a query that reads more is not worth keeping for their looks alone.
 const MOST: usize = 4_096;
 
-impl Engine {
-    /// Paths and patterns of the files that a text reads: as tables, by its functions, through the views over the reports.
-    pub(super) fn paths_of(&self, reads: &gate::Reads) -> Vec<String> {
-        let globs = if reads.tables.iter().any(|table| is_view(table)) {
-            self.datasource.report_globs()
-        } else {
-            Vec::new()
+/// The reports at one moment.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Reports {
+    /// Each folder's pattern, and the files that match it.
+    by_glob: Vec<(String, Vec<PathBuf>)>,
+    /// What matches and is not read.
+    left_out: Vec<Astray>,
+}
+
+impl Reports {
+    /// What the views are made over: the patterns that match a report, or all where none does. Where something is left out, the
+    /// other files by their names: DuckDB would fail with the one, whatever it is.
+    pub(super) fn sources(&self) -> Vec<String> {
+        if !self.left_out.is_empty() {
+            return self.files().map(|file| in_a_glob(file)).collect();
+        }
+        let globs = |all: bool| {
+            let globs = self.by_glob.iter().filter(move |(_, files)| all || !files.is_empty());
+            globs.map(|(glob, _)| glob.clone()).collect()
         };
-        reads.files.iter().cloned().chain(globs).collect()
+        globs(self.are_missing())
     }
 
-    /// How everything that the statement reads looks before it runs, and so how long its result will hold. With
-    /// [`Looks::hold`] after it, nothing of it changed in between.
-    pub(super) fn validity(&self, connection: &Connection, verdict: &gate::Verdict) -> Validity {
+    /// Whether none is there.
+    pub(super) fn are_missing(&self) -> bool {
+        self.files().next().is_none()
+    }
+
+    /// The files, those of the first folder first.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.by_glob.iter().flat_map(|(_, files)| files).map(PathBuf::as_path)
+    }
+
+    /// What matches and is not read.
+    pub(super) fn left_out(&self) -> &[Astray] {
+        &self.left_out
+    }
+
+    /// What to say of the files that are left out: what they are, and what to do.
+    pub(super) fn incomplete(&self) -> Option<(String, &'static str)> {
+        let (first, remedy) = self.left_out.first()?.explain();
+        let more = match self.left_out.len() - 1 {
+            0 => String::new(),
+            1 => " (and one file more like it)".to_owned(),
+            more => format!(" (and {more} files more like it)"),
+        };
+        Some((format!("{first}{more}"), remedy))
+    }
+}
+
+/// What the views in the attached files read, each by its name.
+#[derive(Debug, Default)]
+pub(super) struct ViewReads(Vec<(String, gate::Reads)>);
+
+impl ViewReads {
+    /// Adds what one view reads.
+    pub(super) fn add(&mut self, view: String, reads: gate::Reads) {
+        self.0.push((view, reads));
+    }
+
+    /// Those that `tables` name, themselves or through each other, and the others.
+    pub(super) fn split(&self, tables: &[String]) -> (Vec<&gate::Reads>, Vec<&gate::Reads>) {
+        let mut named = vec![false; self.0.len()];
+        let mut next: Vec<&String> = tables.iter().collect();
+        while let Some(table) = next.pop() {
+            for ((view, reads), is_named) in self.0.iter().zip(&mut named) {
+                if !*is_named && view.eq_ignore_ascii_case(table) {
+                    *is_named = true;
+                    next.extend(&reads.tables);
+                }
+            }
+        }
+        let of = |wanted: bool| {
+            let views = self.0.iter().zip(&named).filter(|(_, is_named)| **is_named == wanted);
+            views.map(|((_, reads), _)| reads).collect()
+        };
+        (of(true), of(false))
+    }
+}
+
+impl Engine {
+    /// The reports now, and how they look.
+    ///
+    /// # Errors
+    /// When a folder cannot be listed.
+    pub(super) fn list_reports(&self) -> Result<(Reports, Vec<Found>)> {
+        let (mut reports, mut all) = (Reports::default(), Vec::new());
+        for glob in self.datasource.report_globs() {
+            let Findings { mut files, astray, .. } = self.reach.find(&glob).map_err(unlisted::failed)?;
+            files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
+            reports.by_glob.push((glob, files.iter().map(|file| file.path.clone()).collect()));
+            reports.left_out.extend(astray);
+            all.extend(files);
+        }
+        reports.left_out.sort_unstable();
+        reports.left_out.dedup();
+        Ok((reports, all))
+    }
+
+    /// How everything that the statement reads looks before it runs, which `stamp` has found, and so how long its result
+    /// will hold. With [`Looks::hold`] after it, nothing of it changed in between.
+    pub(super) fn validity(&self, verdict: &gate::Verdict, stamp: &Stamp) -> Validity {
         // A database file may hold views, and views may hold anything.
         if !verdict.is_repeatable || !self.datasource.databases.is_empty() {
             return Validity::Never;
         }
-        let paths = self.paths_of(&verdict.reads);
+        let globs = if stamp.reports.is_some() { self.datasource.report_globs() } else { Vec::new() };
         let mut seen = Vec::new();
-        for path in &paths {
-            if path.contains("://") || path.contains('\\') || !self.add_folders(path, &mut seen) {
+        for path in verdict.reads.files.iter().chain(&globs) {
+            if path.contains("://") || !self.add_folders(path, &mut seen) {
                 return Validity::Never;
             }
         }
-        match files_of(connection, &paths) {
-            Ok(files) if seen.len() + files.len() <= MOST => seen.extend(files),
-            Ok(_) => return Validity::Never,
-            // The query itself will say what is wrong.
-            Err(_) => return Validity::NotNow,
+        seen.extend(stamp.files().map(Path::to_owned));
+        if seen.len() > MOST {
+            return Validity::Never;
         }
         // A query over nothing costs nothing.
         if seen.is_empty() {
@@ -74,25 +159,9 @@ impl Engine {
     }
 }
 
-/// Files that match `paths`, as DuckDB lists them.
-///
-/// # Errors
-/// When they cannot be listed.
-pub(super) fn files_of(connection: &Connection, paths: &[String]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        let sql = format!("SELECT file FROM system.main.glob({})", sql_text(path));
-        let listed: duckdb::Result<Vec<String>> = connection
-            .prepare(&sql)
-            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
-        files.extend(listed.map_err(|error| error::translate(&error))?.into_iter().map(PathBuf::from));
-    }
-    Ok(files)
-}
-
-/// Whether a path is a pattern.
-pub(super) fn is_pattern(path: &str) -> bool {
-    path.contains(['*', '?', '['])
+/// Whether a text reads one of the views over the reports.
+pub(super) fn names_a_view(reads: &gate::Reads) -> bool {
+    reads.tables.iter().any(|table| is_view(table))
 }
 
 fn is_view(table: &str) -> bool {

@@ -25,6 +25,12 @@ pub fn write_reports<'a>(
     let create = "CREATE TEMP TABLE report (week INTEGER, pattern VARCHAR, samples BIGINT, p50_ms DOUBLE, p95_ms DOUBLE, p99_ms DOUBLE, slow_flag BOOLEAN)";
     connection.execute_batch(create).map_err(translate)?;
     let mut files = 0;
+    let refused = |error: std::io::Error| {
+        Error::bad_settings(format!("`{}` cannot be written: {error}", folder.display()))
+            .hint("Choose another folder with --out")
+    };
+    // Nobody else can put a link into it, through which DuckDB would write somewhere else.
+    let ours = tempfile::Builder::new().prefix(".duckdb-perf-").tempdir_in(folder).map_err(refused)?;
     for report in reports {
         {
             let week = report.week.yyyyww();
@@ -45,17 +51,14 @@ pub fn write_reports<'a>(
             appender.flush().map_err(translate)?;
         }
         let name = crate::reports::report_file_name(report.week);
-        let (aside, there) = (folder.join(format!(".{name}.tmp")), folder.join(&name));
+        let (aside, there) = (ours.path().join(format!("{name}.tmp")), folder.join(&name));
         connection
             .execute_batch(&format!(
                 "COPY report TO {} (FORMAT parquet, COMPRESSION zstd); TRUNCATE report;",
                 sql_text(&aside.to_string_lossy())
             ))
             .map_err(translate)?;
-        std::fs::rename(&aside, &there).map_err(|error| {
-            Error::bad_settings(format!("`{}` cannot be written: {error}", there.display()))
-                .hint("Choose another folder with --out")
-        })?;
+        std::fs::rename(&aside, &there).map_err(refused)?;
         files += 1;
         progress();
     }

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
+use super::reads::{Reports, ViewReads};
 use super::types::{self, Reading};
 use super::unlisted::Listings;
 use super::{Cancel, Engine, attach, error, gate};
@@ -126,9 +127,6 @@ impl Engine {
     ) -> Result<(Summary, Validity), Ending> {
         let listings = Listings::watch();
         let mut databases = self.hold_databases(cancel)?;
-        // For looking at the files; the query has a connection of its own.
-        let connection = self.own_connection()?;
-        cancel.watch(connection.interrupt_handle());
         cancel.check()?;
         let verdict = if self.gated {
             self.gate.check(task.sql)?
@@ -147,14 +145,15 @@ impl Engine {
         if let Some(held) = databases.as_ref().filter(|_| self.gated) {
             held.definitions().check(&verdict)?;
         }
-        let none = gate::Reads::default();
+        let none = ViewReads::default();
         let views = match &databases {
             Some(held) if !verdict.reads.tables.is_empty() => &held.definitions().reads,
             _ => &none,
         };
-        let before = self.first_stamp(&connection, &verdict, views)?;
-        let validity = if task.keep { self.validity(&connection, &verdict) } else { Validity::default() };
-        let mut result = self.execute(&verdict, task.shape, cancel, sink);
+        let before = self.first_stamp(&verdict, views)?;
+        let reports = before.reports.as_ref();
+        let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
+        let mut result = self.execute(&verdict, reports, task.shape, cancel, sink);
         let asked = Instant::now();
         while !verdict.databases.is_empty()
             && attach::is_locked(&result)
@@ -163,12 +162,11 @@ impl Engine {
             std::thread::sleep(attach::LOOK_AGAIN);
             cancel.check()?;
             sink.restart()?;
-            result = self.execute(&verdict, task.shape, cancel, sink);
+            result = self.execute(&verdict, reports, task.shape, cancel, sink);
         }
         // An interrupted query stays one.
         cancel.check()?;
-        cancel.watch(connection.interrupt_handle());
-        let after = self.stamp(&connection, &verdict, views)?;
+        let after = self.stamp(&verdict, views)?;
         listings.check()?;
         if after != before {
             return Err(Ending::Changed(result.err()));
@@ -189,13 +187,21 @@ impl Engine {
     fn execute(
         &self,
         verdict: &gate::Verdict,
+        reports: Option<&Reports>,
         shape: Shape<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
+        let incomplete = reports.and_then(Reports::incomplete);
+        if let (Shape::Csv(_), Some((why, remedy))) = (shape, &incomplete) {
+            // It would look complete: a download has no place for a notice.
+            return Err(
+                Error::new(Kind::Forbidden, format!("a report would be missing: {why}")).hint(*remedy)
+            );
+        }
         let connection = self.session()?;
         let connection = &connection;
-        let prepared = self.ensure_views(verdict, cancel).and_then(|()| {
+        let prepared = self.ensure_views(verdict, reports, cancel).and_then(|()| {
             cancel.watch(connection.interrupt_handle());
             self.begin(connection)?;
             self.prepare(connection, verdict)
@@ -214,7 +220,9 @@ impl Engine {
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.starts_with("Binder Error: Contents of view were altered") => {
                 self.roll_back(connection)?;
-                self.make_views(cancel, true)?;
+                if let Some(reports) = reports {
+                    self.make_views(cancel, true, reports)?;
+                }
                 cancel.watch(connection.interrupt_handle());
                 self.begin(connection)?;
                 self.prepare(connection, verdict)
@@ -226,6 +234,9 @@ impl Engine {
         let mut body = Body::new(types::tagged(&rows.get_schema(), type_names), shape, sink)?;
         if let (Some(error), Body::Frame(frame)) = (missing, &mut body) {
             frame.notice(self.no_report(error));
+        }
+        if let (Some((why, remedy)), Body::Frame(frame)) = (incomplete, &mut body) {
+            frame.notice(Notice::warning(format!("A report is left out: {why}. {remedy}")));
         }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;

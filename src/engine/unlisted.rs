@@ -36,14 +36,19 @@ impl Listings {
         if FAILED.load(Ordering::SeqCst) == self.0 {
             return Ok(());
         }
-        let cause = io::Error::from_raw_os_error(LAST.load(Ordering::SeqCst));
-        let (kind, hint) = match Errno::from_io_error(&cause) {
-            Some(Errno::MFILE | Errno::NFILE) => (Kind::Exhausted, error::TOO_MANY_FILES),
-            Some(Errno::NOMEM) => (Kind::Exhausted, error::NO_MEMORY),
-            _ => (Kind::NotFound, "Look after the file system that the datasource's folders are on"),
-        };
-        Err(Error::new(kind, format!("a folder could not be listed: {cause}")).hint(hint))
+        Err(failed(io::Error::from_raw_os_error(LAST.load(Ordering::SeqCst))))
     }
+}
+
+/// What is said of a folder that could not be listed.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn failed(cause: io::Error) -> Error {
+    let (kind, hint) = match Errno::from_io_error(&cause) {
+        Some(Errno::MFILE | Errno::NFILE) => (Kind::Exhausted, error::TOO_MANY_FILES),
+        Some(Errno::NOMEM) => (Kind::Exhausted, error::NO_MEMORY),
+        _ => (Kind::NotFound, "Look after the file system that the datasource's folders are on"),
+    };
+    Error::new(kind, format!("a folder could not be listed: {cause}")).hint(hint)
 }
 
 /// Counts a failure, unless the folder is one that patterns pass by.

@@ -6,7 +6,8 @@ use std::sync::Mutex;
 
 use duckdb::Connection;
 
-use super::{Cancel, Engine, error, gate, lock, own, sql_text};
+use super::reads::Reports;
+use super::{Cancel, Engine, error, gate, lock, own};
 use crate::error::{Error, Kind, Result};
 use crate::reports;
 
@@ -15,8 +16,8 @@ use crate::reports;
 pub(super) struct Views(Mutex<Option<Made>>);
 
 struct Made {
-    /// What they are over.
-    globs: Vec<String>,
+    /// The patterns or files that they are over.
+    sources: Vec<String>,
     /// How DuckDB lists them.
     listed: BTreeSet<String>,
 }
@@ -36,43 +37,46 @@ impl Engine {
     ///
     /// # Errors
     /// No report, or one that cannot be read, when the statement names a view.
-    pub(super) fn ensure_views(&self, verdict: &gate::Verdict, cancel: &Cancel) -> Result<()> {
-        match want(verdict) {
-            Want::Nothing => Ok(()),
-            Want::Named => self.make_views(cancel, false),
-            Want::Listed => {
-                if let Err(error) = self.make_views(cancel, false) {
-                    tracing::debug!(error = error.message, "the views are left out of a listing");
-                }
-                cancel.check()
+    pub(super) fn ensure_views(
+        &self,
+        verdict: &gate::Verdict,
+        reports: Option<&Reports>,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let made = match (want(verdict), reports) {
+            (Want::Named, Some(reports)) => return self.make_views(cancel, false, reports),
+            // A view of an attached file may stand on them.
+            (_, Some(reports)) => self.make_views(cancel, false, reports),
+            (Want::Listed, None) if lock(&self.views.0).is_none() => {
+                self.list_reports().and_then(|(reports, _)| self.make_views(cancel, false, &reports))
             }
+            _ => return Ok(()),
+        };
+        if let Err(error) = made {
+            tracing::debug!(error = error.message, "the views are left out of a listing");
         }
+        cancel.check()
     }
 
-    /// Makes the views, `again` even if they are there: reports may have changed the type of a column.
-    pub(super) fn make_views(&self, cancel: &Cancel, again: bool) -> Result<()> {
-        let mut globs = self.datasource.report_globs();
+    /// Makes the views over `reports`, `again` even if they are there: reports may have changed the type of a column.
+    pub(super) fn make_views(&self, cancel: &Cancel, again: bool, reports: &Reports) -> Result<()> {
+        let sources = reports.sources();
         let mut made = lock(&self.views.0);
-        let is_made = |made: &Option<Made>, globs: &[String]| {
-            !again && made.as_ref().is_some_and(|made| made.globs == globs)
-        };
-        if globs.is_empty() || is_made(&made, &globs) {
+        let is_made = made.as_ref().is_some_and(|made| made.sources == sources);
+        if self.datasource.folders.is_empty() || (is_made && !again) {
             return Ok(());
+        }
+        if let (true, [glob, ..]) = (sources.is_empty(), self.datasource.report_globs().as_slice()) {
+            // As DuckDB says it where nothing matches.
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("IO Error: No files found that match the pattern \"{glob}\""),
+            ));
         }
         let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
-        // One folder without reports would fail them all.
-        if globs.len() > 1 {
-            let matching = matching(&connection, &globs)?;
-            if !matching.is_empty() {
-                globs = matching;
-            }
-        }
-        if is_made(&made, &globs) {
-            return Ok(());
-        }
-        make(&connection, &reports::create_views(&globs, self.datasource.slow_ms, false))?;
-        *made = Some(Made { globs, listed: own::views(&connection)? });
+        make(&connection, &reports::create_views(&sources, self.datasource.slow_ms, false))?;
+        *made = Some(Made { sources, listed: own::views(&connection)? });
         Ok(())
     }
 
@@ -86,10 +90,9 @@ impl Engine {
     /// Whether `error` may be because the statement names a view and no report is there. Looked at, not only read: an error
     /// says what its sender wants.
     pub(super) fn lacks_reports(&self, verdict: &gate::Verdict, error: &Error) -> bool {
-        let matching = || matching(&self.own_connection()?, &self.datasource.report_globs());
         want(verdict) == Want::Named
             && error.kind == Kind::NotFound
-            && matching().is_ok_and(|found| found.is_empty())
+            && self.list_reports().is_ok_and(|(reports, _)| reports.are_missing())
     }
 
     /// Makes the views over no report, so that a dashboard is empty before the first one is there, and not a wall of
@@ -121,18 +124,6 @@ fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
             .map_err(|error| Error { position: None, ..error::translate(&error) })?;
     }
     Ok(())
-}
-
-/// Those globs that match a file.
-fn matching(connection: &Connection, globs: &[String]) -> Result<Vec<String>> {
-    let mut matching = Vec::new();
-    for glob in globs {
-        let sql = format!("SELECT system.main.count(*) > 0 FROM system.main.glob({})", sql_text(glob));
-        if connection.query_row(&sql, [], |row| row.get(0)).map_err(|error| error::translate(&error))? {
-            matching.push(glob.clone());
-        }
-    }
-    Ok(matching)
 }
 
 fn want(verdict: &gate::Verdict) -> Want {

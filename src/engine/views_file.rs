@@ -1,10 +1,11 @@
 //! Puts views into a database file, for the command line. Our own statements only: no person's SQL comes here.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{error, open, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
+use crate::source::{check_file, write_ahead_logs};
 
 /// What the file is called inside `DuckDB` while it is aside under another name.
 const FALLBACK_NAME: &str = "views";
@@ -40,20 +41,19 @@ impl ReadableBy {
 /// What `DuckDB` says: no report matches, the file is locked, newer or no database.
 pub fn write_views_file(file: &Path, statements: &[String], readable_by: Option<ReadableBy>) -> Result<()> {
     if file.exists() {
+        // DuckDB writes into the log beside the file, or what stands there.
+        write_ahead_logs(file).iter().try_for_each(|log| check_file(log))?;
         return run(file, &name_of(file), statements, readable_by);
     }
-    let aside = aside(file)?;
-    let result = run(&aside, &name_of(file), statements, readable_by).and_then(|()| {
-        std::fs::rename(&aside, file).map_err(|error| {
-            Error::new(Kind::Forbidden, format!("`{}` cannot be written: {error}", file.display()))
-                .hint("Choose another folder")
-        })
-    });
-    if result.is_err() {
-        // Whether it is there or not, it is ours alone.
-        let _ = std::fs::remove_file(&aside);
-    }
-    result
+    let refused = |error: std::io::Error| {
+        Error::new(Kind::Forbidden, format!("`{}` cannot be written: {error}", file.display()))
+            .hint("Choose another folder")
+    };
+    // Nobody else can put a link into it, through which DuckDB would write somewhere else.
+    let aside = aside(file).map_err(refused)?;
+    let written = aside.path().join(file.file_name().unwrap_or_default());
+    run(&written, &name_of(file), statements, readable_by)?;
+    std::fs::rename(&written, file).map_err(refused)
 }
 
 fn run(file: &Path, name: &str, statements: &[String], readable_by: Option<ReadableBy>) -> Result<()> {
@@ -112,16 +112,10 @@ fn name_of(file: &Path) -> String {
     stem.filter(|stem| !stem.is_empty()).unwrap_or_else(|| FALLBACK_NAME.to_owned())
 }
 
-/// A hidden name beside `file` that nobody has.
-fn aside(file: &Path) -> Result<PathBuf> {
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let path = file.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    if path.exists() {
-        return Err(
-            Error::new(Kind::Unavailable, format!("`{}` is in the way", path.display())).hint("Remove it")
-        );
-    }
-    Ok(path)
+/// A hidden folder beside `file` that is ours alone.
+fn aside(file: &Path) -> std::io::Result<tempfile::TempDir> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".duckdb-perf-").tempdir_in(folder)
 }
 
 #[cfg(test)]

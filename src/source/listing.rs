@@ -6,7 +6,7 @@ use std::path::Path;
 use globset::{GlobBuilder, GlobMatcher};
 use rustix::io::Errno;
 
-use super::Datasource;
+use super::{Datasource, Reach};
 use crate::reports::{ReportFile, sort_reports};
 
 /// Entries that are looked at, all folders together.
@@ -28,7 +28,8 @@ impl Datasource {
             glob.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?.compile_matcher();
         let parts = pattern.split('/').filter(|part| !part.is_empty()).count();
         let depth = if pattern.contains("**") { DEEPEST } else { parts };
-        let mut search = Search { glob, found: Vec::new(), left: MOST_ENTRIES };
+        let reach = Reach::of(self);
+        let mut search = Search { glob, reach, found: Vec::new(), left: MOST_ENTRIES };
         for folder in &self.folders {
             search.list(folder, Path::new(""), depth)?;
         }
@@ -45,6 +46,7 @@ pub(crate) fn passes_by(error: &io::Error) -> bool {
 
 struct Search {
     glob: GlobMatcher,
+    reach: Reach,
     found: Vec<String>,
     left: usize,
 }
@@ -62,6 +64,12 @@ impl Search {
             self.left = self.left.checked_sub(1).ok_or_else(too_many)?;
             let name = inside.join(entry.file_name());
             if self.glob.is_match(&name) {
+                // No query reads what a link outward leads to.
+                if entry.file_type().is_ok_and(|kind| kind.is_symlink())
+                    && !self.reach.has_file(&entry.path())
+                {
+                    continue;
+                }
                 self.found.push(name.to_string_lossy().into_owned());
             } else if depth > 1 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 self.list(&entry.path(), &name, depth - 1)?;
@@ -85,11 +93,25 @@ mod tests {
             std::fs::write(path, "").unwrap();
         }
         std::fs::write(folder.path().join("tmp_c_202701.parquet"), "").unwrap();
+        for (link, target) in
+            [("out_202702", "/etc/passwd"), ("out_202703", "/nowhere"), ("lost_202704", "x")]
+        {
+            std::os::unix::fs::symlink(target, folder.path().join(format!("{link}.parquet"))).unwrap();
+        }
+        std::os::unix::fs::symlink("2026/a_202601.parquet", folder.path().join("e_202654.parquet")).unwrap();
         for (pattern, expected) in [
-            ("*.parquet", &["c_202653.parquet"][..]),
+            ("*.parquet", &["e_202654.parquet", "c_202653.parquet"][..]),
             ("2026/*.parquet", &["2026/a_202601.parquet"]),
             ("*/*.parquet", &["2026/a_202601.parquet"]),
-            ("**/*.parquet", &["2026/a_202601.parquet", "2026/deep/b_202602.parquet", "c_202653.parquet"]),
+            (
+                "**/*.parquet",
+                &[
+                    "e_202654.parquet",
+                    "2026/a_202601.parquet",
+                    "2026/deep/b_202602.parquet",
+                    "c_202653.parquet",
+                ],
+            ),
             ("{c,d}*", &[]),
             ("[a-c]_20265?.parquet", &["c_202653.parquet"]),
         ] {
@@ -109,7 +131,10 @@ mod tests {
         }
         let list = |left| {
             let glob = GlobBuilder::new("*.parquet").build().unwrap().compile_matcher();
-            let mut search = Search { glob, found: Vec::new(), left };
+            let json = serde_json::json!({ "path": folder.path() }).to_string();
+            let settings = Settings::parse(json.as_bytes(), "").unwrap();
+            let reach = Reach::of(&resolve(&settings, &Policy::default()).unwrap());
+            let mut search = Search { glob, reach, found: Vec::new(), left };
             search.list(folder.path(), Path::new(""), 1).map(|()| search.found.len())
         };
         assert_eq!(list(3).unwrap(), 3);

@@ -1,14 +1,9 @@
 //! Says more of a pattern that matched nothing: that it is the reports', or where it would have matched.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use globset::GlobBuilder;
-
-use super::Datasource;
+use super::{Datasource, Reach};
 use crate::error::{Error, Kind};
-
-/// Entries of one folder that are looked at.
-const MOST_ENTRIES: usize = 10_000;
 
 /// Turns a "no files found" error over the reports into words about the datasource, and adds to one over a relative
 /// pattern the folder above the base path from which it would match a file of the datasource, if there is one. What is
@@ -31,9 +26,13 @@ pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
     if Path::new(&pattern).is_absolute() {
         return error;
     }
-    let above =
-        datasource.base_path.ancestors().skip(1).find(|above| matches(above, &pattern, &datasource.folders));
-    match above {
+    // Through any depth takes too long for a hint.
+    let is_there = |above: &&Path| {
+        let found = Reach::with_base(datasource, above).find(&pattern);
+        found.is_ok_and(|found| found.astray.is_empty() && found.files.iter().any(|file| file.look.is_some()))
+    };
+    let mut above = datasource.base_path.ancestors().skip(1).filter(|_| !pattern.contains("**"));
+    match above.find(is_there) {
         Some(folder) => error.hint(format!(
             "`{pattern}` matches from `{}`, but relative paths start at `{}`: set `basePath` in the datasource's settings to the former",
             folder.display(),
@@ -41,37 +40,6 @@ pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
         )),
         None => error,
     }
-}
-
-/// Whether `pattern` (components with `*`, `?`, `[…]`), starting at `folder`, matches a file within one of `inside`.
-/// `**` is not followed, and nothing outside of `inside` and the way there is looked at.
-fn matches(folder: &Path, pattern: &str, inside: &[PathBuf]) -> bool {
-    let mut found: Vec<PathBuf> = vec![folder.to_owned()];
-    for part in pattern.split('/').filter(|part| !part.is_empty() && *part != ".") {
-        if part == ".." || part == "**" {
-            return false;
-        }
-        let Ok(glob) = GlobBuilder::new(part).literal_separator(true).build() else { return false };
-        let glob = glob.compile_matcher();
-        let is_plain = !part.contains(['*', '?', '[', '{']);
-        found = found
-            .iter()
-            .flat_map(|folder| {
-                if is_plain {
-                    return vec![folder.join(part)];
-                }
-                let entries = std::fs::read_dir(folder).into_iter().flatten().take(MOST_ENTRIES);
-                entries
-                    .filter_map(Result::ok)
-                    .filter(|entry| glob.is_match(entry.file_name()))
-                    .map(|entry| entry.path())
-                    .collect()
-            })
-            .filter(|path| inside.iter().any(|root| root.starts_with(path) || path.starts_with(root)))
-            .take(MOST_ENTRIES)
-            .collect();
-    }
-    found.iter().any(|path| inside.iter().any(|root| path.starts_with(root)) && path.exists())
 }
 
 #[cfg(test)]
@@ -96,19 +64,34 @@ mod tests {
     }
 
     #[test]
-    fn patterns_match_component_by_component() {
+    fn a_hint_tells_of_nothing_outside() {
+        use crate::source::{Policy, Settings, resolve};
         let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(dir.path().join("g/reports")).unwrap();
-        std::fs::write(dir.path().join("g/reports/query_perf_weekly_202601.parquet"), b"").unwrap();
-        let reports = [dir.path().join("g/reports")];
-        let found = |pattern: &str| matches(dir.path(), pattern, &reports);
-        assert!(found("g/reports/query_perf_weekly_*.parquet"));
-        assert!(found("./*/reports/*_202601.parquet"));
-        assert!(!found("reports/*.parquet"));
-        assert!(!found("g/../g/reports/*.parquet"));
-        // What is not the datasource's is not told.
+        let folder = dir.path().canonicalize().unwrap().join("g/reports");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("query_perf_weekly_202601.parquet"), b"").unwrap();
         std::fs::write(dir.path().join("secret.parquet"), b"").unwrap();
         std::fs::write(dir.path().join("g/secret.parquet"), b"").unwrap();
-        assert!(!found("secret.parquet") && !found("*.parquet") && !found("g/*.parquet"));
+        std::os::unix::fs::symlink(dir.path(), folder.join("out")).unwrap();
+        let json = serde_json::json!({ "path": folder }).to_string();
+        let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        let hint = |pattern: &str| {
+            let message = format!("IO Error: No files found that match the pattern \"{pattern}\"");
+            explain_missing(Error::new(Kind::NotFound, message), &datasource).hint
+        };
+        for pattern in ["g/reports/query_perf_weekly_*.parquet", "./reports/*_202601.parquet"] {
+            assert!(hint(pattern).is_some_and(|hint| hint.contains("set `basePath`")), "{pattern}");
+        }
+        for pattern in [
+            "2026/*.parquet",
+            "secret.parquet",
+            "*.parquet",
+            "g/*.parquet",
+            "g/secret.parquet",
+            "reports/out/secret.parquet",
+            "reports/o*/secret.parquet",
+        ] {
+            assert_eq!(hint(pattern), None, "{pattern}");
+        }
     }
 }

@@ -1,19 +1,23 @@
 //! A datasource: what its settings ask for, what the operator allows, and the files that come of it.
 
+mod glob;
 mod listing;
 mod looks;
 mod missing;
 mod mounts;
 mod policy;
+mod reach;
 mod resolve;
 mod roots;
 mod settings;
 
+pub(crate) use glob::is_pattern;
 pub(crate) use listing::passes_by;
 pub use looks::{Look, Looks, TICK, Validity};
 pub use missing::explain_missing;
 pub use policy::Policy;
-pub(crate) use resolve::denied;
-pub use resolve::{Datasource, in_a_glob, resolve};
+pub use reach::{Astray, Findings, Found, Reach};
+pub use resolve::{Datasource, check_file, in_a_glob, resolve};
+pub(crate) use resolve::{denied, no_file, write_ahead_logs};
 pub use roots::Roots;
 pub use settings::Settings;

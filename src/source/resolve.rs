@@ -22,6 +22,8 @@ pub struct Datasource {
     pub databases: Vec<PathBuf>,
     /// Where relative paths in SQL start.
     pub base_path: PathBuf,
+    /// All of these as the settings name them, perhaps through links.
+    pub written: Vec<PathBuf>,
     /// Glob of the weekly reports, relative to each folder.
     pub reports: String,
     /// Above this many milliseconds a pattern is slow.
@@ -34,13 +36,16 @@ impl Datasource {
     /// Where DuckDB keeps what was not yet written into the database files, if there is any.
     #[must_use]
     pub fn write_ahead_logs(&self) -> Vec<PathBuf> {
-        let ends = [".wal", ".wal.checkpoint", ".wal.recovery"];
-        let named = |file: &PathBuf, end| {
-            let mut name = file.clone().into_os_string();
-            name.push(end);
-            PathBuf::from(name)
-        };
-        self.databases.iter().flat_map(|file| ends.map(|end| named(file, end))).collect()
+        self.databases.iter().flat_map(|file| write_ahead_logs(file)).collect()
+    }
+
+    /// Whether the database files, and what stands where their write-ahead logs would, are files: opening something else
+    /// may wait for ever, and a link beside a database file would open another file than the settings name.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] naming the first that is none.
+    pub fn check_files(&self) -> Result<()> {
+        self.databases.iter().chain(&self.write_ahead_logs()).try_for_each(|path| check_file(path))
     }
 
     /// The reports of every folder as absolute globs.
@@ -51,6 +56,33 @@ impl Datasource {
             .map(|folder| format!("{}/{}", in_a_glob(folder).trim_end_matches('/'), self.reports))
             .collect()
     }
+}
+
+/// Where DuckDB looks for what was not yet written into `database` when it only reads.
+pub(crate) fn write_ahead_logs(database: &Path) -> [PathBuf; 2] {
+    [".wal", ".wal.checkpoint"].map(|end| {
+        let mut name = database.to_owned().into_os_string();
+        name.push(end);
+        PathBuf::from(name)
+    })
+}
+
+/// Whether `path` is a file, by its own name and no link's, or nothing.
+///
+/// # Errors
+/// [`Kind::Forbidden`] with what to do.
+pub fn check_file(path: &Path) -> Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => Err(no_file(path, found.is_symlink())),
+        _ => Ok(()),
+    }
+}
+
+/// What is said of something in the place of a database file or its write-ahead log.
+pub(crate) fn no_file(path: &Path, is_link: bool) -> Error {
+    let what = if is_link { "is a link" } else { "is no regular file" };
+    Error::new(Kind::Forbidden, format!("`{}` {what}: a database file and its write-ahead log are opened only where they are files themselves", path.display()))
+        .hint("Remove it, or name the place of the database file itself in the datasource's settings")
 }
 
 /// A path for the front of a glob pattern: taken literally, whatever glob characters it holds.
@@ -76,8 +108,10 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
         return Err(Error::bad_settings("the setting `path` is empty")
             .hint("Set `path` to the folder that holds the reports, or to a `.duckdb` file"));
     }
+    let mut named: Vec<PathBuf> = Vec::new();
     for written in &settings.paths {
         let path = locate(written, "path")?;
+        named.push(plain(written).into());
         policy.check(&path).map_err(|error| as_written(error, &path, written))?;
         if path.to_string_lossy().contains(['\\', '\n', '\0']) {
             return Err(Error::bad_settings(format!(
@@ -87,7 +121,7 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
             .hint("Rename the folder or file: no backslash and no line end"));
         }
         if is_database_name(&path) {
-            if path.is_dir() {
+            if !path.is_file() {
                 return Err(not_a("file", &path, "path"));
             }
             databases.push(path);
@@ -113,6 +147,7 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
             if !path.is_dir() {
                 return Err(not_a("folder", &path, "basePath"));
             }
+            named.push(plain(written).into());
             path
         }
         None => match (folders.first(), databases.first().and_then(|file| file.parent())) {
@@ -125,6 +160,7 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
         folders,
         databases,
         base_path,
+        written: named,
         reports: settings.reports.clone(),
         slow_ms: settings.slow_ms,
         limits: limits(settings, policy),
@@ -159,8 +195,7 @@ fn limits(settings: &Settings, policy: &Policy) -> Limits {
 
 /// The canonical path of what a setting names.
 fn locate(written: &str, field: &str) -> Result<PathBuf> {
-    let plain = written.strip_prefix("file://").or_else(|| written.strip_prefix("file:")).unwrap_or(written);
-    let path = Path::new(plain);
+    let path = Path::new(plain(written));
     if !path.is_absolute() {
         return Err(Error::bad_settings(format!(
             "the setting `{field}` must be an absolute path, not `{written}`"
@@ -173,6 +208,10 @@ fn locate(written: &str, field: &str) -> Result<PathBuf> {
         _ => Error::bad_settings(format!("`{}` ({field}) cannot be used: {error}", path.display()))
             .hint("Check the path"),
     })
+}
+
+fn plain(written: &str) -> &str {
+    written.strip_prefix("file://").or_else(|| written.strip_prefix("file:")).unwrap_or(written)
 }
 
 fn missing(path: &Path, field: &str) -> Error {

@@ -21,14 +21,12 @@ impl Roots {
             .chain(&datasource.databases)
             .chain([&datasource.base_path])
             .chain(&logs);
-        Self(
-            paths
-                .filter_map(|path| {
-                    let found = std::fs::metadata(path).ok()?;
-                    Some((path.clone(), found.dev(), found.ino()))
-                })
-                .collect(),
-        )
+        // The paths are canonical: a link that stands there now is something else, wherever it leads.
+        let look = |path: &PathBuf| {
+            let found = std::fs::symlink_metadata(path).ok()?;
+            Some((path.clone(), found.dev(), found.ino()))
+        };
+        Self(paths.filter_map(look).collect())
     }
 
     /// A folder or file of the datasource that is not here.
@@ -68,5 +66,12 @@ mod tests {
         assert_eq!(Roots::of(&datasource).missing(&datasource), Some(&datasource.folders[0]));
         std::fs::create_dir(&folder).unwrap();
         assert!(!Roots::of(&datasource).are_among(&then));
+        for target in ["/etc/passwd", "/nowhere"] {
+            let link = parent.path().join("a.duckdb.wal.checkpoint");
+            let then = Roots::of(&datasource);
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            assert!(!Roots::of(&datasource).are_among(&then), "a link to {target}");
+            std::fs::remove_file(link).unwrap();
+        }
     }
 }

@@ -7,12 +7,12 @@ use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath, Ruleset,
     RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Enforced;
 use crate::error::{Error, Kind, Result};
-use crate::source::{Datasource, in_a_glob};
+use crate::source::{Datasource, in_a_glob, no_file};
 
 /// The newest rules this code knows; older kernels enforce those they have.
 pub(super) const NEWEST: ABI = ABI::V7;
@@ -28,16 +28,20 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) ->
     for folder in &datasource.folders {
         rules.push(PathBeneath::new(open_checked(folder)?, read_folder));
         // DuckDB finds a name with glob characters by listing the folder above.
-        if let Some(above) = folder.parent().filter(|_| Path::new(&in_a_glob(folder)) != folder)
-            && let Some(above) = open_if_there(above)?
-        {
-            rules.push(PathBeneath::new(above, AccessFs::ReadDir));
+        if let Some(above) = folder.parent().filter(|_| Path::new(&in_a_glob(folder)) != folder) {
+            rules.push(PathBeneath::new(open_checked(above)?, AccessFs::ReadDir));
         }
     }
     for file in &datasource.databases {
-        rules.push(PathBeneath::new(open_checked(file)?, AccessFs::ReadFile));
+        rules.push(PathBeneath::new(checked_file(file, open_itself(file))?, AccessFs::ReadFile));
     }
-    for file in datasource.write_ahead_logs().iter().chain(&cgroup_files()) {
+    for log in &datasource.write_ahead_logs() {
+        let opened = open_itself(log);
+        if !matches!(opened, Err(Errno::NOENT)) {
+            rules.push(PathBeneath::new(checked_file(log, opened)?, AccessFs::ReadFile));
+        }
+    }
+    for file in &cgroup_files() {
         if let Some(found) = open_if_there(file)? {
             rules.push(PathBeneath::new(found, AccessFs::ReadFile));
         }
@@ -84,7 +88,7 @@ fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
     rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// What need not be there.
+/// What need not be there; of the system's own.
 fn open_if_there(path: &Path) -> Result<Option<OwnedFd>> {
     match open(path) {
         Err(error) if is_lack(error) => Err(too_few()),
@@ -101,10 +105,31 @@ fn too_few() -> Error {
         .hint("Raise the limit of open files of Grafana's service (`ulimit -n`, `LimitNOFILE`)")
 }
 
-/// Opens a path that the broker has resolved. The rule holds for what was opened, so it must still be that.
+/// Names a file and not what a link of its name leads to. Nothing waits on what is only named: a pipe without a writer, a
+/// device.
+fn open_itself(path: &Path) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
+}
+
+/// A database file or its write-ahead log, which whoever may write its folder can have put there. The rule holds for what was
+/// opened, so that must be a file itself.
+fn checked_file(path: &Path, opened: rustix::io::Result<OwnedFd>) -> Result<OwnedFd> {
+    let file = checked(path, opened)?;
+    match rustix::fs::fstat(&file).map(|found| FileType::from_raw_mode(found.st_mode)) {
+        Ok(FileType::RegularFile) => Ok(file),
+        other => Err(no_file(path, other == Ok(FileType::Symlink))),
+    }
+}
+
+/// Opens a path that the broker has resolved.
 fn open_checked(path: &Path) -> Result<OwnedFd> {
+    checked(path, open(path))
+}
+
+/// What was opened must still be what has the path: a folder on the way to it may have become a link.
+fn checked(path: &Path, opened: rustix::io::Result<OwnedFd>) -> Result<OwnedFd> {
     use std::os::fd::AsRawFd as _;
-    let file = open(path).map_err(|error| {
+    let file = opened.map_err(|error| {
         if is_lack(error) {
             return too_few();
         }
