@@ -42,12 +42,20 @@ async fn both_walls_stop_every_attack() {
     attack_all(Run::Both, &sandbox, &target).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn both_walls_stop_every_attack_that_is_made() {
+    let sandbox = Sandbox::new();
+    let target = Target::plugin(&sandbox).await;
+    batches::attack(Run::Both, &sandbox, &target).await;
+}
+
 /// The same texts as CSV downloads.
 #[tokio::test(flavor = "multi_thread")]
 async fn both_walls_stop_every_download() {
     let sandbox = Sandbox::new();
     let target = Target::export(&sandbox).await;
     attack_all(Run::Both, &sandbox, &target).await;
+    batches::attack(Run::Both, &sandbox, &target).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,6 +63,7 @@ async fn the_gate_alone_stops_every_attack() {
     let sandbox = Sandbox::new();
     let target = Target::app(&sandbox, Walls { jail: false, ..Walls::default() });
     attack_all(Run::GateOnly, &sandbox, &target).await;
+    batches::attack(Run::GateOnly, &sandbox, &target).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,6 +71,7 @@ async fn the_jail_alone_stops_every_write_and_every_read_outside() {
     let sandbox = Sandbox::new();
     let target = Target::app(&sandbox, Walls { gate: false, ..Walls::default() });
     attack_all(Run::JailOnly, &sandbox, &target).await;
+    batches::attack(Run::JailOnly, &sandbox, &target).await;
 }
 
 /// The attacks are real and the judge sees: without any wall many of them succeed.
@@ -108,13 +118,11 @@ async fn attack_all(run: Run, sandbox: &Sandbox, target: &Target) {
         answered += u32::from(answer.error.is_none());
         breaches.extend(found.into_iter().map(|what| format!("{}/{}: {what}", attack.group, attack.name)));
     }
-    let (made, found) = batches::attack(run, sandbox, target).await;
-    breaches.extend(found);
     if target.log_holds(&sandbox.canary) {
         breaches.push("the log holds a secret".to_owned());
     }
     println!(
-        "{run:?}: {} attacks ({tried:?}), {answered} answered without harm, and {made} that are made; {} got through",
+        "{run:?}: {} attacks ({tried:?}), {answered} answered without harm, {} got through",
         attacks.len(),
         breaches.len()
     );

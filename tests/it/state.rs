@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use duckdb_perf::app::{App, DataQuery, ExportOptions, InstanceSettings};
+use duckdb_perf::plugin::client::Answer;
 use duckdb_perf::source::Policy;
 use duckdb_perf::worker::{Walls, use_executable};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 use tokio_stream::StreamExt as _;
 
 use self::leavings::{LEAVINGS, ORDINARY, READINGS};
-use crate::support::{demo, executable, query, settings};
+use crate::support::{demo, executable, query, rows, settings};
 
 /// What is asked with an answer, and the answer: frame, file or error.
 type Answers = BTreeMap<String, Vec<u8>>;
@@ -93,7 +94,13 @@ impl Shared {
         answers
             .insert("the health check".to_owned(), format!("{} {}", health.ok, health.message).into_bytes());
         answers.insert("a download".to_owned(), self.download("FROM perf_all_weeks ORDER BY ALL").await);
-        answers
+        // Messages name the folder.
+        let folder = self.folder.to_str().unwrap();
+        let own = |answer: Vec<u8>| match String::from_utf8(answer) {
+            Ok(text) => text.replace(folder, "{folder}").into_bytes(),
+            Err(frame) => frame.into_bytes(),
+        };
+        answers.into_iter().map(|(asked, answer)| (asked, own(answer))).collect()
     }
 
     async fn download(&self, sql: &str) -> Vec<u8> {
@@ -120,12 +127,26 @@ impl Shared {
 
 /// Which answers are not those of before, with both.
 fn changed(before: &Answers, after: &Answers) -> Vec<String> {
-    let text = |bytes: &[u8]| -> String { String::from_utf8_lossy(bytes).chars().take(200).collect() };
     let differs = |asked: &&String| before.get(*asked) != after.get(*asked);
     let told = |asked: &String| {
-        format!("{asked}: {:?} became {:?}", text(&before[asked]), after.get(asked).map(|bytes| text(bytes)))
+        format!(
+            "{asked}: {} became {}",
+            shown(&before[asked]),
+            after.get(asked).map_or_else(String::new, |answer| shown(answer))
+        )
     };
     before.keys().filter(differs).map(told).collect()
+}
+
+/// The beginning of an answer: its rows, or its text.
+fn shown(answer: &[u8]) -> String {
+    let text = if answer.starts_with(b"ARROW1") {
+        let frames = vec![answer.to_vec().into()];
+        format!("{:?}", rows(&Answer { frames, error: None, status: 200, error_source: String::new() }))
+    } else {
+        String::from_utf8_lossy(answer).split("ARROW1").next().unwrap_or_default().to_owned()
+    };
+    text.chars().take(300).collect()
 }
 
 /// The ways to send a statement: alone, before a query, and behind what looks like a string to some and is none.

@@ -2,6 +2,8 @@
 //! a string, or the reverse: every such difference in every place where one was or may be. Which of them do harm, a DuckDB
 //! without walls tells by doing it.
 
+use std::sync::OnceLock;
+
 use duckdb::Connection;
 
 use super::attacks::Attack;
@@ -35,6 +37,16 @@ const INNER: &str = "DELETE FROM t RETURNING a";
 
 /// Every text that can be made, those that do harm to be stopped by the gate.
 pub(super) fn all() -> Vec<Attack> {
+    /// Name, text, and whether it does harm: which takes time to find.
+    static ALL: OnceLock<Vec<(String, String, bool)>> = OnceLock::new();
+    let attack = |(name, sql, harms): &(String, String, bool)| Attack {
+        passes_the_gate: !harms,
+        ..Attack::new("lexing", name.clone(), sql.clone())
+    };
+    ALL.get_or_init(made).iter().map(attack).collect()
+}
+
+fn made() -> Vec<(String, String, bool)> {
     let oracle = Oracle::new();
     let pairs: Vec<Pair> = names().into_iter().chain(texts()).collect();
     pairs
@@ -42,9 +54,7 @@ pub(super) fn all() -> Vec<Attack> {
         .flat_map(|pair| texts_of(pair).into_iter().map(move |(place, sql)| (pair, place, sql)))
         .map(|(pair, place, sql)| {
             let harms = oracle.harms(&sql);
-            let mut attack = Attack::new("lexing", format!("{} {place}", pair.name), sql);
-            attack.passes_the_gate = !harms;
-            attack
+            (format!("{} {place}", pair.name), sql, harms)
         })
         .collect()
 }

@@ -19,12 +19,11 @@ const OWN: &str = "
 /// What else a file may hold. Those that DuckDB itself refuses are left out, and must be few.
 const SHADOWS: &[&str] = &[
     // The gate's.
-    "CREATE MACRO json_serialize_sql(s) AS '{\"error\":false,\"statements\":[{\"node\":{\"type\":\"EMPTY\"}}]}'",
-    "CREATE MACRO json_serialize_sql(s, a) AS '{\"error\":false,\"statements\":[{\"node\":{\"type\":\"EMPTY\"}}]}'",
+    "CREATE MACRO json_serialize_sql(s) AS '{\"error\":false,\"statements\":[{\"node\":{\"type\":\"EMPTY\"}}]}', (s, a) AS '{}'",
     "CREATE MACRO json_serialize_plan(s) AS '{}'",
     "CREATE MACRO json_deserialize_sql(s) AS 'SELECT 1'",
     // The lookups'.
-    "CREATE MACRO glob(p) AS TABLE SELECT '/etc/passwd' AS file",
+    "CREATE MACRO \"glob\"(p) AS TABLE SELECT '/etc/passwd' AS file",
     "CREATE MACRO duckdb_columns() AS TABLE SELECT 'x' AS database_name, 'x' AS table_name, 'x' AS column_name, 'x' AS data_type, false AS internal, 1 AS column_index",
     "CREATE MACRO duckdb_views() AS TABLE SELECT 'perf' AS database_name, 'x' AS view_name, 'CREATE VIEW x AS SELECT 1' AS sql, false AS internal",
     "CREATE MACRO duckdb_tables() AS TABLE SELECT 'perf' AS database_name, 'x' AS table_name, false AS internal FROM range(99)",
@@ -49,8 +48,7 @@ const SHADOWS: &[&str] = &[
     "CREATE MACRO \"=\"(a, b) AS false",
     "CREATE MACRO \"~~\"(a, b) AS false",
     // Those of the plugin's texts.
-    "CREATE MACRO count(x) AS 99",
-    "CREATE MACRO count() AS 99",
+    "CREATE MACRO count(x) AS 99, () AS 99",
     "CREATE MACRO count_star() AS 99",
     "CREATE MACRO max(x) AS 99",
     "CREATE MACRO sum(x) AS 99",
@@ -155,16 +153,16 @@ async fn names_of_a_file_do_not_reach_the_plugins_own_lookups() {
         assert!(frame, "{index} {sql}: {}", String::from_utf8_lossy(&expected[*sql]));
     }
     let mut breaches = Vec::new();
-    // One by one, so that none hides another, and all at once.
-    for shadow in SHADOWS {
-        let (shared, _) = over_a_file(&[shadow], true);
+    // All at once, and by parts, so that none hides another.
+    for shadows in SHADOWS.chunks(9).chain([SHADOWS]) {
+        let (shared, refused) = over_a_file(shadows, true);
+        assert!(refused <= 6, "DuckDB refuses {refused} of {}", shadows.len());
         let found = changed(&expected, &shared.look_at(LOOKUPS).await);
-        breaches.extend(found.into_iter().map(|what| format!("{shadow}:\n    {what}")));
+        if !found.is_empty() {
+            breaches.push(format!("{} … :\n    {}", shadows[0], found.join("\n    ")));
+        }
         shared.restart().await;
     }
-    let (all, refused) = over_a_file(SHADOWS, true);
-    assert!(refused <= 12, "DuckDB refuses {refused} of {}", SHADOWS.len());
-    breaches.extend(changed(&expected, &all.look_at(LOOKUPS).await));
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
