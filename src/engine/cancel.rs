@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use duckdb::InterruptHandle;
 
@@ -26,15 +25,14 @@ struct State {
 }
 
 impl Cancel {
-    /// Asks the job to stop, and keeps asking until [`Cancel::end`]. Blocks: call it on a thread of its own.
-    pub fn cancel(&self) {
+    /// Asks the job to stop. Whether it has not ended, and must be asked again.
+    pub fn interrupt(&self) -> bool {
         self.0.cancelled.store(true, Ordering::SeqCst);
-        while !self.0.ended.load(Ordering::SeqCst) {
-            if let Some(handle) = lock(&self.0.handle).as_ref() {
-                handle.interrupt();
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        let has_ended = self.0.ended.load(Ordering::SeqCst);
+        if !has_ended && let Some(handle) = lock(&self.0.handle).as_ref() {
+            handle.interrupt();
         }
+        !has_ended
     }
 
     /// The job has ended; nothing is interrupted any more.

@@ -6,6 +6,7 @@ mod api;
 mod api_guard;
 mod architecture;
 mod cache;
+mod captured;
 mod cases;
 mod changing_files;
 mod cli;
