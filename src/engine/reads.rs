@@ -9,9 +9,6 @@ use crate::error::Result;
 use crate::reports;
 use crate::source::{Looks, Validity};
 
-/// Files and folders of one query; a query that reads more is not worth keeping for their looks alone.
-const MOST: usize = 4_096;
-
 impl Engine {
     /// Paths and patterns of the files that a text reads: as tables, by its functions, through the views over the reports.
     pub(super) fn paths_of(&self, reads: &gate::Reads) -> Vec<String> {
@@ -38,7 +35,7 @@ impl Engine {
             }
         }
         match files_of(connection, &paths) {
-            Ok(files) if seen.len() + files.len() <= MOST => seen.extend(files),
+            Ok(files) if seen.len() + files.len() <= Looks::MOST => seen.extend(files),
             Ok(_) => return Validity::Never,
             // The query itself will say what is wrong.
             Err(_) => return Validity::NotNow,
@@ -137,7 +134,7 @@ fn add_all_folders(folder: PathBuf, seen: &mut Vec<PathBuf>) -> bool {
     while let Some(folder) = next.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { return false };
         seen.push(folder);
-        if seen.len() > MOST {
+        if seen.len() > Looks::MOST {
             return false;
         }
         // Links are followed, as DuckDB does.
