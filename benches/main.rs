@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use duckdb_perf::app::{App, DataQuery, InstanceSettings};
+use duckdb_perf::frame;
 use duckdb_perf::plugin::client::Plugin;
 use duckdb_perf::source::Policy;
 use duckdb_perf::worker::{self, Walls};
@@ -67,6 +68,7 @@ async fn measure(rounds: usize) {
     kept(&settings, rounds).await;
 
     walls(&settings_of(small.path()), rounds).await;
+    judged(&settings_of(small.path()), rounds).await;
 
     // A worker of its own, so that its peak is this query's.
     let unlimited = settings_of(small.path());
@@ -211,6 +213,29 @@ async fn walls(settings: &InstanceSettings, rounds: usize) {
     );
     with.shutdown().await;
     without.shutdown().await;
+}
+
+/// What it costs the broker to judge a frame before it passes it on, as a part of the whole query.
+async fn judged(settings: &InstanceSettings, rounds: usize) {
+    let app = App::new(Ok(uncached()));
+    println!("\n{:<42} {:>9} {:>9} {:>9}", "a frame judged, median ms", "judged", "query", "percent");
+    for (name, sql, rounds) in
+        [("one row", "SELECT 1 AS a", rounds * 40), ("2 million rows x 5 columns", LARGE, rounds)]
+    {
+        let query = fixture::query(sql, "table");
+        let (mut checks, mut queries) = (Vec::new(), Vec::new());
+        for _ in 0..=rounds {
+            let started = Instant::now();
+            let frame = app.query(settings, query.clone()).await.frame;
+            queries.push(started.elapsed());
+            let started = Instant::now();
+            std::hint::black_box(frame::check(&frame)).unwrap();
+            checks.push(started.elapsed());
+        }
+        let (check, query) = (median(checks), median(queries));
+        println!("{name:<42} {check:>9.4} {query:>9.3} {:>9.2}", 100.0 * check / query);
+    }
+    app.shutdown().await;
 }
 
 /// Settings of a datasource without a row limit.

@@ -18,7 +18,6 @@ use tokio_stream::Stream;
 use self::asking::{Asking, Longs};
 use self::instances::{Instance, InstanceKey};
 use crate::cache::{Answer, Cache, Key};
-use crate::engine::Catalog;
 use crate::error::{Error, Kind, Result};
 use crate::frame::{self, CsvOptions};
 use crate::health;
@@ -106,7 +105,8 @@ pub struct ExportOptions {
     pub patient: bool,
 }
 
-/// A query's rows as CSV: pieces of UTF-8, each of whole rows, made while they are taken. Dropping it ends the query.
+/// A query's rows as CSV: pieces of whole rows, but for rows that are longer than a piece, made while they are taken. Dropping it
+/// ends the query.
 ///
 /// It ends with `None` only when every row was given; an error may come after any piece, and is the last item.
 pub struct CsvExport {
@@ -361,12 +361,12 @@ impl App {
         }
     }
 
-    /// Tables, views and columns of a datasource.
+    /// Tables, views and columns of a datasource: a [`crate::engine::Catalog`] as JSON, counted as its memory as long as it lives.
     ///
     /// # Errors
-    /// Those of its settings, and what DuckDB says of its files.
-    pub async fn catalog(&self, settings: &InstanceSettings) -> Result<Catalog> {
-        self.instance(settings)?.supervisor.catalog().await
+    /// Those of its settings, what DuckDB says of its files, and more columns than an answer holds.
+    pub async fn catalog(&self, settings: &InstanceSettings) -> Result<Bytes> {
+        self.instance(settings)?.supervisor.catalog().await.map(Bytes::from)
     }
 
     /// Ends all workers. Queries that still run end with them.

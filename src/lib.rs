@@ -25,6 +25,7 @@ pub mod plugin;
 pub mod query;
 pub mod reports;
 pub mod rundir;
+pub mod shape;
 pub mod source;
 pub mod worker;
 

@@ -31,12 +31,13 @@ const OUTCOMES: [(&str, &str); 4] =
 /// Label `result` of a query at the cache, as [`Served`] lists them.
 const SERVED: [&str; 4] = ["hit", "shared", "miss", "bypass"];
 /// Label `reason` of a worker's end.
-pub(crate) const REASONS: [&str; 12] = [
+pub(crate) const REASONS: [&str; 13] = [
     "memory",
     "disk",
     "deadline",
     "cancelled",
     "crash",
+    "protocol",
     "internal",
     "opening",
     "replaced",

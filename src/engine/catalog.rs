@@ -1,45 +1,57 @@
 //! What a query can name: tables, views and their columns, for completion and for the command line.
 
+use std::io::{self, Write};
+
+use arrow::array::{AsArray, StringArray};
 use serde::{Deserialize, Serialize};
 
 use super::unlisted::Listings;
 use super::{Cancel, Engine, error};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::limits::MB;
+use crate::shape::{Each, Text};
 
-/// Everything a query can name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The form of what [`Engine::catalog`] writes. It holds nothing: of a large database the list takes much memory, so that it
+/// is written, sent and passed on as text.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "a form: nothing is read from it")]
 pub struct Catalog {
     /// Tables and views.
-    pub relations: Vec<Relation>,
+    relations: Each<Relation>,
 }
 
 /// A table or view.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Relation {
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "a form: nothing is read from it")]
+struct Relation {
     /// The attached file it is in; empty for the views over the reports.
-    pub database: String,
+    database: Text,
     /// Its name.
-    pub name: String,
+    name: Text,
     /// Its columns, in order.
-    pub columns: Vec<Column>,
+    columns: Each<Column<Text>>,
 }
 
 /// A column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Column {
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Column<T> {
     /// Its name.
-    pub name: String,
+    name: T,
     /// DuckDB's name of its type.
     #[serde(rename = "type")]
-    pub type_name: String,
+    type_name: T,
 }
 
 impl Engine {
-    /// Lists what there is. A view over reports that are missing or broken is left out.
+    /// Lists what there is: a [`Catalog`] as JSON, of `most` bytes. A view over reports that are missing or broken is left out.
     ///
     /// # Errors
-    /// What DuckDB says of an attached file, or a folder that cannot be listed now.
-    pub fn catalog(&self, cancel: &Cancel) -> Result<Catalog> {
+    /// What DuckDB says of an attached file, a folder that cannot be listed now, `Exhausted` when the list is longer, or the
+    /// sink's failure.
+    pub fn catalog(&self, cancel: &Cancel, most: usize, sink: &mut impl Write) -> Result<()> {
         let listings = Listings::watch();
         let _databases = self.hold_databases(cancel)?;
         let connection = self.own_connection()?;
@@ -49,25 +61,117 @@ impl Engine {
             tracing::debug!(error = error.message, "the views are left out of the catalog");
         }
         cancel.watch(connection.interrupt_handle());
-        let mut catalog = Catalog::default();
         let columns = "SELECT CASE WHEN database_name = 'memory' THEN '' ELSE database_name END, table_name, column_name, data_type \
                        FROM system.main.duckdb_columns() WHERE NOT internal ORDER BY 1, 2, column_index";
-        let rows: Vec<(String, String, String, String)> = connection
-            .prepare(columns)
-            .and_then(|mut statement| {
-                statement
-                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
-                    .collect()
-            })
-            .map_err(|error| error::translate(&error))?;
-        for (database, name, column, type_name) in rows {
-            let column = Column { name: column, type_name };
-            match catalog.relations.last_mut() {
-                Some(last) if last.database == database && last.name == name => last.columns.push(column),
-                _ => catalog.relations.push(Relation { database, name, columns: vec![column] }),
+        let mut statement = connection.prepare(columns).map_err(|error| error::translate(&error))?;
+        let mut list = List { sink, left: most, columns: 0, last: None };
+        for batch in statement.stream_arrow([]).map_err(|error| error::translate(&error))? {
+            let batch = batch.map_err(|error| error::translate(&error))?;
+            let texts: Vec<&StringArray> =
+                batch.columns().iter().filter_map(|column| column.as_string_opt::<i32>()).collect();
+            let [databases, names, columns, types] = texts.as_slice() else {
+                return Err(Error::internal("the catalog has other columns than it should"));
+            };
+            for row in 0..batch.num_rows() {
+                let relation = [databases, names].map(|texts| texts.value(row));
+                let column = Column { name: columns.value(row), type_name: types.value(row) };
+                list.add(relation, &column).map_err(|error| Error::internal(error.to_string()))?;
+            }
+            cancel.check()?;
+        }
+        list.end(most)?;
+        listings.check()
+    }
+}
+
+/// The list in the making.
+struct List<'a, W> {
+    sink: &'a mut W,
+    /// Bytes that it may still take.
+    left: usize,
+    columns: u64,
+    /// The relation that it is at.
+    last: Option<[String; 2]>,
+}
+
+impl<W: Write> List<'_, W> {
+    fn add(&mut self, relation: [&str; 2], column: &Column<&str>) -> io::Result<()> {
+        self.columns += 1;
+        let is_next = self.last.as_ref().is_none_or(|last| *last != relation);
+        let mut text = Vec::new();
+        if is_next {
+            text.extend_from_slice(if self.last.is_some() { b"]}," } else { br#"{"relations":["# });
+            let [database, name] = relation;
+            text.extend_from_slice(br#"{"database":"#);
+            serde_json::to_writer(&mut text, database)?;
+            text.extend_from_slice(br#","name":"#);
+            serde_json::to_writer(&mut text, name)?;
+            text.extend_from_slice(br#","columns":["#);
+            self.last = Some(relation.map(str::to_owned));
+        } else {
+            text.push(b',');
+        }
+        serde_json::to_writer(&mut text, column)?;
+        self.write(&text)
+    }
+
+    /// Writes what there is room for; once there is none, nothing more.
+    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        match self.left.checked_sub(text.len()) {
+            Some(left) => {
+                self.left = left;
+                self.sink.write_all(text)
+            }
+            None => {
+                self.left = 0;
+                Ok(())
             }
         }
-        listings.check()?;
-        Ok(catalog)
+    }
+
+    fn end(mut self, most: usize) -> Result<()> {
+        let end: &[u8] = if self.last.is_some() { b"]}]}" } else { br#"{"relations":[]}"# };
+        if self.left < end.len() {
+            let (columns, most) = (self.columns, most as u64 / MB);
+            let message =
+                format!("the tables and views have {columns} columns, whose list is longer than {most} MB");
+            return Err(Error::new(Kind::Exhausted, message)
+                .hint("Ask for the columns of one of them: `DESCRIBE name`"));
+        }
+        self.write(end).map_err(|error| Error::internal(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shape;
+
+    fn list(most: usize, columns: &[([&str; 2], &str)]) -> Result<Vec<u8>> {
+        let mut text = Vec::new();
+        let mut list = List { sink: &mut text, left: most, columns: 0, last: None };
+        for (relation, name) in columns {
+            list.add(*relation, &Column { name, type_name: "VARCHAR" }).unwrap();
+        }
+        list.end(most)?;
+        shape::check::<Catalog>(&text).unwrap();
+        Ok(text)
+    }
+
+    #[test]
+    fn a_list_is_whole_or_an_error_that_says_how_long_it_is() {
+        assert_eq!(list(100, &[]).unwrap(), br#"{"relations":[]}"#);
+        let columns = [(["", "a"], "x"), (["", "a"], "y\""), (["d", "a"], "x")];
+        let text = list(1_000, &columns).unwrap();
+        let found: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let column = |name: &str| serde_json::json!({ "name": name, "type": "VARCHAR" });
+        let relation = |database: &str, columns: &[serde_json::Value]| serde_json::json!({ "database": database, "name": "a", "columns": columns });
+        let expected = [relation("", &[column("x"), column("y\"")]), relation("d", &[column("x")])];
+        assert_eq!(found["relations"], serde_json::json!(expected));
+        assert_eq!(list(text.len(), &columns).unwrap(), text);
+        for most in 0..text.len() {
+            let error = list(most, &columns).unwrap_err();
+            assert!(error.message.contains("have 3 columns, whose list is longer"), "{error}");
+        }
     }
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::unlisted::Listings;
 use super::{Cancel, Engine, error, sql_text};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::limits::MB;
 use crate::reports;
 
 /// How many broken files are looked for one by one.
@@ -31,6 +32,21 @@ pub struct Inspection {
     pub left_out: Vec<String>,
     /// Tables and views in the attached files.
     pub relations: u64,
+}
+
+impl Inspection {
+    /// The error of one that is longer than `most` bytes.
+    pub(crate) fn too_long(&self, most: u64) -> Error {
+        let (schemas, broken, most) = (self.schemas.len(), self.broken.len(), most / MB);
+        Error::new(
+            Kind::Exhausted,
+            format!(
+                "what there is to say of the reports is longer than {most} MB: they have {schemas} different sets of \
+                 columns, and {broken} of them cannot be read"
+            ),
+        )
+        .hint("Move the reports that do not belong there, or set `reports` to a pattern that matches fewer")
+    }
 }
 
 impl Engine {

@@ -32,7 +32,7 @@ use duckdb::Connection;
 pub(crate) use gate::read_anything;
 
 pub use cancel::Cancel;
-pub use catalog::{Catalog, Column, Relation};
+pub use catalog::Catalog;
 pub use inspect::Inspection;
 pub use open::version;
 pub use report_writer::write_reports;

@@ -8,9 +8,6 @@ use crate::error::Result;
 use crate::reports;
 use crate::source::{Astray, Findings, Found, Looks, Validity, in_a_glob, is_pattern};
 
-/// Files and folders of one query; a query that reads more is not worth keeping for their looks alone.
-const MOST: usize = 4_096;
-
 /// The reports at one moment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Reports {
@@ -125,7 +122,7 @@ impl Engine {
             }
         }
         seen.extend(stamp.files().map(Path::to_owned));
-        if seen.len() > MOST {
+        if seen.len() > Looks::MOST {
             return Validity::Never;
         }
         // A query over nothing costs nothing.
@@ -174,7 +171,7 @@ fn add_all_folders(folder: PathBuf, seen: &mut Vec<PathBuf>) -> bool {
     while let Some(folder) = next.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { return false };
         seen.push(folder);
-        if seen.len() > MOST {
+        if seen.len() > Looks::MOST {
             return false;
         }
         // Links are followed, as DuckDB does.

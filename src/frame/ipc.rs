@@ -18,9 +18,9 @@ use super::{Summary, arrow_error};
 use crate::error::{Error, Kind, Result};
 
 /// Magic word of the format, padded to the alignment at the front and bare at the end.
-const MAGIC: &[u8; 6] = b"ARROW1";
+pub(super) const MAGIC: &[u8; 6] = b"ARROW1";
 /// The smallest alignment that the format allows; 64 would bloat small frames.
-const ALIGNMENT: usize = 8;
+pub(super) const ALIGNMENT: usize = 8;
 
 /// Writes one file. The encoder's buffers go to the sink as they are: no copy of the values is made.
 pub(super) struct IpcWriter<W> {

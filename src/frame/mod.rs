@@ -6,9 +6,11 @@
 //! ([`pivot`], [`fill`]) and writes them at the end. What a reader must know beside the values (caps, lost
 //! digits, left-out rows) is gathered as notices, which travel in the file's footer ([`ipc`]).
 //!
-//! [`CsvWriter`] makes CSV of the same batches, where nothing is lost ([`csv`]).
+//! [`CsvWriter`] makes CSV of the same batches, where nothing is lost ([`csv`]). [`check`] judges a finished frame that comes
+//! from a worker.
 
 mod cell;
+mod check;
 mod columns;
 mod csv;
 mod decode;
@@ -33,6 +35,7 @@ use std::io::Write;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use check::check;
 pub use csv::{CsvOptions, CsvWriter};
 pub use decode::{Decoded, decode};
 pub use document::document;

@@ -1,30 +1,33 @@
 //! What the columns of the reports say: whether the weeks agree, and whether the views over them can use what is there.
 
+use std::collections::HashSet;
+
 use super::{base_name, counted};
 use crate::engine::Inspection;
+
+/// Columns that are named when weeks differ in them.
+const MOST_NAMED: usize = 20;
 
 /// How the weeks differ in their columns, if they do.
 pub(super) fn differences(found: &Inspection) -> Option<String> {
     let [(columns, _, most), rest @ ..] = found.schemas.as_slice() else { return None };
     let (other, example, _) = rest.first()?;
-    let split = |columns: &str| columns.split(", ").map(str::to_owned).collect::<Vec<_>>();
-    let (usual, odd) = (split(columns), split(other));
-    let missing: Vec<_> = usual
-        .iter()
-        .filter(|column| !odd.contains(column))
-        .map(|column| format!("without `{column}`"))
-        .collect();
-    let added: Vec<_> = odd
-        .iter()
-        .filter(|column| !usual.contains(column))
+    let (usual, odd): (HashSet<&str>, HashSet<&str>) =
+        (columns.split(", ").collect(), other.split(", ").collect());
+    let missing = columns.split(", ").filter(|column| !odd.contains(column));
+    let added = other.split(", ").filter(|column| !usual.contains(column));
+    let mut difference: Vec<String> = added
         .map(|column| format!("with `{column}`"))
+        .chain(missing.map(|column| format!("without `{column}`")))
+        .take(MOST_NAMED)
         .collect();
-    let difference = if missing.is_empty() && added.is_empty() {
-        vec!["in another order".to_owned()]
-    } else {
-        [added, missing].concat()
-    };
-    let others: u64 = rest.iter().map(|schema| schema.2).sum();
+    let differing = usual.symmetric_difference(&odd).count();
+    match differing.saturating_sub(MOST_NAMED) {
+        _ if differing == 0 => difference.push("in another order".to_owned()),
+        0 => {}
+        more => difference.push(format!("and {more} more")),
+    }
+    let others = rest.iter().fold(0_u64, |sum, schema| sum.saturating_add(schema.2));
     Some(format!(
         "the weeks differ in their columns: {most} agree, {others} differ, such as `{}` ({}); `perf_all_weeks` reads them all",
         base_name(example),
@@ -50,26 +53,27 @@ const NUMBERS: [&str; 7] = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT
 pub(super) fn unfit(found: &Inspection) -> Vec<String> {
     let mut said = Vec::new();
     for (needed, is_needed, is_number) in NEEDED {
-        let mut lacking = Vec::new();
-        let mut other = Vec::new();
+        let (mut lacking, mut other) = (Files::default(), Files::default());
+        let mut of_type = None;
         for (columns, example, count) in &found.schemas {
             let columns = columns.split(", ").filter_map(|column| column.split_once(' '));
             let mut types =
                 columns.filter(|(name, _)| name.eq_ignore_ascii_case(needed)).map(|(_, type_name)| type_name);
-            let file = (base_name(example), *count);
             match types.next() {
-                None => lacking.push(file),
+                None => lacking.add(example, *count),
                 Some(type_name) if fits(type_name, is_number) => {}
-                Some(type_name) => other.push((file, type_name)),
+                Some(type_name) => {
+                    of_type.get_or_insert(type_name);
+                    other.add(example, *count);
+                }
             }
         }
-        if let Some(files) = some_of(&lacking).filter(|_| is_needed) {
+        if let Some(files) = lacking.text().filter(|_| is_needed) {
             said.push(format!(
                 "no column `{needed}` in {files}: the views and dashboards cannot show what is in there"
             ));
         }
-        if let Some((_, type_name)) = other.first() {
-            let files = some_of(&other.iter().map(|(file, _)| *file).collect::<Vec<_>>()).unwrap_or_default();
+        if let Some((type_name, files)) = of_type.zip(other.text()) {
             let (wanted, such) = match (is_number, needed) {
                 (true, "week") => ("a number", ", such as 202646"),
                 (true, _) => ("a number", ""),
@@ -95,12 +99,27 @@ fn fits(type_name: &str, is_number: bool) -> bool {
     }
 }
 
-/// `` `a.parquet` `` or `` `a.parquet` and 2 other reports ``; `None` for no file.
-fn some_of(files: &[(&str, u64)]) -> Option<String> {
-    let (first, _) = files.first()?;
-    let others = files.iter().map(|(_, count)| count).sum::<u64>().saturating_sub(1);
-    let more = if others > 0 { format!(" and {}", counted(others, "other report")) } else { String::new() };
-    Some(format!("`{first}`{more}"))
+/// Files, of which the first is named.
+#[derive(Default)]
+struct Files<'a> {
+    first: Option<&'a str>,
+    count: u64,
+}
+
+impl<'a> Files<'a> {
+    fn add(&mut self, example: &'a str, count: u64) {
+        self.first.get_or_insert(example);
+        self.count = self.count.saturating_add(count);
+    }
+
+    /// `` `a.parquet` `` or `` `a.parquet` and 2 other reports ``; `None` for no file.
+    fn text(&self) -> Option<String> {
+        let first = base_name(self.first?);
+        let others = self.count.saturating_sub(1);
+        let more =
+            if others > 0 { format!(" and {}", counted(others, "other report")) } else { String::new() };
+        Some(format!("`{first}`{more}"))
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +129,18 @@ mod tests {
     fn said(schemas: &[(&str, &str, u64)]) -> Vec<String> {
         let schemas = schemas.iter().map(|&(columns, file, count)| (columns.into(), file.into(), count));
         unfit(&Inspection { schemas: schemas.collect(), ..Inspection::default() })
+    }
+
+    /// Columns of weeks that agree in most of a hundred thousand: each was once compared with each.
+    #[test]
+    fn of_very_many_columns_only_some_are_named() {
+        let columns = |from: u32| {
+            (from..from + 100_000).map(|n| format!("c{n} INTEGER")).collect::<Vec<_>>().join(", ")
+        };
+        let schemas = vec![(columns(0), "/d/a.parquet".into(), 2), (columns(50), "/d/b.parquet".into(), 1)];
+        let said = differences(&Inspection { schemas, ..Inspection::default() }).unwrap();
+        assert!(said.contains("2 agree, 1 differ, such as `b.parquet` (with `c100000 INTEGER`, "), "{said}");
+        assert!(said.contains(", and 80 more)") && said.len() < 2_000, "{said}");
     }
 
     #[test]

@@ -91,12 +91,14 @@ async fn run(
         (CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", asked.file_name)),
     ];
-    Ok((headers, Body::from_stream(Told { export, error: None })).into_response())
+    Ok((headers, Body::from_stream(Told { export, in_row: false, error: None })).into_response())
 }
 
 /// The export, with a last line where it is incomplete.
 struct Told {
     export: CsvExport,
+    /// Whether what was given ends within a row: one that is longer than a piece.
+    in_row: bool,
     /// Comes after that line.
     error: Option<Error>,
 }
@@ -112,9 +114,14 @@ impl Stream for Told {
             Some(Err(error)) => {
                 let text = error.full_text().replace('"', "\"\"").replace(['\r', '\n'], " ");
                 self.error = Some(error);
-                Poll::Ready(Some(Ok(format!("\"INCOMPLETE: {text}\"\r\n").into())))
+                let line = if self.in_row { "\r\n" } else { "" };
+                Poll::Ready(Some(Ok(format!("{line}\"INCOMPLETE: {text}\"\r\n").into())))
             }
-            other => Poll::Ready(other),
+            Some(Ok(piece)) => {
+                self.in_row = !piece.ends_with(b"\n");
+                Poll::Ready(Some(Ok(piece)))
+            }
+            None => Poll::Ready(None),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router, middleware};
@@ -35,7 +36,8 @@ async fn catalog(
     State(app): State<Arc<App>>,
     Extension(settings): Extension<InstanceSettings>,
 ) -> Result<Response, Failure> {
-    Ok(Json(app.catalog(&settings).await?).into_response())
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(CONTENT_TYPE, json)], app.catalog(&settings).await?).into_response())
 }
 
 async fn missing() -> Failure {

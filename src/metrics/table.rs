@@ -166,7 +166,7 @@ pub const TABLE: &[Metric] = &[
         name: "duckdb_perf_worker_kills_total",
         kind: Type::Counter,
         labels: &["datasource", "reason"],
-        help: "Worker processes that ended. memory, disk: took too much; deadline, cancelled: a query did not stop; crash: by itself; internal: after an internal error of DuckDB; opening: before it was ready; replaced, aside, swollen, idle, closed: as meant",
+        help: "Worker processes that ended. memory, disk: took too much; deadline, cancelled: a query did not stop; crash: by itself; protocol: it sent what no worker sends; internal: after an internal error of DuckDB; opening: before it was ready; replaced, aside, swollen, idle, closed: as meant",
         source: Source::Datasource(|series, _, out| {
             let mut all = REASONS.iter().zip(&series.kills);
             all.try_for_each(|(reason, counter)| out.metric(&[&series.uid, reason], counter))

@@ -24,7 +24,7 @@ impl Offsets {
     pub fn to_original(&self, expanded: usize) -> usize {
         let after = self.pieces.partition_point(|piece| piece.expanded <= expanded);
         match after.checked_sub(1).and_then(|at| self.pieces.get(at)) {
-            Some(piece) if piece.copied => piece.original + (expanded - piece.expanded),
+            Some(piece) if piece.copied => piece.original.saturating_add(expanded - piece.expanded),
             Some(piece) => piece.original,
             None => expanded,
         }

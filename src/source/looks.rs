@@ -86,6 +86,15 @@ impl Validity {
 pub struct Looks(Vec<(PathBuf, Look)>);
 
 impl Looks {
+    /// Files and folders of one query; a query that reads more is not worth keeping for their looks alone.
+    pub const MOST: usize = 4_096;
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Looks at `paths`, which start at `base` (the process's current folder) where they are relative. `None` when one is
     /// not there or has just changed.
     #[must_use]

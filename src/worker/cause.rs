@@ -24,6 +24,8 @@ pub(super) enum Cause {
     Deaf,
     /// A cancelled query did not stop.
     Abandoned,
+    /// It sent what no worker sends: it may have been taken over by a query.
+    Unruly(&'static str),
     /// DuckDB had an internal error, after which it may refuse every further query.
     Internal,
     /// It keeps much memory although nothing runs in it.
@@ -48,6 +50,7 @@ impl Cause {
             Self::Disk => "was killed because it filled too much of the temp folder",
             Self::Deaf => "was killed because a query ran past its deadline and did not stop",
             Self::Abandoned => "was killed because a cancelled query did not stop",
+            Self::Unruly(how) => return format!("was killed because it {how}"),
             Self::Internal => "was replaced after an internal error of DuckDB",
             Self::Swollen => "was replaced because it kept much memory",
             Self::Idle => "was stopped because nobody asked anything",
@@ -66,6 +69,7 @@ impl Cause {
             Self::Disk => "disk",
             Self::Deaf => "deadline",
             Self::Abandoned => "cancelled",
+            Self::Unruly(_) => "protocol",
             Self::Internal => "internal",
             Self::Swollen => "swollen",
             Self::Idle => "idle",
@@ -94,6 +98,7 @@ mod tests {
             Cause::Disk,
             Cause::Deaf,
             Cause::Abandoned,
+            Cause::Unruly("sent nonsense"),
             Cause::Internal,
             Cause::Swollen,
             Cause::Idle,

@@ -12,6 +12,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::oneshot;
 
 use super::cause::{Cause, Death};
+use super::conduct::Conduct;
 use super::disk::Disk;
 use super::export::Intake;
 use super::figures::Figures;
@@ -27,15 +28,22 @@ use crate::metrics::Series;
 /// How long a killed process is waited for, with its temp folder: less than the plugin has for its whole end, which goes on with
 /// its own folder.
 const GOING: Duration = Duration::from_millis(700);
+/// Bytes of a frame that is judged where it came in; a longer one might hold up others for a moment.
+const AT_ONCE: usize = 256 << 10;
+/// What to do when a worker did what none does.
+pub(super) const UNRULY_HINT: &str =
+    "Run the query again; if it fails again, please report it with what was asked before";
 /// How long an interrupted job may take to end before its worker is killed.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
 
 /// What a job came to.
 pub(super) struct JobReply {
-    /// The frame's bytes; empty for jobs that are not queries.
+    /// The frame's bytes, or the answer's; empty for exports.
     pub(super) frame: Frame,
     /// What the worker said at the end.
     pub(super) done: Done,
+    /// How it got there.
+    pub(super) conduct: Conduct,
 }
 
 /// Why there is no reply.
@@ -84,6 +92,8 @@ pub(super) struct State {
 
 /// A job that the worker has.
 pub(super) struct Pending {
+    /// What the worker has sent for it, and may.
+    pub(super) conduct: Conduct,
     /// What came of it so far; out while more of it is read.
     pub(super) frame: Option<Frame>,
     /// `None` once nobody waits any more; the entry stays until the worker has ended the job.
@@ -106,7 +116,7 @@ impl Worker {
         deadline: Duration,
     ) -> Result<JobReply, JobFailure> {
         let (answer, mut reply) = oneshot::channel();
-        let mut flight = self.admit(answer, None, turn)?;
+        let mut flight = self.admit(&job, answer, None, turn)?;
         let id = flight.id;
         // A failed write means that the worker is ending; the reader answers for it.
         let asked = async {
@@ -122,7 +132,28 @@ impl Worker {
             self.end_late(id, &mut reply).await
         };
         flight.end();
-        result
+        match result {
+            Ok(reply) => self.judged(reply).await,
+            failed => failed,
+        }
+    }
+
+    /// What a job came to, if it is what such a job gives; else the worker ends.
+    async fn judged(&self, reply: JobReply) -> Result<JobReply, JobFailure> {
+        let judge = |reply: JobReply| (reply.conduct.judge(&reply), reply);
+        let (judgement, reply) = if reply.frame.as_ref().len() < AT_ONCE {
+            judge(reply)
+        } else {
+            let judging = tokio::task::spawn_blocking(move || judge(reply)).await;
+            judging.map_err(|error| JobFailure::Failed(Error::internal(error.to_string())))?
+        };
+        match judgement {
+            Ok(()) => Ok(reply),
+            Err(error) => {
+                self.kill(Cause::Unruly("sent a result that is none"));
+                Err(JobFailure::Failed(error.hint(UNRULY_HINT)))
+            }
+        }
     }
 
     /// Takes a job in: its entry, and the guard that ends it when the caller goes away.
@@ -131,6 +162,7 @@ impl Worker {
     /// When the worker has ended.
     pub(super) fn admit(
         self: &Arc<Self>,
+        job: &Job,
         answer: Answer,
         intake: Option<Arc<Intake>>,
         turn: &Arc<Turn>,
@@ -145,7 +177,8 @@ impl Worker {
             }
             state.last_used = Some(Instant::now());
             let frame = Some(Frame::new(Arc::clone(&self.held)));
-            state.jobs.insert(id, Pending { frame, answer: Some(answer), intake, turn: Arc::clone(turn) });
+            let (conduct, turn) = (Conduct::of(job), Arc::clone(turn));
+            state.jobs.insert(id, Pending { conduct, frame, answer: Some(answer), intake, turn });
         }
         memory::wake();
         Ok(InFlight { worker: Arc::clone(self), id, ended: false })

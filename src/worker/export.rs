@@ -4,7 +4,6 @@
 //! fills no memory and does not hold up the socket that all jobs of a worker share. The deadline counts while the worker
 //! owes a chunk, not while it waits for the download.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -38,8 +37,8 @@ pub struct Exported {
     pub cut: bool,
 }
 
-/// CSV as a stream of pieces, each of whole rows. An error is its last item, and no whole export ends with one. Dropping
-/// it cancels the job.
+/// CSV as a stream of pieces: whole rows, but for those that are longer than a piece. An error is its last item, and no
+/// whole export ends with one. Dropping it cancels the job.
 #[derive(Debug)]
 pub struct Export {
     items: mpsc::Receiver<Item>,
@@ -89,14 +88,14 @@ impl Intake {
     /// One more chunk has come.
     ///
     /// # Errors
-    /// When the worker sends more than it may.
-    pub(super) fn take(&self, chunk: Frame) -> io::Result<()> {
-        let excess = || io::Error::new(io::ErrorKind::InvalidData, "a worker sends more than it may");
+    /// When the worker sends more than it may; how it goes on after "it".
+    pub(super) fn take(&self, chunk: Frame) -> Result<(), &'static str> {
+        let excess = "sent more of a download than it may";
         if !self.clock.received() {
-            return Err(excess());
+            return Err(excess);
         }
         match self.chunks.try_send(chunk) {
-            Err(mpsc::error::TrySendError::Full(_)) => Err(excess()),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(excess),
             // Nobody may want it any more.
             _ => Ok(()),
         }
@@ -208,7 +207,7 @@ pub(super) async fn start(
     let (sender, chunks) = mpsc::channel(WINDOW as usize);
     let clock = Arc::new(Clock::new(deadline));
     let intake = Intake { chunks: sender, clock: Arc::clone(&clock) };
-    let flight = worker.admit(answer, Some(Arc::new(intake)), turn)?;
+    let flight = worker.admit(&job, answer, Some(Arc::new(intake)), turn)?;
     let mut started = Started { flight, chunks, reply, clock, first: None, done: None };
     let clock = Arc::clone(&started.clock);
     // The deadline holds for a worker that does not even read, too.

@@ -62,12 +62,20 @@ pub(super) fn most_held(limits: &Limits) -> u64 {
 #[derive(Debug)]
 pub struct Frame {
     bytes: Vec<u8>,
+    /// Bytes that something else takes for its sake.
+    beside: u64,
     held: Arc<Held>,
 }
 
 impl Frame {
     pub(crate) fn new(held: Arc<Held>) -> Self {
-        Self { bytes: Vec::new(), held }
+        Self { bytes: Vec::new(), beside: 0, held }
+    }
+
+    /// Counts what something else takes for its sake as long as the frame lives.
+    pub(super) fn weigh(&mut self, beside: usize) {
+        self.held.add(beside as u64);
+        self.beside += beside as u64;
     }
 
     /// Hands the buffer out to be appended to, and counts what was added.
@@ -82,7 +90,7 @@ impl Frame {
     #[must_use]
     pub fn rest(mut self, beside: usize) -> Resting {
         let mut bytes = std::mem::take(&mut self.bytes);
-        self.held.sub(COPIES * bytes.len() as u64);
+        self.held.sub(COPIES * bytes.len() as u64 + std::mem::take(&mut self.beside));
         bytes.shrink_to_fit();
         let weight = (bytes.len() + beside) as u64;
         self.held.add(weight);
@@ -105,7 +113,7 @@ impl From<Frame> for Bytes {
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        self.held.sub(COPIES * self.bytes.len() as u64);
+        self.held.sub(COPIES * self.bytes.len() as u64 + self.beside);
     }
 }
 
@@ -207,8 +215,10 @@ mod tests {
     #[tokio::test]
     async fn a_frame_counts_twice_while_it_is_sent_and_once_while_it_rests() {
         let held = held();
-        let moving = frame(&held, 3).await;
+        let mut moving = frame(&held, 3).await;
         assert_eq!(held.bytes(), 6 * MB);
+        moving.weigh(7);
+        assert_eq!(held.bytes(), 6 * MB + 7);
         let resting = moving.rest(5);
         assert_eq!(held.bytes(), 3 * MB + 5);
         let (one, two) = (resting.lend().unwrap(), resting.lend().unwrap());
@@ -218,7 +228,9 @@ mod tests {
         assert_eq!(held.bytes(), 6 * MB + 5, "the last answer keeps it");
         drop(two);
         assert_eq!(held.bytes(), 0);
-        drop(frame(&held, 1).await);
+        let mut dropped = frame(&held, 1).await;
+        dropped.weigh(7);
+        drop(dropped);
         assert_eq!(held.bytes(), 0);
     }
 

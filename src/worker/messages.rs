@@ -16,8 +16,16 @@ use super::{Jail, Walls};
 use crate::frame::{CsvOptions, Options};
 use crate::source::{Datasource, Validity};
 
-/// Longest message either side accepts; chunks are far smaller.
-pub(super) const MAX_MESSAGE: usize = 64 << 20;
+/// Bytes of a chunk of a frame or of an answer; only the last may have fewer. A chunk of CSV has less than twice as many.
+pub(super) const CHUNK: usize = 512 << 10;
+/// Longest payload of what a worker says, but for chunks and looks.
+pub(super) const LONGEST_CONTROL: usize = 64 << 10;
+/// Longest [`Done`] of a query whose result somebody wants to keep: it names every file that was read.
+pub(super) const LONGEST_LOOKS: usize = 4 << 20;
+/// Longest answer to [`Job::Inspect`] and [`Job::Catalog`].
+pub(super) const LONGEST_ANSWER: usize = 8 << 20;
+/// Longest job: a text of 2 MB in which every character takes six.
+const LONGEST_JOB: usize = 16 << 20;
 /// Chunks of an export that may be on their way.
 pub(super) const WINDOW: u32 = 8;
 /// Bytes before the payload.
@@ -35,7 +43,7 @@ pub(super) enum Tag {
     Cancel = 3,
     /// Worker: the datasource is open (id 0), payload [`Opened`].
     Opened = 4,
-    /// Worker: the next bytes of the job's frame or CSV.
+    /// Worker: the next bytes of the job's frame, answer or CSV.
     Chunk = 5,
     /// Worker: the job is done, payload [`Done`].
     Done = 6,
@@ -61,6 +69,17 @@ impl Tag {
             9 => Self::More,
             _ => return None,
         })
+    }
+
+    /// Bytes of the longest payload. What a job may send is bounded further, see [`super::conduct`].
+    fn most(self) -> usize {
+        match self {
+            Self::Open | Self::Job => LONGEST_JOB,
+            Self::Chunk => 2 * CHUNK - 1,
+            Self::Done => LONGEST_LOOKS,
+            Self::Opened | Self::Failed => LONGEST_CONTROL,
+            Self::Cancel | Self::Restart | Self::More => 0,
+        }
     }
 }
 
@@ -94,9 +113,9 @@ pub(super) enum Job {
     Query(Arc<QueryJob>),
     /// Run one query and stream its rows as CSV.
     Export(Box<ExportJob>),
-    /// Look at the reports or the database file; the answer is [`Done::value`].
+    /// Look at the reports or the database file; the chunks are an [`crate::engine::Inspection`] as JSON.
     Inspect,
-    /// Tables, views and columns a query can name; the answer is [`Done::value`].
+    /// Tables, views and columns a query can name; the chunks are a [`crate::engine::Catalog`] as JSON.
     Catalog,
 }
 
@@ -133,9 +152,6 @@ pub(super) struct Done {
     /// How long the frame is worth keeping.
     #[serde(default)]
     pub validity: Validity,
-    /// The answer of jobs that are not queries.
-    #[serde(default)]
-    pub value: serde_json::Value,
 }
 
 /// One message as read.
@@ -152,11 +168,11 @@ pub(super) struct Message {
 /// The header in front of `payload_len` bytes of payload.
 ///
 /// # Errors
-/// When the payload is longer than [`MAX_MESSAGE`].
+/// When the payload is longer than its kind may be.
 pub(super) fn header(id: u64, tag: Tag, payload_len: usize) -> io::Result<[u8; HEADER]> {
     let length = u32::try_from(payload_len + HEADER - 4)
         .ok()
-        .filter(|_| payload_len <= MAX_MESSAGE)
+        .filter(|_| payload_len <= tag.most())
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "message too long"))?;
     let mut bytes = [0; HEADER];
     bytes[..4].copy_from_slice(&length.to_le_bytes());
@@ -168,24 +184,32 @@ pub(super) fn header(id: u64, tag: Tag, payload_len: usize) -> io::Result<[u8; H
 /// Reads what [`header`] wrote: payload length, id and tag.
 ///
 /// # Errors
-/// When the bytes are not such a header.
-pub(super) fn parse_header(bytes: &[u8; HEADER]) -> io::Result<(usize, u64, Tag)> {
-    let (length, rest) = bytes.split_at(4);
-    let (id, tag) = rest.split_at(8);
-    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "not a message of the worker protocol");
-    let length = u32::from_le_bytes(length.try_into().map_err(|_| invalid())?) as usize;
-    let payload = length.checked_sub(HEADER - 4).filter(|&n| n <= MAX_MESSAGE).ok_or_else(invalid)?;
-    let tag = tag.first().copied().and_then(Tag::from_byte).ok_or_else(invalid)?;
-    Ok((payload, u64::from_le_bytes(id.try_into().map_err(|_| invalid())?), tag))
+/// When the bytes are not such a header, or announce a longer payload than their kind may have.
+pub(super) fn parse_header(bytes: &[u8]) -> io::Result<(usize, u64, Tag)> {
+    let parsed = || {
+        let (length, rest) = bytes.split_first_chunk()?;
+        let (id, tag) = rest.split_first_chunk()?;
+        let [tag] = tag else { return None };
+        let tag = Tag::from_byte(*tag)?;
+        let payload = (u32::from_le_bytes(*length) as usize).checked_sub(HEADER - 4)?;
+        (payload <= tag.most()).then_some((payload, u64::from_le_bytes(*id), tag))
+    };
+    parsed().ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "not a message of the worker protocol, or one that is too long",
+        )
+    })
 }
 
-/// Writes one message; header and payload in one system call where the system takes them.
+/// Writes one message whose payload lies in two parts; all in one system call where the system takes it.
 ///
 /// # Errors
-/// Those of the sink, and a payload longer than [`MAX_MESSAGE`].
-pub(super) fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
-    let header = header(id, tag, payload.len())?;
-    let mut parts = [io::IoSlice::new(&header), io::IoSlice::new(payload)];
+/// Those of the sink, and a payload that is longer than its kind may be.
+pub(super) fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: [&[u8]; 2]) -> io::Result<()> {
+    let [first, second] = payload;
+    let header = header(id, tag, first.len() + second.len())?;
+    let mut parts = [&header[..], first, second].map(io::IoSlice::new);
     let mut rest = &mut parts[..];
     while !rest.is_empty() {
         match sink.write_vectored(rest) {
@@ -194,7 +218,7 @@ pub(super) fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: &[u8]) ->
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        // An empty payload leaves an empty slice behind, which would read as "nothing written".
+        // What is empty is passed over with what is before it, and would else read as "nothing written".
     }
     Ok(())
 }
@@ -221,13 +245,15 @@ mod tests {
     #[test]
     fn messages_survive_the_wire_in_order() {
         let mut wire = Vec::new();
-        write(&mut wire, 7, Tag::Chunk, b"bytes").unwrap();
-        write(&mut wire, 8, Tag::Cancel, b"").unwrap();
+        write(&mut wire, 7, Tag::Chunk, [b"by", b"tes"]).unwrap();
+        write(&mut wire, 8, Tag::Cancel, [b"", b""]).unwrap();
+        write(&mut wire, 9, Tag::Failed, [b"", b"{}"]).unwrap();
         let mut source = wire.as_slice();
         let first = read(&mut source).unwrap().unwrap();
         assert_eq!((first.id, first.tag, first.payload.as_slice()), (7, Tag::Chunk, &b"bytes"[..]));
         let second = read(&mut source).unwrap().unwrap();
         assert_eq!((second.id, second.tag, second.payload.len()), (8, Tag::Cancel, 0));
+        assert_eq!(read(&mut source).unwrap().unwrap().payload, b"{}");
         assert!(read(&mut source).unwrap().is_none());
     }
 
@@ -235,8 +261,21 @@ mod tests {
     fn foreign_bytes_are_refused() {
         assert!(read(&mut &[0xff_u8; 64][..]).is_err());
         let mut short = Vec::new();
-        write(&mut short, 1, Tag::Job, b"{}").unwrap();
+        write(&mut short, 1, Tag::Job, [b"{}", b""]).unwrap();
         short[12] = 99;
         assert!(read(&mut short.as_slice()).is_err());
+    }
+
+    #[test]
+    fn no_message_is_longer_than_its_kind() {
+        for tag in (1..=9).filter_map(Tag::from_byte) {
+            let longest = header(1, tag, tag.most()).unwrap();
+            assert_eq!(parse_header(&longest).unwrap(), (tag.most(), 1, tag));
+            assert!(header(1, tag, tag.most() + 1).is_err(), "{tag:?}");
+            let mut longer = longest;
+            let length = u32::from_le_bytes(longest[..4].try_into().unwrap()) + 1;
+            longer[..4].copy_from_slice(&length.to_le_bytes());
+            assert!(parse_header(&longer).is_err(), "{tag:?}");
+        }
     }
 }

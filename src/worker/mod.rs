@@ -6,6 +6,7 @@
 
 mod cause;
 mod client;
+mod conduct;
 mod crew;
 mod deaths;
 mod disk;
@@ -40,7 +41,7 @@ pub use queue::{Place, Ticket};
 pub use runs::Making;
 pub use server::serve;
 pub use spawn::use_executable;
-pub use supervisor::{IDLE, Reply, Supervisor, Terms};
+pub use supervisor::{IDLE, Inspected, Reply, Supervisor, Terms};
 
 /// The hidden command line argument that makes a process a worker.
 pub const WORKER_ARGUMENT: &str = "worker";

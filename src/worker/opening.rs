@@ -69,7 +69,10 @@ impl Worker {
             write(&mut writer, 0, Tag::Open, &serde_json::to_vec(open)?).await?;
             let mut header = [0; HEADER];
             reader.read_exact(&mut header).await?;
-            let (length, _, tag) = messages::parse_header(&header)?;
+            let (length, id, tag) = messages::parse_header(&header)?;
+            if id != 0 || !matches!(tag, Tag::Opened | Tag::Failed) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the worker spoke out of turn"));
+            }
             let mut payload = vec![0; length];
             reader.read_exact(&mut payload).await?;
             Ok((reader, writer, tag, payload))
@@ -94,10 +97,12 @@ impl Worker {
             deaths.note_failed_opening();
             let error = serde_json::from_slice(&payload);
             let error = error.unwrap_or_else(|_| Error::internal("the worker spoke out of turn"));
-            return Err(StartFailure::Failed(error));
+            return Err(StartFailure::Failed(error.shortened()));
         }
-        let opened: Opened = serde_json::from_slice(&payload)
-            .map_err(|error| StartFailure::Failed(Error::internal(error.to_string())))?;
+        let opened: Opened = serde_json::from_slice(&payload).map_err(|error| {
+            deaths.note_failed_opening();
+            StartFailure::Failed(Error::internal(error.to_string()))
+        })?;
         let pid = newborn.pid();
         let child = newborn
             .grown()

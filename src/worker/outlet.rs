@@ -10,8 +10,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::messages::{MAX_MESSAGE, Tag, WINDOW};
-use super::server::{CHUNK, Sink};
+use super::messages::{CHUNK, Tag, WINDOW};
+use super::server::Sink;
 use super::spool::{self, Spool, SpoolPlace};
 use crate::engine::FrameSink;
 use crate::error::{Error, Kind, Result};
@@ -145,12 +145,16 @@ impl<'a> Outlet<'a> {
         Ok(())
     }
 
+    /// Sends a chunk; one with a long row in parts, none of them so short that only the last of an export may be.
     fn send(&self, chunk: &[u8]) -> io::Result<()> {
-        for part in chunk.chunks(MAX_MESSAGE) {
+        let mut rest = chunk;
+        while !rest.is_empty() {
             if !self.credits.take() {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
+            let part = if rest.len() < 2 * CHUNK { rest } else { rest.get(..CHUNK).unwrap_or(rest) };
             self.sink.send(self.id, Tag::Chunk, part)?;
+            rest = rest.get(part.len()..).unwrap_or_default();
         }
         Ok(())
     }
@@ -184,7 +188,7 @@ impl FrameSink for Outlet<'_> {
     }
 }
 
-/// Each write is whole rows, and so is each chunk.
+/// Each write is whole rows, and so is each chunk but for those of rows that are longer than one.
 impl Write for Outlet<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.current.extend_from_slice(bytes);

@@ -10,16 +10,17 @@ use tokio::io::{AsyncReadExt, sink};
 use tokio::net::unix::OwnedReadHalf;
 
 use super::cause::{Cause, Death};
-use super::client::{JobFailure, JobReply, Worker};
+use super::client::{JobFailure, JobReply, Pending, Worker};
 use super::held::{Frame, most_held};
-use super::messages::{self, HEADER, Tag};
+use super::messages::{self, Done, HEADER, Tag};
 use crate::error::{Error, Kind};
 use crate::limits::MB;
 
 /// Reads until the worker ends. `temp_dir` is removed after it, with whatever it spilled.
 pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir: TempDir) {
-    if let Err(error) = listen(&worker, &mut reader).await {
-        tracing::debug!(pid = worker.pid, %error, "the connection to a worker ended");
+    match listen(&worker, &mut reader).await {
+        Ending::Gone(error) => tracing::debug!(pid = worker.pid, %error, "the connection to a worker ended"),
+        Ending::Unruly(how) => worker.kill(Cause::Unruly(how)),
     }
     let ending = Arc::clone(&worker);
     let how = tokio::task::spawn_blocking(move || {
@@ -65,76 +66,158 @@ pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir
     }
 }
 
-async fn listen(worker: &Arc<Worker>, reader: &mut OwnedReadHalf) -> io::Result<()> {
-    let mut header = [0; HEADER];
-    loop {
-        reader.read_exact(&mut header).await?;
-        let (length, id, tag) = messages::parse_header(&header)?;
-        if tag == Tag::Chunk {
-            chunk(worker, reader, id, length).await?;
-            continue;
-        }
-        let mut payload = vec![0; length];
-        reader.read_exact(&mut payload).await?;
-        if tag == Tag::Restart {
-            if let Some(job) = worker.state().jobs.get_mut(&id).filter(|job| job.answer.is_some()) {
-                job.frame = Some(Frame::new(Arc::clone(&worker.held)));
-            }
-            continue;
-        }
-        let Some(job) = worker.state().jobs.remove(&id) else { continue };
-        let Some(answer) = job.answer else { continue };
-        let result = match tag {
-            Tag::Done => {
-                let done = serde_json::from_slice(&payload).map_err(io::Error::other)?;
-                let frame = job.frame.unwrap_or_else(|| Frame::new(Arc::clone(&worker.held)));
-                Ok(JobReply { frame, done })
-            }
-            Tag::Failed => {
-                Err(JobFailure::Failed(serde_json::from_slice(&payload).map_err(io::Error::other)?))
-            }
-            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "unexpected message from a worker")),
-        };
-        let _ = answer.send(result);
+/// Why nobody listens to a worker any more.
+enum Ending {
+    /// It is gone.
+    Gone(io::Error),
+    /// It sent what no worker sends; what it did, after "it".
+    Unruly(&'static str),
+}
+
+impl From<io::Error> for Ending {
+    fn from(error: io::Error) -> Self {
+        Self::Gone(error)
     }
 }
 
+impl From<&'static str> for Ending {
+    fn from(how: &'static str) -> Self {
+        Self::Unruly(how)
+    }
+}
+
+/// Reads until there is nothing more to be had.
+async fn listen(worker: &Arc<Worker>, reader: &mut OwnedReadHalf) -> Ending {
+    let mut pace = Pace::default();
+    loop {
+        if let Err(ending) = message(worker, reader, &mut pace).await {
+            return ending;
+        }
+    }
+}
+
+/// Reads one message. A worker says nothing but of its jobs: of those that it was told, and as much as each is good for.
+async fn message(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, pace: &mut Pace) -> Result<(), Ending> {
+    let mut header = Vec::with_capacity(HEADER);
+    pace.read(reader, HEADER, &mut header).await?;
+    let (length, id, tag) =
+        messages::parse_header(&header).map_err(|_| "sent what is no message, or one that is too long")?;
+    match worker.state().jobs.get_mut(&id) {
+        Some(job) => job.conduct.note(tag, length)?,
+        // An entry stays until the worker has ended the job, whoever has gone away.
+        None => return Err(Ending::Unruly("spoke of a job that it does not have")),
+    }
+    if tag == Tag::Chunk {
+        return chunk(worker, reader, pace, id, length).await;
+    }
+    let mut payload = Vec::with_capacity(length);
+    pace.read(reader, length, &mut payload).await?;
+    if tag == Tag::Restart {
+        if let Some(job) = worker.state().jobs.get_mut(&id).filter(|job| job.answer.is_some()) {
+            job.frame = Some(Frame::new(Arc::clone(&worker.held)));
+        }
+        return Ok(());
+    }
+    let unreadable = |_| "sent a message that cannot be read";
+    let ended: Result<Done, Error> = match tag {
+        Tag::Done => Ok(serde_json::from_slice(&payload).map_err(unreadable)?),
+        _ => Err(serde_json::from_slice::<Error>(&payload).map_err(unreadable)?.shortened()),
+    };
+    let job = worker.state().jobs.remove(&id);
+    if let Some(Pending { answer: Some(answer), frame, conduct, .. }) = job {
+        let reply = ended.map_err(JobFailure::Failed).map(|done| {
+            let mut frame = frame.unwrap_or_else(|| Frame::new(Arc::clone(&worker.held)));
+            frame.weigh(conduct.beside(length));
+            JobReply { frame, done, conduct }
+        });
+        let _ = answer.send(reply);
+    }
+    Ok(())
+}
+
 /// Reads the next bytes of a frame or export to where they stay, or away when nobody wants them or there is no room.
-async fn chunk(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, id: u64, length: usize) -> io::Result<()> {
-    let mut bytes = (&mut *reader).take(length as u64);
+async fn chunk(
+    worker: &Arc<Worker>,
+    reader: &mut OwnedReadHalf,
+    pace: &mut Pace,
+    id: u64,
+    length: usize,
+) -> Result<(), Ending> {
     let (frame, intake) = match worker.state().jobs.get_mut(&id) {
         Some(job) => (job.frame.take(), job.intake.clone()),
         None => (None, None),
     };
-    let read = match frame {
+    match frame {
         Some(mut frame) if worker.held.has_room(length) => {
-            let read = frame
-                .extend(async |buffer| {
-                    buffer.reserve(length);
-                    bytes.read_to_end(buffer).await
-                })
-                .await? as u64;
+            frame.extend(async |buffer| pace.read(reader, length, buffer).await).await?;
             let frame = match intake {
-                Some(intake) if read == length as u64 => {
+                Some(intake) => {
                     intake.take(frame)?;
                     Frame::new(Arc::clone(&worker.held))
                 }
-                _ => frame,
+                None => frame,
             };
             if let Some(job) = worker.state().jobs.get_mut(&id).filter(|job| job.answer.is_some()) {
                 job.frame = Some(frame);
             }
-            read
         }
         frame => {
             if frame.is_some() {
                 drop(frame);
                 refuse(worker, id);
             }
-            tokio::io::copy(&mut bytes, &mut sink()).await?
+            let mut bytes = reader.take(length as u64);
+            if tokio::io::copy(&mut bytes, &mut sink()).await? < length as u64 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
         }
-    };
-    if read < length as u64 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+    Ok(())
+}
+
+/// Reads what is announced, with pauses where it comes a few bytes at a time: each of them would wake this process.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Small reads that no large one has made good.
+    small: usize,
+}
+
+impl Pace {
+    /// Bytes of a read that is not small. What the system passes on of a long message is far larger.
+    const SMALL: usize = 1 << 10;
+    /// Small reads that cost no pause.
+    const FREE: usize = 64;
+    const PAUSE: Duration = Duration::from_millis(1);
+
+    /// Appends exactly `length` bytes.
+    async fn read(
+        &mut self,
+        reader: &mut OwnedReadHalf,
+        length: usize,
+        into: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        into.reserve(length);
+        let mut bytes = reader.take(length as u64);
+        let mut left = length;
+        while left > 0 {
+            let read = bytes.read_buf(into).await?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            left -= read;
+            if left > 0 {
+                self.small = if read < Self::SMALL {
+                    self.small + 1
+                } else {
+                    self.small.saturating_sub(read / Self::SMALL)
+                };
+                if self.small > Self::FREE {
+                    tokio::time::sleep(Self::PAUSE).await;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Ends a job whose frame has no room.

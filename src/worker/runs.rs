@@ -100,11 +100,12 @@ impl Next {
             Err(JobFailure::Failed(_)) => Self::AgainIfOutdated,
             Ok(_) | Err(JobFailure::Deadline) => Self::Settle,
             Err(JobFailure::Died(Death { cause, jobs })) => match (cause, jobs) {
-                (Cause::Closed, _) | (Cause::Itself(_) | Cause::Memory | Cause::Disk, 1) => Self::Settle,
+                (Cause::Closed, _)
+                | (Cause::Itself(_) | Cause::Memory | Cause::Disk | Cause::Unruly(_), 1) => Self::Settle,
                 // It never was in it.
                 (_, 0) | (Cause::Swollen | Cause::Idle | Cause::Outdated | Cause::Aside, _) => Self::Again,
                 // Nobody knows which of several it was.
-                (Cause::Itself(_) | Cause::Memory | Cause::Crowded | Cause::Disk, _) => {
+                (Cause::Itself(_) | Cause::Memory | Cause::Crowded | Cause::Disk | Cause::Unruly(_), _) => {
                     Self::Alone { innocent: false }
                 }
                 // The guilty one is not run again, but others like it may be waiting.
@@ -267,6 +268,9 @@ mod tests {
             (died(crash(), 1), false, Next::Settle),
             (died(crash(), 2), true, Next::Alone { innocent: false }),
             (died(Cause::Memory, 1), false, Next::Settle),
+            (died(Cause::Unruly("sent nonsense"), 1), false, Next::Settle),
+            (died(Cause::Unruly("sent nonsense"), 2), true, Next::Alone { innocent: false }),
+            (died(Cause::Unruly("sent nonsense"), 0), false, Next::Again),
             (died(Cause::Memory, 0), false, Next::Again),
             (died(Cause::Crowded, 1), false, Next::Alone { innocent: false }),
             (died(Cause::Crowded, 0), false, Next::Again),

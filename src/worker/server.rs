@@ -13,16 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::crew::Crew;
 use super::jail;
-use super::messages::{self, Done, Job, Message, Open, Opened, Tag};
+use super::messages::{self, CHUNK, Done, Job, LONGEST_ANSWER, LONGEST_LOOKS, Message, Open, Opened, Tag};
 use super::outlet::{Credits, Outlet};
 use super::redact::redact;
 use super::spool::SpoolPlace;
 use crate::engine::{Cancel, Engine, FrameSink};
 use crate::error::{Error, Kind, Result};
-use crate::source::Datasource;
-
-/// Bytes of a frame or of CSV per message.
-pub(super) const CHUNK: usize = 512 << 10;
+use crate::source::{Datasource, Validity};
 
 /// Runs the worker until the broker closes the socket on standard input.
 ///
@@ -147,7 +144,7 @@ fn job(
         handles.cancel.end();
         running.lock().remove(&id);
         let sent = match outcome {
-            Ok(done) => answers.json(id, Tag::Done, &done),
+            Ok(done) => answers.done(id, done),
             Err(error) => {
                 answers.json(id, Tag::Failed, &redact(error, &place.datasource, &query).shortened())
             }
@@ -160,14 +157,10 @@ fn job(
 
 fn run(engine: &Engine, place: &Place, job: Job, handles: &Running, id: u64, sink: &Sink) -> Result<Done> {
     let cancel = &handles.cancel;
-    let value = |value: std::result::Result<serde_json::Value, serde_json::Error>| {
-        value
-            .map(|value| Done { value, ..Done::default() })
-            .map_err(|error| Error::internal(error.to_string()))
-    };
+    let mut chunks = Chunks { id, sink, buffer: Vec::new() };
     match job {
         Job::Query(job) => {
-            let mut chunks = Chunks { id, sink, buffer: Vec::with_capacity(CHUNK) };
+            chunks.buffer.reserve_exact(CHUNK);
             let (summary, validity) = engine.query(&job, cancel, &mut chunks)?;
             chunks.flush().map_err(|error| broker_gone(&error))?;
             Ok(Done { rows: summary.rows, validity, ..Done::default() })
@@ -186,11 +179,20 @@ fn run(engine: &Engine, place: &Place, job: Job, handles: &Running, id: u64, sin
             let mut found = engine.inspect(cancel)?;
             // Errors that are findings pass the same check as those that are answers.
             for (_, error) in &mut found.broken {
-                *error = redact(error.clone(), &place.datasource, "");
+                *error = redact(error.clone(), &place.datasource, "").shortened();
             }
-            value(serde_json::to_value(found))
+            let answer = serde_json::to_vec(&found).map_err(|error| Error::internal(error.to_string()))?;
+            if answer.len() > LONGEST_ANSWER {
+                return Err(found.too_long(LONGEST_ANSWER as u64));
+            }
+            chunks.write_all(&answer).and_then(|()| chunks.flush()).map_err(|error| broker_gone(&error))?;
+            Ok(Done::default())
         }
-        Job::Catalog => value(serde_json::to_value(engine.catalog(cancel)?)),
+        Job::Catalog => {
+            engine.catalog(cancel, LONGEST_ANSWER, &mut chunks)?;
+            chunks.flush().map_err(|error| broker_gone(&error))?;
+            Ok(Done::default())
+        }
     }
 }
 
@@ -208,7 +210,22 @@ impl Sink {
     }
 
     pub(super) fn send(&self, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
+        self.send_joined(id, tag, [payload, &[]])
+    }
+
+    /// A payload in two parts.
+    fn send_joined(&self, id: u64, tag: Tag, payload: [&[u8]; 2]) -> io::Result<()> {
         messages::write(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), id, tag, payload)
+    }
+
+    fn done(&self, id: u64, done: Done) -> io::Result<()> {
+        let mut payload = serde_json::to_vec(&done).map_err(io::Error::other)?;
+        if payload.len() > LONGEST_LOOKS {
+            // Thousands of files with very long names: the result is as good, and only kept for nobody.
+            let done = Done { validity: Validity::Never, ..done };
+            payload = serde_json::to_vec(&done).map_err(io::Error::other)?;
+        }
+        self.send(id, Tag::Done, &payload)
     }
 
     fn json(&self, id: u64, tag: Tag, value: &impl serde::Serialize) -> io::Result<()> {
@@ -216,7 +233,7 @@ impl Sink {
     }
 }
 
-/// Sends what is written to it as chunks of the job's frame.
+/// Sends what is written to it in chunks of one length, but for the last.
 struct Chunks<'a> {
     id: u64,
     sink: &'a Sink,
@@ -232,19 +249,18 @@ impl FrameSink for Chunks<'_> {
 
 impl Write for Chunks<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.buffer.len() + bytes.len() > CHUNK {
-            self.flush()?;
-        }
-        if bytes.len() >= CHUNK {
-            // Long buffers go out as they are; the longest message bounds one write.
-            let part = bytes.get(..messages::MAX_MESSAGE).unwrap_or(bytes);
-            self.sink.send(self.id, Tag::Chunk, part)?;
-            return Ok(part.len());
-        }
-        self.buffer.extend_from_slice(bytes);
-        Ok(bytes.len())
+        let lacking = CHUNK - self.buffer.len();
+        let Some(part) = bytes.get(..lacking) else {
+            self.buffer.extend_from_slice(bytes);
+            return Ok(bytes.len());
+        };
+        // What completes a chunk goes out as it is, and so do all chunks of a long buffer.
+        self.sink.send_joined(self.id, Tag::Chunk, [&self.buffer, part])?;
+        self.buffer.clear();
+        Ok(lacking)
     }
 
+    /// Sends the last chunk.
     fn flush(&mut self) -> io::Result<()> {
         if !self.buffer.is_empty() {
             self.sink.send(self.id, Tag::Chunk, &self.buffer)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cause::{Cause, Death};
-use super::client::JobFailure;
+use super::client::{JobFailure, UNRULY_HINT};
 use crate::error::{Error, Kind, Result};
 
 /// A job's end in words for its sender.
@@ -32,6 +32,10 @@ pub(super) fn settle<T>(result: Result<T, JobFailure>, timeout: Duration) -> Res
         )
         .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings: four times that may be spilled")),
         Err(JobFailure::Died(Death { cause: Cause::Closed, .. })) => Err(closed()),
+        Err(JobFailure::Died(Death { cause: Cause::Unruly(how), .. })) => Err(Error::internal(format!(
+            "the worker process was ended while it ran this query, because it {how}"
+        ))
+        .hint(UNRULY_HINT)),
         Err(JobFailure::Died(Death { cause: Cause::Itself(how), .. })) => Err(Error::new(
             Kind::Unavailable,
             format!("the worker process died while it ran this query ({how})"),

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use super::cause::Cause;
-use super::client::{JobReply, Worker};
+use super::client::Worker;
 use super::disk::Disk;
 use super::export::Export;
 use super::held::{Frame, Held};
@@ -22,7 +22,7 @@ use super::queue::{Place, Queue, Ticket};
 use super::runs::{Begun, Company, Making, Whole};
 use super::settle::closed;
 use super::{Deaths, Jail, Walls};
-use crate::engine::{Catalog, Inspection};
+use crate::engine::Inspection;
 use crate::error::{Error, Kind, Result};
 use crate::metrics::Series;
 use crate::rundir;
@@ -49,6 +49,14 @@ pub struct Reply {
     pub rows: u64,
     /// How long it is worth keeping.
     pub validity: Validity,
+}
+
+/// What a look at the files found.
+pub struct Inspected {
+    /// The findings.
+    pub found: Inspection,
+    /// The datasource's memory has them as long as they are there.
+    _counted: Frame,
 }
 
 /// The broker's handle on a datasource's worker.
@@ -171,16 +179,20 @@ impl Supervisor {
     ///
     /// # Errors
     /// As [`Supervisor::query`].
-    pub async fn inspect(&self) -> Result<Inspection> {
-        from_value(self.run::<Whole>(Ticket::default(), || Box::pin(ready(Ok(Job::Inspect)))).await?)
+    pub async fn inspect(&self) -> Result<Inspected> {
+        let reply = self.run::<Whole>(Ticket::default(), || Box::pin(ready(Ok(Job::Inspect)))).await?;
+        let found = serde_json::from_slice(reply.frame.as_ref());
+        let found = found.map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Inspected { found, _counted: reply.frame })
     }
 
-    /// Lists tables, views and columns.
+    /// Lists tables, views and columns: a [`crate::engine::Catalog`] as JSON.
     ///
     /// # Errors
     /// As [`Supervisor::query`].
-    pub async fn catalog(&self) -> Result<Catalog> {
-        from_value(self.run::<Whole>(Ticket::default(), || Box::pin(ready(Ok(Job::Catalog)))).await?)
+    pub async fn catalog(&self) -> Result<Frame> {
+        let reply = self.run::<Whole>(Ticket::default(), || Box::pin(ready(Ok(Job::Catalog)))).await?;
+        Ok(reply.frame)
     }
 
     /// DuckDB's version and how much of the jail there is, starting a worker if there is none.
@@ -323,8 +335,4 @@ async fn stop_when_idle(worker: std::sync::Weak<Worker>, idle: Duration) {
 
 fn of_kind<'a, J: 'a>(making: Making<'a, J>, kind: impl FnOnce(J) -> Job + Send + 'a) -> Making<'a, Job> {
     Box::pin(async { making.await.map(kind) })
-}
-
-fn from_value<T: serde::de::DeserializeOwned>(reply: JobReply) -> Result<T> {
-    serde_json::from_value(reply.done.value).map_err(|error| Error::internal(error.to_string()))
 }

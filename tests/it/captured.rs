@@ -1,150 +1,223 @@
-//! What code that took a worker over would find: nothing that it shares with the plugin, no file of the temp folder that it
-//! could hide, no room for threads; and queries that spill again and again in such a worker.
+//! A worker that was taken over by a query: whatever it says, its datasource's queries fail with a clear error, the broker takes
+//! no memory and no processor for it, and other datasources do not notice.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+mod attacks;
+mod frames;
+mod worker;
+
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use duckdb_perf::plugin::client::Plugin;
+use duckdb_perf::app::{App, ExportOptions, InstanceSettings};
+use duckdb_perf::frame;
+use duckdb_perf::source::Policy;
+use duckdb_perf::worker::use_executable;
 use serde_json::json;
+use tokio_stream::StreamExt as _;
 
-use crate::confined::{in_a_profile, open_copy};
+use self::attacks::{ATTACKS, Asked, Attack, Ends};
 use crate::machine::write_script;
-use crate::support::{Host, eventually, executable, query, reports, rows, settings, workers};
+use crate::support::{demo, query, sample, settings};
 
-/// Everything below `folder`.
-fn below(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            found.extend(below(&entry.path()));
-        }
-        found.push(entry.path());
-    }
-    found
+const MB: u64 = 1 << 20;
+/// What the attacked datasource's limit leaves for frames is some megabytes.
+const MEMORY_MB: u64 = 128;
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// Processor time for an attack that lasts as long as it may: a core's for its whole time is several times as much.
+const MOST_BUSY: Duration = Duration::from_millis(1_500);
+
+/// In a process of its own, whose memory is only this test's, and whose workers are the ones it says.
+#[test]
+fn a_captured_worker_harms_its_own_queries_only() {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "captured::broker", "--include-ignored", "--nocapture"]);
+    let done = command.output().unwrap();
+    let (out, errors) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{out}{errors}");
+    println!("{out}");
 }
 
-/// The value behind `name` in a file of `/proc`.
-fn figure(process: u32, file: &str, name: &str) -> String {
-    let text = std::fs::read_to_string(format!("/proc/{process}/{file}")).unwrap();
-    text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim_start_matches(':').trim().to_owned()
-}
-
-/// Where a descriptor leads, `None` for one that may not be looked at: only root may look at a worker's.
-fn leads_to(process: u32, descriptor: u32) -> Option<PathBuf> {
-    std::fs::read_link(format!("/proc/{process}/fd/{descriptor}")).ok()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_shares_nothing_with_the_plugin_and_makes_no_threads() {
-    let host = Host::start(&reports(), &json!({})).await;
-    host.rows("SELECT 1").await;
-    let broker = host.plugin.pid().unwrap();
-    let [worker] = workers(broker)[..] else { panic!("not one worker") };
-    // The two of the jail, and the one after which no thread is made.
-    assert_eq!(figure(worker, "status", "Seccomp_filters"), "3");
-    let limits = |name| figure(worker, "limits", name).split_whitespace().next().unwrap().to_owned();
-    for name in ["Max address space", "Max data size", "Max file size", "Max pending signals"] {
-        assert_ne!(limits(name), "unlimited", "{name}");
-    }
-    for (ours, theirs) in
-        (0..3).map(|descriptor| (leads_to(broker, descriptor), leads_to(worker, descriptor)))
-    {
-        if let Some(theirs) = theirs {
-            assert!(
-                ours.as_ref() != Some(&theirs) || theirs == Path::new("/dev/null"),
-                "{theirs:?} is shared"
-            );
-        }
-    }
-    host.stop().await;
-}
-
-/// Whatever the process's umask lets through.
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_may_look_into_the_temp_folder() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "run by a_captured_worker_harms_its_own_queries_only in a process of its own"]
+async fn broker() {
     let folder = tempfile::tempdir().unwrap();
-    let temp = folder.path().join("temp");
-    std::fs::create_dir(&temp).unwrap();
-    let script = folder.path().join("launch");
-    write_script(&script, &format!("umask 0; exec {}", open_copy(folder.path()).display()));
-    let env = [("TMPDIR", temp.to_str().unwrap())];
-    let plugin = Plugin::spawn(&script, env).await.unwrap();
-    let settings = settings(&reports(), &json!({ "memoryLimitMb": 64, "timeoutSeconds": 60 }));
-    let sql = "SELECT count(*) FROM (SELECT x FROM (SELECT repeat('x', 100) || range AS x FROM range(2000000)) ORDER BY x DESC OFFSET 1)";
-    let queries = [query("A", sql, "table")];
-    let asked = plugin.query(&settings, &queries);
-    let looked = async {
-        let mut seen = Vec::new();
-        eventually("spilling", || {
-            seen = below(&temp);
-            seen.iter().any(|path| path.extension().is_some_and(|end| end == "tmp"))
+    let at = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        path
+    };
+    let script = folder.path().join("worker");
+    let this = std::env::current_exe().unwrap();
+    write_script(
+        &script,
+        &format!("exec '{}' --exact captured::worker::process --include-ignored", this.display()),
+    );
+    use_executable(&script);
+    let app = App::new(Ok(Policy { temp_dir: Some(at("temp")), ..Policy::default() }));
+    let reports = at("reports");
+    demo(&reports, 4, 10);
+    let other = settings(&reports, &json!({}));
+    ask_other(&app, &other).await;
+    let only = std::env::var("CAPTURED").ok();
+    let mut failed = Vec::new();
+    for attack in ATTACKS.iter().filter(|attack| only.as_ref().is_none_or(|only| only == attack.name)) {
+        let limits = json!({
+            "memoryLimitMb": MEMORY_MB,
+            "timeoutSeconds": TIMEOUT.as_secs(),
+            "maxRows": 10,
+        });
+        let mut fake = settings(&at(&format!("fake-{}", attack.name)), &limits);
+        fake.uid = attack.name.to_owned();
+        let before = Usage::now();
+        let (peak, answer) = peak_of(async {
+            let meanwhile = ask_other(&app, &other);
+            tokio::join!(ask(&app, &fake, attack.asked), meanwhile).0
         })
         .await;
-        seen
-    };
-    let (answer, seen) = tokio::join!(asked, looked);
-    assert_eq!(answer.unwrap().remove("A").unwrap().error, None);
-    let folders: Vec<_> = seen.iter().filter_map(|path| Some((path, path.metadata().ok()?))).collect();
-    let folders: Vec<_> = folders.iter().filter(|(_, found)| found.is_dir()).collect();
-    // The socket's, the workers', the worker's, and the two in it.
-    assert!(folders.len() >= 5, "{folders:?}");
-    for (path, found) in folders {
-        assert_eq!(found.permissions().mode() & 0o777, 0o700, "{}", path.display());
-    }
-    plugin.shutdown().await.unwrap();
-}
-
-/// The worker cannot remove a file. What it spills large, each in a file of its own, must go all the same.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_spills_again_and_again() {
-    let temp = tempfile::tempdir().unwrap();
-    let env = [("GF_PLUGIN_CACHE_MB", "0"), ("GF_PLUGIN_TEMP_DIR", temp.path().to_str().unwrap())];
-    let host =
-        Host::start_with(&reports(), &json!({ "memoryLimitMb": 96, "timeoutSeconds": 60 }), &env).await;
-    let spill = |path: &PathBuf| path.extension().is_some_and(|end| end == "tmp" || end == "block");
-    let large = "SELECT count(*), sum(length(x)) FROM (SELECT x FROM (SELECT repeat('x', 600000) || range AS x FROM range(400)) ORDER BY x DESC OFFSET 1)";
-    let small = "SELECT count(*), sum(length(x)) FROM (SELECT x FROM (SELECT repeat('x', 100) || range AS x FROM range(1000000)) ORDER BY x DESC OFFSET 1)";
-    let mut blocks = 0;
-    for _ in 0..5 {
-        for sql in [large, small] {
-            let ask = host.ask(sql, "table");
-            tokio::pin!(ask);
-            let answer = loop {
-                tokio::select! {
-                    answer = &mut ask => break answer,
-                    () = tokio::time::sleep(std::time::Duration::from_millis(5)) => {
-                        let seen = below(temp.path());
-                        blocks = blocks.max(seen.iter().filter(|path| path.extension().is_some_and(|end| end == "block")).count());
-                    }
-                }
-            };
-            assert_eq!(answer.error, None, "{sql}");
-            assert_eq!(rows(&answer).len(), 1);
+        // What it does when it has been answered.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let used = Usage::now();
+        let grown = peak.saturating_sub(before.resident) / MB;
+        let busy = used.busy.saturating_sub(before.busy);
+        let took = used.at - before.at;
+        let text = answer.as_ref().err().map(String::as_str).unwrap_or("answered");
+        let shown: String = text.chars().take(150).collect();
+        println!(
+            "{:<32} {:>5} ms, {:>5} ms busy, {grown:>4} MB: {shown}",
+            attack.name,
+            took.as_millis(),
+            busy.as_millis()
+        );
+        if let Some(wrong) = judge(&app, attack, &answer, grown, busy, took).await {
+            failed.push(format!("{}: {wrong}", attack.name));
         }
+        ask_other(&app, &other).await;
     }
-    assert!(blocks > 20, "{blocks} large blocks were spilled at a time");
-    eventually("what was spilled is gone", || !below(temp.path()).iter().any(spill)).await;
-    host.stop().await;
+    app.shutdown().await;
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-#[test]
-fn what_a_worker_complains_of_is_heard() {
-    let test = "captured::inside_where_capabilities_stay";
-    in_a_profile(test, &[&[libc::SYS_capset]], libc::EPERM);
+/// What is wrong with how an attack ended.
+async fn judge(
+    app: &App,
+    attack: &Attack,
+    answer: &Result<(), String>,
+    grown: u64,
+    busy: Duration,
+    took: Duration,
+) -> Option<String> {
+    match (attack.said, answer) {
+        (None, Ok(())) => {}
+        (Some(said), Err(error)) if error.contains(said) && error.len() < 20_000 => {}
+        _ => return Some(format!("{answer:?}")),
+    }
+    if grown > attack.most_mb {
+        return Some(format!("the broker grew by {grown} MB"));
+    }
+    if busy > MOST_BUSY {
+        return Some(format!("the broker was busy for {} ms", busy.as_millis()));
+    }
+    if took > TIMEOUT + Duration::from_secs(20) {
+        return Some(format!("it took {} ms", took.as_millis()));
+    }
+    let reason = match attack.ends {
+        Ends::Protocol => "protocol",
+        Ends::Opening => "opening",
+        Ends::Deadline => "deadline",
+        Ends::Other => return None,
+        Ends::Not => {
+            let metrics = app.metrics().await;
+            let ended = format!("duckdb_perf_worker_kills_total{{datasource=\"{}\"", attack.name);
+            let ended: Vec<&str> =
+                metrics.lines().filter(|line| line.starts_with(&ended) && !line.ends_with(" 0")).collect();
+            return (!ended.is_empty()).then(|| ended.join("\n"));
+        }
+    };
+    let series =
+        format!("duckdb_perf_worker_kills_total{{datasource=\"{}\",reason=\"{reason}\"}}", attack.name);
+    let since = Instant::now();
+    while sample(&app.metrics().await, &series) < 1.0 {
+        if since.elapsed() > Duration::from_secs(20) {
+            return Some(format!("its worker did not end as `{reason}`"));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    None
 }
 
-#[test]
-#[ignore = "run by what_a_worker_complains_of_is_heard inside its profile"]
-fn inside_where_capabilities_stay() {
-    let mut command = Command::new(executable());
-    let output = command.args(["query", "--path"]).arg(reports()).arg("SELECT 1 AS a").output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{said}");
-    let line = said.lines().find(|line| line.contains("the worker keeps its capabilities"));
-    let line = line.unwrap_or_else(|| panic!("not heard: {said}"));
-    assert!(
-        line.starts_with(" WARN worker: ") && line.contains(" error=") && line.contains(" pid="),
-        "{line}"
-    );
+/// Another datasource, whose worker is a real one.
+async fn ask_other(app: &App, settings: &InstanceSettings) {
+    let started = Instant::now();
+    let outcome =
+        app.query(settings, query("A", "SELECT count(*) AS n, random() FROM perf_all_weeks", "table")).await;
+    assert_eq!(outcome.error, None);
+    assert_eq!(frame::decode(&outcome.frame).unwrap().rows(), 1);
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(10), "another datasource waited for {} ms", took.as_millis());
+}
+
+/// The attacked datasource.
+async fn ask(app: &App, settings: &InstanceSettings, asked: Asked) -> Result<(), String> {
+    match asked {
+        Asked::Query => match app.query(settings, query("A", "SELECT 1", "table")).await.error {
+            Some(error) => Err(error.full_text()),
+            None => Ok(()),
+        },
+        Asked::Export => {
+            let export =
+                app.export(settings, query("A", "SELECT 1", "table"), ExportOptions::default()).await;
+            let mut export = export.map_err(|error| error.full_text())?;
+            // A reader that takes its time.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            while let Some(piece) = export.next().await {
+                piece.map_err(|error| error.full_text())?;
+            }
+            Ok(())
+        }
+        Asked::Catalog => app.catalog(settings).await.map(drop).map_err(|error| error.full_text()),
+        Asked::Health => match app.health(settings).await {
+            health if health.ok => Ok(()),
+            health => Err(health.message),
+        },
+    }
+}
+
+/// What this process has taken.
+struct Usage {
+    at: Instant,
+    resident: u64,
+    busy: Duration,
+}
+
+impl Usage {
+    fn now() -> Self {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        // In hundredths of a second.
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Self { at: Instant::now(), resident: resident(), busy: Duration::from_millis(10 * ticks) }
+    }
+}
+
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+/// The most memory that this process had while `work` ran.
+async fn peak_of<T>(work: impl Future<Output = T>) -> (u64, T) {
+    let (peak, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let (seen, ended) = (Arc::clone(&peak), Arc::clone(&done));
+    let watcher = std::thread::spawn(move || {
+        while !ended.load(Ordering::SeqCst) {
+            seen.fetch_max(resident(), Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    });
+    let result = work.await;
+    done.store(true, Ordering::SeqCst);
+    watcher.join().unwrap();
+    (peak.load(Ordering::SeqCst), result)
 }

@@ -1,0 +1,206 @@
+//! What a worker may send for a job, and what it has sent of that. A worker that was taken over sends what it likes: each
+//! message is judged by its header, before a byte of it is kept.
+
+use super::client::JobReply;
+use super::messages::{CHUNK, Job, LONGEST_ANSWER, LONGEST_CONTROL, LONGEST_LOOKS, Tag};
+use crate::engine::{Catalog, Inspection};
+use crate::error::Error;
+use crate::frame;
+use crate::query::Format;
+use crate::shape;
+use crate::source::{Looks, Validity};
+
+/// How often a query's frame may begin anew: several times what a query does whose files change and are locked all
+/// the time.
+const MOST_RESTARTS: u32 = 1_000;
+
+/// What a job is, as far as that bounds what its worker sends.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Query {
+        /// Whether somebody wants to keep the result.
+        keep: bool,
+        /// Rows of its frame at most, where that is known.
+        most_rows: Option<u64>,
+    },
+    Export,
+    Inspect,
+    Catalog,
+}
+
+/// A job's messages so far.
+#[derive(Debug)]
+pub(super) struct Conduct {
+    kind: Kind,
+    bytes: usize,
+    /// Set by a chunk that only the last may be as short as.
+    is_whole: bool,
+    restarts: u32,
+}
+
+impl Conduct {
+    pub(super) fn of(job: &Job) -> Self {
+        let kind = match job {
+            Job::Query(job) => {
+                // A time series has other rows than the query.
+                let most_rows = job.options.max_rows.filter(|_| job.options.format == Format::Table);
+                Kind::Query { keep: job.keep, most_rows }
+            }
+            Job::Export(_) => Kind::Export,
+            Job::Inspect => Kind::Inspect,
+            Job::Catalog => Kind::Catalog,
+        };
+        Self { kind, bytes: 0, is_whole: false, restarts: 0 }
+    }
+
+    /// Notes a message of so many bytes.
+    ///
+    /// # Errors
+    /// When no worker sends such a message now; how it goes on after "the worker".
+    pub(super) fn note(&mut self, tag: Tag, length: usize) -> Result<(), &'static str> {
+        match (tag, self.kind) {
+            (Tag::Chunk, kind) => self.note_chunk(kind, length),
+            (Tag::Restart, Kind::Query { .. }) => {
+                self.restarts += 1;
+                (self.bytes, self.is_whole) = (0, false);
+                if self.restarts > MOST_RESTARTS { Err("began a frame anew without end") } else { Ok(()) }
+            }
+            (Tag::Done, Kind::Query { keep: true, .. }) if length <= LONGEST_LOOKS => Ok(()),
+            (Tag::Done | Tag::Failed, _) if length <= LONGEST_CONTROL => Ok(()),
+            (Tag::Done | Tag::Failed, _) => Err("sent a message that is too long"),
+            _ => Err("sent a message out of turn"),
+        }
+    }
+
+    fn note_chunk(&mut self, kind: Kind, length: usize) -> Result<(), &'static str> {
+        self.bytes = self.bytes.saturating_add(length);
+        if self.is_whole {
+            return Err("sent more after the last chunk");
+        }
+        // Small ones would cost this process more than they cost the worker.
+        self.is_whole = length < CHUNK;
+        match kind {
+            _ if length == 0 => Err("sent an empty chunk"),
+            // Whole rows, of which the last may be long.
+            Kind::Export => Ok(()),
+            _ if length > CHUNK => Err("sent a chunk that is too long"),
+            Kind::Inspect | Kind::Catalog if self.bytes > LONGEST_ANSWER => {
+                Err("sent an answer that is too long")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Bytes of memory that reading the end of a job takes, beside its chunks, as long as its reply lives.
+    pub(super) fn beside(&self, payload: usize) -> usize {
+        match self.kind {
+            // Lists of short texts: each takes some times its length.
+            Kind::Inspect => payload + 6 * self.bytes,
+            _ => 2 * payload,
+        }
+    }
+
+    /// Judges what came of the job.
+    ///
+    /// # Errors
+    /// `Internal` when it is not what such a job gives.
+    pub(super) fn judge(&self, reply: &JobReply) -> Result<(), Error> {
+        let bytes = reply.frame.as_ref();
+        let form = |checked: serde_json::Result<()>| {
+            checked
+                .map_err(|error| Error::internal(format!("a worker sent an answer of another form: {error}")))
+        };
+        match self.kind {
+            Kind::Query { most_rows, .. } => {
+                let rows = frame::check(bytes)?;
+                if rows != reply.done.rows {
+                    return Err(Error::internal("a worker sent a frame with other rows than it says"));
+                }
+                match (&reply.done.validity, most_rows) {
+                    // Each of them is looked at before each hit.
+                    (Validity::While(looks), _) if looks.len() > Looks::MOST => {
+                        Err(Error::internal("a worker names more files than a query that is kept may read"))
+                    }
+                    (_, Some(most)) if rows > most => {
+                        Err(Error::internal("a worker sent a frame with more rows than were asked for"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Kind::Export => Ok(()),
+            Kind::Inspect => form(shape::check::<Inspection>(bytes)),
+            Kind::Catalog => form(shape::check::<Catalog>(bytes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::frame::Options;
+    use crate::query::TimeRange;
+    use crate::worker::{ExportJob, QueryJob};
+
+    fn query(keep: bool) -> Conduct {
+        let options = Options {
+            ref_id: "A".into(),
+            format: Format::Table,
+            max_rows: None,
+            max_bytes: 1 << 20,
+            fill: None,
+            range: TimeRange::parse("0", "1", jiff::Timestamp::UNIX_EPOCH).unwrap(),
+            executed_query: String::new(),
+            row_limit_setting: String::new(),
+        };
+        Conduct::of(&Job::Query(Arc::new(QueryJob { sql: String::new(), options, keep })))
+    }
+
+    fn export() -> Conduct {
+        let options = crate::frame::CsvOptions { max_rows: None, most_rows: None, raw: false };
+        Conduct::of(&Job::Export(Box::new(ExportJob { sql: String::new(), options })))
+    }
+
+    #[test]
+    fn what_workers_send_is_admitted() {
+        for (mut conduct, messages) in [
+            (query(false), vec![(Tag::Chunk, CHUNK), (Tag::Chunk, CHUNK), (Tag::Chunk, 1), (Tag::Done, 100)]),
+            (query(false), vec![(Tag::Restart, 0), (Tag::Chunk, 9), (Tag::Restart, 0), (Tag::Chunk, 9)]),
+            (query(false), vec![(Tag::Chunk, CHUNK), (Tag::Failed, LONGEST_CONTROL)]),
+            (query(true), vec![(Tag::Done, LONGEST_LOOKS)]),
+            (export(), vec![(Tag::Chunk, CHUNK), (Tag::Chunk, 2 * CHUNK - 1), (Tag::Chunk, 2)]),
+            (Conduct::of(&Job::Catalog), vec![(Tag::Chunk, CHUNK); LONGEST_ANSWER / CHUNK]),
+            (Conduct::of(&Job::Inspect), vec![(Tag::Chunk, 5), (Tag::Done, 10)]),
+        ] {
+            for (tag, length) in messages {
+                assert_eq!(conduct.note(tag, length), Ok(()), "{tag:?} {length} {conduct:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_they_never_send_is_not() {
+        let full = (Tag::Chunk, CHUNK);
+        for (mut conduct, before, tag, length) in [
+            (query(false), vec![], Tag::Chunk, 0),
+            (query(false), vec![full], Tag::Chunk, 0),
+            (query(false), vec![full, (Tag::Chunk, CHUNK - 1)], Tag::Chunk, 1),
+            (query(false), vec![], Tag::Chunk, CHUNK + 1),
+            (query(false), vec![(Tag::Restart, 0); MOST_RESTARTS as usize], Tag::Restart, 0),
+            (query(false), vec![], Tag::Done, LONGEST_CONTROL + 1),
+            (query(true), vec![], Tag::Failed, LONGEST_CONTROL + 1),
+            (query(true), vec![], Tag::Opened, 2),
+            (query(true), vec![], Tag::Job, 2),
+            (export(), vec![], Tag::Restart, 0),
+            (export(), vec![(Tag::Chunk, CHUNK - 1)], Tag::Chunk, CHUNK),
+            (Conduct::of(&Job::Catalog), vec![full; LONGEST_ANSWER / CHUNK], Tag::Chunk, 1),
+            (Conduct::of(&Job::Inspect), vec![], Tag::Restart, 0),
+        ] {
+            for (tag, length) in before {
+                assert_eq!(conduct.note(tag, length), Ok(()), "{tag:?} {length}");
+            }
+            assert!(conduct.note(tag, length).is_err(), "{tag:?} {length} {conduct:?}");
+        }
+    }
+}
