@@ -15,7 +15,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_stream::Stream;
 
-use self::asking::Asking;
+use self::asking::{Asking, Longs};
 use self::instances::{Instance, InstanceKey};
 use crate::cache::{Answer, Cache, Key};
 use crate::engine::Catalog;
@@ -128,10 +128,7 @@ impl CsvExport {
     }
 
     fn placed(&self, error: Error) -> Error {
-        let datasource = self.instance.supervisor.datasource();
-        Asking { query: &self.query, datasource, row_limit: None, keep: false }
-            .placed_at_once(error)
-            .shortened()
+        self.instance.asking(&self.query).placed_at_once(error).shortened()
     }
 }
 
@@ -180,6 +177,8 @@ pub struct App {
     run_dir: Mutex<Option<Arc<RunDir>>>,
     metrics: Metrics,
     cache: Cache,
+    /// Of datasources that cannot be opened.
+    longs: Longs,
 }
 
 impl App {
@@ -213,6 +212,7 @@ impl App {
             instances: Mutex::default(),
             run_dir: Mutex::default(),
             metrics: Metrics::default(),
+            longs: Longs::default(),
         }
     }
 
@@ -250,7 +250,10 @@ impl App {
                 } else {
                     tracing::debug!(ref_id, error = error.full_text(), "a query failed");
                 }
-                let place = asking::place_of(&error, &query.json).await;
+                let place = match self.instance(settings) {
+                    Ok(instance) => instance.longs.place_of(&error, &query.json).await,
+                    Err(_) => None,
+                };
                 let frame = frame::empty_frame(ref_id, &shown, &[]).into();
                 QueryOutcome { frame, error: Some(error), place }
             }
@@ -265,12 +268,14 @@ impl App {
         hold: impl Send,
         shown: &mut String,
     ) -> Result<Answer> {
-        *shown = asking::shown(&asking::query_model(&query.json).await?.raw_sql);
-        let instance = self.instance(settings)?;
+        let instance = self.instance(settings);
+        let longs = instance.as_ref().map_or(&self.longs, |instance| &instance.longs);
+        *shown = asking::shown(&longs.query_model(&query.json).await?.raw_sql);
+        let instance = instance?;
         let Instance { supervisor, scope, .. } = &*instance;
         let datasource = supervisor.datasource();
         let keep = self.cache.is_on();
-        let asking = Asking { query, datasource, row_limit: settings.row_limit, keep };
+        let asking = Asking { row_limit: settings.row_limit, keep, ..instance.asking(query) };
         let job = asking.job().await?;
         shown.clone_from(&job.options.executed_query);
         let key = Key::new(scope, &job)?;
@@ -328,10 +333,11 @@ impl App {
         query: &DataQuery,
         options: ExportOptions,
     ) -> Result<(Export, Arc<Instance>)> {
-        asking::query_model(&query.json).await?;
-        let instance = self.instance(settings)?;
+        let instance = self.instance(settings);
+        instance.as_ref().map_or(&self.longs, |instance| &instance.longs).query_model(&query.json).await?;
+        let instance = instance?;
         let datasource = instance.supervisor.datasource();
-        let asking = Asking { query, datasource, row_limit: settings.row_limit, keep: false };
+        let asking = Asking { row_limit: settings.row_limit, ..instance.asking(query) };
         let csv = CsvOptions {
             max_rows: options.max_rows,
             most_rows: datasource.limits.most_rows,

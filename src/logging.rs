@@ -67,10 +67,11 @@ pub fn wanted() -> String {
         .unwrap_or_default()
 }
 
-/// As [`init`], with a filter that [`wanted`] gave.
-pub fn init_worker(format: Format, wanted: &str) {
+/// As [`init`], for a worker, with a filter that [`wanted`] gave. Its lines are for the broker, which logs them as the
+/// worker's.
+pub fn init_worker(wanted: &str) {
     let filter = Some(wanted).filter(|text| !text.is_empty()).and_then(|text| EnvFilter::try_new(text).ok());
-    start(format, filter.unwrap_or_else(|| filter_of("info")));
+    start(Format::Hclog, filter.unwrap_or_else(|| filter_of("info")));
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -9,8 +9,7 @@ use duckdb_perf::{app::App, cli, http, plugin, worker};
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     if arguments.next().is_some_and(|argument| argument == worker::WORKER_ARGUMENT) {
-        let format = if arguments.next().as_deref() == Some("text") { Format::Text } else { Format::Hclog };
-        logging::init_worker(format, &arguments.next().unwrap_or_default());
+        logging::init_worker(&arguments.next().unwrap_or_default());
         return match worker::serve() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

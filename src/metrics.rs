@@ -98,6 +98,12 @@ impl Series {
         }
     }
 
+    /// The uid of the datasource; empty where there is none.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
     /// A query came in; it counts as cancelled unless [`Asked::ended`] says how it ended.
     #[must_use]
     pub fn asked(self: &Arc<Self>) -> Asked {

@@ -17,7 +17,8 @@ const PIECES: &[&str] = &[
     "]", "{", "}", ",", ":", "::", ".", "\\", "\\\"", "\\u0000", "\\ud800", "\0", "\u{feff}", "\u{2028}", "\u{202e}", "ß", "💥",
     "1", "1e9", "-0.5", "0x", "E'", "x", "table", "\"type\":\"COPY_QUERY_NODE\"", "\"class\":\"FUNCTION\"", "\"function_name\":",
     "\"rawSql\":", "\"format\":", "\"variables\":", "\"path\":", "\"paths\":", "true", "null", "/etc/passwd", "/data/r/..", "`",
-    "5m", "NULL", "previous", " ", "\t", "U&'", "b'", "{'a': 1}", "lambda x:", "query(", "?", "$1",
+    "5m", "NULL", "previous", " ", "\t", "U&'", "b'", "n'", "a$", "$__q$", "$q$", "${", "\u{1}", "\u{7f}", "\u{1f}", "\u{a0}", "\u{2003}",
+    "\u{3000}", "\u{202f}", "E'\\'", "/*'*/", "`'`", "--'\n", "\r", "e5", "1..", "_1", "{'a': 1}", "lambda x:", "query(", "?", "$1",
 ];
 
 /// A small generator (xorshift): cheap enough for millions of texts.
@@ -154,7 +155,7 @@ fn query_models_settings_and_policies_are_read_or_refused() {
 }
 
 #[test]
-fn the_gate_reads_any_text_and_any_tree() {
+fn the_lexer_cuts_as_duckdb_does_and_the_gate_reads_any_text_and_tree() {
     each_text("gate", |_, text| engine::read_anything(text));
 }
 

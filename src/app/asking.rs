@@ -26,6 +26,7 @@ const SHOWN: usize = 16 << 10;
 pub(super) struct Asking<'a> {
     pub(super) query: &'a DataQuery,
     pub(super) datasource: &'a Datasource,
+    pub(super) longs: &'a Longs,
     /// Grafana's own row limit.
     pub(super) row_limit: Option<i64>,
     /// Whether the result may be kept.
@@ -38,7 +39,7 @@ impl Asking<'_> {
     /// # Errors
     /// What is wrong with the query model, its macros and variables, placed in the text as written.
     pub(super) async fn prepare(&self) -> Result<Prepared> {
-        let _one = one_at_a_time(&self.query.json).await;
+        let _one = self.longs.turn(&self.query.json).await;
         self.expand().map(|(prepared, _)| prepared)
     }
 
@@ -63,7 +64,7 @@ impl Asking<'_> {
     /// # Errors
     /// As [`Asking::prepare`].
     pub(super) async fn job(&self) -> Result<QueryJob> {
-        let _one = one_at_a_time(&self.query.json).await;
+        let _one = self.longs.turn(&self.query.json).await;
         let (Prepared { sql, fill, .. }, format) = self.expand()?;
         let limits = &self.datasource.limits;
         let (max_rows, row_limit_setting) = limits.row_cap(self.row_limit);
@@ -93,7 +94,7 @@ impl Asking<'_> {
         if error.position.is_none() {
             return error;
         }
-        let _one = one_at_a_time(&self.query.json).await;
+        let _one = self.longs.turn(&self.query.json).await;
         self.placed_at_once(error)
     }
 
@@ -105,19 +106,31 @@ impl Asking<'_> {
     }
 }
 
-/// The query model.
-///
-/// # Errors
-/// When it is none, or too long.
-pub(super) async fn query_model(json: &[u8]) -> Result<QueryModel> {
-    let _one = one_at_a_time(json).await;
-    parse(json)
-}
+/// The long texts of one datasource. They take fifty times their size while they are read and expanded, which counts as the
+/// datasource's memory; so one is at a time, and those of others are not held up.
+#[derive(Debug, Default)]
+pub(super) struct Longs(Mutex<()>);
 
-/// Long texts take fifty times their size while they are read and expanded, so that only one is at a time.
-async fn one_at_a_time(json: &[u8]) -> Option<MutexGuard<'static, ()>> {
-    static LONG: Mutex<()> = Mutex::const_new(());
-    if json.len() > LONG_QUERY { Some(LONG.lock().await) } else { None }
+impl Longs {
+    /// Waits until no other text is read or expanded, if this one is long.
+    async fn turn(&self, json: &[u8]) -> Option<MutexGuard<'_, ()>> {
+        if json.len() > LONG_QUERY { Some(self.0.lock().await) } else { None }
+    }
+
+    /// The query model.
+    ///
+    /// # Errors
+    /// When it is none, or too long.
+    pub(super) async fn query_model(&self, json: &[u8]) -> Result<QueryModel> {
+        let _one = self.turn(json).await;
+        parse(json)
+    }
+
+    /// Line and column of an error in the text as written.
+    pub(super) async fn place_of(&self, error: &Error, json: &[u8]) -> Option<(usize, usize)> {
+        let position = error.position?;
+        Some(line_and_column(&self.query_model(json).await.ok()?.raw_sql, position))
+    }
 }
 
 fn parse(json: &[u8]) -> Result<QueryModel> {
@@ -125,12 +138,6 @@ fn parse(json: &[u8]) -> Result<QueryModel> {
         return Err(too_long("the query with its template variables", LONGEST_QUERY));
     }
     QueryModel::from_json(json)
-}
-
-/// Line and column of an error in the text as written.
-pub(super) async fn place_of(error: &Error, json: &[u8]) -> Option<(usize, usize)> {
-    let position = error.position?;
-    Some(line_and_column(&query_model(json).await.ok()?.raw_sql, position))
 }
 
 /// As much of a text as goes with an answer; what is left out is counted in its last line.
@@ -149,7 +156,45 @@ fn too_long(what: &str, most: usize) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
     use super::*;
+    use crate::app::{App, InstanceSettings};
+    use crate::query::TimeRange;
+    use crate::source::Policy;
+
+    #[tokio::test]
+    async fn long_texts_of_one_datasource_hold_up_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = App::new(Ok(Policy::default()));
+        let settings = |uid: &str| InstanceSettings {
+            uid: uid.to_owned(),
+            json_data: serde_json::json!({ "path": folder.path() }).to_string().into(),
+            ..InstanceSettings::default()
+        };
+        // One that fails before a worker is asked.
+        let long = |length: usize| {
+            let sql = format!("SELECT $__nope(), '{}'", "x".repeat(length));
+            DataQuery {
+                ref_id: "A".to_owned(),
+                json: serde_json::json!({ "rawSql": sql }).to_string().into(),
+                range: TimeRange::parse("now-1h", "now", jiff::Timestamp::now()).unwrap(),
+                interval: Duration::ZERO,
+                max_data_points: 0,
+            }
+        };
+        let (one, other) = (settings("one"), settings("other"));
+        let instance = app.instance(&one).unwrap();
+        let _at_work = instance.longs.turn(&long(LONG_QUERY).json).await;
+        for (settings, length) in [(&other, LONG_QUERY), (&one, 10)] {
+            let answer = timeout(Duration::from_mins(1), app.query(settings, long(length))).await;
+            let error = answer.expect("it waits for another datasource").error.unwrap();
+            assert!(error.message.contains("$__nope"), "{error:?}");
+        }
+        assert!(timeout(Duration::from_millis(100), app.query(&one, long(LONG_QUERY))).await.is_err());
+    }
 
     #[test]
     fn long_texts_are_shown_in_part_and_say_so() {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{App, InstanceSettings, lock};
+use super::asking::{Asking, Longs};
+use super::{App, DataQuery, InstanceSettings, lock};
 use crate::cache::Scope;
 use crate::error::{Error, Kind, Result};
 use crate::rundir::{self, RunDir};
@@ -26,6 +27,8 @@ pub(super) struct Instance {
     pub(super) supervisor: Supervisor,
     /// Its results in the cache.
     pub(super) scope: Scope,
+    /// Of its queries.
+    pub(super) longs: Longs,
     /// Held while its reports are listed for the metrics.
     pub(super) listing: Arc<tokio::sync::Mutex<()>>,
     /// Dropped after the worker, whose temp folder is in it.
@@ -35,6 +38,12 @@ pub(super) struct Instance {
 impl Instance {
     fn is_of(&self, settings: &InstanceSettings) -> bool {
         self.url == settings.url && self.json_data == settings.json_data && self.secrets == settings.secrets
+    }
+
+    /// `query` to this datasource, without a row limit, its result not kept.
+    pub(super) fn asking<'a>(&'a self, query: &'a DataQuery) -> Asking<'a> {
+        let datasource = self.supervisor.datasource();
+        Asking { query, datasource, longs: &self.longs, row_limit: None, keep: false }
     }
 }
 
@@ -66,6 +75,7 @@ impl App {
             secrets: settings.secrets.clone(),
             scope: Scope::new(datasource.folders.clone()),
             supervisor: Supervisor::new(datasource, run_path, terms, family, series),
+            longs: Longs::default(),
             listing: Arc::default(),
             _run_dir: run_dir,
         });

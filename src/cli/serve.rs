@@ -35,7 +35,7 @@ pub(super) struct Args {
     /// A file with the token that callers must send as `Authorization: Bearer …` [default: `DUCKDB_PERF_TOKEN`, if set]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// A site whose pages may read answers, such as `http://grafana.example:3000`; may be repeated
+    /// Another site whose pages may ask and read answers, such as `http://grafana.example:3000`; may be repeated
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     cors_origins: Vec<String>,
     /// The dashboard that the page draws, as Grafana exports it [default: the one that ships]

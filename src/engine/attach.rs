@@ -1,9 +1,12 @@
 //! Database files, attached read-only while queries run and never between them.
 //!
 //! A held handle, even a reading one, keeps every writer from opening the file, and never sees later
-//! commits. So the first query attaches, the last one detaches, and a query that finds the file changed
-//! waits until those that read the old one are done. Where queries follow each other without a gap, a new one also
-//! waits once the file has been held for long, so that a writer gets its turn.
+//! commits. So the first query attaches and the last one detaches. Where queries follow each other without a gap, the file
+//! is left to its writer for a moment after a turn: new ones come in until the turn is over, and after that only while one
+//! that came in time is still at work, which keeps the file anyway. When the last of these has ended, those that came later
+//! have a moment to end, too; one that does not is stopped and begins anew in the next turn. So a long query
+//! keeps the writer waiting for as long as it may run, and nobody else. The same where a query finds the file changed:
+//! those that read the old one are stopped after a moment.
 //!
 //! Queries that read a database file by its path take such turns as well, where nothing is attached.
 
@@ -15,11 +18,13 @@ use std::time::{Duration, Instant};
 
 use duckdb::Connection;
 
-use super::{Cancel, error, lock, reads, sql_name, sql_text};
+use super::definitions::Definitions;
+use super::{Cancel, error, gate, lock, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
 use crate::source::write_ahead_logs;
 
-/// How long queries may share the files without a gap.
+/// How long queries may share the files without a gap; and how long those that came later may go on when the others have
+/// ended.
 const TURN: Duration = Duration::from_secs(2);
 /// How long a query waits for a writer that has the file.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
@@ -31,6 +36,8 @@ const GAP: Duration = Duration::from_millis(100);
 /// The database files of one engine.
 pub(super) struct Attachments {
     files: Vec<PathBuf>,
+    /// Judges what the files bring.
+    gate: Arc<gate::Gate>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -38,19 +45,36 @@ pub(super) struct Attachments {
 #[derive(Default)]
 struct State {
     users: usize,
+    /// Those of them that came within the turn.
+    in_time: usize,
+    /// Those of them that can begin anew, by a number of their own.
+    patient: Vec<(u64, Cancel)>,
+    next: u64,
     attached: Option<Attached>,
+    /// Since when somebody waits for the users to end.
+    awaited: Option<Instant>,
     /// Until when the files are left to writers.
     free_until: Option<Instant>,
-    /// What the files' own views read, and how the files and what is not written into them yet looked then.
-    known: Option<(Vec<Option<Fingerprint>>, Arc<reads::ViewReads>)>,
+    /// What the files bring, and how they and what is not written into them yet looked then.
+    known: Option<(Vec<Option<Fingerprint>>, Arc<Definitions>)>,
+}
+
+impl State {
+    /// Stops the users that can begin anew, when they have been waited for long enough.
+    fn put_off(&mut self) {
+        let since = *self.awaited.get_or_insert_with(Instant::now);
+        if since.elapsed() >= TURN {
+            self.patient.iter().for_each(|(_, user)| user.put_off());
+        }
+    }
 }
 
 struct Attached {
     /// What the files looked like.
     files: Vec<Fingerprint>,
     since: Instant,
-    /// What their own views read.
-    views: Arc<reads::ViewReads>,
+    /// What they bring.
+    definitions: Arc<Definitions>,
 }
 
 /// Tells a file from what was there before. Taken by `stat`: opening it would drop DuckDB's locks.
@@ -74,8 +98,8 @@ impl From<Metadata> for Fingerprint {
 }
 
 impl Attachments {
-    pub(super) fn new(files: Vec<PathBuf>) -> Self {
-        Self { files, state: Mutex::default(), changed: Condvar::new() }
+    pub(super) fn new(files: Vec<PathBuf>, gate: Arc<gate::Gate>) -> Self {
+        Self { files, gate, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Catalog names of the files, in the order of the settings.
@@ -94,14 +118,22 @@ impl Attachments {
     ) -> Result<Guard<'a>> {
         let asked = Instant::now();
         let mut state = lock(&self.state);
-        let views = loop {
+        let (definitions, in_time) = loop {
             let now = self.fingerprints()?;
             let is_free = state.free_until.is_some_and(|until| Instant::now() < until);
             match &state.attached {
                 Some(attached) if attached.files == now && attached.since.elapsed() < TURN => {
-                    break Arc::clone(&attached.views);
+                    break (Arc::clone(&attached.definitions), true);
+                }
+                Some(attached) if attached.files == now && state.in_time > 0 => {
+                    break (Arc::clone(&attached.definitions), false);
                 }
                 Some(_) if state.users == 0 => self.release(&mut state, connection),
+                Some(_) => {
+                    state.put_off();
+                    state = self.wait(state);
+                    cancel.check()?;
+                }
                 None if !is_free => {
                     let looks = self.looks();
                     // Not in the match itself: the connection must be free again before anything waits.
@@ -112,23 +144,35 @@ impl Attachments {
                         continue;
                     }
                     attached?;
-                    let views = match &state.known {
-                        Some((then, views)) if *then == looks => Arc::clone(views),
-                        _ => Arc::new(reads::read_by_views_of(&lock(connection), &self.names())),
+                    let known = match &state.known {
+                        Some((then, known)) if *then == looks => Ok(Arc::clone(known)),
+                        _ => Definitions::read(&self.gate, &lock(connection), &self.names()).map(Arc::new),
                     };
-                    state.known = Some((looks, Arc::clone(&views)));
-                    state.attached =
-                        Some(Attached { files: now, since: Instant::now(), views: Arc::clone(&views) });
-                    break views;
+                    let definitions = match known {
+                        Ok(definitions) => definitions,
+                        Err(error) => {
+                            self.detach(&lock(connection));
+                            return Err(error);
+                        }
+                    };
+                    state.known = Some((looks, Arc::clone(&definitions)));
+                    state.attached = Some(Attached {
+                        files: now,
+                        since: Instant::now(),
+                        definitions: Arc::clone(&definitions),
+                    });
+                    break (definitions, true);
                 }
-                _ => {
+                None => {
                     state = self.wait(state);
                     cancel.check()?;
                 }
             }
         };
         state.users += 1;
-        Ok(Guard { attachments: self, connection, views })
+        state.in_time += usize::from(in_time);
+        state.next += 1;
+        Ok(Guard { attachments: self, connection, definitions, in_time, number: state.next })
     }
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -138,6 +182,7 @@ impl Attachments {
     /// Detaches the files that nobody reads any more; after a long turn they are left to writers for a moment.
     fn release(&self, state: &mut State, connection: &Mutex<Connection>) {
         self.detach(&lock(connection));
+        state.awaited = None;
         let turn = state.attached.take().map(|attached| attached.since.elapsed());
         if turn.is_some_and(|turn| turn >= TURN) {
             state.free_until = Some(Instant::now() + GAP);
@@ -208,13 +253,23 @@ fn stem(file: &Path) -> String {
 pub(super) struct Guard<'a> {
     attachments: &'a Attachments,
     connection: &'a Mutex<Connection>,
-    views: Arc<reads::ViewReads>,
+    definitions: Arc<Definitions>,
+    /// Whether it came within the turn.
+    in_time: bool,
+    number: u64,
 }
 
 impl Guard<'_> {
-    /// What the views in the attached files read.
-    pub(super) fn views(&self) -> &reads::ViewReads {
-        &self.views
+    /// The job of `cancel` can begin anew where it would keep others waiting.
+    pub(super) fn can_wait(&self, cancel: &Cancel) {
+        if cancel.can_be_put_off() {
+            lock(&self.attachments.state).patient.push((self.number, cancel.clone()));
+        }
+    }
+
+    /// What the attached files bring.
+    pub(super) fn definitions(&self) -> &Definitions {
+        &self.definitions
     }
 }
 
@@ -222,6 +277,8 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         let mut state = lock(&self.attachments.state);
         state.users = state.users.saturating_sub(1);
+        state.in_time = state.in_time.saturating_sub(usize::from(self.in_time));
+        state.patient.retain(|(number, _)| *number != self.number);
         if state.users == 0 {
             self.attachments.release(&mut state, self.connection);
         }
@@ -230,34 +287,4 @@ impl Drop for Guard<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Where nothing is attached, queries that read files by their path share a turn, and end it.
-    #[test]
-    fn turns_end_and_leave_a_gap() {
-        let attachments = Attachments::new(Vec::new());
-        let keeper = Mutex::new(Connection::open_in_memory().unwrap());
-        let hold = || attachments.hold(&keeper, &Cancel::default()).unwrap();
-        let first = hold();
-        let begin = |since: Instant| {
-            lock(&attachments.state).attached.as_mut().unwrap().since = since;
-        };
-        // However long the second one takes to come: after the turn it would wait for the first, for ever.
-        begin(Instant::now() + Duration::from_hours(1));
-        drop(hold());
-        begin(Instant::now());
-        std::thread::sleep(TURN);
-        std::thread::scope(|scope| {
-            let second = scope.spawn(|| {
-                let _guard = hold();
-                Instant::now()
-            });
-            std::thread::sleep(GAP);
-            assert!(!second.is_finished(), "it joined a turn that was over");
-            let ended = Instant::now();
-            drop(first);
-            assert!(second.join().unwrap().duration_since(ended) >= GAP);
-        });
-    }
-}
+mod tests;

@@ -1,8 +1,7 @@
-//! Stopping a job from another thread.
+//! Stopping a job from another thread, for good or to begin it anew.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use duckdb::InterruptHandle;
 
@@ -18,19 +17,22 @@ pub struct Cancel(Arc<State>);
 struct State {
     cancelled: AtomicBool,
     ended: AtomicBool,
+    /// It is to stop, and to begin anew.
+    put_off: AtomicBool,
+    /// It was put off before; nobody is twice.
+    has_waited: AtomicBool,
     handle: Mutex<Option<Arc<InterruptHandle>>>,
 }
 
 impl Cancel {
-    /// Asks the job to stop, and keeps asking until [`Cancel::end`]. Blocks: call it on a thread of its own.
-    pub fn cancel(&self) {
+    /// Asks the job to stop. Whether it has not ended, and must be asked again.
+    pub fn interrupt(&self) -> bool {
         self.0.cancelled.store(true, Ordering::SeqCst);
-        while !self.0.ended.load(Ordering::SeqCst) {
-            if let Some(handle) = lock(&self.0.handle).as_ref() {
-                handle.interrupt();
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        let has_ended = self.0.ended.load(Ordering::SeqCst);
+        if !has_ended && let Some(handle) = lock(&self.0.handle).as_ref() {
+            handle.interrupt();
         }
+        !has_ended
     }
 
     /// The job has ended; nothing is interrupted any more.
@@ -44,11 +46,34 @@ impl Cancel {
         *lock(&self.0.handle) = Some(handle);
     }
 
-    /// Fails once the job is cancelled.
+    /// Fails once the job is cancelled or put off.
     pub(super) fn check(&self) -> Result<()> {
         if self.0.cancelled.load(Ordering::SeqCst) {
             return Err(Error::new(Kind::Cancelled, "the query was cancelled"));
         }
+        if self.0.put_off.load(Ordering::SeqCst) {
+            return Err(Error::new(Kind::Cancelled, "the query begins anew"));
+        }
         Ok(())
+    }
+
+    /// Stops the job so that it begins anew. An interrupt can be lost, so this is called again while it goes on.
+    pub(super) fn put_off(&self) {
+        self.0.put_off.store(true, Ordering::SeqCst);
+        if let Some(handle) = lock(&self.0.handle).as_ref() {
+            handle.interrupt();
+        }
+    }
+
+    /// Whether the job may be put off: once, so that it comes to an end.
+    pub(super) fn can_be_put_off(&self) -> bool {
+        !self.0.has_waited.load(Ordering::SeqCst)
+    }
+
+    /// Whether a job that has stopped was put off, and not cancelled: then it is to begin anew.
+    pub(super) fn begins_anew(&self) -> bool {
+        let put_off = self.0.put_off.swap(false, Ordering::SeqCst);
+        self.0.has_waited.fetch_or(put_off, Ordering::SeqCst);
+        put_off && self.check().is_ok()
     }
 }

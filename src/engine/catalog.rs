@@ -42,7 +42,7 @@ impl Engine {
     pub fn catalog(&self, cancel: &Cancel) -> Result<Catalog> {
         let listings = Listings::watch();
         let _databases = self.hold_databases(cancel)?;
-        let connection = self.session()?;
+        let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
         let made = self.list_reports().and_then(|(reports, _)| self.make_views(cancel, true, &reports));
         if let Err(error) = made {
@@ -50,8 +50,8 @@ impl Engine {
         }
         cancel.watch(connection.interrupt_handle());
         let mut catalog = Catalog::default();
-        let columns = "SELECT if(database_name = 'memory', '', database_name), table_name, column_name, data_type \
-                       FROM duckdb_columns() WHERE NOT internal ORDER BY 1, 2, column_index";
+        let columns = "SELECT CASE WHEN database_name = 'memory' THEN '' ELSE database_name END, table_name, column_name, data_type \
+                       FROM system.main.duckdb_columns() WHERE NOT internal ORDER BY 1, 2, column_index";
         let rows: Vec<(String, String, String, String)> = connection
             .prepare(columns)
             .and_then(|mut statement| {

@@ -41,7 +41,7 @@ impl Engine {
     pub fn inspect(&self, cancel: &Cancel) -> Result<Inspection> {
         let listings = Listings::watch();
         let _databases = self.hold_databases(cancel)?;
-        let connection = self.session()?;
+        let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
         let mut found = Inspection::default();
         if !self.datasource.folders.is_empty() {
@@ -77,14 +77,14 @@ impl Engine {
             found.newest_week = named.or_else(|| {
                 let sources: Vec<String> = reports.sources().iter().map(|text| sql_text(text)).collect();
                 let newest = format!(
-                    "SELECT max(week)::BIGINT FROM read_parquet([{}], union_by_name = true)",
+                    "SELECT system.main.max(week)::BIGINT FROM system.main.read_parquet([{}], union_by_name = true)",
                     sources.join(", ")
                 );
                 rows_of::<Option<i64>>(&connection, &newest).ok()?.into_iter().next().flatten()
             });
         }
         if !self.datasource.databases.is_empty() {
-            let count = "SELECT count(*) FROM (SELECT 1 FROM duckdb_tables() WHERE NOT internal UNION ALL SELECT 1 FROM duckdb_views() WHERE NOT internal)";
+            let count = "SELECT system.main.count(*) FROM (SELECT 1 FROM system.main.duckdb_tables() WHERE NOT internal UNION ALL SELECT 1 FROM system.main.duckdb_views() WHERE NOT internal)";
             found.relations = rows_of(&connection, count)?.into_iter().next().unwrap_or(0);
         }
         listings.check()?;
@@ -99,8 +99,8 @@ fn read_footers(connection: &Connection, files: &[String], found: &mut Inspectio
     let list: Vec<String> = files.iter().map(|file| sql_text(file)).collect();
     let list = list.join(", ");
     let columns = format!(
-        "SELECT file_name, string_agg(name || ' ' || coalesce(duckdb_type, type), ', ' ORDER BY column_id) \
-         FROM parquet_schema([{list}]) WHERE num_children IS NULL OR num_children = 0 GROUP BY file_name ORDER BY file_name"
+        "SELECT file_name, system.main.string_agg(name || ' ' || coalesce(duckdb_type, type), ', ' ORDER BY column_id) \
+         FROM system.main.parquet_schema([{list}]) WHERE num_children IS NULL OR num_children = 0 GROUP BY file_name ORDER BY file_name"
     );
     let schemas: Vec<(String, String)> = connection
         .prepare(&columns)
@@ -108,7 +108,9 @@ fn read_footers(connection: &Connection, files: &[String], found: &mut Inspectio
         .map_err(|error| error::translate(&error))?;
     let rows = rows_of::<u64>(
         connection,
-        &format!("SELECT sum(num_rows)::UBIGINT FROM parquet_file_metadata([{list}])"),
+        &format!(
+            "SELECT system.main.sum(num_rows)::UBIGINT FROM system.main.parquet_file_metadata([{list}])"
+        ),
     )?;
     found.rows = rows.into_iter().next().unwrap_or(0);
     found.files = files.len() as u64;

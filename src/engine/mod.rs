@@ -1,16 +1,18 @@
 //! DuckDB, as a worker uses it. The only place that names the `duckdb` crate.
 //!
 //! Synchronous: each job runs on a thread of its own (with a stack of at least 8 MB) and on a connection of
-//! its own, so that nothing passes from one query to the next. A query goes [`gate`] → run → frame; what
-//! stops it is a [`Cancel`].
+//! its own, in a transaction that only reads, so that nothing passes from one query to the next. A query goes
+//! [`gate`] → run → frame; what stops it is a [`Cancel`].
 
 mod attach;
 mod cancel;
 mod catalog;
+mod definitions;
 mod error;
 mod gate;
 mod inspect;
 mod open;
+mod own;
 mod reads;
 mod report_writer;
 mod run;
@@ -22,7 +24,7 @@ mod views;
 mod views_file;
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use duckdb::Connection;
 
@@ -46,8 +48,9 @@ pub struct Engine {
     /// What its queries may ask of the file system.
     reach: Reach,
     attachments: attach::Attachments,
-    verdicts: gate::Verdicts,
+    gate: Arc<gate::Gate>,
     views: views::Views,
+    own: own::OwnObjects,
     /// For attaching and detaching; queries have connections of their own. Dropped before `database`.
     keeper: Mutex<Connection>,
     database: open::Database,
@@ -71,15 +74,25 @@ impl Engine {
             ))
             .hint("Give the plugin's user execute permission on the folder")
         })?;
-        let database = open::open(&datasource, temp_dir, gated)?;
+        // The gate's own DuckDB opens beside the datasource's.
+        let (gate, database) = std::thread::scope(|scope| {
+            let gate = scope.spawn(gate::Gate::open);
+            let database = open::open(&datasource, temp_dir, gated);
+            (gate.join(), database)
+        });
+        let gate = gate.map_err(|_| crate::error::Error::internal("the gate cannot be opened"))??;
+        let gate = Arc::new(gate);
+        let database = database?;
         let keeper = database.connect()?;
+        let own = own::OwnObjects::read(&keeper)?;
         let version = keeper.version().map_err(|error| error::translate(&error))?;
         Ok(Self {
-            attachments: attach::Attachments::new(datasource.databases.clone()),
+            attachments: attach::Attachments::new(datasource.databases.clone(), Arc::clone(&gate)),
             reach: Reach::of(&datasource),
             datasource,
-            verdicts: gate::Verdicts::default(),
+            gate,
             views: views::Views::default(),
+            own,
             keeper: Mutex::new(keeper),
             database,
             version,
@@ -93,7 +106,13 @@ impl Engine {
         &self.version
     }
 
-    /// A connection for one job: its own session, the database files first in the search path.
+    /// A connection for the plugin's own statements: what the database files bring is not in its search path, so that no view or
+    /// macro of theirs can take the place of DuckDB's own.
+    fn own_connection(&self) -> Result<Connection> {
+        self.database.connect()
+    }
+
+    /// A connection for one query: its own session, the database files first in the search path.
     fn session(&self) -> Result<Connection> {
         let connection = self.database.connect()?;
         let names = self.attachments.names();

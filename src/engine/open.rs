@@ -103,6 +103,8 @@ pub(super) fn open(datasource: &Datasource, temp_dir: &Path, locked: bool) -> Re
         list(&files),
     );
     connection.execute_batch(&lock_down).map_err(|error| error::translate(&error))?;
+    // DuckDB adds where it spills.
+    folders.push(temp_dir.to_string_lossy().into_owned());
     let folders: Vec<String> =
         folders.iter().map(|folder| format!("{}/", folder.trim_end_matches('/'))).collect();
     check_allowed(&connection, "allowed_directories", &folders)?;

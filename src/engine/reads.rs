@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use duckdb::Connection;
-
 use super::stamp::Stamp;
-use super::{Engine, gate, sql_text, unlisted};
+use super::{Engine, gate, unlisted};
 use crate::error::Result;
 use crate::reports;
 use crate::source::{Astray, Findings, Found, Looks, Validity, in_a_glob, is_pattern};
@@ -68,6 +66,11 @@ impl Reports {
 pub(super) struct ViewReads(Vec<(String, gate::Reads)>);
 
 impl ViewReads {
+    /// Adds what one view reads.
+    pub(super) fn add(&mut self, view: String, reads: gate::Reads) {
+        self.0.push((view, reads));
+    }
+
     /// Those that `tables` name, themselves or through each other, and the others.
     pub(super) fn split(&self, tables: &[String]) -> (Vec<&gate::Reads>, Vec<&gate::Reads>) {
         let mut named = vec![false; self.0.len()];
@@ -154,33 +157,6 @@ impl Engine {
         let at = self.datasource.base_path.join(&folder);
         self.datasource.folders.iter().any(|own| at.starts_with(own)) && add_all_folders(folder, seen)
     }
-}
-
-/// What the views in the attached `databases` read. One that cannot be understood is left out.
-pub(super) fn read_by_views_of(connection: &Connection, databases: &[String]) -> ViewReads {
-    let mut views = ViewReads::default();
-    if databases.is_empty() {
-        return views;
-    }
-    let names: Vec<String> = databases.iter().map(|name| sql_text(name)).collect();
-    let sql = format!(
-        "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal AND database_name IN ({})",
-        names.join(", ")
-    );
-    let listed: duckdb::Result<Vec<(String, String)>> = connection
-        .prepare(&sql)
-        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect());
-    let listed = listed.unwrap_or_else(|error| {
-        tracing::debug!(%error, "the views of the database files cannot be listed");
-        Vec::new()
-    });
-    for (view, sql) in listed {
-        match gate::read_by_view(connection, &sql) {
-            Ok(reads) => views.0.push((view, reads)),
-            Err(error) => tracing::debug!(error = error.message, "what a view reads is not known"),
-        }
-    }
-    views
 }
 
 /// Whether a text reads one of the views over the reports.

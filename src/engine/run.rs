@@ -29,8 +29,10 @@ pub trait FrameSink: Write {
     fn restart(&mut self) -> Result<()>;
 
     /// Nothing may wait for whoever takes it before the end: until then the query keeps a database file from its writer.
-    /// Nothing to do for a sink that never waits.
-    fn hold_back(&mut self) {}
+    /// Nothing to do for a sink that never waits. Whether the frame can begin anew until then.
+    fn hold_back(&mut self) -> bool {
+        true
+    }
 }
 
 /// What is run, and what becomes of its rows.
@@ -95,15 +97,20 @@ impl Engine {
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<(Summary, Validity)> {
-        let mut last = None;
-        for run in 0..MOST_RUNS {
-            if run > 0 {
-                sink.restart()?;
-            }
+        let (mut last, mut runs) = (None, 0);
+        while runs < MOST_RUNS {
             match self.run(task, cancel, sink) {
                 Ok(done) => return Ok(done),
+                // Its turn at the database file was over.
+                Err(_) if cancel.begins_anew() => {}
                 Err(Ending::Failed(error)) => return Err(error),
-                Err(Ending::Changed(error)) => last = error,
+                Err(Ending::Changed(error)) => {
+                    last = error;
+                    runs += 1;
+                }
+            }
+            if runs < MOST_RUNS {
+                sink.restart()?;
             }
         }
         tracing::debug!(error = ?last, "the files change faster than a query reads them");
@@ -120,11 +127,9 @@ impl Engine {
     ) -> Result<(Summary, Validity), Ending> {
         let listings = Listings::watch();
         let mut databases = self.hold_databases(cancel)?;
-        let connection = self.session()?;
-        cancel.watch(connection.interrupt_handle());
         cancel.check()?;
         let verdict = if self.gated {
-            self.verdicts.check(&connection, task.sql)?
+            self.gate.check(task.sql)?
         } else {
             Arc::new(gate::Verdict::unchecked(task.sql.to_owned()))
         };
@@ -132,18 +137,23 @@ impl Engine {
             // To its writer a file that is read by its path is held like an attached one.
             databases = Some(self.attachments.hold(&self.keeper, cancel)?);
         }
-        if databases.is_some() {
-            sink.hold_back();
+        if let Some(held) = &databases
+            && sink.hold_back()
+        {
+            held.can_wait(cancel);
+        }
+        if let Some(held) = databases.as_ref().filter(|_| self.gated) {
+            held.definitions().check(&verdict)?;
         }
         let none = ViewReads::default();
         let views = match &databases {
-            Some(held) if !verdict.reads.tables.is_empty() => held.views(),
+            Some(held) if !verdict.reads.tables.is_empty() => &held.definitions().reads,
             _ => &none,
         };
         let before = self.first_stamp(&verdict, views)?;
         let reports = before.reports.as_ref();
         let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
-        let mut result = self.execute(&connection, &verdict, reports, task.shape, cancel, sink);
+        let mut result = self.execute(&verdict, reports, task.shape, cancel, sink);
         let asked = Instant::now();
         while !verdict.databases.is_empty()
             && attach::is_locked(&result)
@@ -152,7 +162,7 @@ impl Engine {
             std::thread::sleep(attach::LOOK_AGAIN);
             cancel.check()?;
             sink.restart()?;
-            result = self.execute(&connection, &verdict, reports, task.shape, cancel, sink);
+            result = self.execute(&verdict, reports, task.shape, cancel, sink);
         }
         // An interrupted query stays one.
         cancel.check()?;
@@ -162,17 +172,20 @@ impl Engine {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);
+        if verdict.is_multiple {
+            self.check_own_objects()?;
+        }
         let summary = result.map_err(|mut error| {
-            error.position = error.position.map(|position| position + verdict.offset);
+            error.position = error.position.map(|position| verdict.place_of(position));
             error
         })?;
         Ok((summary, validity.if_it_holds()))
     }
 
-    /// The statement itself. Positions of errors are those in it.
+    /// The statement itself, on a connection that ends with it: its transaction ends before the files are left to their writers.
+    /// Positions of errors are those in it.
     fn execute(
         &self,
-        connection: &Connection,
         verdict: &gate::Verdict,
         reports: Option<&Reports>,
         shape: Shape<'_>,
@@ -186,26 +199,33 @@ impl Engine {
                 Error::new(Kind::Forbidden, format!("a report would be missing: {why}")).hint(*remedy)
             );
         }
+        let connection = self.session()?;
+        let connection = &connection;
         let prepared = self.ensure_views(verdict, reports, cancel).and_then(|()| {
             cancel.watch(connection.interrupt_handle());
-            prepare(connection, verdict)
+            self.begin(connection)?;
+            self.prepare(connection, verdict)
         });
         let mut missing = None;
         let (mut statement, type_names) = match prepared {
             // A download of nothing would only puzzle: it fails, with the reason.
             Err(error) if matches!(shape, Shape::Frame(_)) && self.lacks_reports(verdict, &error) => {
+                self.roll_back(connection)?;
                 self.make_empty_views(connection)?;
                 missing = Some(error);
                 cancel.watch(connection.interrupt_handle());
-                prepare(connection, verdict)
+                self.begin(connection)?;
+                self.prepare(connection, verdict)
             }
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.starts_with("Binder Error: Contents of view were altered") => {
+                self.roll_back(connection)?;
                 if let Some(reports) = reports {
                     self.make_views(cancel, true, reports)?;
                 }
                 cancel.watch(connection.interrupt_handle());
-                prepare(connection, verdict)
+                self.begin(connection)?;
+                self.prepare(connection, verdict)
             }
             prepared => prepared,
         }?;
@@ -228,6 +248,51 @@ impl Engine {
         drop(rows);
         drop(statement);
         body.finish()
+    }
+
+    /// Begins the transaction of a query, in which nothing can be written to any database.
+    fn begin(&self, session: &Connection) -> Result<()> {
+        if !self.gated {
+            return Ok(());
+        }
+        session.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(|error| error::translate(&error))
+    }
+
+    /// Ends it, so that the session sees what was made meanwhile.
+    fn roll_back(&self, session: &Connection) -> Result<()> {
+        if !self.gated {
+            return Ok(());
+        }
+        session.execute_batch("ROLLBACK").map_err(|error| error::translate(&error))
+    }
+
+    /// Prepares the statement; columns that Arrow would misread are cast by a wrapping SELECT, which is judged like any other.
+    /// Also the names of the columns' types.
+    fn prepare<'a>(
+        &self,
+        connection: &'a Connection,
+        verdict: &gate::Verdict,
+    ) -> Result<(Statement<'a>, Vec<String>)> {
+        let statement = connection.prepare(&verdict.sql).map_err(|error| error::translate(&error))?;
+        let readings = types::readings(&statement);
+        let types = types::names(&statement, &readings);
+        if !verdict.is_subquery || readings.iter().all(|reading| *reading == Reading::Plain) {
+            return Ok((statement, types));
+        }
+        drop(statement);
+        let names = self.column_names(connection, &verdict.sql)?;
+        let wrapped = self.gate.check(&types::wrap(&verdict.sql, &names, &readings))?;
+        let statement = connection.prepare(&wrapped.sql);
+        Ok((statement.map_err(|error| error::translate(&error))?, types))
+    }
+
+    /// Names of the columns, which duckdb-rs gives only after execution.
+    fn column_names(&self, connection: &Connection, sql: &str) -> Result<Vec<String>> {
+        let described = self.gate.check(&format!("SELECT column_name FROM (DESCRIBE (\n{sql}\n))"))?;
+        connection
+            .prepare(&described.sql)
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+            .map_err(|error| error::translate(&error))
     }
 
     /// What `DuckDB` said of the missing reports, in words about the datasource.
@@ -267,27 +332,4 @@ impl<W: Write> Body<W> {
             Self::Csv(csv) => csv.finish(),
         }
     }
-}
-
-/// Prepares the statement; columns that Arrow would misread are cast by a wrapping SELECT. Also the names of the
-/// columns' types.
-fn prepare<'a>(connection: &'a Connection, verdict: &gate::Verdict) -> Result<(Statement<'a>, Vec<String>)> {
-    let statement = connection.prepare(&verdict.sql).map_err(|error| error::translate(&error))?;
-    let readings = types::readings(&statement);
-    let types = types::names(&statement, &readings);
-    if !verdict.is_subquery || readings.iter().all(|reading| *reading == Reading::Plain) {
-        return Ok((statement, types));
-    }
-    drop(statement);
-    let names = column_names(connection, &verdict.sql)?;
-    let statement = connection.prepare(&types::wrap(&verdict.sql, &names, &readings));
-    Ok((statement.map_err(|error| error::translate(&error))?, types))
-}
-
-/// Names of the columns, which duckdb-rs gives only after execution.
-fn column_names(connection: &Connection, sql: &str) -> Result<Vec<String>> {
-    connection
-        .prepare(&format!("SELECT column_name FROM (DESCRIBE (\n{sql}\n))"))
-        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
-        .map_err(|error| error::translate(&error))
 }

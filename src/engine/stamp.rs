@@ -66,7 +66,7 @@ impl Engine {
         for path in [reads].into_iter().chain(named.iter().copied()).flat_map(|reads| &reads.files) {
             let Findings { files, astray, .. } = self.look_at(path)?;
             refuse(astray).map_err(|error| match verdict.sql.find(path.as_str()) {
-                Some(at) => error.at(verdict.offset + at),
+                Some(at) => error.at(verdict.place_of(at)),
                 None => error,
             })?;
             stamp.add(files);

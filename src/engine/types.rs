@@ -67,7 +67,7 @@ pub(super) fn wrap(sql: &str, names: &[String], readings: &[Reading]) -> String 
             let value = match reading {
                 Reading::Plain => alias.clone(),
                 Reading::Text => format!("{alias}::VARCHAR"),
-                Reading::Json => format!("to_json({alias})"),
+                Reading::Json => format!("system.main.to_json({alias})"),
             };
             // An empty name cannot be written as an identifier; the frame names such columns itself.
             if name.is_empty() { value } else { format!("{value} AS {}", sql_name(name)) }

@@ -1,18 +1,26 @@
 //! The views over the weekly reports. They hold no data, so they are made once per engine, as soon as a query wants
 //! them and a report is there; a view of the same name in an attached file comes first in the search path.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use duckdb::Connection;
 
 use super::reads::Reports;
-use super::{Cancel, Engine, error, gate, lock};
+use super::{Cancel, Engine, error, gate, lock, own};
 use crate::error::{Error, Kind, Result};
 use crate::reports;
 
-/// The patterns or files that the views were made over; none while they are not there.
+/// The views as they were made; none while they are not there.
 #[derive(Default)]
-pub(super) struct Views(Mutex<Option<Vec<String>>>);
+pub(super) struct Views(Mutex<Option<Made>>);
+
+struct Made {
+    /// The patterns or files that they are over.
+    sources: Vec<String>,
+    /// How DuckDB lists them.
+    listed: BTreeSet<String>,
+}
 
 /// What a verdict wants of the views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +62,8 @@ impl Engine {
     pub(super) fn make_views(&self, cancel: &Cancel, again: bool, reports: &Reports) -> Result<()> {
         let sources = reports.sources();
         let mut made = lock(&self.views.0);
-        if self.datasource.folders.is_empty() || (made.as_ref() == Some(&sources) && !again) {
+        let is_made = made.as_ref().is_some_and(|made| made.sources == sources);
+        if self.datasource.folders.is_empty() || (is_made && !again) {
             return Ok(());
         }
         if let (true, [glob, ..]) = (sources.is_empty(), self.datasource.report_globs().as_slice()) {
@@ -64,12 +73,18 @@ impl Engine {
                 format!("IO Error: No files found that match the pattern \"{glob}\""),
             ));
         }
-        // A session of its own: that of a query may have an attached file first in its search path.
-        let connection = self.database.connect()?;
+        let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
         make(&connection, &reports::create_views(&sources, self.datasource.slow_ms, false))?;
-        *made = Some(sources);
+        *made = Some(Made { sources, listed: own::views(&connection)? });
         Ok(())
+    }
+
+    /// Whether the views are those that were made.
+    pub(super) fn views_are_as_made(&self, connection: &Connection) -> Result<bool> {
+        let made = lock(&self.views.0);
+        let listed = own::views(connection)?;
+        Ok(made.as_ref().map_or(listed.is_empty(), |made| made.listed == listed))
     }
 
     /// Whether `error` may be because the statement names a view and no report is there. Looked at, not only read: an error
@@ -86,14 +101,17 @@ impl Engine {
     /// # Errors
     /// Those of the database.
     pub(super) fn make_empty_views(&self, session: &Connection) -> Result<()> {
-        let attached: Vec<String> = session
+        let attached: Vec<String> = self
+            .own_connection()?
             .prepare(
-                "SELECT lower(table_name) FROM information_schema.tables WHERE table_catalog NOT IN ('memory', 'temp', 'system')",
+                "SELECT table_name FROM system.main.duckdb_tables() WHERE database_name NOT IN ('memory', 'temp', 'system') \
+                 UNION ALL \
+                 SELECT view_name FROM system.main.duckdb_views() WHERE database_name NOT IN ('memory', 'temp', 'system')",
             )
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
             .map_err(|error| error::translate(&error))?;
         let mut views = reports::create_empty_views(self.datasource.slow_ms);
-        views.retain(|view| !attached.iter().any(|name| name == view.name));
+        views.retain(|view| !attached.iter().any(|name| name.eq_ignore_ascii_case(view.name)));
         make(session, &views)
     }
 }

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
 use bytes::Bytes;
-use tower_http::cors::CorsLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,6 +16,7 @@ use utoipa_axum::routes;
 use super::failure::{Failure, Problem};
 use super::guard::{Guard, LONGEST_BODY, check_address, check_token};
 use super::page::Dashboard;
+use super::sites::{check_site, closed_to_others};
 use super::{document, export, page, reports, sql, status};
 use crate::app::{App, InstanceSettings};
 use crate::error::{Error, Kind, Result};
@@ -46,7 +45,6 @@ pub(super) fn router(
     settings: InstanceSettings,
     dashboard: Dashboard,
     guard: Guard,
-    cors: Option<CorsLayer>,
 ) -> Result<Router> {
     let (routes, document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(reports::weekly))
@@ -65,7 +63,6 @@ pub(super) fn router(
         .routes(routes!(status::metrics))
         .split_for_parts();
     let text = text_of(document)?;
-    let header = SetResponseHeaderLayer::if_not_present;
     let routes = routes
         .route("/", get(page::page))
         .fallback(missing)
@@ -76,16 +73,14 @@ pub(super) fn router(
         .layer(Extension(text))
         .layer(middleware::from_fn_with_state(guard.clone(), check_token));
     // Before the token: a browser asks without one whether it may ask.
-    let routes = match cors {
+    let routes = match guard.sites.cors() {
         Some(cors) => routes.layer(cors),
         None => routes,
     };
-    Ok(routes
-        .layer(middleware::from_fn_with_state(guard, check_address))
-        .layer(header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
-        .layer(header(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer")))
-        .layer(header(CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .with_state(app))
+    let routes = routes
+        .layer(middleware::from_fn_with_state(guard.clone(), check_address))
+        .layer(middleware::from_fn_with_state(guard.sites, check_site));
+    Ok(closed_to_others(routes.with_state(app)))
 }
 
 /// This document.

@@ -23,7 +23,11 @@ const FAILURES: &[(&str, &str, &str)] = &[
         "Unauthorized",
         "The server was started with a token, and the request carries none or another one",
     ),
-    ("403", "Forbidden", "The statement is refused, or the server does not answer to the address's name"),
+    (
+        "403",
+        "Forbidden",
+        "The statement is refused, a page of another site asks, or the server does not answer to the address's name",
+    ),
     ("404", "NotFound", "A folder or file is missing, or there is no such route"),
     ("405", "MethodNotAllowed", "The route does not take this method"),
     ("413", "BodyTooLong", "The body is longer than 1 MB"),

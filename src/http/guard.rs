@@ -1,20 +1,19 @@
-//! What stands before the routes: which names the server answers to, the token, other sites' pages, how long an address
-//! and a body may be.
+//! What stands before the routes: which names the server answers to, the token, how long an address and a body may be.
+//! Pages of other sites: [`super::sites`].
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use axum::http::StatusCode;
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use axum::http::uri::Authority;
-use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq as _;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::answer::NOTICE;
 use super::failure::Failure;
+use super::sites::{self, Sites};
 use crate::error::{Error, Kind, Result};
 
 /// Bytes of an address, path and query: room for a thousand patterns, and less than what the HTTP library takes at all.
@@ -69,6 +68,8 @@ pub(super) struct Guard {
     pub(super) is_local: bool,
     /// What callers must send.
     pub(super) token: Option<Token>,
+    /// Which pages may ask.
+    pub(super) sites: Sites,
 }
 
 /// Refuses what the server was not meant for. A page of another site can make its own name point to 127.0.0.1 and then
@@ -112,9 +113,8 @@ pub(super) async fn check_token(State(guard): State<Guard>, request: Request, ne
 
 /// Whether the request names this machine by a name that only it has. What names nobody is no browser.
 fn has_local_host(request: &Request) -> bool {
-    let named = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
-    let named = named.or_else(|| request.uri().authority().map(Authority::as_str));
-    named.is_none_or(|host| host.parse::<Authority>().is_ok_and(|host| is_local_name(host.host())))
+    sites::host(request)
+        .is_none_or(|host| host.parse::<Authority>().is_ok_and(|host| is_local_name(host.host())))
 }
 
 fn is_local_name(host: &str) -> bool {
@@ -122,39 +122,10 @@ fn is_local_name(host: &str) -> bool {
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// What pages of other sites may do: nothing without `origins`, and otherwise what those of `origins` need.
-///
-/// # Errors
-/// `BadSettings` when an origin is not one.
-pub(super) fn cors(origins: &[String]) -> Result<Option<CorsLayer>> {
-    if origins.is_empty() {
-        return Ok(None);
-    }
-    let origins = origins.iter().map(|origin| checked_origin(origin)).collect::<Result<Vec<_>>>()?;
-    let layer = CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
-        .expose_headers([NOTICE]);
-    Ok(Some(layer))
-}
-
-fn checked_origin(origin: &str) -> Result<HeaderValue> {
-    let uri: Option<Uri> = origin.parse().ok();
-    let is_one = uri.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.path_and_query().is_none_or(|path| path == "/")
-            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-            && !origin.ends_with('/')
-    });
-    HeaderValue::from_str(origin).ok().filter(|_| is_one).ok_or_else(|| {
-        Error::bad_settings(format!("`--cors-origin {origin}` is not the origin of a site"))
-            .hint("Write scheme, name and port, as in `http://grafana.example:3000`")
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::http::header::HOST;
+
     use super::*;
 
     #[test]
@@ -180,15 +151,5 @@ mod tests {
         assert!(!format!("{token:?}").contains("0123"));
         assert!(Token::read("short").unwrap_err().message.contains("5 characters"));
         assert!(Token::read("0123456789abcdef é").is_err());
-    }
-
-    #[test]
-    fn origins() {
-        assert!(cors(&["http://localhost:3000".to_owned(), "https://g.example".to_owned()]).is_ok());
-        for origin in
-            ["*", "g.example", "https://g.example/", "https://g.example/x", "ftp://g.example", "null", ""]
-        {
-            assert!(cors(&[origin.to_owned()]).is_err(), "{origin}");
-        }
     }
 }

@@ -3,7 +3,7 @@
 //! The only place that names axum. Each request carries the datasource's [`InstanceSettings`] as an extension:
 //! Grafana's, or the one that [`Server`] was started with. One file per group of routes: [`resources`], [`reports`],
 //! [`sql`], [`export`], [`page`], [`status`]; [`api`] puts them together and derives the `OpenAPI` document with [`document`], [`guard`]
-//! stands before them, [`answer`] and [`failure`] write what goes back.
+//! and [`sites`] stand before them, [`answer`] and [`failure`] write what goes back.
 
 mod answer;
 mod api;
@@ -15,6 +15,7 @@ mod page;
 mod reports;
 mod resources;
 mod server;
+mod sites;
 mod sql;
 mod status;
 

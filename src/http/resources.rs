@@ -5,22 +5,24 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json, Router, middleware};
 
 use super::export;
 use super::failure::Failure;
+use super::sites::{check_fetch_site, closed_to_others};
 use crate::app::{App, InstanceSettings};
 use crate::error::{Error, Kind};
 use crate::query;
 
 /// The resource routes: `GET /macros`, `GET /catalog`, `GET /export.csv`.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/macros", get(macros))
         .route("/catalog", get(catalog))
         .route("/export.csv", get(export::export))
         .fallback(missing)
-        .with_state(app)
+        .layer(middleware::from_fn(check_fetch_site));
+    closed_to_others(routes.with_state(app))
 }
 
 /// The macro table: an array of `{name, signature, doc, example, expansion}`.
@@ -40,4 +42,36 @@ async fn missing() -> Failure {
     Error::new(Kind::NotFound, "there is no such resource")
         .hint("Known ones are `macros`, `catalog` and `export.csv`")
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::source::Policy;
+
+    /// Grafana passes on where a browser says that a request comes from.
+    #[tokio::test]
+    async fn pages_of_other_sites_learn_nothing_through_grafana() {
+        let router = router(Arc::new(App::new(Ok(Policy::default()))));
+        let ask = async |address: &str, site: &str| {
+            let request = Request::builder().uri(address).header("Sec-Fetch-Site", site);
+            router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+        };
+        for address in ["/macros", "/catalog", "/export.csv?sql=SELECT%201", "/nosuch"] {
+            for site in ["cross-site", "same-site"] {
+                let answer = ask(address, site).await;
+                assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{address} {site}");
+                assert_eq!(answer.headers()["cross-origin-resource-policy"], "same-origin");
+            }
+        }
+        for site in ["same-origin", "none"] {
+            let answer = ask("/macros", site).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{site}");
+            assert_eq!(answer.headers()["cross-origin-resource-policy"], "same-origin");
+        }
+    }
 }

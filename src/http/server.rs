@@ -9,8 +9,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::api;
-use super::guard::{self, Guard, Token};
+use super::guard::{Guard, Token};
 use super::page::Dashboard;
+use super::sites::{Named, Sites};
 use crate::app::{App, InstanceSettings};
 use crate::error::{Error, Kind, Result};
 
@@ -26,7 +27,7 @@ pub struct Options {
     pub port: u16,
     /// What callers must send; needed where the address is not a loopback one.
     pub token: Option<Token>,
-    /// Sites whose pages may read answers: `http://grafana.example:3000`.
+    /// Origins whose pages may ask and read answers: `http://grafana.example:3000`.
     pub cors_origins: Vec<String>,
     /// The JSON text of the dashboard that the page draws; the one that ships when missing.
     pub dashboard: Option<String>,
@@ -56,13 +57,14 @@ impl Server {
             ))
             .hint("Put one into a file for `--token-file`, or into DUCKDB_PERF_TOKEN: `openssl rand -hex 32` makes one"));
         }
-        let cors = guard::cors(&options.cors_origins)?;
+        let named =
+            options.cors_origins.iter().map(|origin| Named::read(origin)).collect::<Result<Vec<_>>>()?;
         let dashboard = Dashboard::read(options.dashboard.as_deref())?;
-        let guard = Guard { is_local, token: options.token };
-        let router = api::router(Arc::clone(&app), settings, dashboard, guard, cors)?;
         let wanted = SocketAddr::new(options.host, options.port);
         let listener = TcpListener::bind(wanted).await.map_err(|error| cannot_listen(wanted, &error))?;
         let address = listener.local_addr().map_err(|error| cannot_listen(wanted, &error))?;
+        let guard = Guard { is_local, token: options.token, sites: Sites::new(address.port(), &named) };
+        let router = api::router(Arc::clone(&app), settings, dashboard, guard)?;
         Ok(Self { listener, router, app, address, asked: CancellationToken::new() })
     }
 

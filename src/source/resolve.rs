@@ -4,6 +4,7 @@
 //! handle on it would drop DuckDB's locks.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -227,14 +228,19 @@ fn missing(path: &Path, field: &str) -> Error {
     }
 }
 
+/// What may not be read. Every Viewer can see it, so that the log alone says who may not.
 pub(crate) fn denied(path: &Path, verb: &str, error: &std::io::Error) -> Error {
-    let user = user();
-    Error::new(Kind::Forbidden, format!("{user} may not {verb} `{}`: {error}", path.display())).hint(format!(
-        "Give {user} read (and for folders execute) permission on it and on the folders above; under systemd look at `ProtectHome`"
-    ))
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!("the plugin runs as {}, who may not read all that datasources name", user())
+    });
+    let message = format!("the user that the plugin runs as may not {verb} `{}`: {error}", path.display());
+    Error::new(Kind::Forbidden, message).hint(
+        "Give that user, whom the plugin's log names, read (and for folders execute) permission on it and on the folders above; under systemd look at `ProtectHome`",
+    )
 }
 
-/// The user this process runs as, for permission errors.
+/// The user this process runs as.
 fn user() -> String {
     let uid = rustix::process::geteuid().as_raw();
     let name = std::fs::read_to_string("/etc/passwd").ok().and_then(|users| {

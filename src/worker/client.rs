@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
 use std::process::Child;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +12,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::oneshot;
 
 use super::cause::{Cause, Death};
+use super::disk::Disk;
 use super::export::Intake;
 use super::figures::Figures;
 use super::held::{Frame, Held};
@@ -59,7 +59,7 @@ pub(super) struct Worker {
     pub(super) figures: Figures,
     /// Writable private memory when nothing had run in it.
     pub(super) data_at_start: u64,
-    pub(super) temp: PathBuf,
+    pub(super) disk: Disk,
     pub(super) family: Family,
     pub(super) held: Arc<Held>,
     pub(super) deaths: Arc<Deaths>,

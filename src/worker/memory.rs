@@ -1,58 +1,77 @@
-//! Keeps broker and workers together below a datasource's total: watches the workers' resident memory and spill files,
-//! whatever SQL does inside them. What frames take in the broker ([`Held`]) is taken off.
+//! Keeps broker and workers together below a datasource's total: watches the workers' memory and spill files, whatever SQL
+//! does inside them. What frames take in the broker ([`Held`]) is taken off.
 //!
-//! One thread looks at every worker, each 5 ms; it sleeps while none has jobs. A datasource can have several: the one in
-//! use, and those that still serve a slow download or the last queries of old settings. They count together.
+//! One thread looks at every worker, each 5 ms while one has jobs and less often while none has: code that took a worker
+//! over waits for no job. A datasource can have several: the one in use, and those that still serve a slow download or the
+//! last queries of old settings. They count together.
 
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use super::cause::Cause;
 use super::client::Worker;
+use super::disk::{self, Room};
+use super::figures::locks;
 use super::held::Held;
 use crate::limits::MB;
 use crate::metrics::Series;
 
 const INTERVAL: Duration = Duration::from_millis(5);
+/// Between two looks at workers that do nothing.
+const REST: Duration = Duration::from_millis(50);
+/// Between two looks while there are no workers, and between two looks at what takes longer.
+const IDLE: Duration = Duration::from_secs(1);
+/// Locks on files that a worker may have: DuckDB takes one of each database file.
+const MOST_LOCKS: usize = 10_000;
 /// The broker without frames, but with the texts of the queries that wait (16 MB) and are about to run, and what a worker
 /// may still take between two looks and its end.
 pub(super) const RESERVE: u64 = 112 * MB;
 /// What a worker needs to answer at all; frames never take it.
 pub(super) const SMALLEST_WORKER: u64 = 128 * MB;
-/// Stacks of ended threads that the C library keeps for new ones.
-const KEPT_STACKS: u64 = 64 * MB;
+/// What the C library keeps of freed memory in any case.
+const KEPT: u64 = 64 * MB;
 
 #[derive(Default)]
 struct Watch {
-    workers: Mutex<Vec<Weak<Worker>>>,
+    state: Mutex<State>,
     woken: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    workers: Vec<Weak<Worker>>,
+    /// Set when a job has begun since the last look.
+    has_woken: bool,
+}
+
+impl Watch {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Watches `worker` until it ends.
 pub(super) fn watch(worker: &Arc<Worker>) {
-    shared().workers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(worker));
+    shared().state().workers.push(Arc::downgrade(worker));
 }
 
-/// The worker processes whose ends are counted in `series`, and their resident memory in bytes.
+/// The worker processes whose ends are counted in `series`, and their memory in bytes.
 #[must_use]
 pub fn workers_of(series: &Arc<Series>) -> (usize, u64) {
-    let workers = shared().workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let workers = shared().state().workers.clone();
     let its = workers
         .iter()
         .filter_map(Weak::upgrade)
         .filter(|worker| Arc::ptr_eq(&worker.series, series) && !worker.is_dead());
     its.filter_map(|worker| worker.figures.size())
-        .map(|size| size.resident)
+        .map(|size| size.taken)
         .fold((0, 0), |(count, sum), one| (count + 1, sum + one))
 }
 
 /// A job has begun somewhere.
 pub(super) fn wake() {
     let watch = shared();
-    // Locked, so that the watch cannot be between its last look and its sleep.
-    let _workers = watch.workers.lock().unwrap_or_else(PoisonError::into_inner);
+    watch.state().has_woken = true;
     watch.woken.notify_one();
 }
 
@@ -72,13 +91,36 @@ fn shared() -> &'static Watch {
 }
 
 fn run(watch: &Watch) {
-    let mut workers = watch.workers.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut locks_seen = Instant::now();
     loop {
-        let living = workers.iter().filter_map(Weak::upgrade).filter(|worker| !worker.is_dead()).collect();
-        workers.retain(|worker| worker.upgrade().is_some_and(|worker| !worker.is_dead()));
-        let busy = look(living);
-        let wait = if busy { INTERVAL } else { Duration::from_secs(1) };
-        workers = watch.woken.wait_timeout(workers, wait).unwrap_or_else(PoisonError::into_inner).0;
+        let living: Vec<_> = {
+            let mut state = watch.state();
+            state.has_woken = false;
+            state.workers.retain(|worker| worker.upgrade().is_some_and(|worker| !worker.is_dead()));
+            state.workers.iter().filter_map(Weak::upgrade).collect()
+        };
+        let wait = if living.is_empty() { IDLE } else { REST };
+        let since = Instant::now();
+        if since.duration_since(locks_seen) >= IDLE {
+            locks_seen = since;
+            look_at_locks(&living);
+        }
+        if look(living) {
+            // A worker that makes looking long, with many files, takes no core of the broker with that.
+            std::thread::sleep((3 * since.elapsed()).clamp(INTERVAL, REST));
+        } else {
+            drop(watch.woken.wait_timeout_while(watch.state(), wait, |state| !state.has_woken));
+        }
+    }
+}
+
+/// Kills those who take the kernel's memory with locks.
+fn look_at_locks(living: &[Arc<Worker>]) {
+    let pids: Vec<u32> = living.iter().map(|worker| worker.pid).collect();
+    for (worker, locks) in living.iter().zip(locks(&pids)) {
+        if locks > MOST_LOCKS {
+            worker.kill(Cause::Memory);
+        }
     }
 }
 
@@ -103,7 +145,7 @@ fn look_at_family(family: &[Arc<Worker>]) -> bool {
     let taken: Vec<Taken> = family
         .iter()
         .map(|worker| Taken {
-            resident: worker.figures.size().map_or(0, |size| size.resident),
+            bytes: worker.figures.size().map_or(0, |size| size.taken),
             busy: worker.jobs() > 0,
             aside: worker.is_retired(),
         })
@@ -130,9 +172,7 @@ fn look_at_family(family: &[Arc<Worker>]) -> bool {
             worker.kill(Cause::Swollen);
         }
     }
-    if busy {
-        look_at_folders(family, &taken);
-    }
+    look_at_folders(family, &taken);
     busy
 }
 
@@ -140,16 +180,19 @@ fn look_at_family(family: &[Arc<Worker>]) -> bool {
 /// itself, and DuckDB's files grow beyond its count.
 fn look_at_folders(family: &[Arc<Worker>], taken: &[Taken]) {
     let most = family.iter().map(|worker| worker.limits.disk_bytes()).max().unwrap_or_default();
-    let (workers, spilled): (Vec<_>, Vec<_>) = family
-        .iter()
-        .zip(taken)
-        .map(|(worker, one)| (worker, Taken { resident: on_disk(&worker.temp), ..*one }))
-        .filter(|(_, one)| one.resident > 0)
-        .unzip();
+    let rooms: Vec<Room> = family.iter().map(|worker| worker.disk.take_stock()).collect();
+    let spilled: Vec<Taken> =
+        rooms.iter().zip(taken).map(|(room, one)| Taken { bytes: room.bytes, ..*one }).collect();
     // What is written until the next look, and until the end of who is killed.
-    let reserve = most / 16;
-    for worker in excess(&spilled, most - reserve).into_iter().filter_map(|at| workers.get(at)) {
-        worker.kill(Cause::Disk);
+    let over = excess(&spilled, most - most / 16);
+    for (at, (worker, (room, one))) in family.iter().zip(rooms.iter().zip(taken)).enumerate() {
+        // Nothing waits or is spilled where nothing runs, and the next look is later.
+        let is_idle_hoard = !one.busy && room.bytes > most / 2;
+        let is_over = room.bytes > 0 && over.contains(&at);
+        let is_many = room.files > disk::most_files(&worker.limits);
+        if is_over || is_idle_hoard || is_many || room.is_hiding {
+            worker.kill(Cause::Disk);
+        }
     }
 }
 
@@ -178,7 +221,7 @@ impl PartialEq for Family {
 /// What one worker takes, of memory or in its temp folder.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
-    resident: u64,
+    bytes: u64,
     busy: bool,
     /// Another one has taken its place, and it only ends what is in it.
     aside: bool,
@@ -188,22 +231,16 @@ struct Taken {
 /// another one has replaced, then whoever takes most.
 fn excess(taken: &[Taken], most: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..taken.len()).collect();
-    order.sort_by_key(|&at| taken.get(at).map(|one| (one.busy, !one.aside, u64::MAX - one.resident)));
-    let mut sum: u64 = taken.iter().map(|one| one.resident).sum();
+    order.sort_by_key(|&at| taken.get(at).map(|one| (one.busy, !one.aside, u64::MAX - one.bytes)));
+    let mut sum: u64 = taken.iter().map(|one| one.bytes).sum();
     let gone = order.into_iter().take_while(|&at| {
         let goes = sum > most;
         if goes {
-            sum -= taken.get(at).map_or(0, |one| one.resident);
+            sum -= taken.get(at).map_or(0, |one| one.bytes);
         }
         goes
     });
     gone.collect()
-}
-
-/// Bytes that the files right inside a folder take, without what their file system sets aside for them to grow.
-fn on_disk(folder: &Path) -> u64 {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    entries.filter_map(|entry| entry.metadata().ok()).map(|found| found.len().min(found.blocks() * 512)).sum()
 }
 
 /// Whether a worker's allocator keeps so much of what a heavy query had that the next one may lack it: in memory, or in
@@ -211,7 +248,7 @@ fn on_disk(folder: &Path) -> u64 {
 pub(super) fn is_swollen(worker: &Worker) -> bool {
     let most = worker.limits.memory_bytes;
     worker.figures.size().is_some_and(|now| {
-        now.resident > most / 2 || now.data > worker.data_at_start.saturating_add(most / 4 + KEPT_STACKS)
+        now.taken > most / 2 || now.data > worker.data_at_start.saturating_add(most / 4 + KEPT)
     })
 }
 
@@ -220,7 +257,7 @@ mod tests {
     use super::*;
 
     fn taken(megabytes: u64, busy: bool, aside: bool) -> Taken {
-        Taken { resident: megabytes * MB, busy, aside }
+        Taken { bytes: megabytes * MB, busy, aside }
     }
 
     #[test]

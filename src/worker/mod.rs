@@ -6,11 +6,14 @@
 
 mod cause;
 mod client;
+mod crew;
 mod deaths;
+mod disk;
 mod export;
 mod figures;
 mod held;
 mod jail;
+mod log;
 mod memory;
 mod messages;
 mod opening;

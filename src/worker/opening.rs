@@ -10,12 +10,14 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::UnixStream;
 
 use super::client::{Worker, write};
+use super::disk::Disk;
 use super::figures::Figures;
 use super::held::Held;
 use super::memory::{self, Family};
 use super::messages::{self, HEADER, Open, Opened, Tag};
 use super::reader::{self, describe};
-use super::{Deaths, spawn};
+use super::spawn::{self, Spawned};
+use super::{Deaths, log};
 use crate::error::{Error, Kind, Result};
 use crate::metrics::Series;
 
@@ -46,7 +48,7 @@ impl Worker {
     /// [`Kind::Unavailable`] when no process can be had, or what opening the datasource failed with.
     pub(super) async fn start(
         open: &Open,
-        temp_dir: TempDir,
+        (temp_dir, disk): (TempDir, Disk),
         owner: Owner,
     ) -> Result<Arc<Self>, StartFailure> {
         let unavailable = |error: io::Error| {
@@ -55,8 +57,10 @@ impl Worker {
                 .hint("Look at the plugin's log in Grafana's log")
         };
         let Owner { family, held, deaths, series } = owner;
-        let (process, socket) = spawn::spawn(Arc::clone(&series))
+        let Spawned { process, socket, log } = spawn::spawn(Arc::clone(&series))
             .await
+            .map_err(|error| StartFailure::Failed(unavailable(error)))?;
+        log::relay(log, process.pid(), series.uid().to_owned())
             .map_err(|error| StartFailure::Failed(unavailable(error)))?;
         // Before the first message, after which it closes itself to others.
         let figures = Figures::of_new(process.pid()).await;
@@ -105,7 +109,7 @@ impl Worker {
             limits: open.datasource.limits.clone(),
             data_at_start: figures.size().map_or(0, |size| size.data),
             figures,
-            temp: open.temp_dir.clone(),
+            disk,
             family,
             held,
             deaths,

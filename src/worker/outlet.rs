@@ -157,17 +157,17 @@ impl<'a> Outlet<'a> {
 }
 
 impl FrameSink for Outlet<'_> {
-    fn hold_back(&mut self) {
-        if self.spool.is_some() || self.has_sent {
-            return;
-        }
-        match Spool::new(self.place) {
-            Ok(spool) => self.spool = Some(spool),
-            // Where the jail gives no folder to write. Then the download sets the pace for the file's writers, too.
-            Err(error) => {
-                tracing::warn!(%error, "an export cannot be kept in the temp folder; it holds the database file");
+    fn hold_back(&mut self) -> bool {
+        if self.spool.is_none() && !self.has_sent {
+            match Spool::new(self.place) {
+                Ok(spool) => self.spool = Some(spool),
+                // Where the jail gives no folder to write. Then the download sets the pace for the file's writers, too.
+                Err(error) => {
+                    tracing::warn!(%error, "an export cannot be kept in the temp folder; it holds the database file");
+                }
             }
         }
+        self.spool.is_some()
     }
 
     fn restart(&mut self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! How a job is run: its turn, its worker, and what its failure means. Innocent queries of a worker that ended are run
 //! again.
 
+use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,10 +14,12 @@ use super::messages::Job;
 use super::queue::{Ticket, Turn};
 use super::settle::settle;
 use super::supervisor::Supervisor;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 
-/// A query that is run again, and may itself be what ended the worker, has at least this long.
+/// A query that is run again has at least this long, or its whole time if that is less.
 const LEAST_RERUN: Duration = Duration::from_secs(2);
+/// A longer delay is told to whoever asked; it takes about this long to stop a query.
+const TOLD: Duration = Duration::from_millis(1500);
 /// How often a job is given to the next worker because the last one was just ending or outdated.
 const MOST_RETRIES: usize = 2;
 
@@ -111,6 +114,24 @@ impl Next {
     }
 }
 
+/// The time that a query has in workers, however often it is given to one.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    whole: Duration,
+    used: Duration,
+}
+
+impl Clock {
+    fn of(whole: Duration) -> Self {
+        Self { whole, used: Duration::ZERO }
+    }
+
+    /// What is left, or a little for one more try.
+    fn left(&self) -> Duration {
+        self.whole.saturating_sub(self.used).max(LEAST_RERUN.min(self.whole))
+    }
+}
+
 impl Supervisor {
     /// Runs the job that `make` gives, when it is its turn.
     pub(super) async fn run<'a, A: Ask>(
@@ -118,13 +139,23 @@ impl Supervisor {
         ticket: Ticket<'_>,
         make: impl Fn() -> Making<'a, Job> + Send + Sync,
     ) -> Result<A::Answer> {
+        let asked = Instant::now();
+        let result = self.run_in_turn::<A>(ticket, make).await;
+        result.map_err(|error| with_delay(error, asked.elapsed(), self.datasource.limits.timeout))
+    }
+
+    async fn run_in_turn<'a, A: Ask>(
+        &self,
+        ticket: Ticket<'_>,
+        make: impl Fn() -> Making<'a, Job> + Send + Sync,
+    ) -> Result<A::Answer> {
         let timeout = self.datasource.limits.timeout;
         let turn = self.queue.turn(ticket).await?;
         let running = self.series().runs();
-        let started = Instant::now();
+        let mut clock = Clock::of(timeout);
         let mut retries = 0;
         let innocent = loop {
-            let (result, crowded) = self.attempt::<A>(&make, &turn, timeout, Company::Any).await?;
+            let (result, crowded) = self.attempt::<A>(&make, &turn, &mut clock, Company::Any).await?;
             match Next::after(&result, crowded) {
                 Next::Again if retries < MOST_RETRIES => {}
                 Next::AgainIfOutdated if retries < MOST_RETRIES && !self.is_up_to_date().await => {}
@@ -134,20 +165,21 @@ impl Supervisor {
             }
             retries += 1;
         };
-        let ran = started.elapsed();
         drop((running, turn));
         let turn = self.queue.alone(ticket.caller).await?;
         let _running = self.series().runs();
         // Others wait for a query that runs alone, so it has only what is left of its time; unless it lost that through
         // no fault of its own.
-        let left = if innocent { timeout } else { timeout.saturating_sub(ran).max(LEAST_RERUN) };
+        if innocent {
+            clock = Clock::of(timeout);
+        }
         for _ in 0..MOST_RETRIES {
-            let (result, _) = self.attempt::<A>(&make, &turn, left, Company::None).await?;
+            let (result, _) = self.attempt::<A>(&make, &turn, &mut clock, Company::None).await?;
             if Next::after(&result, false) != Next::Again {
                 return settle(result, timeout);
             }
         }
-        let (result, _) = self.attempt::<A>(&make, &turn, left, Company::None).await?;
+        let (result, _) = self.attempt::<A>(&make, &turn, &mut clock, Company::None).await?;
         settle(result, timeout)
     }
 
@@ -157,12 +189,15 @@ impl Supervisor {
         &self,
         make: &(impl Fn() -> Making<'a, Job> + Send + Sync),
         turn: &Arc<Turn>,
-        deadline: Duration,
+        clock: &mut Clock,
         company: Company,
     ) -> Result<(Result<A::Answer, JobFailure>, bool)> {
         let worker = self.worker(company).await?;
         let (before, was_shared) = (worker.admitted(), worker.jobs() > 0);
-        let result = A::ask(&worker, make().await?, turn, deadline).await;
+        let job = make().await?;
+        let asked = Instant::now();
+        let result = A::ask(&worker, job, turn, clock.left()).await;
+        clock.used += asked.elapsed();
         // Others that came later count too, even those that ended earlier.
         let shared = was_shared || worker.admitted() > before + 1;
         let failed = match &result {
@@ -177,10 +212,46 @@ impl Supervisor {
     }
 }
 
+/// Says of a query that was stopped long after its own time where the rest of it went.
+fn with_delay(mut error: Error, took: Duration, timeout: Duration) -> Error {
+    let was_stopped = matches!(error.kind, Kind::Timeout | Kind::Exhausted | Kind::Unavailable);
+    if was_stopped && took > timeout + TOLD {
+        let _ = write!(
+            error.message,
+            "; it took {} s in all, with waiting for others and for workers, and runs that others ended",
+            took.as_secs()
+        );
+    }
+    error
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
+
+    #[test]
+    fn a_query_that_is_run_again_has_what_is_left_of_its_time() {
+        let left = |whole, used| {
+            let (whole, used) = (Duration::from_secs(whole), Duration::from_secs(used));
+            Clock { whole, used }.left()
+        };
+        assert_eq!(left(10, 4), Duration::from_secs(6));
+        assert_eq!(left(10, 9), LEAST_RERUN);
+        assert_eq!(left(1, 3), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_delay_is_told_apart_from_the_query_itself() {
+        let told = |kind, took| {
+            let seconds = Duration::from_secs;
+            with_delay(Error::new(kind, "stopped"), seconds(took), seconds(10)).message
+        };
+        for kind in [Kind::Timeout, Kind::Exhausted, Kind::Unavailable] {
+            assert_eq!(told(kind, 11), "stopped");
+            assert!(told(kind, 37).starts_with("stopped; it took 37 s in all, with waiting"));
+        }
+        assert_eq!(told(Kind::BadQuery, 37), "stopped");
+    }
 
     #[test]
     fn who_is_run_again_and_how() {

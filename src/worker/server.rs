@@ -1,5 +1,5 @@
-//! The worker's side: opens the datasource, runs each job on a thread of its own, and ends when the broker
-//! closes the socket.
+//! The worker's side: opens the datasource, runs each job on one of its threads, and ends when the broker closes the
+//! socket.
 //!
 //! The jail closes between the first message and opening DuckDB, while the process still has one thread.
 
@@ -11,11 +11,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::crew::Crew;
+use super::jail;
 use super::messages::{self, Done, Job, Message, Open, Opened, Tag};
 use super::outlet::{Credits, Outlet};
 use super::redact::redact;
 use super::spool::SpoolPlace;
-use super::{STACK, jail};
 use crate::engine::{Cancel, Engine, FrameSink};
 use crate::error::{Error, Kind, Result};
 use crate::source::Datasource;
@@ -40,13 +41,18 @@ pub fn serve() -> io::Result<()> {
     let terms = jail::Terms { walls, required: require_jail, inherits_nothing };
     let opened = jail::enter(&datasource, &temp_dir, terms).and_then(|jail| {
         let engine = Engine::open(datasource, &temp_dir, walls.gate)?;
-        Ok((engine, jail))
+        let crew = Crew::start().map_err(|error| {
+            Error::new(Kind::Unavailable, format!("the worker has too few threads: {error}"))
+                .hint("Raise the limit of tasks of Grafana's service (`TasksMax`, `pids.max`)")
+        })?;
+        jail::seal(jail);
+        Ok((engine, crew, jail))
     });
-    let engine = match opened {
-        Ok((engine, jail)) => {
+    let (engine, crew) = match opened {
+        Ok((engine, crew, jail)) => {
             let opened = Opened { engine_version: engine.version().to_owned(), jail };
             sink.json(0, Tag::Opened, &opened)?;
-            Arc::new(engine)
+            (Arc::new(engine), crew)
         }
         Err(error) => return sink.json(0, Tag::Failed, &redact(error, &context, "").shortened()),
     };
@@ -55,16 +61,11 @@ pub fn serve() -> io::Result<()> {
     let jobs = Jobs::default();
     while let Some(message) = messages::read(&mut source)? {
         match message.tag {
-            Tag::Job => start(&engine, &place, &jobs, &sink, &message)?,
+            Tag::Job => crew.run(job(&engine, &place, &jobs, &sink, &message)?),
             Tag::Cancel => {
                 if let Some(Running { cancel, credits }) = jobs.lock().get(&message.id).cloned() {
                     credits.close();
-                    let started =
-                        std::thread::Builder::new().name("cancel".into()).spawn(move || cancel.cancel());
-                    if let Err(error) = started {
-                        // The broker kills what does not stop.
-                        tracing::warn!(%error, "a query cannot be interrupted");
-                    }
+                    crew.cancel(cancel);
                 }
             }
             Tag::More => {
@@ -118,20 +119,21 @@ fn parse<T: serde::de::DeserializeOwned>(message: &Message, tag: Tag) -> io::Res
     serde_json::from_slice(&message.payload).map_err(io::Error::other)
 }
 
-fn start(
+/// Takes a job in. What is returned runs it.
+fn job(
     engine: &Arc<Engine>,
     place: &Arc<Place>,
     jobs: &Jobs,
     sink: &Sink,
     message: &Message,
-) -> io::Result<()> {
+) -> io::Result<impl FnOnce() + Send + use<>> {
     let id = message.id;
     let job: Job = parse(message, Tag::Job)?;
     let handles = Running::default();
     jobs.lock().insert(id, handles.clone());
     let (engine, place, running, answers) =
         (Arc::clone(engine), Arc::clone(place), jobs.clone(), sink.clone());
-    let work = move || {
+    Ok(move || {
         let query = match &job {
             Job::Query(job) => job.sql.clone(),
             Job::Export(job) => job.sql.clone(),
@@ -153,16 +155,7 @@ fn start(
         if let Err(error) = sent {
             tracing::debug!(%error, "the broker is gone");
         }
-    };
-    let started = std::thread::Builder::new().name(format!("job-{id}")).stack_size(STACK).spawn(work);
-    if let Err(error) = started {
-        tracing::warn!(%error, "no thread for a query");
-        jobs.lock().remove(&id);
-        let error = Error::new(Kind::Exhausted, "the worker has no memory left for another query")
-            .hint("Ask for less at the same time, or raise `memoryLimitMb` in the datasource's settings");
-        sink.json(id, Tag::Failed, &error)?;
-    }
-    Ok(())
+    })
 }
 
 fn run(engine: &Engine, place: &Place, job: Job, handles: &Running, id: u64, sink: &Sink) -> Result<Done> {

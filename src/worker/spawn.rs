@@ -1,7 +1,7 @@
 //! Starts worker processes, all from one thread that never ends: the signal that ends a worker with its
 //! parent is bound to the thread that started it.
 
-use std::io;
+use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,16 @@ const ENDING: Duration = Duration::from_secs(1);
 
 struct Request {
     series: Arc<Series>,
-    answer: oneshot::Sender<io::Result<(Newborn, UnixStream)>>,
+    answer: oneshot::Sender<io::Result<Spawned>>,
+}
+
+/// What the broker has of a worker that has been started.
+pub(super) struct Spawned {
+    pub(super) process: Newborn,
+    /// Its end of the worker's socket, non-blocking.
+    pub(super) socket: UnixStream,
+    /// What the worker says on standard error.
+    pub(super) log: PipeReader,
 }
 
 /// A process that has not opened its datasource yet. It ends when nobody waits for that any more.
@@ -71,11 +80,11 @@ impl Drop for Newborn {
     }
 }
 
-/// Starts a worker, counted in `series`; returns it with the broker's end of its socket (non-blocking).
+/// Starts a worker, counted in `series`.
 ///
 /// # Errors
 /// When no process or socket can be had.
-pub(super) async fn spawn(series: Arc<Series>) -> io::Result<(Newborn, UnixStream)> {
+pub(super) async fn spawn(series: Arc<Series>) -> io::Result<Spawned> {
     static SPAWNER: OnceLock<mpsc::Sender<Request>> = OnceLock::new();
     let spawner = if let Some(spawner) = SPAWNER.get() {
         spawner
@@ -98,7 +107,7 @@ fn serve(requests: mpsc::Receiver<Request>) {
     }
 }
 
-fn start(series: Arc<Series>) -> io::Result<(Newborn, UnixStream)> {
+fn start(series: Arc<Series>) -> io::Result<Spawned> {
     let (ours, theirs) = UnixStream::pair()?;
     for socket in [&ours, &theirs] {
         // Only speed depends on these.
@@ -106,16 +115,17 @@ fn start(series: Arc<Series>) -> io::Result<(Newborn, UnixStream)> {
         let _ = rustix::net::sockopt::set_socket_recv_buffer_size(socket, SOCKET_BUFFER);
     }
     ours.set_nonblocking(true)?;
-    // Its log lines join ours on stderr, in our form and at our level. It gets no environment at all.
-    let log_format = if crate::plugin::is_grafana_child() { "hclog" } else { "text" };
+    // What it logs comes here, at our level: an open file that both had would be both's to change. It gets no environment
+    // at all.
+    let (log, said) = io::pipe()?;
     let mut command = Command::new(executable()?);
-    command.args([WORKER_ARGUMENT, log_format, &crate::logging::wanted()]).env_clear();
+    command.args([WORKER_ARGUMENT, &crate::logging::wanted()]).env_clear();
     let child = command
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
+        .stderr(Stdio::from(said))
         .spawn()?;
-    Ok((Newborn::new(child, series), ours))
+    Ok(Spawned { process: Newborn::new(child, series), socket: ours, log })
 }
 
 static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::NamedTempFile;
 
+use super::jail;
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
 
@@ -120,6 +121,15 @@ impl<'a> Spool<'a> {
         self.file.as_file().set_len(0)?;
         self.room.give_back();
         Ok(())
+    }
+}
+
+impl Drop for Spool<'_> {
+    fn drop(&mut self) {
+        // In the jail it would stay.
+        if let Err(error) = jail::remove(self.file.path()) {
+            tracing::warn!(%error, "an export's file keeps its room");
+        }
     }
 }
 

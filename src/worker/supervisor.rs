@@ -1,7 +1,7 @@
 //! Keeps one worker for one datasource: started on first use, replaced when it ends, stopped when idle.
 
 use std::future::ready;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use super::cause::Cause;
 use super::client::{JobReply, Worker};
+use super::disk::Disk;
 use super::export::Export;
 use super::held::{Frame, Held};
 use super::memory::{self, Family};
@@ -275,22 +276,27 @@ impl Supervisor {
             Error::new(Kind::Unavailable, format!("no temp folder can be made: {}", error.kind()))
                 .hint("Give the plugin's user a writable temp folder, or set `temp_dir` in the ini section [plugin.duckdb-perf-datasource]")
         });
-        let temp_dir = temp_dir.map_err(StartFailure::Failed)?;
+        let (temp_dir, disk) = temp_dir.map_err(StartFailure::Failed)?;
         let open = Open {
             datasource: self.datasource.clone(),
-            temp_dir: temp_dir.path().to_owned(),
+            temp_dir: disk.spill(),
             walls: self.terms.walls,
             require_jail: self.terms.require_jail,
         };
-        Worker::start(&open, temp_dir, self.owner.clone()).await
+        Worker::start(&open, (temp_dir, disk), self.owner.clone()).await
     }
 
     /// A folder for one worker. Cleaners of temp folders may have removed what it lies in.
-    fn temp_dir(&self) -> std::io::Result<TempDir> {
+    fn temp_dir(&self) -> std::io::Result<(TempDir, Disk)> {
         if !self.temp_root.is_dir() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.temp_root)?;
         }
-        tempfile::Builder::new().prefix("worker-").tempdir_in(&self.temp_root)
+        // Without this it would be open to whom the process's umask leaves it open.
+        let only_ours = std::fs::Permissions::from_mode(0o700);
+        let folder =
+            tempfile::Builder::new().prefix("worker-").permissions(only_ours).tempdir_in(&self.temp_root)?;
+        let disk = Disk::furnish(folder.path())?;
+        Ok((folder, disk))
     }
 }
 

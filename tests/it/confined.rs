@@ -281,7 +281,7 @@ const LANDLOCK: &[libc::c_long] =
     &[libc::SYS_landlock_create_ruleset, libc::SYS_landlock_add_rule, libc::SYS_landlock_restrict_self];
 
 /// Runs this very test binary's `name` in a process with `calls` answered by `errno`: a filter is inherited.
-fn in_a_profile(name: &str, calls: &[&[libc::c_long]], errno: libc::c_int) {
+pub(crate) fn in_a_profile(name: &str, calls: &[&[libc::c_long]], errno: libc::c_int) {
     let rules = calls.concat().into_iter().map(|call| (call, Vec::new())).collect();
     let action = SeccompAction::Errno(errno.cast_unsigned());
     let architecture = std::env::consts::ARCH.try_into().unwrap();

@@ -148,7 +148,106 @@ async fn a_slow_download_by_path_keeps_no_writer_out() {
     host.stop().await;
 }
 
-/// Queries by path share the file for two seconds; who comes later waits until it was left to the writer.
+/// Runs until its deadline, and can be interrupted. `{}` is the table.
+const LONG: &str = "SELECT sum(hash(i, a.range * b.range)) FROM {}, range(1000000) a, range(1000000) b";
+
+/// Opens the file as its writer does, again and again, and says how long it had to wait each time.
+fn write_again_and_again(file: &Path, done: &AtomicBool) -> Vec<Duration> {
+    let (mut waits, mut since) = (Vec::new(), Instant::now());
+    while !done.load(Ordering::SeqCst) {
+        let written = ::duckdb::Connection::open(file)
+            .and_then(|writer| writer.execute_batch("INSERT INTO t VALUES (-1, 'new')"));
+        if written.is_ok() {
+            waits.push(since.elapsed());
+            // As a job does that runs now and then.
+            std::thread::sleep(Duration::from_secs(1));
+            since = Instant::now();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    waits.push(since.elapsed());
+    waits
+}
+
+/// Whoever always has a long query at work, or two that relieve each other, keeps neither the others nor the writer out.
+/// The same for an attached file and for one that is read by its path.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_queries_keep_nobody_out() {
+    let timeout = 8;
+    let (folder, file) = folder_with_a_database(1000);
+    for (path, table) in [(file.as_path(), "t"), (folder.path(), "'perf.duckdb'")] {
+        let limits = json!({ "timeoutSeconds": timeout });
+        let host = Host::start_with(path, &limits, &[("GF_PLUGIN_CACHE_MB", "0")]).await;
+        host.rows("SELECT 1").await;
+        let done = Arc::new(AtomicBool::new(false));
+        let writer = std::thread::spawn({
+            let (file, done) = (file.clone(), Arc::clone(&done));
+            move || write_again_and_again(&file, &done)
+        });
+        let long = LONG.replace("{}", table);
+        let hostile = async |after: u64| {
+            tokio::time::sleep(Duration::from_secs(after)).await;
+            while !done.load(Ordering::SeqCst) {
+                let answer = host.ask(&long, "table").await;
+                assert!(answer.error.is_some(), "it is to run until it is stopped");
+            }
+        };
+        let innocent = async {
+            let (since, mut waits) = (Instant::now(), Vec::new());
+            while since.elapsed() < Duration::from_secs(5 * timeout) {
+                let asked = Instant::now();
+                let rows = host.rows(&format!("SELECT count(*) > 0 FROM {table}")).await;
+                assert_eq!(rows, ["true"]);
+                waits.push(asked.elapsed());
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            done.store(true, Ordering::SeqCst);
+            waits
+        };
+        // The second one begins in the middle of the first one, so that one of them is always at work.
+        let (mut waits, (), ()) = tokio::join!(innocent, hostile(0), hostile(timeout / 2));
+        let writes = writer.join().unwrap();
+        waits.sort_unstable();
+        let (median, longest) = (waits[waits.len() / 2], waits[waits.len() - 1]);
+        println!(
+            "{table}: {} answers, median {median:?}, at most {longest:?}; the writer waited {writes:?}",
+            waits.len()
+        );
+        // A turn for those that came late, the gap, and what a busy machine takes.
+        assert!(median < Duration::from_secs(1) && longest < Duration::from_secs(timeout - 1), "{waits:?}");
+        let longest = writes.iter().max().unwrap();
+        assert!(writes.len() > 2 && *longest < Duration::from_secs(2 * timeout + 4), "{writes:?}");
+        host.stop().await;
+    }
+}
+
+/// A job that renames a new file over the old one: who is at work goes on with the old one and keeps nobody waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_renamed_over_is_seen_at_once() {
+    let (folder, file) = folder_with_a_database(1000);
+    let host = Arc::new(Host::start_with(&file, &json!({}), &[("GF_PLUGIN_CACHE_MB", "0")]).await);
+    assert_eq!(host.rows("SELECT count(*) FROM t").await, ["1000"]);
+    let worker = workers(host.plugin.pid().unwrap())[0];
+    let long = tokio::spawn({
+        let host = Arc::clone(&host);
+        async move { host.ask(&LONG.replace("{}", "t"), "table").await.error }
+    });
+    eventually("a turn", || has_open(worker, "perf.duckdb")).await;
+    let new = folder.path().join("new.duckdb");
+    duckdb(&format!(
+        "ATTACH '{}' AS f; CREATE TABLE f.t AS SELECT range AS i, 'x' AS s FROM range(2000)",
+        new.display()
+    ));
+    std::fs::rename(&new, &file).unwrap();
+    assert_eq!(host.rows("SELECT count(*) FROM t").await, ["2000"]);
+    assert!(!long.is_finished(), "the long one had to end first");
+    long.abort();
+    assert!(long.await.unwrap_err().is_cancelled());
+    let Ok(host) = Arc::try_unwrap(host) else { unreachable!() };
+    host.stop().await;
+}
+
+/// Queries by path share the file. Where one that came late is at work when its turn is over, it begins anew and answers.
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_by_path_take_turns_with_the_writer() {
     let (folder, _) = folder_with_a_database(1000);
@@ -156,25 +255,26 @@ async fn queries_by_path_take_turns_with_the_writer() {
     host.rows("SELECT 1").await;
     let worker = workers(host.plugin.pid().unwrap())[0];
     let host = Arc::new(host);
-    let ask = |sql: &'static str| {
+    let ask = |sql: String| {
         let host = Arc::clone(&host);
-        tokio::spawn(async move { host.ask(sql, "table").await.error })
+        tokio::spawn(async move { host.ask(&sql, "table").await.error })
     };
-    let endless =
-        ask("SELECT sum(hash(i, a.range * b.range)) FROM 'perf.duckdb', range(1000000) a, range(1000000) b");
+    let endless = ask(LONG.replace("{}", "'perf.duckdb'"));
     eventually("a turn", || has_open(worker, "perf.duckdb")).await;
-    let begun = Instant::now();
-    let short = "SELECT count(*) FROM 'perf.duckdb'";
-    assert_eq!(ask(short).await.unwrap(), None);
-    assert!(!endless.is_finished(), "nobody need wait within the turn");
-    tokio::time::sleep(Duration::from_millis(2200).saturating_sub(begun.elapsed())).await;
-    let waiting = ask(short);
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(!endless.is_finished() && !waiting.is_finished(), "the first turn was over");
+    tokio::time::sleep(Duration::from_millis(2200)).await;
+    let short = "SELECT count(*) FROM 'perf.duckdb'".to_owned();
+    assert_eq!(ask(short.clone()).await.unwrap(), None);
+    assert!(!endless.is_finished(), "nobody need wait for the first one");
+    let late = ask(LONG.replace("{}", "'perf.duckdb'"));
+    // Long enough to be there.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     // Ends the query with its call.
     endless.abort();
     assert!(endless.await.unwrap_err().is_cancelled());
-    assert_eq!(waiting.await.unwrap(), None);
+    assert_eq!(ask(short).await.unwrap(), None);
+    assert!(!late.is_finished(), "it was put off, and runs again");
+    late.abort();
+    assert!(late.await.unwrap_err().is_cancelled());
     let Ok(host) = Arc::try_unwrap(host) else { unreachable!() };
     host.stop().await;
 }

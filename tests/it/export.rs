@@ -71,7 +71,7 @@ fn status_kb(pid: u32, field: &str) -> usize {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Whether a job runs in a worker: each has a thread of its own.
+/// Whether a job runs in a worker: its thread is called so meanwhile.
 fn has_jobs(worker: u32) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{worker}/task")).into_iter().flatten().flatten();
     threads

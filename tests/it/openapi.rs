@@ -165,6 +165,8 @@ fn every_failure_is_in_the_document() {
         }
         let other_name = ask(&served, method, path, "", &[("Host", "evil.example")]);
         assert_eq!(is_told(method, path, operation, &other_name), 403, "{path}");
+        let other_site = ask(&served, method, path, "", &[("Sec-Fetch-Site", "cross-site")]);
+        assert_eq!(is_told(method, path, operation, &other_site), 403, "{path}");
         assert_eq!(is_told(method, path, operation, &ask(&served, method, path, &long, &[])), 414, "{path}");
         // A name that no route knows, and files that are not there.
         for reply in [ask(&served, method, path, "?nosuch=1", &[]), ask(&gone, method, path, "", &[])] {

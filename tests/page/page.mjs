@@ -1,42 +1,14 @@
 // The page in a browser, served by the real executable: five panels of the provisioned dashboard, choices, themes, sizes, errors,
 // the token. Prints `ok: …` for each check; the first that fails ends it.
-import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { WORK, check, end, launch, serve } from './support.mjs';
 
-const { chromium } = createRequire(new URL('../e2e/package.json', import.meta.url))('playwright-core');
-const { CHROMIUM, EXECUTABLE, WORK, PAGE_OUT } = process.env;
+const { PAGE_OUT } = process.env;
 const TOKEN = '0123456789abcdef-page';
 mkdirSync(PAGE_OUT, { recursive: true });
 
-function check(condition, what) {
-  if (!condition) {
-    throw new Error(what);
-  }
-  console.log(`ok: ${what}`);
-}
-
-const servers = [];
-const end = () => servers.forEach((server) => server.kill());
-// Whatever ends this: a server that stays would hold the output open.
-process.on('exit', end);
-process.once('SIGTERM', () => process.exit(1));
-
-/** Starts a server; resolves to its address. */
-function serve(folder, env = {}, more = []) {
-  const server = spawn(EXECUTABLE, ['serve', '--port', '0', '--path', join(WORK, folder), ...more], {
-    env: { ...process.env, DUCKDB_PERF_TOKEN: '', ...env, ...(env.DUCKDB_PERF_TOKEN ? {} : { DUCKDB_PERF_TOKEN: undefined }) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  servers.push(server);
-  return new Promise((done, failed) => {
-    server.stdout.once('data', (line) => done(String(line).trim()));
-    server.once('exit', () => failed(new Error('the server ended')));
-  });
-}
-
-const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
+const browser = await launch();
 const problems = [];
 
 async function open(options = {}) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh EXECUTABLE: the page in Chromium, over demo reports, over one alone and over a folder without any. Installs Chromium where Debian's
-# packages can be had; where there is none, says that it is skipped, which is a failure in CI.
+# run.sh EXECUTABLE: the page in Chromium, over demo reports, over one alone and over a folder without any; and pages of other sites. Installs
+# Chromium where Debian's packages can be had; where there is none, says that it is skipped, which is a failure in CI.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 executable="$1"
@@ -25,4 +25,6 @@ demo() {
 demo --out "$work/reports"
 demo --weeks 1 --out "$work/one"
 mkdir "$work/empty"
-CHROMIUM="$chromium" EXECUTABLE="$executable" WORK="$work" PAGE_OUT="${PAGE_OUT:-$work}" timeout 900 node tests/page/page.mjs
+export CHROMIUM="$chromium" EXECUTABLE="$executable" WORK="$work" PAGE_OUT="${PAGE_OUT:-$work}"
+timeout 900 node tests/page/page.mjs
+timeout 300 node tests/page/other_sites.mjs

@@ -68,7 +68,7 @@ fn judge_function(node: &tree::Node) -> Result<()> {
         (judged::Verdict::Denied(reason), _) => return Err(denied(&function, reason)),
         (judged::Verdict::ReadsFiles, tree::Argument::Written(paths)) => {
             paths.iter().try_for_each(|path| check_path(path))?;
-            node.names.iter().try_for_each(|name| judge_argument(&function, name))?;
+            node.names.iter().try_for_each(|(place, name)| judge_argument(&function, *place, name))?;
         }
         (judged::Verdict::ReadsFiles, _) => {
             let message = format!("`{function}` takes its path as a text or a list of texts, written out");
@@ -78,7 +78,7 @@ fn judge_function(node: &tree::Node) -> Result<()> {
         (judged::Verdict::Reads, _) => {}
     }
     if judged::CALLS_AN_AGGREGATE.contains(&function.as_str()) {
-        judge_aggregate(&function, &node.second)?;
+        node.arguments(1, "function_name").try_for_each(|name| judge_aggregate(&function, name))?;
     }
     if function == "current_setting" {
         let name = match &node.first {
@@ -102,7 +102,15 @@ fn denied(function: &str, reason: &str) -> Error {
 }
 
 /// An argument that a function which reads files is given by name.
-fn judge_argument(function: &str, name: &str) -> Result<()> {
+fn judge_argument(function: &str, place: usize, name: &str) -> Result<()> {
+    // By their names arguments may stand in any order; the first one is what was judged as the path.
+    if judged::PATHS.iter().any(|path| path.eq_ignore_ascii_case(name)) != (place == 0) {
+        return Err(Error::new(
+            Kind::Forbidden,
+            format!("`{function}` takes its path as its first argument"),
+        )
+        .hint(format!("Write it first, without a name: {function}('weekly_*.parquet', …)")));
+    }
     match judged::argument(name) {
         Some(reason) => {
             let message = format!(

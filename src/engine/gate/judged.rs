@@ -189,7 +189,10 @@ pub(super) const RESTLESS_WORDS: &[&str] = &[
 /// Functions that are a harmless aggregate, and in FROM a macro that takes a table's name as a text.
 pub(super) const DENIED_IN_FROM: &[&str] = &["histogram"];
 
-/// Functions whose second argument is the name of an aggregate, which they call.
+/// What the first argument of functions that read files is called.
+pub(super) const PATHS: &[&str] = &["file", "path", "paths", "pattern"];
+
+/// Functions whose second argument, `function_name`, is the name of an aggregate, which they call.
 pub(super) const CALLS_AN_AGGREGATE: &[&str] =
     &["aggregate", "array_aggr", "array_aggregate", "list_aggr", "list_aggregate"];
 
@@ -238,6 +241,9 @@ pub(super) fn instead(reason: &str) -> &'static str {
         }
         "unchecked" => "DuckDB would believe it without looking into the file: leave it away",
         "waits" => "A query that only waits keeps others from running",
+        "memory" => {
+            "It takes memory that DuckDB neither counts nor asks for twice: use quantile_cont or approx_quantile"
+        }
         "raw" => "It takes DuckDB's own memory formats, which are not checked",
         _ => super::judge::ONLY_READS,
     }

@@ -169,11 +169,11 @@ fn grown(seed: &Seed, shells: &[usize], head: usize) -> Seed {
 }
 
 /// What is wrong with the gate's answers to the text and its twin.
-fn fault(connection: &Connection, text: &Seed) -> Option<String> {
-    if let Err(error) = check(connection, &text.harmless) {
+fn fault(gate: &Gate, text: &Seed) -> Option<String> {
+    if let Err(error) = gate.check(&text.harmless) {
         return Some(format!("the harmless twin is refused: {error:?}\n{}", text.harmless));
     }
-    match check(connection, &text.planted) {
+    match gate.check(&text.planted) {
         Ok(_) => Some(format!("it passed:\n{}", text.planted)),
         Err(error) if error.kind != Kind::Forbidden || error.hint.is_none() => {
             Some(format!("{error:?}\n{}", text.planted))
@@ -187,38 +187,38 @@ fn fault(connection: &Connection, text: &Seed) -> Option<String> {
 
 #[test]
 fn everything_that_is_refused_is_found_in_every_place() {
-    let connection = Connection::open_in_memory().unwrap();
+    let gate = Gate::open().unwrap();
     let seeds = seeds();
     assert!(seeds.len() > 600, "{}", seeds.len());
     let mut faults: Vec<String> = Vec::new();
     for seed in &seeds {
-        faults.extend(fault(&connection, &grown(seed, &[], 0)));
+        faults.extend(fault(&gate, &grown(seed, &[], 0)));
     }
     let call = Seed::new(Expression, "write_log(a)", "upper(a)");
     let table = Seed::new(Query, "FROM pg_settings", "FROM pg_class");
     for head in 0..HEADS.len() {
         for (takes, piece, shell) in SHELLS {
             let seed = if *takes == Expression { &call } else { &table };
-            faults.extend(fault(&connection, &grown(&wrapped(seed, *piece, shell), &[], head)));
+            faults.extend(fault(&gate, &grown(&wrapped(seed, *piece, shell), &[], head)));
         }
-        faults.extend(fault(&connection, &grown(&wrapped(&call, Query, PIVOT_ON), &[], head)));
+        faults.extend(fault(&gate, &grown(&wrapped(&call, Query, PIVOT_ON), &[], head)));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
 #[test]
 fn everything_that_is_refused_is_found_at_any_depth() {
-    let connection = Connection::open_in_memory().unwrap();
+    let gate = Gate::open().unwrap();
     let seeds = seeds();
     let config = Config { failure_persistence: None, ..Config::default() };
     let strategy = (0..seeds.len(), proptest::collection::vec(any::<usize>(), 0..9), any::<usize>());
     let outcome = TestRunner::new(config).run(&strategy, |(seed, shells, head)| {
         let text = grown(&seeds[seed], &shells, head);
         // DuckDB does not parse every nesting, of PIVOT above all.
-        if check(&connection, &text.harmless).is_err_and(|error| error.kind == Kind::BadQuery) {
+        if gate.check(&text.harmless).is_err_and(|error| error.kind == Kind::BadQuery) {
             return Err(TestCaseError::reject("does not parse"));
         }
-        match fault(&connection, &text) {
+        match fault(&gate, &text) {
             None => Ok(()),
             Some(fault) => Err(TestCaseError::fail(fault)),
         }

@@ -1,103 +1,240 @@
-//! Where the one statement of a text is, and where the one that it explains. By tokens, before DuckDB parses anything.
+//! Where the one statement of a text is, and what it explains: cut by DuckDB's own tokens, and put together anew.
 
+use std::ops::Range;
+
+use super::parser::{Token, TokenKind};
+use super::places::Composed;
 use crate::error::{Error, Kind, Result};
-use crate::query::{Token, TokenKind, tokens};
 
-/// The tokens that mean something.
-pub(super) fn significant(sql: &str) -> impl Iterator<Item = Token<'_>> + Clone {
-    tokens(sql).filter(|token| !token.is_blank())
+/// Formats of a plan. The first one is used where none is asked for.
+const FORMATS: &[&str] = &["default", "text", "json", "html", "graphviz", "yaml", "mermaid"];
+
+/// The tokens that mean something, of a text that may end in `;`.
+pub(super) fn significant<'a>(tokens: Vec<Token<'a>>) -> Vec<Token<'a>> {
+    let mut all: Vec<Token<'a>> =
+        tokens.into_iter().filter(|token| token.kind != TokenKind::Comment).collect();
+    let ended = all.iter().rposition(|token| token.kind != TokenKind::Terminator);
+    all.truncate(ended.map_or(0, |at| at + 1));
+    all
 }
 
-/// Whether a token is this unquoted word.
-pub(super) fn is_word(token: &Token<'_>, word: &str) -> bool {
-    token.kind == TokenKind::Ident && token.text.eq_ignore_ascii_case(word)
+/// An `EXPLAIN` in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Explained {
+    analyze: bool,
+    format: &'static str,
+    /// Index of the first token of what is explained.
+    pub(super) body: usize,
 }
 
-/// Whether a token names this, bare or quoted.
-pub(super) fn is_name(token: &Token<'_>, name: &str) -> bool {
-    let text = match token.kind {
-        TokenKind::Ident => token.text,
-        TokenKind::QuotedIdent | TokenKind::String => {
-            token.text.trim_matches(|quote| ['"', '`', '\''].contains(&quote))
+impl Explained {
+    /// Of the tokens of one statement; `None` when nothing is explained.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for options other than `ANALYZE` and `FORMAT`, [`Kind::BadQuery`] for a format that there is not.
+    pub(super) fn read(tokens: &[Token<'_>]) -> Result<Option<Self>> {
+        if !tokens.first().is_some_and(|token| token.is_word("EXPLAIN")) {
+            return Ok(None);
         }
-        _ => return false,
-    };
-    text.eq_ignore_ascii_case(name)
-}
+        let mut found = Self { analyze: false, format: "default", body: 1 };
+        if tokens.get(1).is_some_and(is_analyze) {
+            found.analyze = true;
+            found.body = 2;
+        }
+        let opens = tokens.get(found.body).is_some_and(|token| token.text == "(");
+        if opens && tokens.get(found.body + 1).is_some_and(is_option) {
+            found.read_options(tokens)?;
+        }
+        Ok(Some(found))
+    }
 
-/// Bytes of the one statement: from its first token to before its `;`.
-///
-/// # Errors
-/// [`Kind::Forbidden`] for a second statement, [`Kind::BadQuery`] for none.
-pub(super) fn single_statement(sql: &str) -> Result<(usize, usize)> {
-    let mut span: Option<(usize, usize)> = None;
-    let mut ended = false;
-    for token in significant(sql) {
-        match (&mut span, token.text) {
-            (_, ";") if token.kind == TokenKind::Punct => ended = span.is_some(),
-            (Some(_), _) if ended => {
-                return Err(Error::new(Kind::Forbidden, "the query holds more than one statement")
-                    .hint("Send one statement per query; `;` may only end it")
-                    .at(token.start));
+    /// Reads `(option, …)`, which starts where the body was thought to.
+    fn read_options(&mut self, tokens: &[Token<'_>]) -> Result<()> {
+        let mut at = self.body + 1;
+        loop {
+            let option = tokens.get(at);
+            at += 1;
+            match option {
+                Some(token) if is_analyze(token) => self.analyze = true,
+                Some(token) if token.is_word("FORMAT") => {
+                    self.format = format(tokens.get(at))?;
+                    at += 1;
+                }
+                other => return Err(no_option(other.or(tokens.last()))),
             }
-            (Some((_, end)), _) => *end = token.end(),
-            (None, _) => span = Some((token.start, token.end())),
-        }
-    }
-    span.ok_or_else(|| Error::bad_query("the query is empty").hint("Write a SELECT statement"))
-}
-
-/// Where the statement behind `EXPLAIN [ANALYZE] [(options)]` starts; 0 when nothing is explained.
-pub(super) fn explained(statement: &str) -> usize {
-    let mut rest = significant(statement).peekable();
-    if !rest.next().is_some_and(|token| is_word(&token, "EXPLAIN")) {
-        return 0;
-    }
-    rest.next_if(|token| is_word(token, "ANALYZE") || is_word(token, "ANALYSE"));
-    let mut ahead = rest.clone();
-    let options = ahead.next().is_some_and(|token| token.text == "(")
-        && ahead.next().is_some_and(|token| {
-            ["ANALYZE", "ANALYSE", "FORMAT", "VERBOSE"].iter().any(|word| is_word(&token, word))
-        });
-    if options {
-        for token in rest.by_ref() {
-            if token.text == ")" {
-                break;
+            let next = tokens.get(at);
+            at += 1;
+            match next.map(|token| token.text) {
+                Some(",") => {}
+                Some(")") => break,
+                _ => return Err(no_option(next.or(tokens.last()))),
             }
         }
+        self.body = at;
+        Ok(())
     }
-    rest.peek().map_or(0, |token| token.start)
+
+    /// What to put before the body. The options come always, so that a body in parentheses is never taken for them.
+    pub(super) fn head(&self) -> String {
+        format!("EXPLAIN ({}FORMAT {}) ", if self.analyze { "ANALYZE, " } else { "" }, self.format)
+    }
+}
+
+fn is_analyze(token: &Token<'_>) -> bool {
+    token.is_word("ANALYZE") || token.is_word("ANALYSE")
+}
+
+/// Whether a word behind `EXPLAIN (` begins an option and not a query.
+fn is_option(token: &Token<'_>) -> bool {
+    is_analyze(token) || ["FORMAT", "VERBOSE", "SQL"].iter().any(|word| token.is_word(word))
+}
+
+fn format(token: Option<&Token<'_>>) -> Result<&'static str> {
+    let found = FORMATS.iter().find(|format| token.is_some_and(|token| token.is_name(format)));
+    found.copied().ok_or_else(|| {
+        let known = FORMATS.join(", ");
+        let error =
+            Error::bad_query("`EXPLAIN` has no such format").hint(format!("Write one of these: {known}"));
+        match token {
+            Some(token) => error.at(token.start),
+            None => error,
+        }
+    })
+}
+
+fn no_option(token: Option<&Token<'_>>) -> Error {
+    let error = Error::new(Kind::Forbidden, "`EXPLAIN` takes the options `ANALYZE` and `FORMAT` only")
+        .hint("Write EXPLAIN, EXPLAIN ANALYZE or EXPLAIN (FORMAT json)");
+    match token {
+        Some(token) => error.at(token.start),
+        None => error,
+    }
 }
 
 /// Where the query of `CREATE VIEW name (columns) AS query` starts.
-pub(super) fn query_of_view(statement: &str) -> Option<usize> {
+pub(super) fn query_of_view(tokens: &[Token<'_>]) -> Option<usize> {
     let mut depth = 0_usize;
-    let mut rest = significant(statement);
-    rest.find(|token| {
+    let at = tokens.iter().position(|token| {
         match token.text {
             "(" => depth += 1,
             ")" => depth = depth.saturating_sub(1),
             _ => {}
         }
-        depth == 0 && is_word(token, "AS")
+        depth == 0 && token.is_word("AS")
     })?;
-    rest.next().map(|token| token.start)
+    tokens.get(at + 1).map(|token| token.start)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A `PIVOT` without `IN`: the text that runs, and the same with a list of one value behind each item of `ON` that had none. DuckDB
+/// serialises only the second, whose tree shows that the values stand where a pivot's lists do.
+pub(super) struct Pivoted<'a> {
+    pub(super) run: Composed<'a>,
+    pub(super) judged: Composed<'a>,
+    /// The value, which the text itself does not hold.
+    pub(super) value: String,
+    /// How many lists were put in.
+    pub(super) lists: usize,
+}
 
-    #[test]
-    fn the_query_of_a_view() {
-        for sql in [
-            "CREATE VIEW v AS QUERY",
-            "CREATE VIEW s.\"as\" (\"as\", b) AS QUERY",
-            "create or replace view v as /* as */ QUERY",
-        ] {
-            assert_eq!(query_of_view(sql).and_then(|at| sql.get(at..)), Some("QUERY"), "{sql}");
+impl<'a> Pivoted<'a> {
+    /// Of `sql` and its tokens, from that with index `from` on, behind `head`; `None` where nothing can be put in.
+    pub(super) fn of(sql: &'a str, tokens: &[Token<'_>], from: usize, head: &str) -> Option<Self> {
+        let tokens = tokens.get(from..)?;
+        let mut items: Vec<Range<usize>> = Vec::new();
+        for (index, token) in tokens.iter().enumerate() {
+            if token.is_word("PIVOT") || token.is_word("PIVOT_WIDER") {
+                items.extend(items_of(tokens.get(index + 1..).unwrap_or_default()));
+            }
         }
-        assert_eq!(query_of_view("CREATE VIEW v"), None);
-        assert_eq!(query_of_view("CREATE VIEW v AS"), None);
+        let (first, last) = (tokens.first()?, tokens.last()?);
+        if items.is_empty() {
+            return None;
+        }
+        // A pivot may stand in an item of another one.
+        let mut marks: Vec<(usize, bool)> =
+            items.iter().flat_map(|item| [(item.start, true), (item.end, false)]).collect();
+        marks.sort_unstable();
+        let mut value = "pivoted".to_owned();
+        while sql.contains(&value) {
+            value.push('_');
+        }
+        let (mut run, mut judged) = (Composed::of(sql), Composed::of(sql));
+        run.insert(head, first.start);
+        let mut copied = first.start;
+        for (place, opens) in marks {
+            for text in [&mut run, &mut judged] {
+                text.copy(copied..place);
+                text.insert(if opens { "(" } else { ")" }, place);
+            }
+            if !opens {
+                judged.insert(&format!(" IN ('{value}')"), place);
+            }
+            copied = place;
+        }
+        for text in [&mut run, &mut judged] {
+            text.copy(copied..last.end());
+        }
+        Some(Self { run, judged, value, lists: items.len() })
     }
+}
+
+/// Whether a token joins expressions to a larger one.
+fn joins(token: &Token<'_>) -> bool {
+    const WORDS: &[&str] = &[
+        "NOT", "AND", "OR", "IS", "LIKE", "ILIKE", "GLOB", "SIMILAR", "BETWEEN", "COLLATE", "AT", "IN",
+        "ISNULL", "NOTNULL",
+    ];
+    let is_operator = token.kind == TokenKind::Operator && !["::", ")", "]", "}", ":"].contains(&token.text);
+    is_operator || WORDS.iter().any(|word| token.is_word(word))
+}
+
+/// The items of `ON` of a `PIVOT` that have no `IN`; `tokens` are those behind its keyword.
+fn items_of(tokens: &[Token<'_>]) -> Vec<Range<usize>> {
+    const ENDS: &[&str] = &["USING", "GROUP", "ORDER", "LIMIT", "OFFSET", "UNION", "EXCEPT", "INTERSECT"];
+    let mut items = Vec::new();
+    let mut depth = 0_usize;
+    // Whether what was read of the item is more than what may stand before a list: `a || b IN ('x')` is an expression as a whole.
+    let mut is_compound = false;
+    // The item being read, and whether it has a list; none while the source is read.
+    let mut item: Option<(Option<Range<usize>>, bool)> = None;
+    for token in tokens {
+        let opens = matches!(token.text, "(" | "[" | "{") || token.is_word("CASE");
+        let closes = matches!(token.text, ")" | "]" | "}") || token.is_word("END");
+        if closes && depth == 0 {
+            break;
+        }
+        if depth == 0 {
+            if token.is_word("ON") {
+                // Those before belong to a join in the source.
+                items.clear();
+                is_compound = false;
+                item = Some((None, false));
+                continue;
+            }
+            if item.is_some() && ENDS.iter().any(|word| token.is_word(word)) {
+                break;
+            }
+        }
+        if opens {
+            depth += 1;
+        } else if closes {
+            depth -= 1;
+        }
+        let Some((span, has_list)) = &mut item else { continue };
+        if depth == 0 && token.text == "," {
+            items.extend(span.take().filter(|_| !*has_list));
+            *has_list = false;
+            is_compound = false;
+            continue;
+        }
+        if depth == 0 {
+            *has_list |= token.is_word("IN") && !is_compound;
+            is_compound |= joins(token);
+        }
+        *span = Some(span.as_ref().map_or(token.start, |span| span.start)..token.end());
+    }
+    if let Some((Some(span), false)) = item {
+        items.push(span);
+    }
+    items
 }

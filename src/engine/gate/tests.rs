@@ -2,11 +2,21 @@
 
 use super::*;
 
+#[path = "calls_tests.rs"]
+mod calls;
 #[path = "names_tests.rs"]
 mod names;
+#[path = "run_tests.rs"]
+mod runs;
+
+/// One for all tests: each opens a DuckDB.
+fn gate() -> &'static Gate {
+    static GATE: std::sync::OnceLock<Gate> = std::sync::OnceLock::new();
+    GATE.get_or_init(|| Gate::open().unwrap())
+}
 
 fn verdict(sql: &str) -> Result<Verdict> {
-    check(&Connection::open_in_memory().unwrap(), sql)
+    gate().check(sql).map(Arc::unwrap_or_clone)
 }
 
 #[test]
@@ -310,7 +320,6 @@ fn plainly(json: &serde_json::Value, found: &mut Vec<(String, String, String, St
 
 #[test]
 fn the_tree_is_read_as_a_plain_reader_reads_it() {
-    let connection = Connection::open_in_memory().unwrap();
     for sql in [
         "SELECT 1",
         "SELECT 'x\"},{\"type\":\"COPY_QUERY_NODE\"', \"a\"\"b\\\", 'ü💥\u{2028}' AS \"class\"\":\" FROM \"type\"",
@@ -322,8 +331,7 @@ fn the_tree_is_read_as_a_plain_reader_reads_it() {
         "DESCRIBE SELECT current_setting('threads') FROM system.main.query('SELECT 1')",
         "FROM a.\"b.c\".\"d/e\".parquet AT (VERSION => f.g.h('path')), x.y WHERE {'path': ['qualified_name']} = z.w",
     ] {
-        let json: String =
-            connection.query_row("SELECT json_serialize_sql(?)", [sql], |row| row.get(0)).unwrap();
+        let json = gate().parser.tree(sql).unwrap();
         let mut plain = Vec::new();
         plainly(&serde_json::from_str(&json).unwrap(), &mut plain);
         let mut ours: Vec<_> = tree::read(&json)

@@ -14,12 +14,16 @@ pub(super) struct Node {
     pub(super) class: String,
     /// Name of a function; empty for other nodes.
     pub(super) function: String,
+    /// Whether a dot stands before a function's name: behind a catalog and schema, or behind a column that is then its
+    /// first argument, without being one here.
+    pub(super) is_dotted: bool,
     /// A function's first argument.
     pub(super) first: Argument,
-    /// A function's second argument.
-    pub(super) second: Argument,
-    /// Names that arguments of a function are given by, as `name := …`, `name => …` or, where a table stands, `name = …`.
-    pub(super) names: Vec<String>,
+    /// A function's first arguments, and all those with names, which may stand in any order.
+    pub(super) given: Vec<Given>,
+    /// Names that arguments of a function are given by, as `name := …`, `name => …` or, where a table stands, `name = …`
+    /// and `… AS name`; with how many arguments stand before.
+    pub(super) names: Vec<(usize, String)>,
     /// Whether a function stands where a table does.
     pub(super) in_from: bool,
     /// Whether an aggregate's inner state is asked for (`EXPORT_STATE`).
@@ -38,11 +42,30 @@ impl Node {
         self.path.last().map_or("", String::as_str)
     }
 
+    /// What may be a function's argument at `place`, which has this `name`, however the call is spelled.
+    pub(super) fn arguments(&self, place: usize, name: &str) -> impl Iterator<Item = &Argument> {
+        let is_it = move |given: &&Given| match given.name.as_str() {
+            "" => given.place == place || self.is_dotted && given.place + 1 == place,
+            known => known.eq_ignore_ascii_case(name),
+        };
+        self.given.iter().filter(is_it).map(|given| &given.value)
+    }
+
     /// A table's name as DuckDB looks for a file of that name: `FROM "a/b".parquet` reads `a/b.parquet`.
     pub(super) fn full_name(&self) -> String {
         let parts: Vec<&str> = self.path.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         parts.join(".")
     }
+}
+
+/// An argument of a function as it is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Given {
+    /// How many stand before it.
+    pub(super) place: usize,
+    /// The name that it is given by (`:=`, `=>`); empty where its place decides.
+    pub(super) name: String,
+    pub(super) value: Argument,
 }
 
 /// An argument of a function, as far as it can be known without running anything.
@@ -57,6 +80,9 @@ pub(super) enum Argument {
     Computed,
 }
 
+/// Arguments without a name that are kept of each function.
+const MOST_GIVEN: usize = 4;
+
 /// What was said of the text as a whole, and every node of it.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
@@ -64,6 +90,8 @@ pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     /// How many statements the text holds.
     pub(super) statements: usize,
+    /// Texts in the lists of values of its pivots.
+    pub(super) pivot_values: Vec<String>,
     /// DuckDB's error, when it could not parse or serialise the text.
     pub(super) failure: Option<Failure>,
 }
@@ -111,6 +139,9 @@ pub(super) fn read(json: &str) -> Result<Tree> {
             }
             Event::Text(text) => {
                 let depth = stack.len();
+                if is_pivot_value(&stack) {
+                    tree.pivot_values.push(text.clone());
+                }
                 let Some(level) = stack.last_mut() else { return Err(malformed()) };
                 if !level.is_object {
                     if level.is_name {
@@ -131,6 +162,7 @@ pub(super) fn read(json: &str) -> Result<Tree> {
                         "type" => level.node.kind = text,
                         "class" => level.node.class = text,
                         "function_name" => level.node.function = text,
+                        "schema" | "catalog" => level.node.is_dotted |= !text.is_empty(),
                         "text" => level.text = Some(text),
                         "name" => level.name = text,
                         "alias" => level.alias = text,
@@ -179,6 +211,8 @@ struct Level {
     /// What an argument is called in its function, and another name of an expression.
     name: String,
     alias: String,
+    /// What an argument is.
+    value: Argument,
     /// The column on the left side of a comparison, when it is named by itself.
     left: Option<String>,
     /// Where the function is that a table function calls.
@@ -187,6 +221,18 @@ struct Level {
     count: usize,
     /// They, when they are all constants.
     arguments: Argument,
+}
+
+/// Whether a text that comes now is a value in the list of a pivot's column:
+/// `entries: [{star_expr: {literal: {text: …}}}]`.
+fn is_pivot_value(stack: &[Level]) -> bool {
+    match stack {
+        [.., column, _, entry, expression, literal] if literal.has_key => {
+            [column, entry, expression, literal].map(|level| level.key.as_str())
+                == ["entries", "star_expr", "literal", "text"]
+        }
+        _ => false,
+    }
 }
 
 /// Keeps the node that has ended, and hands up what its parents want to know of it.
@@ -209,8 +255,15 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
         {
             comparison.left = level.parts.pop();
         }
-        [.., function, _list] if function.key == "arguments" && !level.name.is_empty() => {
-            function.node.names.push(std::mem::take(&mut level.name));
+        [.., function, _list] if function.key == "arguments" => {
+            let Level { name, value, .. } = std::mem::take(&mut level);
+            if !name.is_empty() {
+                function.node.names.push((function.count, name.clone()));
+            }
+            if !name.is_empty() || function.count < MOST_GIVEN {
+                function.node.given.push(Given { place: function.count, name, value });
+            }
+            function.count += 1;
         }
         _ => {}
     }
@@ -220,10 +273,10 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
         // DuckDB takes the other name of an argument, and what a comparison with `=` starts with, for its name in the
         // function.
         if !level.alias.is_empty() {
-            function.node.names.push(std::mem::take(&mut level.alias));
+            function.node.names.push((function.count, std::mem::take(&mut level.alias)));
         }
         if level.node.kind == "COMPARE_EQUAL" {
-            function.node.names.extend(level.left.take());
+            function.node.names.extend(level.left.take().map(|left| (function.count, left)));
         }
         let written = match (level.node.class.as_str(), level.node.function.as_str()) {
             ("CONSTANT", _) => {
@@ -232,12 +285,10 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
             ("FUNCTION", "list_value") => std::mem::take(&mut level.arguments),
             _ => Argument::Computed,
         };
-        match function.count {
-            0 => function.node.first = written.clone(),
-            1 => function.node.second = written.clone(),
-            _ => {}
+        if function.count == 0 {
+            function.node.first = written.clone();
         }
-        function.count += 1;
+        argument.value = written.clone();
         function.arguments = match (std::mem::take(&mut function.arguments), written) {
             (Argument::None, first) => first,
             (Argument::Written(mut all), Argument::Written(more)) => {
@@ -323,52 +374,5 @@ fn malformed() -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nodes_functions_tables_and_positions() {
-        let json = r#"{"error":false,"statements":[{"node":{"type":"SELECT_NODE","select_list":[
-            {"class":"FUNCTION","type":"FUNCTION","query_location":7,"function_name":"sum","x":{"type":"ORDER_MODIFIER"}}],
-            "from_table":{"type":"BASE_TABLE","query_location":18446744073709551615,"table_name":"c",
-            "qualified_name":{"path":["a\"b","c"]}}}}]}"#;
-        let tree = read(json).unwrap();
-        let seen: Vec<_> = tree
-            .nodes
-            .iter()
-            .map(|n| (n.kind.as_str(), n.function.as_str(), n.path.join("."), n.position))
-            .collect();
-        assert_eq!(tree.statements, 1);
-        assert_eq!(
-            seen,
-            [
-                ("ORDER_MODIFIER", "", String::new(), None),
-                ("FUNCTION", "sum", String::new(), Some(7)),
-                ("BASE_TABLE", "", "a\"b.c".to_owned(), None),
-                ("SELECT_NODE", "", String::new(), None)
-            ]
-        );
-    }
-
-    #[test]
-    fn failures_and_depth() {
-        let tree =
-            read(r#"{"error":true,"error_type":"parser","error_message":"no","position":"7"}"#).unwrap();
-        let failure = tree.failure.unwrap();
-        assert_eq!(
-            (failure.kind.as_str(), failure.message.as_str(), failure.position),
-            ("parser", "no", Some(7))
-        );
-        let deep = format!("{}{}", r#"{"a":["#.repeat(100_000), "]}".repeat(100_000));
-        assert!(read(&deep).unwrap().nodes.is_empty());
-        assert!(read(r#"{"a":"#).is_err());
-    }
-
-    #[test]
-    fn what_a_person_wrote_is_never_a_key() {
-        let json = r#"{"error":false,"statements":[{"node":{"type":"SELECT_NODE","c":{"class":"CONSTANT","type":"VALUE_CONSTANT",
-            "literal":{"kind":"STRING","text":"\",\"type\":\"COPY_QUERY_NODE"}}}}]}"#;
-        let kinds: Vec<_> = read(json).unwrap().nodes.into_iter().map(|n| n.kind).collect();
-        assert_eq!(kinds, ["VALUE_CONSTANT", "SELECT_NODE"]);
-    }
-}
+#[path = "tree_tests.rs"]
+mod tests;

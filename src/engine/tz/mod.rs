@@ -64,11 +64,11 @@ pub(crate) fn register(connection: &Connection, database: ffi::duckdb_database) 
 ///
 /// They live in the in-memory database, whose schema `memory.main` must be in the search path.
 const MACROS: &str = r#"
-CREATE MACRO memory.main."current_date"() AS CAST(CAST(now() AS TIMESTAMP) AS DATE);
-CREATE MACRO memory.main.today() AS CAST(CAST(now() AS TIMESTAMP) AS DATE);
-CREATE MACRO memory.main.get_current_time() AS CAST(now() AS TIMETZ);
-CREATE MACRO memory.main.current_localtime() AS CAST(CAST(now() AS TIMESTAMP) AS TIME);
-CREATE MACRO memory.main.current_localtimestamp() AS CAST(now() AS TIMESTAMP);
+CREATE MACRO memory.main."current_date"() AS CAST(CAST(system.main.now() AS TIMESTAMP) AS DATE);
+CREATE MACRO memory.main.today() AS CAST(CAST(system.main.now() AS TIMESTAMP) AS DATE);
+CREATE MACRO memory.main.get_current_time() AS CAST(system.main.now() AS TIMETZ);
+CREATE MACRO memory.main.current_localtime() AS CAST(CAST(system.main.now() AS TIMESTAMP) AS TIME);
+CREATE MACRO memory.main.current_localtimestamp() AS CAST(system.main.now() AS TIMESTAMP);
 CREATE MACRO memory.main.date_part
     (part, ts TIMESTAMPTZ) AS system.main.date_part(part, CAST(ts AS TIMESTAMP)),
     (part, ts TIMESTAMP) AS system.main.date_part(part, ts),

@@ -177,11 +177,16 @@ impl<'a> Expander<'a> {
         Ok(at + inside)
     }
 
-    /// `tbl_$name` is one identifier for DuckDB; whoever writes it over a known variable means something else.
+    /// `tbl_$name` is one identifier for DuckDB; whoever writes it over a known variable or macro means something else.
     fn check_ident(&self, token: &Token<'_>) -> Result<()> {
         for (dollar, _) in token.text.match_indices('$') {
             let rest = token.text.get(dollar + 1..).unwrap_or_default();
             let name = rest.get(..super::lexer::run(rest, is_word)).unwrap_or_default();
+            if table::find(&format!("${name}")).is_some() {
+                return Err(Error::bad_query(format!("`{}` is one identifier for DuckDB", token.text))
+                    .hint(format!("Put a space before `${name}`, so that it is a macro"))
+                    .at(token.start + dollar));
+            }
             if !name.is_empty() && self.context.variables.get(name).is_some() {
                 let before = token.text.get(..dollar).unwrap_or_default();
                 return Err(Error::bad_query(format!("`{}` is one identifier for DuckDB", token.text))

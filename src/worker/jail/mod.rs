@@ -2,11 +2,13 @@
 //! may make and the memory it may have, whatever SQL or a crafted file makes of DuckDB.
 //!
 //! [`enter`] is called once, between the first message and opening DuckDB, while the process has one thread: Landlock
-//! and seccomp hold for threads that start later. [`bound_memory`] follows when DuckDB is open.
+//! and seccomp hold for threads that start later. When DuckDB is open and all threads run, [`seal`] forbids further ones and
+//! [`bound_memory`] follows.
 //!
 //! Not for: judging SQL (that is the engine's gate), and `stat`, which Landlock does not cover.
 
 mod process;
+mod removal;
 #[cfg(target_os = "linux")]
 mod seccomp;
 #[cfg(target_os = "linux")]
@@ -23,6 +25,7 @@ use crate::source::Datasource;
 
 pub(super) use process::{Prepared, prepare};
 pub use process::{close_to_others, give_memory_back};
+pub(super) use removal::{DONE, SPILL, is_written, remove};
 
 /// How much of the jail the system gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -134,6 +137,19 @@ fn refuse_if(required: bool, jail: Jail) -> Result<()> {
             "Use Linux 5.13 or later with Landlock enabled and allowed by the container's seccomp profile, or remove `require_jail` from the ini section [plugin.duckdb-perf-datasource]",
         )),
     }
+}
+
+/// Forbids this process new threads, once all that it needs run: each costs the machine more than its limits count, and
+/// one of the threads that a system has.
+pub(super) fn seal(jail: Jail) {
+    #[cfg(target_os = "linux")]
+    if jail.seccomp
+        && let Err(error) = seccomp::forbid_threads()
+    {
+        tracing::warn!(%error, "threads cannot be bounded");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = jail;
 }
 
 /// Bounds what the process may allocate from now on: DuckDB's memory and what its functions take beside it.

@@ -7,13 +7,18 @@ use std::io;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::super::figures::Figures;
-use super::super::{CONCURRENT, STACK};
 use crate::limits::{Limits, MB};
 
 /// Files a worker may have open: a query over years of weekly reports opens hundreds.
 const MOST_FILES: u64 = 4096;
 /// What one query's functions may allocate beside DuckDB's own memory before an allocation fails.
 const BESIDE_DUCKDB: u64 = 88 * MB;
+/// Addresses that the C library sets aside in its arenas and does not use yet.
+const SET_ASIDE: u64 = 256 * MB;
+/// Of the first thread, whose stack grows beside what other limits count. It only reads messages.
+const FIRST_STACK: u64 = 8 * MB;
+/// Signals that wait, of all processes of the user: none is sent but one that ends the worker.
+const MOST_SIGNALS: u64 = 64;
 
 /// Bytes of a buffer that is given back at once.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -113,6 +118,9 @@ pub(super) fn bound_resources(limits: &Limits) -> bool {
     // Of the offset in one file, which has holes; all files together are bounded by DuckDB and the broker's watch.
     limit(Resource::Fsize, limits.disk_bytes().saturating_mul(4));
     limit(Resource::Nofile, MOST_FILES);
+    limit(Resource::Stack, FIRST_STACK);
+    limit(Resource::Memlock, 0);
+    limit(Resource::Sigpending, MOST_SIGNALS);
     drop_capabilities()
 }
 
@@ -133,11 +141,13 @@ fn drop_capabilities() -> bool {
 }
 
 /// Bounds what is allocated from now on, so that most of what DuckDB's own limit does not see fails as an allocation
-/// and not as the end of the process.
+/// and not as the end of the process. Addresses are bounded, too: memory that is written and then closed to writing is
+/// not counted as data, and what is only looked at still takes page tables.
 pub(super) fn bound_memory(figures: &Figures, limits: &Limits) {
     let Some(now) = figures.size() else { return };
-    let stacks = (CONCURRENT * STACK) as u64;
-    limit(Resource::Data, now.data + stacks + BESIDE_DUCKDB + limits.memory_bytes);
+    let more = BESIDE_DUCKDB + limits.memory_bytes;
+    limit(Resource::Data, now.data.saturating_add(more));
+    limit(Resource::As, now.addresses.saturating_add(more + SET_ASIDE));
 }
 
 /// Lowers a limit for good, to `most` or what the process has already.

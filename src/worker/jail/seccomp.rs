@@ -24,14 +24,9 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_close,
     libc::SYS_fstat,
     libc::SYS_fstatfs,
-    libc::SYS_flock,
     libc::SYS_fsync,
     libc::SYS_fdatasync,
-    libc::SYS_fadvise64,
     libc::SYS_getdents64,
-    libc::SYS_recvfrom,
-    libc::SYS_recvmsg,
-    libc::SYS_sendmsg,
     libc::SYS_ppoll,
     // Paths.
     libc::SYS_newfstatat,
@@ -44,8 +39,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_chdir,
     // Memory, threads, time.
     libc::SYS_munmap,
-    libc::SYS_mremap,
-    libc::SYS_madvise,
     libc::SYS_brk,
     libc::SYS_futex,
     libc::SYS_set_robust_list,
@@ -66,7 +59,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_exit_group,
     libc::SYS_sched_yield,
     libc::SYS_sched_getaffinity,
-    libc::SYS_membarrier,
     libc::SYS_nanosleep,
     libc::SYS_clock_nanosleep,
     libc::SYS_clock_gettime,
@@ -88,23 +80,31 @@ const ALLOWED_HERE: &[c_long] =
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_HERE: &[c_long] = &[];
 
-/// What spilling needs; only where Landlock keeps it in the temp folder.
-const WRITING: &[c_long] = &[libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_unlinkat, libc::SYS_mkdirat];
-#[cfg(target_arch = "x86_64")]
-const WRITING_HERE: &[c_long] = &[libc::SYS_unlink, libc::SYS_mkdir, libc::SYS_rmdir];
-#[cfg(not(target_arch = "x86_64"))]
-const WRITING_HERE: &[c_long] = &[];
+/// Locks and flags. Not those of an open file (`F_SETFL`), which whoever else has it shares, and no signal to whoever is
+/// made its owner.
+const FCNTL: &[libc::c_int] =
+    &[libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_GETLK, libc::F_SETLK];
 
-const FCNTL: &[libc::c_int] = &[
-    libc::F_DUPFD_CLOEXEC,
-    libc::F_GETFD,
-    libc::F_SETFD,
-    libc::F_GETFL,
-    libc::F_SETFL,
-    libc::F_GETLK,
-    libc::F_SETLK,
-    libc::F_SETLKW,
+/// What `mmap` may be asked for: memory of this process alone. Shared memory and a file's pages can be kept without
+/// being counted as memory of anybody.
+const PRIVATE_MEMORY: libc::c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+/// What may be asked for beside.
+const MEMORY_BESIDE: libc::c_int =
+    libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE | libc::MAP_NORESERVE | libc::MAP_POPULATE | libc::MAP_STACK;
+
+/// What DuckDB and the C library say of their memory. Nothing that moves it to where it is not counted.
+const ADVICE: &[libc::c_int] = &[
+    libc::MADV_DONTNEED,
+    libc::MADV_FREE,
+    libc::MADV_HUGEPAGE,
+    libc::MADV_NOHUGEPAGE,
+    // MADV_GUARD_INSTALL and MADV_GUARD_REMOVE, for stacks.
+    102,
+    103,
 ];
+
+/// The bit of `O_TMPFILE` that is not `O_DIRECTORY`: a file without a name is one that is not counted.
+const NAMELESS: libc::c_int = libc::O_TMPFILE & !libc::O_DIRECTORY;
 
 /// Restricts this thread and those it starts. With `may_write` files can be opened for writing, and only files that are
 /// can be emptied: Landlock before Linux 6.2 does not ask whether a file that is opened for reading may be.
@@ -119,39 +119,59 @@ pub(super) fn apply(may_write: bool) -> Result<(), seccompiler::Error> {
     Ok(())
 }
 
+/// Forbids new threads to this thread and all others of the process.
+///
+/// # Errors
+/// When the kernel cannot, or a thread is under other filters than this one.
+pub(super) fn forbid_threads() -> Result<(), seccompiler::Error> {
+    let rules = BTreeMap::from([(libc::SYS_clone, Vec::new())]);
+    // What a system without threads left says.
+    let filter = compile(rules, SeccompAction::Allow, SeccompAction::Errno(errno(libc::EAGAIN)))?;
+    seccompiler::apply_filter_all_threads(&filter)
+}
+
 fn allow_list(may_write: bool) -> Result<BpfProgram, seccompiler::Error> {
     let mut rules: BTreeMap<c_long, Vec<SeccompRule>> = BTreeMap::new();
     for call in ALLOWED.iter().chain(ALLOWED_HERE) {
         rules.insert(*call, Vec::new());
     }
-    let none_of = |flags: libc::c_int| Op::MaskedEq(bits(flags));
-    rules.insert(libc::SYS_mmap, when(&[(2, none_of(libc::PROT_EXEC), 0)])?);
-    rules.insert(libc::SYS_mprotect, when(&[(2, none_of(libc::PROT_EXEC), 0)])?);
-    // Threads, not processes.
-    let thread = bits(libc::CLONE_THREAD);
-    rules.insert(libc::SYS_clone, when(&[(0, Op::MaskedEq(thread), thread)])?);
-    // On the socket that is connected, not to an address.
-    rules.insert(libc::SYS_sendto, when(&[(4, Op::Eq, 0)])?);
+    let masked =
+        |argument, mask: libc::c_int, value: libc::c_int| (argument, Op::MaskedEq(bits(mask)), bits(value));
+    let none_of = |argument, flags| masked(argument, flags, 0);
+    let read_write = libc::PROT_READ | libc::PROT_WRITE;
+    rules
+        .insert(libc::SYS_mmap, when(&[none_of(2, !read_write), masked(3, !MEMORY_BESIDE, PRIVATE_MEMORY)])?);
+    rules.insert(libc::SYS_mprotect, when(&[none_of(2, !read_write)])?);
+    rules.insert(libc::SYS_mremap, when(&[none_of(3, !libc::MREMAP_MAYMOVE)])?);
+    rules.insert(libc::SYS_madvise, any_of(2, ADVICE)?);
+    // Threads, not processes; `forbid_threads` follows.
+    rules.insert(libc::SYS_clone, when(&[masked(0, libc::CLONE_THREAD, libc::CLONE_THREAD)])?);
+    // On the socket that is connected, not to an address, and bytes only, no descriptors.
+    rules.insert(libc::SYS_sendto, when(&[none_of(3, !libc::MSG_NOSIGNAL), (4, Op::Eq, 0)])?);
+    rules.insert(libc::SYS_recvfrom, when(&[none_of(3, !0), (4, Op::Eq, 0)])?);
     // A crash ends this process and no other.
-    rules.insert(libc::SYS_tgkill, when(&[(0, Op::Eq, u64::from(std::process::id()))])?);
-    // Locks and flags, but no signal to whoever is made a file's owner.
+    let own = u64::from(std::process::id());
+    rules.insert(libc::SYS_tgkill, when(&[(0, Op::Eq, own), (2, Op::Eq, bits(libc::SIGABRT))])?);
     rules.insert(libc::SYS_fcntl, any_of(1, FCNTL)?);
     rules.insert(libc::SYS_prlimit64, when(&[(0, Op::Eq, 0)])?);
-    rules.insert(libc::SYS_prctl, when(&[(0, Op::Eq, bits(libc::PR_SET_NAME))])?);
+    rules.insert(libc::SYS_prctl, any_of(0, &[libc::PR_SET_NAME, libc::PR_SET_NO_NEW_PRIVS])?);
+    // One more filter, which can only forbid.
+    let more = (0, Op::Eq, u64::from(libc::SECCOMP_SET_MODE_FILTER));
+    rules.insert(libc::SYS_seccomp, when(&[more, (1, Op::Eq, libc::SECCOMP_FILTER_FLAG_TSYNC)])?);
     if may_write {
         // The fourth access mode, which neither reads nor writes, empties a file as well.
-        let emptied =
-            |mode| (2, Op::MaskedEq(bits(libc::O_TRUNC | libc::O_ACCMODE)), bits(libc::O_TRUNC | mode));
-        let opened = [when(&[(2, none_of(libc::O_TRUNC), 0)])?]
+        let emptied = |mode| masked(2, NAMELESS | libc::O_TRUNC | libc::O_ACCMODE, libc::O_TRUNC | mode);
+        let opened = [when(&[none_of(2, NAMELESS | libc::O_TRUNC)])?]
             .into_iter()
             .chain([when(&[emptied(libc::O_WRONLY)])?, when(&[emptied(libc::O_RDWR)])?]);
         rules.insert(libc::SYS_openat, opened.flatten().collect());
-        for call in WRITING.iter().chain(WRITING_HERE) {
-            rules.insert(*call, Vec::new());
-        }
+        rules.insert(libc::SYS_ftruncate, Vec::new());
+        // Files that are done with go to another folder, and take no other's place there.
+        let keeps = (4, Op::Eq, u64::from(libc::RENAME_NOREPLACE));
+        rules.insert(libc::SYS_renameat2, when(&[keeps])?);
     } else {
-        let writes = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND;
-        rules.insert(libc::SYS_openat, when(&[(2, none_of(writes), bits(libc::O_RDONLY))])?);
+        let writes = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND | NAMELESS;
+        rules.insert(libc::SYS_openat, when(&[masked(2, writes, libc::O_RDONLY)])?);
     }
     compile(rules, SeccompAction::Errno(errno(libc::EPERM)), SeccompAction::Allow)
 }

@@ -4,13 +4,13 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath, Ruleset,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, PathBeneath, Ruleset,
     RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::Enforced;
+use super::{Enforced, removal};
 use crate::error::{Error, Kind, Result};
 use crate::source::{Datasource, in_a_glob, no_file};
 
@@ -46,16 +46,16 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) ->
             rules.push(PathBeneath::new(found, AccessFs::ReadFile));
         }
     }
-    // Neither a program nor a device, socket or link is ever made there.
-    let make: BitFlags<AccessFs> = AccessFs::from_all(newest)
-        & !(AccessFs::Execute
-            | AccessFs::MakeChar
-            | AccessFs::MakeBlock
-            | AccessFs::MakeFifo
-            | AccessFs::MakeSock
-            | AccessFs::MakeSym
-            | AccessFs::IoctlDev);
-    rules.push(PathBeneath::new(open_checked(temp_dir)?, make));
+    // Files only. They are moved to where they can neither be opened nor moved; that none is removed is for seccomp.
+    let all = AccessFs::from_all(newest);
+    let moved_in = all & (AccessFs::MakeReg | AccessFs::Refer);
+    let spill = read_folder | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::RemoveFile;
+    rules.push(PathBeneath::new(open_checked(temp_dir)?, all & (spill | moved_in)));
+    if let Some(done) = removal::done_beside(temp_dir)
+        && let Some(done) = open_if_there(&done)?
+    {
+        rules.push(PathBeneath::new(done, moved_in));
+    }
     let restricted = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(newest))

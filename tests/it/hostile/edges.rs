@@ -125,15 +125,7 @@ async fn patterns_follow_links_that_stay_inside() {
     std::os::unix::fs::symlink("2026", folder.join("also")).unwrap();
     let target = Target::app(&sandbox, Walls { jail: false, ..Walls::default() });
     let ask = async |sql: &str| {
-        let attack = Attack {
-            group: "reads",
-            name: String::new(),
-            sql: sql.to_owned(),
-            variables: Value::Null,
-            tells_nothing: false,
-            by_stat: false,
-        };
-        let answer = target.ask(&attack).await;
+        let answer = target.ask(&Attack::new("reads", String::new(), sql.to_owned())).await;
         (answer.rows, answer.error)
     };
     for sql in [
@@ -240,7 +232,7 @@ async fn a_worker_has_no_secrets_no_privileges_and_no_descriptors() {
         String::from_utf8_lossy(&std::fs::read(format!("/proc/{worker}/{file}")).unwrap()).into_owned()
     };
     assert_eq!(of("environ"), "");
-    assert_eq!(of("cmdline"), "/proc/self/exe\0worker\0hclog\0warn,duckdb_perf=debug\0");
+    assert_eq!(of("cmdline"), "/proc/self/exe\0worker\0warn,duckdb_perf=debug\0");
     let status = of("status");
     let field =
         |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
@@ -256,7 +248,7 @@ async fn a_worker_has_no_secrets_no_privileges_and_no_descriptors() {
         let path = descriptor.unwrap().path();
         let number: u32 = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
         let target = std::fs::read_link(&path).unwrap().display().to_string();
-        let is_own = number < 3 || target.starts_with("socket:") || target.ends_with("/statm");
+        let is_own = number < 3 || target.starts_with("socket:") || target.ends_with("/status");
         assert!(is_own, "descriptor {number} is {target}");
     }
     let shown = [

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use bytes::Bytes;
 use duckdb_perf::app::{App, DataQuery, InstanceSettings};
 use duckdb_perf::frame;
-use duckdb_perf::plugin::client::Plugin;
+use duckdb_perf::plugin::client::{Answer as PluginAnswer, Plugin};
 use duckdb_perf::source::Policy;
 use duckdb_perf::worker::{Walls, use_executable};
 use serde_json::{Value, json};
 
 use super::attacks::Attack;
 use super::sandbox::Sandbox;
-use crate::support::{encode, executable, lines, query, settings};
+use crate::support::{encode, executable, lines, query, rows, settings};
 
 /// Something that answers queries.
 pub(super) struct Target {
@@ -29,12 +29,33 @@ enum Kind {
 
 /// What came back.
 pub(super) struct Answer {
-    frames: Vec<Bytes>,
+    pub(super) frames: Vec<Bytes>,
     pub(super) error: Option<String>,
+    /// An HTTP status.
+    pub(super) status: i32,
     pub(super) rows: usize,
 }
 
 impl Answer {
+    fn new(frames: Vec<Bytes>, error: Option<String>, status: i32) -> Self {
+        let rows = frames.iter().map(|bytes| frame::decode(bytes).map_or(0, |frame| frame.rows())).sum();
+        Self { frames, error, status, rows }
+    }
+
+    fn of_plugin(answer: PluginAnswer) -> Self {
+        Self::new(answer.frames, answer.error, answer.status)
+    }
+
+    /// Its rows as text.
+    pub(super) fn texts(&self) -> Vec<String> {
+        rows(&PluginAnswer {
+            frames: self.frames.clone(),
+            error: None,
+            status: self.status,
+            error_source: String::new(),
+        })
+    }
+
     pub(super) fn holds(&self, text: &str) -> bool {
         let text = text.as_bytes();
         self.error.as_ref().is_some_and(|error| contains(error.as_bytes(), text))
@@ -76,14 +97,53 @@ impl Target {
         Self { kind: Kind::App(App::new(Ok(policy)).with_walls(walls)), settings: settings_of(sandbox) }
     }
 
+    /// Whether attacks are asked as downloads.
+    pub(super) fn is_export(&self) -> bool {
+        matches!(self.kind, Kind::Export(_))
+    }
+
     pub(super) async fn ask(&self, attack: &Attack) -> Answer {
-        let mut query = query("A", &attack.sql, "table");
-        let json =
-            json!({ "refId": "A", "rawSql": attack.sql, "format": "table", "variables": attack.variables });
-        query.json = Bytes::from(json.to_string());
         match (&self.kind, address(attack)) {
             (Kind::Export(plugin), Some(address)) => self.download(plugin, &address).await,
-            _ => self.send(query).await,
+            _ => self.send(query_of("A", attack)).await,
+        }
+    }
+
+    /// Asks many, where that is possible in one request; answers in their order.
+    pub(super) async fn ask_all(&self, attacks: &[Attack]) -> Vec<Answer> {
+        if let Kind::Plugin(plugin) = &self.kind {
+            let queries: Vec<_> =
+                (0..).zip(attacks).map(|(n, attack)| query_of(&format!("Q{n}"), attack)).collect();
+            let mut answers = plugin.query(&self.settings, &queries).await.unwrap();
+            return queries
+                .iter()
+                .map(|query| Answer::of_plugin(answers.remove(&query.ref_id).unwrap()))
+                .collect();
+        }
+        let mut answers = Vec::new();
+        for attack in attacks {
+            answers.push(self.ask(attack).await);
+        }
+        answers
+    }
+
+    /// The names of everything that is in DuckDB's catalogs and is not its own.
+    pub(super) async fn holdings(&self) -> String {
+        let sql = "SELECT string_agg(n, ' ' ORDER BY n) FROM (
+            SELECT 'database ' || database_name AS n FROM duckdb_databases()
+            UNION ALL SELECT 'schema ' || database_name || '.' || schema_name FROM duckdb_schemas() WHERE NOT internal
+            UNION ALL SELECT 'table ' || database_name || '.' || table_name FROM duckdb_tables() WHERE NOT internal
+            UNION ALL SELECT 'view ' || database_name || '.' || view_name || md5(sql) FROM duckdb_views() WHERE NOT internal
+            UNION ALL SELECT 'sequence ' || database_name || '.' || sequence_name FROM duckdb_sequences()
+            UNION ALL SELECT 'index ' || index_name FROM duckdb_indexes()
+            UNION ALL SELECT 'type ' || type_name FROM duckdb_types() WHERE NOT internal
+            UNION ALL SELECT 'function ' || function_name FROM duckdb_functions() WHERE NOT internal
+            UNION ALL SELECT 'variable ' || name FROM duckdb_variables()
+            UNION ALL SELECT 'statement ' || name FROM duckdb_prepared_statements())";
+        let answer = self.send(query("A", sql, "table")).await;
+        match answer.error {
+            Some(error) => error,
+            None => answer.texts().concat(),
         }
     }
 
@@ -91,13 +151,17 @@ impl Target {
         match plugin.resource(&self.settings, "GET", address, Bytes::new()).await {
             Ok(answer) if answer.status == 200 => {
                 let rows = lines(&answer.body).saturating_sub(1);
-                Answer { frames: vec![answer.body], error: None, rows }
+                Answer { frames: vec![answer.body], error: None, status: 200, rows }
             }
             Ok(answer) => {
-                let error = String::from_utf8_lossy(&answer.body).into_owned();
-                Answer { frames: Vec::new(), error: Some(error), rows: 0 }
+                let problem: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+                let error = match (problem["message"].as_str(), problem["hint"].as_str()) {
+                    (Some(message), hint) => format!("{message}. {}", hint.unwrap_or_default()),
+                    _ => String::from_utf8_lossy(&answer.body).into_owned(),
+                };
+                Answer { frames: Vec::new(), error: Some(error), status: answer.status, rows: 0 }
             }
-            Err(error) => Answer { frames: Vec::new(), error: Some(error.full_text()), rows: 0 },
+            Err(error) => Answer { frames: Vec::new(), error: Some(error.full_text()), status: 0, rows: 0 },
         }
     }
 
@@ -110,13 +174,9 @@ impl Target {
             None if answer.rows != 1 => return Err(format!("{} rows", answer.rows)),
             None => {}
         }
-        let decoded = frame::decode(&answer.frames[0]).unwrap();
-        let value = |column: usize| {
-            arrow::util::display::array_value_to_string(decoded.batches[0].column(column), 0).unwrap()
-        };
-        let found = [value(0), value(1), value(2), value(3)];
-        let threads = std::thread::available_parallelism().unwrap().to_string();
-        if found == ["36", "3.0", "true", threads.as_str()] {
+        let found = answer.texts();
+        let threads = std::thread::available_parallelism().unwrap();
+        if found == [format!("36 | 3.0 | true | {threads}")] {
             Ok(())
         } else {
             Err(format!("wrong rows: {found:?}"))
@@ -124,19 +184,17 @@ impl Target {
     }
 
     async fn send(&self, query: DataQuery) -> Answer {
-        let (frames, error) = match &self.kind {
+        match &self.kind {
             Kind::Plugin(plugin) | Kind::Export(plugin) => {
                 let mut answers = plugin.query(&self.settings, &[query]).await.unwrap();
-                let answer = answers.remove("A").unwrap();
-                (answer.frames, answer.error)
+                Answer::of_plugin(answers.remove("A").unwrap())
             }
             Kind::App(app) => {
                 let outcome = app.query(&self.settings, query).await;
-                (vec![outcome.frame], outcome.error.map(|error| error.full_text()))
+                let status = outcome.error.as_ref().map_or(200, |error| error.kind.facts().http_status);
+                Answer::new(vec![outcome.frame], outcome.error.map(|error| error.full_text()), status.into())
             }
-        };
-        let rows = frames.iter().map(|bytes| frame::decode(bytes).map_or(0, |frame| frame.rows())).sum();
-        Answer { frames, error, rows }
+        }
     }
 
     /// Ends the workers; the next query starts one.
@@ -149,6 +207,14 @@ impl Target {
     pub(super) fn log_holds(&self, text: &str) -> bool {
         !matches!(self.kind, Kind::App(_)) && contains(&log().lock().unwrap(), text.as_bytes())
     }
+}
+
+fn query_of(ref_id: &str, attack: &Attack) -> DataQuery {
+    let mut query = query(ref_id, &attack.sql, "table");
+    let json =
+        json!({ "refId": ref_id, "rawSql": attack.sql, "format": "table", "variables": attack.variables });
+    query.json = Bytes::from(json.to_string());
+    query
 }
 
 /// The attack as a download; `None` where an address cannot say it.

@@ -1,0 +1,135 @@
+//! What database files bring: views and macros. A query runs them by naming them, so they are judged like its own text, and what
+//! the views read is known. A query that names one which does more is refused; the others stay usable.
+//!
+//! DuckDB tells neither the defaults of a macro's parameters nor the expressions of generated columns. They are not judged here; the
+//! engine's own settings, the transaction that only reads and the jail hold for them.
+
+use std::collections::HashMap;
+
+use duckdb::Connection;
+
+use super::gate::{Gate, Verdict};
+use super::reads::ViewReads;
+use super::{error, sql_text};
+use crate::error::{Error, Kind, Result};
+
+/// The definitions of the attached files.
+#[derive(Debug, Default)]
+pub(super) struct Definitions {
+    /// What their views read.
+    pub(super) reads: ViewReads,
+    /// Views and macros that a query may not name, by their names in small letters, with the reason.
+    refused: HashMap<Object, Error>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Object {
+    View(String),
+    Macro(String),
+}
+
+impl Object {
+    fn phrase(&self) -> String {
+        match self {
+            Self::View(name) => format!("the view `{name}`"),
+            Self::Macro(name) => format!("the macro `{name}`"),
+        }
+    }
+}
+
+impl Definitions {
+    /// Those of the attached `databases`. `connection` is one of the plugin's own.
+    ///
+    /// # Errors
+    /// When they cannot be listed: then nothing of the files may be asked.
+    pub(super) fn read(gate: &Gate, connection: &Connection, databases: &[String]) -> Result<Self> {
+        let mut found = Self::default();
+        if databases.is_empty() {
+            return Ok(found);
+        }
+        let names: Vec<String> = databases.iter().map(|name| sql_text(name)).collect();
+        let names = names.join(", ");
+        let views = format!(
+            "SELECT view_name, sql FROM system.main.duckdb_views() WHERE NOT internal AND database_name IN ({names})"
+        );
+        let macros = format!(
+            "SELECT function_name, macro_definition, function_type FROM system.main.duckdb_functions() \
+             WHERE macro_definition IS NOT NULL AND database_name IN ({names})"
+        );
+        let mut judged = Vec::new();
+        for (name, sql) in
+            rows(connection, &views, |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+        {
+            let verdict = gate.check_view(&sql);
+            if let Ok(verdict) = &verdict {
+                found.reads.add(name.clone(), verdict.reads.clone());
+            }
+            judged.push((Object::View(name.to_lowercase()), verdict));
+        }
+        for (name, body, kind) in rows(connection, &macros, |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        })? {
+            let text = if kind == "table_macro" { body } else { format!("SELECT {body}") };
+            judged.push((Object::Macro(name.to_lowercase()), gate.check(&text)));
+        }
+        found.refuse(judged);
+        Ok(found)
+    }
+
+    /// Keeps those that are refused, and those that name them, however far away.
+    fn refuse(&mut self, judged: Vec<(Object, Result<std::sync::Arc<Verdict>>)>) {
+        let mut passed = Vec::new();
+        for (object, verdict) in judged {
+            match verdict {
+                Ok(verdict) => passed.push((object, verdict)),
+                Err(error) => {
+                    self.refused.insert(object, error);
+                }
+            }
+        }
+        loop {
+            let before = self.refused.len();
+            passed.retain(|(object, verdict)| match self.named_by(verdict) {
+                Some((_, error)) => {
+                    let error = error.clone();
+                    self.refused.insert(object.clone(), error);
+                    false
+                }
+                None => true,
+            });
+            if self.refused.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// A refused one that the text of `verdict` names.
+    fn named_by(&self, verdict: &Verdict) -> Option<(&Object, &Error)> {
+        let views = verdict.names.iter().map(|name| Object::View(name.to_lowercase()));
+        let macros = verdict.functions.iter().map(|name| Object::Macro(name.to_lowercase()));
+        views.chain(macros).find_map(|object| self.refused.get_key_value(&object))
+    }
+
+    /// Whether a query may run.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] when it names a view or macro that does more than a query may.
+    pub(super) fn check(&self, verdict: &Verdict) -> Result<()> {
+        let Some((object, error)) = self.named_by(verdict) else { return Ok(()) };
+        let message =
+            format!("{} of the database file may not be queried: {}", object.phrase(), error.message);
+        let hint = error.hint.as_deref().unwrap_or("What a query names is judged like its own text");
+        Err(Error::new(Kind::Forbidden, message).hint(hint))
+    }
+}
+
+fn rows<T>(
+    connection: &Connection,
+    sql: &str,
+    read: impl Fn(&duckdb::Row<'_>) -> duckdb::Result<T>,
+) -> Result<Vec<T>> {
+    connection
+        .prepare(sql)
+        .and_then(|mut statement| statement.query_map([], |row| read(row))?.collect())
+        .map_err(|error| error::translate(&error))
+}

@@ -1,0 +1,129 @@
+//! What is known of a statement that passed: what runs, what it reads, and whether its result may be kept.
+
+use super::parser::Token;
+use super::places::Places;
+use super::plan::Plan;
+use super::{judged, tree};
+
+/// What a text reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::engine) struct Reads {
+    /// Tables and views it names, without catalog and schema.
+    pub(in crate::engine) tables: Vec<String>,
+    /// Files and patterns that it reads, as tables or by its functions.
+    pub(in crate::engine) files: Vec<String>,
+}
+
+impl Reads {
+    fn of(tree: &tree::Tree) -> Self {
+        let tables = || tree.nodes.iter().filter(|node| node.kind == "BASE_TABLE");
+        Self {
+            files: tables()
+                .map(tree::Node::full_name)
+                .filter(|name| judged::may_be_file(name))
+                .chain(tree.nodes.iter().flat_map(files_of).cloned())
+                .collect(),
+            tables: tables().map(|table| table.name().to_owned()).collect(),
+        }
+    }
+}
+
+/// What a statement that passed may need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) struct Verdict {
+    /// The one statement that was judged, and that runs.
+    pub(in crate::engine) sql: String,
+    /// From its positions back to those in the text that came, one step after the other.
+    places: [Places; 2],
+    /// What it names and reads.
+    pub(in crate::engine) reads: Reads,
+    /// Tables and views that it names in any way, without catalog and schema.
+    pub(in crate::engine) names: Vec<String>,
+    /// Functions that it calls, as they are written.
+    pub(in crate::engine) functions: Vec<String>,
+    /// Whether it lists what exists (`SHOW`, `duckdb_views()`, `information_schema.tables`, …).
+    pub(in crate::engine) lists_catalog: bool,
+    /// Whether it can stand in parentheses as a subquery.
+    pub(in crate::engine) is_subquery: bool,
+    /// Whether DuckDB runs it as several statements, which make types and drop them.
+    pub(in crate::engine) is_multiple: bool,
+    /// Database files that it reads by their paths, and keeps from their writers.
+    pub(in crate::engine) databases: Vec<String>,
+    /// Whether it gives the same again while the files it reads are the same, as far as its text can tell.
+    pub(in crate::engine) is_repeatable: bool,
+}
+
+impl Verdict {
+    /// Of a text that nobody looks at: for tests of the other wall.
+    pub(in crate::engine) fn unchecked(sql: String) -> Self {
+        Self {
+            sql,
+            places: <[Places; 2]>::default(),
+            reads: Reads::default(),
+            names: Vec::new(),
+            functions: Vec::new(),
+            lists_catalog: true,
+            is_subquery: false,
+            is_multiple: true,
+            databases: Vec::new(),
+            is_repeatable: false,
+        }
+    }
+
+    /// Where `position` of [`Verdict::sql`] is in the text that came.
+    pub(in crate::engine) fn place_of(&self, position: usize) -> usize {
+        self.places.iter().fold(position, |at, places| places.back(at))
+    }
+
+    /// Of a tree that was judged and the tokens it was made of, without what runs.
+    pub(super) fn of(tree: &tree::Tree, tokens: &[Token<'_>], is_select: bool) -> Self {
+        let reads = Reads::of(tree);
+        let lists_catalog =
+            tree.nodes.iter().any(|node| {
+                node.kind == "SHOW_REF" || node.function.to_ascii_lowercase().starts_with("duckdb_")
+            }) || reads.tables.iter().any(|table| judged::view(table).is_some());
+        let is_restless = tree.nodes.iter().any(|node| judged::is_restless(&node.function))
+            || tokens.iter().any(|token| judged::RESTLESS_WORDS.iter().any(|word| token.is_name(word)));
+        let databases: Vec<String> = tree.nodes.iter().flat_map(databases_of).collect();
+        let called = tree.nodes.iter().map(|node| &node.function).filter(|name| !name.is_empty());
+        Self {
+            sql: String::new(),
+            places: <[Places; 2]>::default(),
+            names: tree
+                .nodes
+                .iter()
+                .map(|node| node.name().to_owned())
+                .filter(|name| !name.is_empty())
+                .collect(),
+            functions: called.cloned().collect(),
+            lists_catalog,
+            // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
+            is_repeatable: is_select && !lists_catalog && !is_restless && databases.is_empty(),
+            databases,
+            reads,
+            is_subquery: is_select,
+            is_multiple: false,
+        }
+    }
+
+    pub(super) fn with(self, plan: Plan<'_>, places: Places) -> Self {
+        let is_multiple = plan.lists.is_some();
+        Self { sql: plan.run.into_owned(), places: [plan.run_places, places], is_multiple, ..self }
+    }
+}
+
+/// What a function that reads files is given.
+fn files_of(node: &tree::Node) -> &[String] {
+    match (&node.first, judged::verdict(&node.function)) {
+        (tree::Argument::Written(paths), judged::Verdict::ReadsFiles) => paths,
+        _ => &[],
+    }
+}
+
+/// What a node opens as database files, where it names no table.
+fn databases_of(node: &tree::Node) -> Vec<String> {
+    if judged::opens_database(&node.function) {
+        return files_of(node).to_vec();
+    }
+    Some(node.full_name()).filter(|name| judged::is_database(name)).into_iter().collect()
+}

@@ -1,0 +1,67 @@
+//! What the plugin has made in DuckDB's own `memory` database: the views over the reports and the macros that stand in for ICU's
+//! functions. Every query runs in a transaction that cannot write there. Where DuckDB makes more than one statement of a query,
+//! they are compared afterwards all the same: a view that a query has replaced would lie to everybody who comes next.
+
+use std::collections::BTreeSet;
+
+use duckdb::Connection;
+
+use super::{Engine, error};
+use crate::error::{Error, Result};
+
+/// One object of `memory`, as a line.
+type Object = String;
+
+/// All there is but the views, which [`super::views`] makes again.
+const OBJECTS: &str = "\
+    SELECT 'macro ' || schema_name || '.' || function_name || ' ' || macro_definition FROM system.main.duckdb_functions() \
+    WHERE database_name = 'memory' AND macro_definition IS NOT NULL \
+    UNION ALL SELECT 'function ' || schema_name || '.' || function_name FROM system.main.duckdb_functions() \
+    WHERE database_name = 'memory' AND macro_definition IS NULL \
+    UNION ALL SELECT 'table ' || schema_name || '.' || table_name FROM system.main.duckdb_tables() WHERE database_name = 'memory' \
+    UNION ALL SELECT 'type ' || schema_name || '.' || type_name FROM system.main.duckdb_types() \
+    WHERE database_name = 'memory' AND NOT internal \
+    UNION ALL SELECT 'sequence ' || schema_name || '.' || sequence_name FROM system.main.duckdb_sequences() WHERE database_name = 'memory' \
+    UNION ALL SELECT 'schema ' || schema_name FROM system.main.duckdb_schemas() WHERE database_name = 'memory' AND NOT internal \
+    UNION ALL SELECT 'database ' || database_name FROM system.main.duckdb_databases() WHERE readonly IS FALSE";
+const VIEWS: &str = "\
+    SELECT schema_name || '.' || view_name || ' ' || sql FROM system.main.duckdb_views() WHERE database_name = 'memory' AND NOT internal";
+
+/// What was there when the engine was opened.
+#[derive(Debug)]
+pub(super) struct OwnObjects(BTreeSet<Object>);
+
+impl OwnObjects {
+    pub(super) fn read(connection: &Connection) -> Result<Self> {
+        list(connection, OBJECTS).map(Self)
+    }
+}
+
+/// The views as they are.
+pub(super) fn views(connection: &Connection) -> Result<BTreeSet<Object>> {
+    list(connection, VIEWS)
+}
+
+fn list(connection: &Connection, sql: &str) -> Result<BTreeSet<Object>> {
+    connection
+        .prepare(sql)
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .map_err(|error| error::translate(&error))
+}
+
+impl Engine {
+    /// Compares what is there with what the plugin has made.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Internal`] where it is something else: then this worker must not answer any further query.
+    pub(super) fn check_own_objects(&self) -> Result<()> {
+        let connection = self.own_connection()?;
+        if OwnObjects::read(&connection)?.0 == self.own.0 && self.views_are_as_made(&connection)? {
+            return Ok(());
+        }
+        Err(Error::internal(
+            "a query changed what the plugin keeps in DuckDB, so that its worker is replaced",
+        )
+        .hint("Please report it with the query"))
+    }
+}

@@ -1,0 +1,89 @@
+//! Unicode spaces. DuckDB replaces them by plain spaces before its scanner sees a text, by rules of its own: it knows `'…'`,
+//! `"…"`, dollar quotes and `--` comments, in which they stay as they are, but neither block comments nor backticks. So a
+//! quote in one of those decides over the spaces that follow, and a space that stays is part of an identifier.
+
+/// What the text is at one place, for these rules.
+enum Place {
+    Code,
+    /// Inside this quote.
+    Quoted(u8),
+    /// Inside `$tag$`: where the tag is.
+    DollarQuoted(std::ops::Range<usize>),
+    LineComment,
+}
+
+/// Where the Unicode spaces of `sql` are that DuckDB replaces, as byte offsets in order.
+pub(super) fn replaced(sql: &str) -> Vec<usize> {
+    let mut found = Vec::new();
+    if sql.is_ascii() {
+        return found;
+    }
+    let bytes = sql.as_bytes();
+    let mut place = Place::Code;
+    let mut at = 0;
+    // The last two bytes are looked at with those before them only.
+    while at + 2 < bytes.len() {
+        let (byte, next) = (at_or_zero(bytes, at), at_or_zero(bytes, at + 1));
+        match &place {
+            Place::Code => match byte {
+                b'"' | b'\'' => place = Place::Quoted(byte),
+                b'$' if next == b'$' || (is_tag(next) && !next.is_ascii_digit()) => {
+                    let start = at + 1;
+                    at = start;
+                    while at + 2 < bytes.len() && is_tag(at_or_zero(bytes, at)) {
+                        at += 1;
+                    }
+                    if at + 2 < bytes.len() && at_or_zero(bytes, at) == b'$' {
+                        place = Place::DollarQuoted(start..at);
+                    }
+                    // What ended the tag is looked at in its own right.
+                    continue;
+                }
+                b'-' if next == b'-' => place = Place::LineComment,
+                _ if is_unicode_space(bytes.get(at..).unwrap_or_default()) => found.push(at),
+                _ => {}
+            },
+            Place::Quoted(quote) if byte == *quote => {
+                if next == byte {
+                    at += 1;
+                } else {
+                    place = Place::Code;
+                }
+            }
+            Place::DollarQuoted(tag) if byte == b'$' => {
+                let end = at + 1 + tag.len();
+                if bytes.get(at + 1..end) == bytes.get(tag.clone()) && bytes.get(end) == Some(&b'$') {
+                    at = end;
+                    place = Place::Code;
+                    // The `$` that ends one may begin the next.
+                    continue;
+                }
+            }
+            Place::LineComment if matches!(byte, b'\n' | b'\r') => place = Place::Code,
+            Place::Quoted(_) | Place::DollarQuoted(_) | Place::LineComment => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+fn at_or_zero(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or_default()
+}
+
+/// A byte that may stand in a dollar quote's tag.
+fn is_tag(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
+}
+
+/// U+00A0, U+2000 to U+200B, U+202F, U+205F, U+2060, U+3000 and U+FEFF.
+fn is_unicode_space(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [0xc2, 0xa0, ..]
+            | [0xe2, 0x80, 0x80..=0x8b | 0xaf, ..]
+            | [0xe2, 0x81, 0x9f | 0xa0, ..]
+            | [0xe3, 0x80, 0x80, ..]
+            | [0xef, 0xbb, 0xbf, ..]
+    )
+}

@@ -1,0 +1,186 @@
+//! The room that a worker takes on disk: every file that it can still write, wherever that is by now.
+//!
+//! A worker makes files in one folder and cannot remove them. Those that it has done with it moves to a second folder, in
+//! which it can open and move nothing (`jail/removal.rs`). They are removed there when nobody has them open for writing any
+//! more: from then on nobody can. Until then they count like all others.
+
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use super::jail::{DONE, SPILL, is_written};
+use crate::limits::Limits;
+
+/// Bytes of the smallest block that DuckDB spills to a file of its own.
+const SMALLEST_FILE: u64 = 256 << 10;
+/// Files beside those: what DuckDB groups, exports that wait, what is done with and still there.
+const OTHER_FILES: u64 = 16 << 10;
+
+/// What a worker's files take.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Bytes on disk, without what the file system sets aside for files to grow.
+    pub(super) bytes: u64,
+    pub(super) files: u64,
+    /// Whether files were renamed where they are counted. DuckDB never does; whoever does it all the time is not seen.
+    pub(super) is_hiding: bool,
+}
+
+/// How many files a worker may have at most.
+pub(super) fn most_files(limits: &Limits) -> u64 {
+    limits.disk_bytes() / SMALLEST_FILE + OTHER_FILES
+}
+
+/// A worker's folder.
+pub(super) struct Disk {
+    folder: PathBuf,
+    /// Readable once a file was renamed in it; `None` where that cannot be seen.
+    renames: Option<File>,
+}
+
+impl Disk {
+    /// Makes what a worker needs in its own `folder`, closed to other users whatever the folder was made with.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub(super) fn furnish(folder: &Path) -> io::Result<Self> {
+        for name in [SPILL, DONE] {
+            DirBuilder::new().mode(0o700).create(folder.join(name))?;
+        }
+        let renames = renames(&folder.join(SPILL));
+        if let Err(error) = &renames {
+            tracing::warn!(%error, "nobody sees whether a worker renames its files");
+        }
+        Ok(Self { folder: folder.to_owned(), renames: renames.ok() })
+    }
+
+    /// Where the worker may write.
+    pub(super) fn spill(&self) -> PathBuf {
+        self.folder.join(SPILL)
+    }
+
+    /// Looks at all files, and removes those that are done with.
+    pub(super) fn take_stock(&self) -> Room {
+        let mut room = Room::default();
+        // In this order: a file that is moved meanwhile is seen twice and not never.
+        count(&self.spill(), &mut room);
+        for entry in fs::read_dir(self.folder.join(DONE)).into_iter().flatten().flatten() {
+            if let Some(kept) = remove_unless_written(&entry.path()) {
+                room.add(&kept);
+            }
+        }
+        room.is_hiding = self.renames.as_ref().is_some_and(|mut renames| renames.read(&mut [0; 512]).is_ok());
+        room
+    }
+}
+
+impl Room {
+    fn add(&mut self, file: &Metadata) {
+        self.bytes += file.len().min(file.blocks() * 512);
+        self.files += 1;
+    }
+}
+
+fn count(folder: &Path, room: &mut Room) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.metadata() {
+            Ok(found) if found.is_dir() => count(&entry.path(), room),
+            Ok(found) => room.add(&found),
+            // Moved on.
+            Err(_) => {}
+        }
+    }
+}
+
+/// Removes a file that is done with, once nobody can write it; emptied before, because somebody may still read it. What
+/// stays is returned.
+fn remove_unless_written(file: &Path) -> Option<Metadata> {
+    let found = fs::symlink_metadata(file).ok()?;
+    let removed = is_written(file).and_then(|is_written| {
+        if is_written {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
+        File::options().write(true).truncate(true).open(file)?;
+        fs::remove_file(file)
+    });
+    removed.is_err().then_some(found)
+}
+
+/// What becomes readable once something in `folder` gets a new name.
+#[cfg(target_os = "linux")]
+fn renames(folder: &Path) -> io::Result<File> {
+    use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+    let seen = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+    add_watch(&seen, folder, WatchFlags::MOVED_TO)?;
+    Ok(File::from(seen))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn renames(_: &Path) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+
+    use super::*;
+
+    fn furnished() -> (tempfile::TempDir, Disk) {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::furnish(folder.path()).unwrap();
+        (folder, disk)
+    }
+
+    #[test]
+    fn what_is_done_with_counts_until_nobody_writes_it() {
+        let (folder, disk) = furnished();
+        let (spilled, done) = (disk.spill().join("a"), folder.path().join(DONE).join("7"));
+        let file = File::options().create_new(true).read(true).write(true).open(&spilled).unwrap();
+        let reader = File::open(&spilled).unwrap();
+        fs::rename(&spilled, &done).unwrap();
+        file.write_all_at(&[7; 1 << 20], 0).unwrap();
+        file.sync_all().unwrap();
+        assert_eq!(disk.take_stock(), Room { bytes: 1 << 20, files: 1, is_hiding: false });
+        drop(file);
+        // Still open for reading: no reason to keep what it held.
+        assert_eq!(disk.take_stock(), Room::default());
+        assert_eq!(reader.metadata().unwrap().blocks(), 0);
+        assert!(!done.exists());
+    }
+
+    #[test]
+    fn a_renamed_file_is_seen() {
+        let (_folder, disk) = furnished();
+        let [one, other] = ["a", "b"].map(|name| disk.spill().join(name));
+        fs::write(&one, "x").unwrap();
+        assert!(!disk.take_stock().is_hiding);
+        fs::rename(&one, &other).unwrap();
+        assert!(disk.take_stock().is_hiding);
+        assert!(!disk.take_stock().is_hiding);
+    }
+
+    #[test]
+    fn room_is_what_is_on_the_disk() {
+        let (_folder, disk) = furnished();
+        let sparse = File::create(disk.spill().join("sparse")).unwrap();
+        sparse.set_len(1 << 40).unwrap();
+        sparse.write_all_at(&[7; 1 << 20], 1 << 39).unwrap();
+        sparse.sync_all().unwrap();
+        let deeper = disk.spill().join("deeper");
+        fs::create_dir(&deeper).unwrap();
+        fs::write(deeper.join("one"), [7; 8192]).unwrap();
+        File::open(deeper.join("one")).unwrap().sync_all().unwrap();
+        let room = disk.take_stock();
+        assert_eq!((room.files, room.bytes / 4096), (2, 256 + 2));
+    }
+
+    #[test]
+    fn only_this_user_may_look_into_the_folders() {
+        let (folder, disk) = furnished();
+        for made in [disk.spill(), folder.path().join(DONE)] {
+            assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700);
+        }
+    }
+}
