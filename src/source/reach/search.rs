@@ -59,7 +59,8 @@ impl<'a> Search<'a> {
 
     /// A part that is written out.
     fn step(&mut self, branch: Branch, part: &str, is_last: bool, branches: &mut Vec<Branch>) {
-        let named = branch.named.join(part);
+        // A folder asked for by a slash at the end has none in its name.
+        let named = if part.is_empty() { branch.named } else { branch.named.join(part) };
         match self.reach.end(&branch.at, Path::new(part)) {
             End::Out(link) => {
                 let astray = link.map_or_else(|| self.outside(), Astray::LeadsOut);
