@@ -18,8 +18,8 @@ use crate::error::{Error, Kind, Result};
 
 /// A query that is run again has at least this long, or its whole time if that is less.
 const LEAST_RERUN: Duration = Duration::from_secs(2);
-/// A longer delay is told to whoever asked; it takes about this long to stop a query.
-const TOLD: Duration = Duration::from_millis(1500);
+/// A longer delay is told to whoever asked; on a busy machine it takes about this long to start a worker and to stop a query.
+const TOLD: Duration = Duration::from_secs(3);
 /// How often a job is given to the next worker because the last one was just ending or outdated.
 const MOST_RETRIES: usize = 2;
 

@@ -4,6 +4,7 @@
 mod agents;
 mod api;
 mod api_guard;
+mod appetites;
 mod architecture;
 mod cache;
 mod captured;

@@ -38,8 +38,6 @@ const SPELLINGS: &[&str] = &[
     "{f}(l, '{a}') OVER ()",
     "l.list_transform(lambda x: {f}([x], '{a}'))",
     "[{f}([x], '{a}') FOR x IN l]",
-    "{f}(l AS list, '{a}' AS function_name)",
-    "{f}(l AS function_name, '{a}' AS list)",
 ];
 
 fn spelled(spelling: &str, function: &str, aggregate: &str) -> String {

@@ -86,6 +86,13 @@ fn every_argument_of_a_function_that_reads_files_is_judged() {
     let all: Vec<(String, String)> = rows.map(Result::unwrap).collect();
     let names = all.iter().filter(|(function, _)| verdict(function) == Verdict::ReadsFiles);
     compare("arguments", names.map(|(_, name)| name.as_str()), table(ARGUMENTS).into_keys());
+    let mut statement = connection
+        .prepare("SELECT DISTINCT function_name, parameters[1] FROM duckdb_functions() WHERE function_type LIKE 'table%'")
+        .unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?))).unwrap();
+    let first: Vec<(String, Option<String>)> = rows.map(Result::unwrap).collect();
+    let first = first.iter().filter(|(function, _)| verdict(function) == Verdict::ReadsFiles);
+    compare("first arguments", first.filter_map(|(_, name)| name.as_deref()), PATHS.iter().copied());
     for name in ["store_rejects", "REJECTS_TABLE", "Column_Statistics"] {
         assert!(argument(name).is_some(), "{name}");
     }

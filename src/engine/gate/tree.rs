@@ -14,15 +14,15 @@ pub(super) struct Node {
     pub(super) class: String,
     /// Name of a function; empty for other nodes.
     pub(super) function: String,
-    /// Whether a dot stands before a function's name: behind a catalog and schema, or behind a column that is then its
-    /// first argument, without being one here.
+    /// Whether a dot stands before a function's name and behind what may be a column: then that is its first argument,
+    /// without being one here.
     pub(super) is_dotted: bool,
     /// A function's first argument.
     pub(super) first: Argument,
     /// A function's first arguments, and all those with names, which may stand in any order.
     pub(super) given: Vec<Given>,
-    /// Names that arguments of a function are given by, as `name := …`, `name => …` or, where a table stands, `name = …`
-    /// and `… AS name`; with how many arguments stand before.
+    /// Names that arguments of a function are given by, as `name := …`, `name => …` or, where a table stands, `name = …`;
+    /// with how many arguments stand before.
     pub(super) names: Vec<(usize, String)>,
     /// Whether a function stands where a table does.
     pub(super) in_from: bool,
@@ -162,7 +162,8 @@ pub(super) fn read(json: &str) -> Result<Tree> {
                         "type" => level.node.kind = text,
                         "class" => level.node.class = text,
                         "function_name" => level.node.function = text,
-                        "schema" | "catalog" => level.node.is_dotted |= !text.is_empty(),
+                        "schema" => level.node.is_dotted |= !is_own(&text, "main"),
+                        "catalog" => level.node.is_dotted |= !is_own(&text, "system"),
                         "text" => level.text = Some(text),
                         "name" => level.name = text,
                         "alias" => level.alias = text,
@@ -194,6 +195,12 @@ pub(super) fn read(json: &str) -> Result<Tree> {
     }
     tree.failure = failed.then_some(failure);
     Ok(tree)
+}
+
+/// Whether what stands before a function's name is nothing, or where the engine's own functions are, which are looked for
+/// before columns.
+fn is_own(qualifier: &str, own: &str) -> bool {
+    qualifier.is_empty() || qualifier.eq_ignore_ascii_case(own)
 }
 
 #[derive(Default)]
