@@ -2,8 +2,8 @@
 //!
 //! A page can send requests to any address that its visitor's browser reaches. It may not read the answer, and still
 //! learns a bit of it: whether it was an error, whether it became a download. So such a request is refused before anything
-//! looks at it. Browsers say where a request comes from in `Sec-Fetch-Site` (to this machine and over TLS, not for
-//! WebSockets), in `Origin` (with methods that write, and for scripts) and in `Referer` (unless the page forbids it); no page can
+//! looks at it. Browsers say where a request comes from in `Sec-Fetch-Site` (to this machine and over TLS, not with
+//! web sockets), in `Origin` (with methods that write, and for scripts) and in `Referer` (unless the page forbids it); no page can
 //! change these headers. Programs, such as `curl` and Grafana's own server, send none of them.
 
 use std::sync::Arc;

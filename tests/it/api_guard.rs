@@ -125,10 +125,10 @@ fn ask(served: &Served, (method, address): (&str, &str), headers: &[(&str, &str)
 }
 
 /// How many queries and downloads have ended.
-fn ended(served: &Served) -> f64 {
+fn ended(served: &Served) -> u64 {
     let text = String::from_utf8(served.get("metrics").body).unwrap();
     let samples = text.lines().filter(|line| line.starts_with("duckdb_perf_queries_total{"));
-    samples.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    samples.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 /// Each of the three headers is enough, with each value that is not this server's own; the page alone is open.
