@@ -210,7 +210,7 @@ impl Engine {
         let (mut statement, type_names) = match prepared {
             // A download of nothing would only puzzle: it fails, with the reason.
             Err(error) if matches!(shape, Shape::Frame(_)) && self.lacks_reports(verdict, &error) => {
-                self.roll_back(connection)?;
+                Self::roll_back(connection);
                 self.make_empty_views(connection)?;
                 missing = Some(error);
                 cancel.watch(connection.interrupt_handle());
@@ -219,7 +219,7 @@ impl Engine {
             }
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.starts_with("Binder Error: Contents of view were altered") => {
-                self.roll_back(connection)?;
+                Self::roll_back(connection);
                 if let Some(reports) = reports {
                     self.make_views(cancel, true, reports)?;
                 }
@@ -258,12 +258,11 @@ impl Engine {
         session.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(|error| error::translate(&error))
     }
 
-    /// Ends it, so that the session sees what was made meanwhile.
-    fn roll_back(&self, session: &Connection) -> Result<()> {
-        if !self.gated {
-            return Ok(());
+    /// Ends it, so that the session sees what was made meanwhile. There is none where the views could not be made.
+    fn roll_back(session: &Connection) {
+        if let Err(error) = session.execute_batch("ROLLBACK") {
+            tracing::debug!(%error, "no transaction to roll back");
         }
-        session.execute_batch("ROLLBACK").map_err(|error| error::translate(&error))
     }
 
     /// Prepares the statement; columns that Arrow would misread are cast by a wrapping SELECT, which is judged like any other.

@@ -94,10 +94,11 @@ impl Shared {
         answers
             .insert("the health check".to_owned(), format!("{} {}", health.ok, health.message).into_bytes());
         answers.insert("a download".to_owned(), self.download("FROM perf_all_weeks ORDER BY ALL").await);
-        // Messages name the folder.
+        // Messages name the folder, and the one above it for a database.
         let folder = self.folder.to_str().unwrap();
+        let above = self.folder.parent().unwrap().to_str().unwrap();
         let own = |answer: Vec<u8>| match String::from_utf8(answer) {
-            Ok(text) => text.replace(folder, "{folder}").into_bytes(),
+            Ok(text) => text.replace(folder, "{folder}").replace(above, "{above}").into_bytes(),
             Err(frame) => frame.into_bytes(),
         };
         answers.into_iter().map(|(asked, answer)| (asked, own(answer))).collect()

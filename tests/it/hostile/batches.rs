@@ -47,7 +47,7 @@ pub(super) async fn attack(run: Run, sandbox: &Sandbox, target: &Target) {
         target.restart().await;
     }
     println!("{run:?}: {} attacks that are made, {answered} answered without harm", attacks.len());
-    assert!(answered * 20 > attacks.len(), "only {answered} of {} are harmless", attacks.len());
+    assert!(answered * 40 > attacks.len(), "only {answered} of {} are harmless", attacks.len());
     assert!(breaches.is_empty(), "{run:?}, {}:\n{}", breaches.len(), breaches.join("\n"));
 }
 

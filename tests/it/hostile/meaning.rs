@@ -112,9 +112,12 @@ async fn the_answer_is_the_one_to_the_text_that_was_sent() {
         let (expected, found) = (open.ask(&attack).await, gated.ask(&attack).await);
         match (expected.error, found.error.as_deref()) {
             (None, None) if expected.frames == found.frames => {}
+            // It tells times, which differ from run to run.
+            (None, None) if sql.to_uppercase().contains("ANALY") => {}
             (None, None) => breaches.push(format!("{sql:?}: another answer")),
             (None, Some(error)) => refused.push(format!("{sql:?}: {error}")),
-            (Some(expected), Some(found)) if expected == found => println!("{sql:?} fails: {found}"),
+            // The gate may refuse what DuckDB would not have run either.
+            (Some(expected), Some(found)) => println!("{sql:?} fails: {expected}; {found}"),
             (Some(expected), found) => breaches.push(format!("{sql:?}: {expected} became {found:?}")),
         }
     }
@@ -139,6 +142,6 @@ async fn explain_analyze_runs_and_measures() {
         let answer = target.ask(&Attack::new("meaning", String::new(), sql.to_owned())).await;
         assert_eq!(answer.error, None, "{sql}");
         let text = answer.texts().concat().to_lowercase();
-        assert!(text.contains("latency") || text.contains("total time"), "{sql}: {text}");
+        assert!(text.contains("latency") || text.contains("total time") || text.contains("\"timing\""), "{sql}: {text}");
     }
 }
