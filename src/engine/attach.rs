@@ -10,18 +10,16 @@
 //!
 //! Queries that read a database file by its path take such turns as well, where nothing is attached.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use duckdb::Connection;
 
 use super::definitions::Definitions;
 use super::{Cancel, error, gate, lock, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
-use crate::source::write_ahead_logs;
+use crate::source::{Look, write_ahead_logs};
 
 /// How long queries may share the files without a gap; and how long those that came later may go on when the others have
 /// ended.
@@ -56,7 +54,7 @@ struct State {
     /// Until when the files are left to writers.
     free_until: Option<Instant>,
     /// What the files bring, and how they and what is not written into them yet looked then.
-    known: Option<(Vec<Option<Fingerprint>>, Arc<Definitions>)>,
+    known: Option<(Vec<Option<Look>>, Arc<Definitions>)>,
 }
 
 impl State {
@@ -71,30 +69,10 @@ impl State {
 
 struct Attached {
     /// What the files looked like.
-    files: Vec<Fingerprint>,
+    files: Vec<Look>,
     since: Instant,
     /// What they bring.
     definitions: Arc<Definitions>,
-}
-
-/// Tells a file from what was there before. Taken by `stat`: opening it would drop DuckDB's locks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fingerprint {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-}
-
-impl From<Metadata> for Fingerprint {
-    fn from(meta: Metadata) -> Self {
-        Self {
-            device: meta.dev(),
-            inode: meta.ino(),
-            size: meta.size(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-        }
-    }
 }
 
 impl Attachments {
@@ -145,7 +123,8 @@ impl Attachments {
                     }
                     attached?;
                     let known = match &state.known {
-                        Some((then, known)) if *then == looks => Ok(Arc::clone(known)),
+                        // A file that has just changed may change once more and look the same.
+                        Some((then, known)) if *then == looks && !are_young(&looks) => Ok(Arc::clone(known)),
                         _ => Definitions::read(&self.gate, &lock(connection), &self.names()).map(Arc::new),
                     };
                     let definitions = match known {
@@ -189,11 +168,11 @@ impl Attachments {
         }
     }
 
-    fn fingerprints(&self) -> Result<Vec<Fingerprint>> {
+    fn fingerprints(&self) -> Result<Vec<Look>> {
         self.files
             .iter()
             .map(|file| {
-                std::fs::metadata(file).map(Fingerprint::from).map_err(|error| {
+                std::fs::metadata(file).map(|found| Look::from(&found)).map_err(|error| {
                     Error::new(
                         Kind::NotFound,
                         format!("the database file `{}` cannot be read: {error}", file.display()),
@@ -205,9 +184,9 @@ impl Attachments {
     }
 
     /// How the files and their write-ahead logs look.
-    fn looks(&self) -> Vec<Option<Fingerprint>> {
+    fn looks(&self) -> Vec<Option<Look>> {
         let all = self.files.iter().flat_map(|file| [file.clone()].into_iter().chain(write_ahead_logs(file)));
-        all.map(|file| std::fs::symlink_metadata(file).ok().map(Fingerprint::from)).collect()
+        all.map(|file| std::fs::symlink_metadata(file).ok().map(|found| Look::from(&found))).collect()
     }
 
     fn attach(&self, connection: &Connection) -> Result<()> {
@@ -232,6 +211,11 @@ impl Attachments {
             detach(connection, file);
         }
     }
+}
+
+fn are_young(looks: &[Option<Look>]) -> bool {
+    let now = SystemTime::now();
+    looks.iter().flatten().any(|look| look.is_young(now))
 }
 
 /// Whether a writer has the file. Most are done in a moment.

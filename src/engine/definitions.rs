@@ -5,10 +5,11 @@
 //! engine's own settings, the transaction that only reads and the jail hold for them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use duckdb::Connection;
 
-use super::gate::{Gate, Verdict};
+use super::gate::{Gate, Verdict, is_function_of_the_engine};
 use super::reads::ViewReads;
 use super::{error, sql_text};
 use crate::error::{Error, Kind, Result};
@@ -16,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 /// The definitions of the attached files.
 #[derive(Debug, Default)]
 pub(super) struct Definitions {
-    /// What their views read.
+    /// What their views and macros read.
     pub(super) reads: ViewReads,
     /// Views and macros that a query may not name, by their names in small letters, with the reason.
     refused: HashMap<Object, Error>,
@@ -62,7 +63,7 @@ impl Definitions {
         {
             let verdict = gate.check_view(&sql);
             if let Ok(verdict) = &verdict {
-                found.reads.add(name.clone(), verdict.reads.clone());
+                found.reads.add(name.clone(), false, Arc::clone(verdict));
             }
             judged.push((Object::View(name.to_lowercase()), verdict));
         }
@@ -70,14 +71,18 @@ impl Definitions {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
         })? {
             let text = if kind == "table_macro" { body } else { format!("SELECT {body}") };
-            judged.push((Object::Macro(name.to_lowercase()), gate.check(&text)));
+            let verdict = gate.check(&text);
+            if let Ok(verdict) = &verdict {
+                found.reads.add(name.clone(), true, Arc::clone(verdict));
+            }
+            judged.push((Object::Macro(name.to_lowercase()), verdict));
         }
         found.refuse(judged);
         Ok(found)
     }
 
     /// Keeps those that are refused, and those that name them, however far away.
-    fn refuse(&mut self, judged: Vec<(Object, Result<std::sync::Arc<Verdict>>)>) {
+    fn refuse(&mut self, judged: Vec<(Object, Result<Arc<Verdict>>)>) {
         let mut passed = Vec::new();
         for (object, verdict) in judged {
             match verdict {
@@ -103,8 +108,17 @@ impl Definitions {
         }
     }
 
-    /// A refused one that the text of `verdict` names.
+    /// A refused one that the text of `verdict` names. DuckDB itself calls functions of its own by their bare names, `SUMMARIZE`
+    /// as well as a lone `session_user`, and would find a macro of the file in their place: that one counts as named by every
+    /// text.
     fn named_by(&self, verdict: &Verdict) -> Option<(&Object, &Error)> {
+        let shadow = self
+            .refused
+            .iter()
+            .find(|(object, _)| matches!(object, Object::Macro(name) if is_function_of_the_engine(name)));
+        if shadow.is_some() {
+            return shadow;
+        }
         let views = verdict.names.iter().map(|name| Object::View(name.to_lowercase()));
         let macros = verdict.functions.iter().map(|name| Object::Macro(name.to_lowercase()));
         views.chain(macros).find_map(|object| self.refused.get_key_value(&object))

@@ -23,9 +23,11 @@ use self::parser::{Parser, Statement, StatementKind, Token};
 use self::places::Places;
 use self::plan::{Plan, empty, no_subquery, not_allowed};
 use self::statement::{query_of_view, significant};
+pub(super) use self::judged::is_function_of_the_engine;
 pub(super) use self::verdict::{Reads, Verdict};
 use super::{error, lock};
 use crate::error::{Error, Kind, Result};
+use crate::query;
 
 /// The gate of one engine.
 pub(super) struct Gate {
@@ -107,10 +109,14 @@ impl Gate {
                 });
             }
         }
-        if let Some((value, lists)) = &plan.lists
-            && tree.pivot_values.iter().filter(|found| *found == value).count() != *lists
-        {
-            return Err(not_followed());
+        if let Some((value, lists)) = &plan.lists {
+            let is_there_once = |list: usize| {
+                let value = format!("{value}{list}");
+                tree.pivot_values.iter().filter(|found| **found == value).count() == 1
+            };
+            if !(0..*lists).all(is_there_once) {
+                return Err(not_followed());
+            }
         }
         let is_select = statement.kind == StatementKind::Select;
         Ok(Verdict::of(&tree, &tokens, is_select).with(plan, places))
@@ -121,7 +127,9 @@ impl Gate {
         let Some(mut statements) = self.parser.statements(sql)? else {
             let tree = self.tree(sql)?;
             let failure = tree.failure.ok_or_else(not_followed)?;
-            return Err(self.refusal(&failure, sql, |at| at)?);
+            // DuckDB tells positions in the text with plain spaces.
+            let places = Places::of_end(sql, &query::with_plain_spaces(sql)).unwrap_or_default();
+            return Err(self.refusal(&failure, sql, |at| places.back(at))?);
         };
         let all: String = statements.iter().map(|statement| statement.text.as_str()).collect();
         let places = Places::of_end(sql, &all).ok_or_else(not_followed)?;

@@ -1,6 +1,7 @@
 //! What a statement reads: its files by name and pattern, and how all of it looked, for those who keep its result.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::stamp::Stamp;
 use super::{Engine, gate, unlisted};
@@ -58,31 +59,39 @@ impl Reports {
     }
 }
 
-/// What the views in the attached files read, each by its name.
+/// What the views and macros in the attached files read.
 #[derive(Debug, Default)]
-pub(super) struct ViewReads(Vec<(String, gate::Reads)>);
+pub(super) struct ViewReads(Vec<ViewRead>);
+
+#[derive(Debug)]
+struct ViewRead {
+    name: String,
+    is_macro: bool,
+    verdict: Arc<gate::Verdict>,
+}
 
 impl ViewReads {
-    /// Adds what one view reads.
-    pub(super) fn add(&mut self, view: String, reads: gate::Reads) {
-        self.0.push((view, reads));
+    /// Adds what one view or macro reads.
+    pub(super) fn add(&mut self, name: String, is_macro: bool, verdict: Arc<gate::Verdict>) {
+        self.0.push(ViewRead { name, is_macro, verdict });
     }
 
-    /// Those that `tables` name, themselves or through each other, and the others.
-    pub(super) fn split(&self, tables: &[String]) -> (Vec<&gate::Reads>, Vec<&gate::Reads>) {
+    /// Those that a statement names, itself or through others, and the rest.
+    pub(super) fn split(&self, statement: &gate::Verdict) -> (Vec<&gate::Reads>, Vec<&gate::Reads>) {
         let mut named = vec![false; self.0.len()];
-        let mut next: Vec<&String> = tables.iter().collect();
-        while let Some(table) = next.pop() {
-            for ((view, reads), is_named) in self.0.iter().zip(&mut named) {
-                if !*is_named && view.eq_ignore_ascii_case(table) {
+        let mut next = vec![statement];
+        while let Some(verdict) = next.pop() {
+            for (one, is_named) in self.0.iter().zip(&mut named) {
+                let names = if one.is_macro { &verdict.functions } else { &verdict.names };
+                if !*is_named && names.iter().any(|name| name.eq_ignore_ascii_case(&one.name)) {
                     *is_named = true;
-                    next.extend(&reads.tables);
+                    next.push(&one.verdict);
                 }
             }
         }
         let of = |wanted: bool| {
-            let views = self.0.iter().zip(&named).filter(|(_, is_named)| **is_named == wanted);
-            views.map(|((_, reads), _)| reads).collect()
+            let those = self.0.iter().zip(&named).filter(|(_, is_named)| **is_named == wanted);
+            those.map(|(one, _)| &one.verdict.reads).collect()
         };
         (of(true), of(false))
     }

@@ -146,10 +146,7 @@ impl Engine {
             held.definitions().check(&verdict)?;
         }
         let none = ViewReads::default();
-        let views = match &databases {
-            Some(held) if !verdict.reads.tables.is_empty() => &held.definitions().reads,
-            _ => &none,
-        };
+        let views = databases.as_ref().map_or(&none, |held| &held.definitions().reads);
         let before = self.first_stamp(&verdict, views)?;
         let reports = before.reports.as_ref();
         let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
@@ -176,7 +173,9 @@ impl Engine {
             self.check_own_objects()?;
         }
         let summary = result.map_err(|mut error| {
-            error.position = error.position.map(|position| verdict.place_of(position));
+            // One beyond its end belongs to the text of a view.
+            let inside = error.position.filter(|position| *position < verdict.sql.len());
+            error.position = inside.map(|position| verdict.place_of(position));
             error
         })?;
         Ok((summary, validity.if_it_holds()))
@@ -282,7 +281,9 @@ impl Engine {
         let names = self.column_names(connection, &verdict.sql)?;
         let wrapped = self.gate.check(&types::wrap(&verdict.sql, &names, &readings))?;
         let statement = connection.prepare(&wrapped.sql);
-        Ok((statement.map_err(|error| error::translate(&error))?, types))
+        // A position in the wrapping is none in the person's text.
+        let translated = |error: duckdb::Error| Error { position: None, ..error::translate(&error) };
+        Ok((statement.map_err(translated)?, types))
     }
 
     /// Names of the columns, which duckdb-rs gives only after execution.

@@ -62,7 +62,7 @@ impl Engine {
     pub(super) fn stamp(&self, verdict: &gate::Verdict, views: &ViewReads) -> Result<Stamp> {
         let mut stamp = Stamp::default();
         let reads = &verdict.reads;
-        let (named, others) = views.split(&reads.tables);
+        let (named, others) = views.split(verdict);
         for path in [reads].into_iter().chain(named.iter().copied()).flat_map(|reads| &reads.files) {
             let Findings { files, astray, .. } = self.look_at(path)?;
             refuse(astray).map_err(|error| match verdict.sql.find(path.as_str()) {

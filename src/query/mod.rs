@@ -23,7 +23,6 @@ mod tests;
 use std::time::Duration;
 
 pub use bucket::{Bucket, Fill, FillMode};
-#[cfg(test)]
 pub(crate) use lexer::with_plain_spaces;
 pub use lexer::{Token, TokenKind, Tokens, tokens};
 pub use macros::{MacroDoc, macro_table};

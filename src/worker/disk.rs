@@ -5,7 +5,7 @@
 //! more: from then on nobody can. Until then they count like all others.
 
 use std::fs::{self, DirBuilder, File, Metadata};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -70,7 +70,7 @@ impl Disk {
                 room.add(&kept);
             }
         }
-        room.is_hiding = self.renames.as_ref().is_some_and(|mut renames| renames.read(&mut [0; 512]).is_ok());
+        room.is_hiding = self.renames.as_ref().is_some_and(was_renamed);
         room
     }
 }
@@ -105,6 +105,24 @@ fn remove_unless_written(file: &Path) -> Option<Metadata> {
         fs::remove_file(file)
     });
     removed.is_err().then_some(found)
+}
+
+/// Whether something has got a new name since the last look. That the folder itself is gone is told there as well.
+#[cfg(target_os = "linux")]
+fn was_renamed(seen: &File) -> bool {
+    use rustix::fs::inotify::{ReadFlags, Reader};
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 1024];
+    let mut events = Reader::new(seen, &mut buffer);
+    let mut renamed = false;
+    while let Ok(event) = events.next() {
+        renamed |= event.events().intersects(ReadFlags::MOVED_TO | ReadFlags::QUEUE_OVERFLOW);
+    }
+    renamed
+}
+
+#[cfg(not(target_os = "linux"))]
+fn was_renamed(_: &File) -> bool {
+    false
 }
 
 /// What becomes readable once something in `folder` gets a new name.

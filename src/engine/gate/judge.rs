@@ -80,6 +80,12 @@ fn judge_function(node: &tree::Node) -> Result<()> {
     if judged::CALLS_AN_AGGREGATE.contains(&function.as_str()) {
         node.arguments(1, "function_name").try_for_each(|name| judge_aggregate(&function, name))?;
     }
+    if judged::NAME_A_TABLE.contains(&function.as_str())
+        && !matches!(node.first, tree::Argument::Written(_) | tree::Argument::None)
+    {
+        let message = format!("`{function}` takes the name of its table as a text, written out");
+        return Err(Error::new(Kind::Forbidden, message).hint("Or write DESCRIBE and the name"));
+    }
     if function == "current_setting" {
         let name = match &node.first {
             tree::Argument::Written(texts) => texts.concat(),

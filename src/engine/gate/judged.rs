@@ -106,6 +106,16 @@ pub(super) fn verdict(function: &str) -> Verdict {
     special.get(function.to_ascii_lowercase().as_str()).copied().unwrap_or(Verdict::Reads)
 }
 
+/// Whether the engine has a function of that name, which DuckDB may call by itself.
+pub(in crate::engine) fn is_function_of_the_engine(name: &str) -> bool {
+    static NAMES: OnceLock<HashSet<&str>> = OnceLock::new();
+    let names = NAMES.get_or_init(|| FUNCTIONS.lines().filter_map(|line| line.split('\t').next()).collect());
+    names.contains(name.to_ascii_lowercase().as_str())
+}
+
+/// Functions whose first argument is the name of a table or view.
+pub(super) const NAME_A_TABLE: &[&str] = &["pragma_show", "pragma_storage_info", "pragma_table_info"];
+
 /// Every view that the engine brings, one a line: name and verdict, for a denied one why.
 const VIEWS: &str = include_str!("views.tsv");
 

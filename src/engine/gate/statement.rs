@@ -1,5 +1,6 @@
 //! Where the one statement of a text is, and what it explains: cut by DuckDB's own tokens, and put together anew.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
 use super::parser::{Token, TokenKind};
@@ -130,7 +131,7 @@ pub(super) fn query_of_view(tokens: &[Token<'_>]) -> Option<usize> {
 pub(super) struct Pivoted<'a> {
     pub(super) run: Composed<'a>,
     pub(super) judged: Composed<'a>,
-    /// The value, which the text itself does not hold.
+    /// How the values begin; the number of the list follows.
     pub(super) value: String,
     /// How many lists were put in.
     pub(super) lists: usize,
@@ -154,10 +155,10 @@ impl<'a> Pivoted<'a> {
         let mut marks: Vec<(usize, bool)> =
             items.iter().flat_map(|item| [(item.start, true), (item.end, false)]).collect();
         marks.sort_unstable();
-        let mut value = "pivoted".to_owned();
-        while sql.contains(&value) {
-            value.push('_');
-        }
+        // Nobody can write it beforehand, in whatever spelling.
+        let [one, other] = [RandomState::new(), RandomState::new()].map(|state| state.hash_one(sql));
+        let value = format!("pivoted_{one:016x}{other:016x}_");
+        let mut lists = 0;
         let (mut run, mut judged) = (Composed::of(sql), Composed::of(sql));
         run.insert(head, first.start);
         let mut copied = first.start;
@@ -167,14 +168,15 @@ impl<'a> Pivoted<'a> {
                 text.insert(if opens { "(" } else { ")" }, place);
             }
             if !opens {
-                judged.insert(&format!(" IN ('{value}')"), place);
+                judged.insert(&format!(" IN ('{value}{lists}')"), place);
+                lists += 1;
             }
             copied = place;
         }
         for text in [&mut run, &mut judged] {
             text.copy(copied..last.end());
         }
-        Some(Self { run, judged, value, lists: items.len() })
+        Some(Self { run, judged, value, lists })
     }
 }
 
@@ -197,14 +199,16 @@ fn items_of(tokens: &[Token<'_>]) -> Vec<Range<usize>> {
     let mut is_compound = false;
     // The item being read, and whether it has a list; none while the source is read.
     let mut item: Option<(Option<Range<usize>>, bool)> = None;
+    let mut is_behind_a_dot = false;
     for token in tokens {
+        let was_behind_a_dot = std::mem::replace(&mut is_behind_a_dot, token.text.ends_with('.'));
         let opens = matches!(token.text, "(" | "[" | "{") || token.is_word("CASE");
         let closes = matches!(token.text, ")" | "]" | "}") || token.is_word("END");
         if closes && depth == 0 {
             break;
         }
         if depth == 0 {
-            if token.is_word("ON") {
+            if token.is_word("ON") && !was_behind_a_dot {
                 // Those before belong to a join in the source.
                 items.clear();
                 is_compound = false;

@@ -89,12 +89,7 @@ impl Verdict {
         Self {
             sql: String::new(),
             places: <[Places; 2]>::default(),
-            names: tree
-                .nodes
-                .iter()
-                .map(|node| node.name().to_owned())
-                .filter(|name| !name.is_empty())
-                .collect(),
+            names: tree.nodes.iter().flat_map(names_of).collect(),
             functions: called.cloned().collect(),
             lists_catalog,
             // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
@@ -126,4 +121,20 @@ fn databases_of(node: &tree::Node) -> Vec<String> {
         return files_of(node).to_vec();
     }
     Some(node.full_name()).filter(|name| judged::is_database(name)).into_iter().collect()
+}
+
+/// Tables and views that a node names: itself, or in the text that a function takes for one.
+fn names_of(node: &tree::Node) -> Vec<String> {
+    let own = Some(node.name()).filter(|name| !name.is_empty()).map(str::to_owned);
+    let told = match &node.first {
+        tree::Argument::Written(texts)
+            if judged::NAME_A_TABLE.iter().any(|function| node.function.eq_ignore_ascii_case(function)) =>
+        {
+            texts.concat()
+        }
+        _ => String::new(),
+    };
+    // As a text it may be `schema."name"`.
+    let last = told.rsplit('.').next().unwrap_or_default().trim_matches('"').to_owned();
+    own.into_iter().chain([told, last]).filter(|name| !name.is_empty()).collect()
 }

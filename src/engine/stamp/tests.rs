@@ -1,3 +1,5 @@
+//! Our listing against that of DuckDB.
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -116,22 +118,19 @@ fn we_list_what_duckdb_lists() {
     ] {
         same(pattern);
     }
+    // Without `..`, which the gate refuses behind a name.
     let part = prop::sample::select(vec![
-        "*", "?", "**", "a*", "*.csv", "[a-d]", "[!d]*", "d", "l", "up", "..", ".", "a.csv", "[]a]*", "?*",
+        "*", "?", "**", "a*", "*.csv", "[a-d]", "[!d]*", "d", "l", "up", ".", "a.csv", "[]a]*", "?*",
         "[a",
     ]);
     let patterns = prop::collection::vec(part, 1..5);
     let mut runner = TestRunner::new(Config { cases: 400, failure_persistence: None, ..Config::default() });
     runner
         .run(&patterns, |parts| {
-            // DuckDB refuses two of them, and goes up from links as a text.
+            // DuckDB refuses two of them.
             let crawls = parts.iter().filter(|part| **part == "**").count();
-            let climbs = parts.iter().scan(0, |depth, part| {
-                *depth += if *part == ".." { -1 } else { i32::from(*part != ".") };
-                Some(*depth)
-            });
             let is_pattern = parts.iter().any(|part| part.contains(['*', '?', '[']));
-            if is_pattern && crawls < 2 && climbs.min() >= Some(0) {
+            if is_pattern && crawls < 2 {
                 same(&parts.join("/"));
             }
             Ok(())

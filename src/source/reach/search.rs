@@ -105,7 +105,9 @@ impl<'a> Search<'a> {
                 continue;
             }
             let path = named.join(&name);
-            if name.as_bytes().contains(&b'\\') || path.as_os_str().as_bytes().starts_with(b"~") {
+            if name.to_str().is_none()
+                || name.as_bytes().contains(&b'\\')
+                || path.as_os_str().as_bytes().starts_with(b"~") {
                 self.astray(Astray::Misread(path));
                 continue;
             }
