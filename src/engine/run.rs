@@ -165,7 +165,7 @@ impl Engine {
         cancel.check()?;
         let after = self.stamp(&verdict, views)?;
         listings.check()?;
-        if after != before {
+        if after != before || (result.is_ok() && !self.are_views_over(reports)) {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);

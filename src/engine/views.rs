@@ -80,6 +80,13 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether the views are over `reports`, where some of them are left out. Another query may have listed the files at another
+    /// moment, and made the views over those.
+    pub(super) fn are_views_over(&self, reports: Option<&Reports>) -> bool {
+        let Some(reports) = reports.filter(|reports| !reports.left_out().is_empty()) else { return true };
+        lock(&self.views.0).as_ref().is_none_or(|made| made.sources == reports.sources())
+    }
+
     /// Whether the views are those that were made.
     pub(super) fn views_are_as_made(&self, connection: &Connection) -> Result<bool> {
         let made = lock(&self.views.0);

@@ -318,7 +318,7 @@ async fn no_hint_tells_what_is_outside() {
     let host = Host::start(&place.at("d"), &json!({})).await;
     let mut told = Vec::new();
     for name in ["secret", "hidden"] {
-        told.push(host.error(&format!("FROM 'd/out/{name}.csv'")).await.replace(name, "{}"));
+        told.push(host.error(&format!("FROM read_csv('d/out/{name}.txt')")).await.replace(name, "{}"));
     }
     assert_eq!(told[0], told[1]);
     host.stop().await;
