@@ -233,7 +233,9 @@ mod tests {
     #[test]
     fn pages_of_other_sites_are_known_by_each_header() {
         let host = "127.0.0.1:3001";
-        for site in ["cross-site", "same-site", "none", "Cross-Site", "", "same-origin, cross-site", "nosuch", "é"] {
+        for site in
+            ["cross-site", "same-site", "none", "Cross-Site", "", "same-origin, cross-site", "nosuch", "é"]
+        {
             assert!(is_foreign(NONE, host, &[("Sec-Fetch-Site", site)]), "{site}");
             let twice = [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", site)];
             assert!(is_foreign(NONE, host, &twice), "{site} behind another");
