@@ -147,3 +147,69 @@ fn rows<T>(
         .and_then(|mut statement| statement.query_map([], |row| read(row))?.collect())
         .map_err(|error| error::translate(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those of a file in which `sql` made what is there; its catalog is `f`.
+    fn of_a_file(gate: &Gate, sql: &str) -> Definitions {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open_in_memory().unwrap();
+        let file = folder.path().join("f.duckdb");
+        connection.execute_batch(&format!("ATTACH '{}' AS f; {sql}", file.display())).unwrap();
+        Definitions::read(gate, &connection, &["f".to_owned()]).unwrap()
+    }
+
+    #[test]
+    fn what_does_more_than_a_query_may_is_refused_however_far_away() {
+        let gate = Gate::open().unwrap();
+        let found = of_a_file(
+            &gate,
+            "CREATE MACRO f.told() AS current_setting('temp_directory'); CREATE MACRO f.twice(a) AS a || f.told(); \
+             CREATE VIEW f.over AS SELECT f.twice('x') AS a; CREATE VIEW f.plain AS SELECT 1 AS a; CREATE MACRO f.half(a) AS a / 2",
+        );
+        for sql in [
+            "SELECT told()",
+            "SELECT TWICE('a')",
+            "FROM f.main.\"Over\"",
+            "SHOW over",
+            "FROM pragma_table_info('f.over')",
+        ] {
+            let error = found.check(&gate.check(sql).unwrap()).expect_err(sql);
+            assert!(
+                error.kind == Kind::Forbidden && error.message.contains("may not be queried"),
+                "{sql}: {error}"
+            );
+        }
+        for sql in ["FROM plain", "SELECT half(1)", "SELECT 'told', \"over\" FROM plain"] {
+            assert!(found.check(&gate.check(sql).unwrap()).is_ok(), "{sql}");
+        }
+    }
+
+    /// `SELECT session_user` calls it, and nothing in the text says so.
+    #[test]
+    fn a_refused_macro_with_the_name_of_a_function_of_the_engine_stops_all() {
+        let gate = Gate::open().unwrap();
+        let found = of_a_file(&gate, "CREATE MACRO f.session_user() AS current_setting('temp_directory')");
+        for sql in ["SELECT session_user", "SUMMARIZE t", "SELECT 1"] {
+            assert!(found.check(&gate.check(sql).unwrap()).is_err(), "{sql}");
+        }
+        let harmless = of_a_file(&gate, "CREATE MACRO f.session_user() AS 'me'");
+        assert!(harmless.check(&gate.check("SELECT session_user").unwrap()).is_ok());
+    }
+
+    #[test]
+    fn what_is_named_reads_files_through_macros_too() {
+        let gate = Gate::open().unwrap();
+        let found = of_a_file(
+            &gate,
+            "CREATE MACRO f.m() AS TABLE SELECT * FROM read_text('l*k/x.csv'); CREATE VIEW f.v AS SELECT 1 AS a; \
+             CREATE MACRO f.over() AS TABLE SELECT * FROM f.m()",
+        );
+        for (sql, expected) in [("FROM m()", 1), ("FROM over()", 2), ("SELECT 1", 0), ("SHOW v", 1)] {
+            let verdict = gate.check(sql).unwrap();
+            assert_eq!(found.reads.split(&verdict).0.len(), expected, "{sql}");
+        }
+    }
+}

@@ -87,6 +87,12 @@ fn explain_and_pivot_are_put_together_anew() {
         assert_eq!(verdict(sql).map(|verdict| verdict.sql), Ok(runs.to_owned()), "{sql}");
     }
     for (sql, message, position) in [
+        // The list belongs to a pivot, and nobody can write its value beforehand.
+        (
+            "SELECT * FROM (PIVOT t ON a) q, t PIVOT (sum(a) FOR b IN (E'pivote\\x64')) p JOIN t u ON u.a = 1",
+            "the query is written in a way that cannot be checked",
+            0,
+        ),
         ("EXPLAIN (SQL) SELECT 1", "`EXPLAIN` takes the options `ANALYZE` and `FORMAT` only", 9),
         ("EXPLAIN (ANALYZE false) SELECT 1", "`EXPLAIN` takes the options `ANALYZE` and `FORMAT` only", 17),
         ("EXPLAIN (FORMAT nothing) SELECT 1", "`EXPLAIN` has no such format", 16),
@@ -95,7 +101,7 @@ fn explain_and_pivot_are_put_together_anew() {
         ("\u{a0}SELECT\u{2003}write_log(1)", "the function `write_log` is not allowed in a query", 11),
         ("/* \u{a0} */ SELECT 1;\u{3000}DROP TABLE t", "the query holds more than one statement", 21),
     ] {
-        assert_refused(sql, message, Some(position));
+        assert_refused(sql, message, Some(position).filter(|position| *position > 0));
     }
 }
 
