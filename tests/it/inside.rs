@@ -4,13 +4,14 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use duckdb_perf::plugin::client::Plugin;
 use serde_json::json;
 
 use crate::confined::{in_a_profile, open_copy};
 use crate::machine::write_script;
-use crate::support::{Host, eventually, executable, query, reports, rows, settings, workers};
+use crate::support::{Host, eventually, executable, query, reports, settings, workers};
 
 /// Everything below `folder`.
 fn below(folder: &Path) -> Vec<PathBuf> {
@@ -95,36 +96,30 @@ async fn nobody_else_may_look_into_the_temp_folder() {
     plugin.shutdown().await.unwrap();
 }
 
-/// The worker cannot remove a file. What it spills large, each in a file of its own, must go all the same.
+/// The worker cannot remove a file. What it spills must go all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_spills_again_and_again() {
     let temp = tempfile::tempdir().unwrap();
     let env = [("GF_PLUGIN_CACHE_MB", "0"), ("GF_PLUGIN_TEMP_DIR", temp.path().to_str().unwrap())];
-    let host =
-        Host::start_with(&reports(), &json!({ "memoryLimitMb": 96, "timeoutSeconds": 60 }), &env).await;
-    let spill = |path: &PathBuf| path.extension().is_some_and(|end| end == "tmp" || end == "block");
-    let large = "SELECT count(*), sum(length(x)) FROM (SELECT x FROM (SELECT repeat('x', 600000) || range AS x FROM range(400)) ORDER BY x DESC OFFSET 1)";
-    let small = "SELECT count(*), sum(length(x)) FROM (SELECT x FROM (SELECT repeat('x', 100) || range AS x FROM range(1000000)) ORDER BY x DESC OFFSET 1)";
-    let mut blocks = 0;
-    for _ in 0..5 {
-        for sql in [large, small] {
-            let ask = host.ask(sql, "table");
-            tokio::pin!(ask);
-            let answer = loop {
-                tokio::select! {
-                    answer = &mut ask => break answer,
-                    () = tokio::time::sleep(std::time::Duration::from_millis(5)) => {
-                        let seen = below(temp.path());
-                        blocks = blocks.max(seen.iter().filter(|path| path.extension().is_some_and(|end| end == "block")).count());
-                    }
-                }
-            };
-            assert_eq!(answer.error, None, "{sql}");
-            assert_eq!(rows(&answer).len(), 1);
-        }
+    let limits = json!({ "memoryLimitMb": 64, "timeoutSeconds": 300 });
+    let host = Host::start_with(&reports(), &limits, &env).await;
+    let sql = "SELECT count(*) FROM (SELECT x FROM (SELECT repeat('x', 100) || range AS x FROM range(700000)) ORDER BY x DESC OFFSET 1)";
+    let spilled = || below(temp.path()).iter().any(|path| path.extension().is_some_and(|end| end == "tmp"));
+    for round in 0..4 {
+        let ask = host.rows(sql);
+        tokio::pin!(ask);
+        let mut has_spilled = false;
+        let rows = loop {
+            tokio::select! {
+                rows = &mut ask => break rows,
+                () = tokio::time::sleep(Duration::from_millis(5)) => has_spilled |= spilled(),
+            }
+        };
+        assert_eq!((rows, has_spilled), (vec!["699999".to_owned()], true), "round {round}");
     }
-    assert!(blocks > 20, "{blocks} large blocks were spilled at a time");
-    eventually("what was spilled is gone", || !below(temp.path()).iter().any(spill)).await;
+    // Of what is not removed, nothing but the marker of its owner stays.
+    let files = || below(temp.path()).into_iter().filter(|path| path.is_file()).count();
+    eventually("what was spilled is gone", || files() <= 1).await;
     host.stop().await;
 }
 

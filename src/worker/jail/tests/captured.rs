@@ -180,7 +180,7 @@ fn no_file_that_can_be_written_leaves_the_count() {
                     }
                 }
             });
-            for _ in 0..20_000 {
+            for _ in 0..5_000 {
                 drop(fs::File::create(&file).unwrap());
                 assert_eq!(remove(&file), Ok(()));
             }
@@ -202,7 +202,7 @@ fn no_file_that_can_be_written_leaves_the_count() {
         is_over.store(true, Ordering::SeqCst);
         broker.join().unwrap()
     });
-    assert!(met > 100, "the two met {met} times");
+    assert!(met > 20, "the two met {met} times");
     assert_eq!(place.disk.take_stock(), Room::default());
 }
 
