@@ -7,16 +7,19 @@
 COPY (SELECT 1) TO '{folder}/odd.csv'
 
 -- name: a line separator
+-- gate: passes
 SELECT 1 -- ; COPY (SELECT 1) TO '{folder}/odd.csv'
 
 -- name: a carriage return
-SELECT 1 -- COPY (SELECT 1) TO '{folder}/odd.csv'
+SELECT 1 -- 
+COPY (SELECT 1) TO '{folder}/odd.csv'
 
 -- name: a carriage return behind a semicolon
 SELECT 1;
 COPY (SELECT 1) TO '{folder}/odd.csv'
 
 -- name: a comment that ends nothing
+-- gate: passes
 SELECT 1 /* /* */ ; COPY (SELECT 1) TO '{folder}/odd.csv' /* */ */
 
 -- name: a comment in a string

@@ -193,7 +193,9 @@ SELECT [1].list_transform(lambda x: nextval('perf.s'))
 SELECT 'QueryLog'.enable_logging()
 
 -- name: the database once more as a file
+-- gate: passes
 SELECT * FROM read_duckdb('{db}', table_name = 't') a, read_duckdb('{db}', table_name = 't') b
 
 -- name: the database once more as a table
+-- gate: passes
 FROM '{db}'
