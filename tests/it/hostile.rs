@@ -111,7 +111,11 @@ async fn attack_all(run: Run, sandbox: &Sandbox, target: &Target) {
         let mut found = judge(run, sandbox, attack, &answer);
         found.extend(sandbox::differences(&before, &sandbox.snapshot()));
         // Without the gate a query may spoil its worker; the next worker is sound.
-        found.extend(wrong_with_ordinary(target, RECOVERY, run == Run::JailOnly).await);
+        if let Some(wrong) = wrong_with_ordinary(target, RECOVERY, run == Run::JailOnly).await {
+            found.push(wrong);
+            // So that the next attack is judged by itself.
+            target.restart().await;
+        }
         if listener.was_called() {
             found.push("a connection was made".to_owned());
         }

@@ -1,5 +1,6 @@
 //! What is attacked: the real plugin process, or the same app with a wall taken down.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
@@ -18,6 +19,8 @@ use crate::support::{encode, executable, lines, query, rows, settings};
 pub(super) struct Target {
     kind: Kind,
     settings: InstanceSettings,
+    /// How often workers were ended.
+    restarts: AtomicI64,
 }
 
 enum Kind {
@@ -80,21 +83,29 @@ impl Target {
             ("GF_PLUGIN_CACHE_MB", "0".to_owned()),
         ];
         let plugin = Plugin::spawn(executable(), env).await.unwrap();
-        Self { kind: Kind::Plugin(plugin), settings: settings_of(sandbox) }
+        Self::new(Kind::Plugin(plugin), sandbox)
     }
 
     /// … asked for downloads.
     pub(super) async fn export(sandbox: &Sandbox) -> Self {
-        let Self { kind, settings } = Self::plugin(sandbox).await;
-        let Kind::Plugin(plugin) = kind else { unreachable!() };
-        Self { kind: Kind::Export(plugin), settings }
+        let Kind::Plugin(plugin) = Self::plugin(sandbox).await.kind else { unreachable!() };
+        Self::new(Kind::Export(plugin), sandbox)
     }
 
     /// The same app in this process, with other walls.
     pub(super) fn app(sandbox: &Sandbox, walls: Walls) -> Self {
         use_executable(executable());
         let policy = Policy { temp_dir: Some(sandbox.temp()), cache_mb: Some(0), ..Policy::default() };
-        Self { kind: Kind::App(App::new(Ok(policy)).with_walls(walls)), settings: settings_of(sandbox) }
+        Self::new(Kind::App(App::new(Ok(policy)).with_walls(walls)), sandbox)
+    }
+
+    fn new(kind: Kind, sandbox: &Sandbox) -> Self {
+        Self { kind, settings: settings_of(sandbox), restarts: AtomicI64::new(0) }
+    }
+
+    /// The datasource as it is now.
+    fn settings(&self) -> InstanceSettings {
+        InstanceSettings { updated_ms: self.restarts.load(Ordering::Relaxed), ..self.settings.clone() }
     }
 
     /// Whether attacks are asked as downloads.
@@ -114,7 +125,7 @@ impl Target {
         if let Kind::Plugin(plugin) = &self.kind {
             let queries: Vec<_> =
                 (0..).zip(attacks).map(|(n, attack)| query_of(&format!("Q{n}"), attack)).collect();
-            let mut answers = plugin.query(&self.settings, &queries).await.unwrap();
+            let mut answers = plugin.query(&self.settings(), &queries).await.unwrap();
             return queries
                 .iter()
                 .map(|query| Answer::of_plugin(answers.remove(&query.ref_id).unwrap()))
@@ -148,7 +159,7 @@ impl Target {
     }
 
     async fn download(&self, plugin: &Plugin, address: &str) -> Answer {
-        match plugin.resource(&self.settings, "GET", address, Bytes::new()).await {
+        match plugin.resource(&self.settings(), "GET", address, Bytes::new()).await {
             Ok(answer) if answer.status == 200 => {
                 let rows = lines(&answer.body).saturating_sub(1);
                 Answer { frames: vec![answer.body], error: None, status: 200, rows }
@@ -186,11 +197,11 @@ impl Target {
     async fn send(&self, query: DataQuery) -> Answer {
         match &self.kind {
             Kind::Plugin(plugin) | Kind::Export(plugin) => {
-                let mut answers = plugin.query(&self.settings, &[query]).await.unwrap();
+                let mut answers = plugin.query(&self.settings(), &[query]).await.unwrap();
                 Answer::of_plugin(answers.remove("A").unwrap())
             }
             Kind::App(app) => {
-                let outcome = app.query(&self.settings, query).await;
+                let outcome = app.query(&self.settings(), query).await;
                 let status = outcome.error.as_ref().map_or(200, |error| error.kind.facts().http_status);
                 Answer::new(vec![outcome.frame], outcome.error.map(|error| error.full_text()), status.into())
             }
@@ -199,8 +210,12 @@ impl Target {
 
     /// Ends the workers; the next query starts one.
     pub(super) async fn restart(&self) {
-        if let Kind::App(app) = &self.kind {
-            app.shutdown().await;
+        match &self.kind {
+            Kind::App(app) => app.shutdown().await,
+            // A datasource that was changed gets a new one.
+            Kind::Plugin(_) | Kind::Export(_) => {
+                self.restarts.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
