@@ -71,11 +71,11 @@ async fn broker() {
         let mut fake = settings(&at(&format!("fake-{}", attack.name)), &limits);
         fake.uid = attack.name.to_owned();
         let before = Usage::now();
-        let (peak, answer) = peak_of(async {
+        let asked = async {
             let meanwhile = ask_other(&app, &other);
             tokio::join!(ask(&app, &fake, attack.asked), meanwhile).0
-        })
-        .await;
+        };
+        let (peak, answer) = Box::pin(peak_of(asked)).await;
         // What it does when it has been answered.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let used = Usage::now();
