@@ -107,7 +107,8 @@ impl<'a> Search<'a> {
             let path = named.join(&name);
             if name.to_str().is_none()
                 || name.as_bytes().contains(&b'\\')
-                || path.as_os_str().as_bytes().starts_with(b"~") {
+                || path.as_os_str().as_bytes().starts_with(b"~")
+            {
                 self.astray(Astray::Misread(path));
                 continue;
             }

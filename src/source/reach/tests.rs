@@ -95,7 +95,11 @@ fn what_a_link_outward_leads_to_is_not_looked_at() {
             let Findings { files, astray, is_folder } = place.find(&path);
             let text: Vec<String> = astray.iter().map(|astray| format!("{astray:?}")).collect();
             // A pattern may match both.
-            let text = text.join("").replace("there", "{}").replace("gone", "{}").replace(place.folder.to_str().unwrap(), "{folder}");
+            let text = text
+                .join("")
+                .replace("there", "{}")
+                .replace("gone", "{}")
+                .replace(place.folder.to_str().unwrap(), "{folder}");
             (files, text, is_folder)
         });
         assert_eq!(found[0], found[1], "{path}");
