@@ -82,8 +82,8 @@ impl ViewReads {
         let mut next = vec![statement];
         while let Some(verdict) = next.pop() {
             for (one, is_named) in self.0.iter().zip(&mut named) {
-                let names = if one.is_macro { &verdict.functions } else { &verdict.names };
-                if !*is_named && names.iter().any(|name| name.eq_ignore_ascii_case(&one.name)) {
+                let those = if one.is_macro { &verdict.functions } else { &verdict.names };
+                if !*is_named && those.iter().any(|name| name.eq_ignore_ascii_case(&one.name)) {
                     *is_named = true;
                     next.push(&one.verdict);
                 }
