@@ -15,7 +15,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_stream::Stream;
 
-use self::asking::{Asking, Longs};
+use self::asking::Asking;
 use self::instances::{Instance, InstanceKey};
 use crate::cache::{Answer, Cache, Key};
 use crate::error::{Error, Kind, Result};
@@ -177,8 +177,6 @@ pub struct App {
     run_dir: Mutex<Option<Arc<RunDir>>>,
     metrics: Metrics,
     cache: Cache,
-    /// Of datasources that cannot be opened.
-    longs: Longs,
 }
 
 impl App {
@@ -212,7 +210,6 @@ impl App {
             instances: Mutex::default(),
             run_dir: Mutex::default(),
             metrics: Metrics::default(),
-            longs: Longs::default(),
         }
     }
 
@@ -269,7 +266,7 @@ impl App {
         shown: &mut String,
     ) -> Result<Answer> {
         let instance = self.instance(settings);
-        let longs = instance.as_ref().map_or(&self.longs, |instance| &instance.longs);
+        let longs = instance.as_ref().map_or(&asking::OF_NONE, |instance| &instance.longs);
         *shown = asking::shown(&longs.query_model(&query.json).await?.raw_sql);
         let instance = instance?;
         let Instance { supervisor, scope, .. } = &*instance;
@@ -334,7 +331,11 @@ impl App {
         options: ExportOptions,
     ) -> Result<(Export, Arc<Instance>)> {
         let instance = self.instance(settings);
-        instance.as_ref().map_or(&self.longs, |instance| &instance.longs).query_model(&query.json).await?;
+        instance
+            .as_ref()
+            .map_or(&asking::OF_NONE, |instance| &instance.longs)
+            .query_model(&query.json)
+            .await?;
         let instance = instance?;
         let datasource = instance.supervisor.datasource();
         let asking = Asking { row_limit: settings.row_limit, ..instance.asking(query) };

@@ -111,6 +111,9 @@ impl Asking<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Longs(Mutex<()>);
 
+/// Those to datasources that cannot be opened.
+pub(super) static OF_NONE: Longs = Longs(Mutex::const_new(()));
+
 impl Longs {
     /// Waits until no other text is read or expanded, if this one is long.
     async fn turn(&self, json: &[u8]) -> Option<MutexGuard<'_, ()>> {

@@ -117,15 +117,12 @@ impl<W: Write> List<'_, W> {
 
     /// Writes what there is room for; once there is none, nothing more.
     fn write(&mut self, text: &[u8]) -> io::Result<()> {
-        match self.left.checked_sub(text.len()) {
-            Some(left) => {
-                self.left = left;
-                self.sink.write_all(text)
-            }
-            None => {
-                self.left = 0;
-                Ok(())
-            }
+        if let Some(left) = self.left.checked_sub(text.len()) {
+            self.left = left;
+            self.sink.write_all(text)
+        } else {
+            self.left = 0;
+            Ok(())
         }
     }
 

@@ -19,11 +19,11 @@ mod verdict;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+pub(super) use self::judged::is_function_of_the_engine;
 use self::parser::{Parser, Statement, StatementKind, Token};
 use self::places::Places;
 use self::plan::{Plan, empty, no_subquery, not_allowed};
 use self::statement::{query_of_view, significant};
-pub(super) use self::judged::is_function_of_the_engine;
 pub(super) use self::verdict::{Reads, Verdict};
 use super::{error, lock};
 use crate::error::{Error, Kind, Result};

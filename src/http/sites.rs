@@ -72,7 +72,7 @@ impl Sites {
             is_named |= is_one;
             is_foreign |= !is_one && !self.is_own(sender, request);
         }
-        is_foreign || !is_named && is_from_elsewhere(headers)
+        is_foreign || !is_named && is_from_no_own_page(headers)
     }
 
     /// Whether a page of the server itself has this origin: the name that was asked, which a proxy in front passes on.
@@ -128,7 +128,7 @@ pub(super) async fn check_site(State(sites): State<Sites>, request: Request, nex
     let is_page = request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
     if !is_page && sites.is_foreign(&request) {
         return refusal(
-            "Enter the address itself, or open it from the server's own page. Where that page is yours, or this is the server's \
+            "Open it from the server's own page, or ask with a program such as curl. Where that page is yours, or this is the server's \
              page behind a proxy that changes the header `Host`, start the server with its origin as `--cors-origin`",
         );
     }
@@ -233,7 +233,9 @@ mod tests {
     #[test]
     fn pages_of_other_sites_are_known_by_each_header() {
         let host = "127.0.0.1:3001";
-        for site in ["cross-site", "same-site", "Cross-Site", "", "same-origin, cross-site", "nosuch", "é"] {
+        for site in
+            ["cross-site", "same-site", "none", "Cross-Site", "", "same-origin, cross-site", "nosuch", "é"]
+        {
             assert!(is_foreign(NONE, host, &[("Sec-Fetch-Site", site)]), "{site}");
             let twice = [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", site)];
             assert!(is_foreign(NONE, host, &twice), "{site} behind another");

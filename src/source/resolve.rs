@@ -232,7 +232,7 @@ fn missing(path: &Path, field: &str) -> Error {
 pub(crate) fn denied(path: &Path, verb: &str, error: &std::io::Error) -> Error {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
-        tracing::warn!("the plugin runs as {}, who may not read all that datasources name", user())
+        tracing::warn!("the plugin runs as {}, who may not read all that datasources name", user());
     });
     let message = format!("the user that the plugin runs as may not {verb} `{}`: {error}", path.display());
     Error::new(Kind::Forbidden, message).hint(

@@ -144,7 +144,7 @@ fn job(
         handles.cancel.end();
         running.lock().remove(&id);
         let sent = match outcome {
-            Ok(done) => answers.done(id, done),
+            Ok(done) => answers.done(id, &done),
             Err(error) => {
                 answers.json(id, Tag::Failed, &redact(error, &place.datasource, &query).shortened())
             }
@@ -218,11 +218,11 @@ impl Sink {
         messages::write(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), id, tag, payload)
     }
 
-    fn done(&self, id: u64, done: Done) -> io::Result<()> {
-        let mut payload = serde_json::to_vec(&done).map_err(io::Error::other)?;
+    fn done(&self, id: u64, done: &Done) -> io::Result<()> {
+        let mut payload = serde_json::to_vec(done).map_err(io::Error::other)?;
         if payload.len() > LONGEST_LOOKS {
             // Thousands of files with very long names: the result is as good, and only kept for nobody.
-            let done = Done { validity: Validity::Never, ..done };
+            let done = Done { validity: Validity::Never, ..*done };
             payload = serde_json::to_vec(&done).map_err(io::Error::other)?;
         }
         self.send(id, Tag::Done, &payload)

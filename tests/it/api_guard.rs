@@ -193,7 +193,6 @@ fn pages_of_other_sites_may_not_ask() {
     assert_eq!(ended(&served), before, "nothing of all that was run");
     for headers in [
         &[][..],
-        &[("Sec-Fetch-Site", "none")],
         &[("Sec-Fetch-Site", "same-origin"), ("Origin", &own), ("Referer", &served.url)],
         &[("Host", "LocalHost:8080"), ("Origin", "http://localhost:8080")],
         &[

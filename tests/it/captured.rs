@@ -82,7 +82,7 @@ async fn broker() {
         let grown = peak.saturating_sub(before.resident) / MB;
         let busy = used.busy.saturating_sub(before.busy);
         let took = used.at - before.at;
-        let text = answer.as_ref().err().map(String::as_str).unwrap_or("answered");
+        let text = answer.as_ref().err().map_or("answered", String::as_str);
         let shown: String = text.chars().take(150).collect();
         println!(
             "{:<32} {:>5} ms, {:>5} ms busy, {grown:>4} MB: {shown}",

@@ -209,17 +209,17 @@ async fn long_queries_keep_nobody_out() {
         };
         // The second one begins in the middle of the first one, so that one of them is always at work.
         let (mut waits, (), ()) = tokio::join!(innocent, hostile(0), hostile(timeout / 2));
-        let writes = writer.join().unwrap();
+        let delays = writer.join().unwrap();
         waits.sort_unstable();
         let (median, longest) = (waits[waits.len() / 2], waits[waits.len() - 1]);
         println!(
-            "{table}: {} answers, median {median:?}, at most {longest:?}; the writer waited {writes:?}",
+            "{table}: {} answers, median {median:?}, at most {longest:?}; the writer waited {delays:?}",
             waits.len()
         );
         // A turn for those that came late, the gap, and what a busy machine takes.
         assert!(median < Duration::from_secs(1) && longest < Duration::from_secs(timeout - 1), "{waits:?}");
-        let longest = writes.iter().max().unwrap();
-        assert!(writes.len() > 2 && *longest < Duration::from_secs(2 * timeout + 4), "{writes:?}");
+        let longest = delays.iter().max().unwrap();
+        assert!(delays.len() > 2 && *longest < Duration::from_secs(2 * timeout + 4), "{delays:?}");
         host.stop().await;
     }
 }

@@ -127,7 +127,8 @@ try {
   check((await attack(elsewhere, 'window.open', server.url)) === 'out of reach', 'a window with the page is out of reach for the site that opened it');
   await elsewhere.evaluate((url) => document.body.append(Object.assign(document.createElement('a'), { href: url, textContent: 'page' })), server.url);
   check(await drawn(elsewhere, () => elsewhere.click('a')), 'a link from another site opens the page, and it draws, also behind a proxy');
-  check((await elsewhere.goto(`${server.url}api/perf/slow?limit=1`)).status() === 200, 'an address that somebody enters is answered');
+  check((await elsewhere.goto(`${server.url}api/perf/slow?limit=1`)).status() === 403, 'an address that somebody enters, or that another site sends on as if it were, is not answered');
+  check((await elsewhere.goto(server.url)).status() === 200, 'the address of the page itself is answered');
   const bound = direct.replace('127.0.0.1', 'site.example');
   check((await elsewhere.goto(`${bound}api/perf/slow?limit=1`)).status() === 403, 'a name that another site lets point to this machine does not help it');
   await elsewhere.close();

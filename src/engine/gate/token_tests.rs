@@ -139,9 +139,8 @@ pub(crate) fn read_anything(text: &str) {
     };
     if let Some(pivoted) = Pivoted::of(text, &tokens, from, "") {
         let judged = &pivoted.judged.text;
-        let without = (0..pivoted.lists).fold(judged.clone(), |text, list| {
-            text.replace(&format!(" IN ('{}{list}')", pivoted.value), "")
-        });
+        let without = (0..pivoted.lists)
+            .fold(judged.clone(), |text, list| text.replace(&format!(" IN ('{}{list}')", pivoted.value), ""));
         assert_eq!(without, pivoted.run.text);
         assert_eq!(judged.matches(&pivoted.value).count(), pivoted.lists);
         for at in 0..judged.len() {

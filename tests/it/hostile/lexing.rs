@@ -82,21 +82,24 @@ impl Oracle {
 fn names() -> Vec<Pair> {
     let controls = (1..0x20_u8).filter(|byte| !(9..=13).contains(byte)).chain([0x7f]).map(char::from);
     let odd = controls.chain(LIKE_BLANKS.chars()).flat_map(|c| [c.to_string(), format!("x{c}")]);
-    let plain = ["", "x", "x_", "x9", "x$", "x$b", "_"].map(str::to_owned);
-    let mut made: Vec<(String, String)> = odd.chain(plain).map(|glue| (String::new(), glue)).collect();
-    for (index, blank) in BLANKS.chars().enumerate() {
-        made.push((CONFUSING[0].to_owned(), format!("x{blank}")));
-        let others = CONFUSING.iter().skip(1).map(|before| ((*before).to_owned(), format!("x{blank}")));
-        // Every one with every other would say nothing new.
-        made.extend(others.filter(|_| index % 6 == 0));
+    let mut made: Vec<(&str, String, &str)> =
+        odd.zip(TAGS.iter().copied().cycle()).map(|(glue, tag)| ("", glue, tag)).collect();
+    for glue in ["", "x", "x_", "x9", "x$", "x$b"] {
+        made.extend(TAGS.iter().map(|&tag| ("", glue.to_owned(), tag)));
     }
-    let tags = TAGS.iter().cycle();
+    for (index, blank) in BLANKS.chars().enumerate() {
+        // Every one with every other would say nothing new.
+        let confusing = CONFUSING.iter().take(if index % 6 == 0 { CONFUSING.len() } else { 1 });
+        made.extend(
+            confusing
+                .flat_map(|&before| [blank.to_string(), format!("x{blank}")].map(|glue| (before, glue, "a"))),
+        );
+    }
     let mut pairs: Vec<Pair> = made
         .into_iter()
-        .zip(tags)
-        .map(|((before, glue), tag)| Pair {
+        .map(|(before, glue, tag)| Pair {
             name: format!("{before:?} a name with {glue:?} and ${tag}$"),
-            before,
+            before: before.to_owned(),
             open: format!("{glue}${tag}$"),
             close: format!("y{glue}${tag}$"),
             are_names: true,

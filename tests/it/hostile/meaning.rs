@@ -4,9 +4,9 @@
 use duckdb_perf::worker::Walls;
 
 use super::attacks::Attack;
-use super::rebuilding;
 use super::sandbox::Sandbox;
 use super::target::Target;
+use super::{ask, rebuilding};
 
 /// Harmless texts, most of them odd.
 const TEXTS: &[&str] = &[
@@ -97,7 +97,7 @@ const TEXTS: &[&str] = &[
     "FROM t SELECT a + 1 AS \"a;b\" ORDER BY ALL; -- ; '",
     "SELECT 'a'\n'b' AS s, E'c'\n'd' AS e",
     "SELECT 1 AS a /* ; */;/* ; */;",
-    "\u{feff}SELECT 1 AS a\u{a0}",
+    "\u{feff}SELECT\u{a0}1 AS a\u{3000};",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,24 +106,25 @@ async fn the_answer_is_the_one_to_the_text_that_was_sent() {
     let gated = Target::app(&sandbox, Walls::default());
     let open = Target::app(&sandbox, Walls { gate: false, ..Walls::default() });
     let (mut breaches, mut refused) = (Vec::new(), Vec::new());
-    let written = TEXTS.iter().map(|sql| Attack::new("meaning", String::new(), (*sql).to_owned()));
-    for attack in written.chain(rebuilding::all().into_iter().step_by(4)) {
+    let written = TEXTS.iter().map(|sql| (*sql).to_owned());
+    // What is measured would differ.
+    let made = rebuilding::all().into_iter().step_by(8).map(|attack| attack.sql);
+    for sql in written.chain(made.filter(|sql| !sql.contains("ANALYZE"))) {
+        let attack = Attack::new("meaning", String::new(), sql);
+        let (expected, found) = (ask(&open, &attack).await, ask(&gated, &attack).await);
         let sql = &attack.sql;
-        let (expected, found) = (open.ask(&attack).await, gated.ask(&attack).await);
-        match (expected.error, found.error.as_deref()) {
+        match (expected.error, found.error) {
             (None, None) if expected.frames == found.frames => {}
-            // It tells times, which differ from run to run.
-            (None, None) if sql.to_uppercase().contains("ANALY") => {}
             (None, None) => breaches.push(format!("{sql:?}: another answer")),
             (None, Some(error)) => refused.push(format!("{sql:?}: {error}")),
-            // The gate may refuse what DuckDB would not have run either.
-            (Some(expected), Some(found)) => println!("{sql:?} fails: {expected}; {found}"),
-            (Some(expected), found) => breaches.push(format!("{sql:?}: {expected} became {found:?}")),
+            (Some(_), Some(_)) => {}
+            (Some(error), None) => breaches.push(format!("{sql:?} is answered, and is an error: {error}")),
         }
     }
-    println!("{} texts; refused, and harmless:\n{}", TEXTS.len(), refused.join("\n"));
+    println!("refused, and harmless:\n{}", refused.join("\n"));
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
-    assert!(refused.len() <= 6, "too much that is harmless is refused:\n{}", refused.join("\n"));
+    let of_ours = refused.iter().filter(|sql| !sql.contains("witness")).count();
+    assert!(of_ours <= 6, "too much that is harmless is refused:\n{}", refused.join("\n"));
 }
 
 /// What is measured differs from run to run; that it is measured must not.
@@ -142,6 +143,9 @@ async fn explain_analyze_runs_and_measures() {
         let answer = target.ask(&Attack::new("meaning", String::new(), sql.to_owned())).await;
         assert_eq!(answer.error, None, "{sql}");
         let text = answer.texts().concat().to_lowercase();
-        assert!(text.contains("latency") || text.contains("total time") || text.contains("\"timing\""), "{sql}: {text}");
+        assert!(
+            ["latency", "total time", "\"timing\""].iter().any(|figure| text.contains(figure)),
+            "{sql}: {text}"
+        );
     }
 }

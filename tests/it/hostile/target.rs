@@ -127,7 +127,7 @@ impl Target {
         answers
     }
 
-    /// The names of everything that is in DuckDB's catalogs and is not its own.
+    /// The names of everything that is in DuckDB's catalogs and is not its own, as the running query is.
     pub(super) async fn holdings(&self) -> String {
         let sql = "SELECT string_agg(n, ' ' ORDER BY n) FROM (
             SELECT 'database ' || database_name AS n FROM duckdb_databases()
@@ -139,7 +139,7 @@ impl Target {
             UNION ALL SELECT 'type ' || type_name FROM duckdb_types() WHERE NOT internal
             UNION ALL SELECT 'function ' || function_name FROM duckdb_functions() WHERE NOT internal
             UNION ALL SELECT 'variable ' || name FROM duckdb_variables()
-            UNION ALL SELECT 'statement ' || name FROM duckdb_prepared_statements())";
+            UNION ALL SELECT 'statement ' || name FROM duckdb_prepared_statements() WHERE name NOT LIKE 'duckdb_prepare_internal_%')";
         let answer = self.send(query("A", sql, "table")).await;
         match answer.error {
             Some(error) => error,

@@ -204,7 +204,7 @@ pub(super) const ORDINARY: &[(&str, &str)] = &[
     ("table", "SELECT type_name FROM duckdb_types() WHERE NOT internal ORDER BY ALL"),
     (
         "table",
-        "SELECT (SELECT list(name) FROM duckdb_variables()), (SELECT list(name) FROM duckdb_prepared_statements()), (SELECT list(sequence_name) FROM duckdb_sequences()), (SELECT list(index_name) FROM duckdb_indexes())",
+        "SELECT (SELECT list(name) FROM duckdb_variables()), (SELECT list(name) FROM duckdb_prepared_statements() WHERE name NOT LIKE 'duckdb_prepare_internal_%'), (SELECT list(sequence_name) FROM duckdb_sequences()), (SELECT list(index_name) FROM duckdb_indexes())",
     ),
     // What a name, an operator, an order, a setting means.
     (
