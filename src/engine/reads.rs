@@ -23,7 +23,7 @@ impl Reports {
     /// other files by their names: DuckDB would fail with the one, whatever it is.
     pub(super) fn sources(&self) -> Vec<String> {
         if !self.left_out.is_empty() {
-            return self.files().map(|file| in_a_glob(file)).collect();
+            return self.files().map(in_a_glob).collect();
         }
         let globs = |all: bool| {
             let globs = self.by_glob.iter().filter(move |(_, files)| all || !files.is_empty());

@@ -49,20 +49,18 @@ fn app(place: &Place, walls: Walls) -> App {
 /// Rows as text, or the error.
 async fn ask(app: &App, path: &Path, more: &Value, sql: &str) -> Result<Vec<String>, String> {
     let outcome = app.query(&settings(path, more), query("A", sql, "table")).await;
-    match outcome.error {
-        Some(error) => Err(error.full_text()),
-        None => {
-            let decoded = duckdb_perf::frame::decode(&outcome.frame).unwrap();
-            Ok(decoded
-                .batches
-                .iter()
-                .flat_map(|batch| {
-                    (0..batch.num_rows())
-                        .map(|row| arrow::util::display::array_value_to_string(batch.column(0), row).unwrap())
-                })
-                .collect())
-        }
+    if let Some(error) = outcome.error {
+        return Err(error.full_text());
     }
+    let decoded = duckdb_perf::frame::decode(&outcome.frame).unwrap();
+    let text = |batch: &arrow::array::RecordBatch, row| {
+        arrow::util::display::array_value_to_string(batch.column(0), row).unwrap()
+    };
+    Ok(decoded
+        .batches
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(move |row| text(batch, row)))
+        .collect())
 }
 
 const BOTH: Walls = Walls { gate: true, jail: true, landlock: true };
