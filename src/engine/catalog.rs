@@ -28,6 +28,8 @@ pub struct Catalog {
 struct Relation {
     /// The attached file it is in; empty for the views over the reports.
     database: Text,
+    /// The schema in it; empty for `main`.
+    schema: Text,
     /// Its name.
     name: Text,
     /// Its columns, in order.
@@ -61,19 +63,21 @@ impl Engine {
             tracing::debug!(error = error.message, "the views are left out of the catalog");
         }
         cancel.watch(connection.interrupt_handle());
-        let columns = "SELECT CASE WHEN database_name = 'memory' THEN '' ELSE database_name END, table_name, column_name, data_type \
-                       FROM system.main.duckdb_columns() WHERE NOT internal ORDER BY 1, 2, column_index";
+        let columns = "\
+            SELECT CASE WHEN database_name = 'memory' THEN '' ELSE database_name END, \
+            CASE WHEN schema_name = 'main' THEN '' ELSE schema_name END, table_name, column_name, data_type \
+            FROM system.main.duckdb_columns() WHERE NOT internal ORDER BY 1, 2, 3, column_index";
         let mut statement = connection.prepare(columns).map_err(|error| error::translate(&error))?;
         let mut list = List { sink, left: most, columns: 0, last: None };
         for batch in statement.stream_arrow([]).map_err(|error| error::translate(&error))? {
             let batch = batch.map_err(|error| error::translate(&error))?;
             let texts: Vec<&StringArray> =
                 batch.columns().iter().filter_map(|column| column.as_string_opt::<i32>()).collect();
-            let [databases, names, columns, types] = texts.as_slice() else {
+            let [databases, schemas, names, columns, types] = texts.as_slice() else {
                 return Err(Error::internal("the catalog has other columns than it should"));
             };
             for row in 0..batch.num_rows() {
-                let relation = [databases, names].map(|texts| texts.value(row));
+                let relation = [databases, schemas, names].map(|texts| texts.value(row));
                 let column = Column { name: columns.value(row), type_name: types.value(row) };
                 list.add(relation, &column).map_err(|error| Error::internal(error.to_string()))?;
             }
@@ -91,19 +95,21 @@ struct List<'a, W> {
     left: usize,
     columns: u64,
     /// The relation that it is at.
-    last: Option<[String; 2]>,
+    last: Option<[String; 3]>,
 }
 
 impl<W: Write> List<'_, W> {
-    fn add(&mut self, relation: [&str; 2], column: &Column<&str>) -> io::Result<()> {
+    fn add(&mut self, relation: [&str; 3], column: &Column<&str>) -> io::Result<()> {
         self.columns += 1;
         let is_next = self.last.as_ref().is_none_or(|last| *last != relation);
         let mut text = Vec::new();
         if is_next {
             text.extend_from_slice(if self.last.is_some() { b"]}," } else { br#"{"relations":["# });
-            let [database, name] = relation;
+            let [database, schema, name] = relation;
             text.extend_from_slice(br#"{"database":"#);
             serde_json::to_writer(&mut text, database)?;
+            text.extend_from_slice(br#","schema":"#);
+            serde_json::to_writer(&mut text, schema)?;
             text.extend_from_slice(br#","name":"#);
             serde_json::to_writer(&mut text, name)?;
             text.extend_from_slice(br#","columns":["#);
@@ -144,7 +150,7 @@ mod tests {
     use super::*;
     use crate::shape;
 
-    fn list(most: usize, columns: &[([&str; 2], &str)]) -> Result<Vec<u8>> {
+    fn list(most: usize, columns: &[([&str; 3], &str)]) -> Result<Vec<u8>> {
         let mut text = Vec::new();
         let mut list = List { sink: &mut text, left: most, columns: 0, last: None };
         for (relation, name) in columns {
@@ -158,17 +164,22 @@ mod tests {
     #[test]
     fn a_list_is_whole_or_an_error_that_says_how_long_it_is() {
         assert_eq!(list(100, &[]).unwrap(), br#"{"relations":[]}"#);
-        let columns = [(["", "a"], "x"), (["", "a"], "y\""), (["d", "a"], "x")];
+        let columns =
+            [(["", "", "a"], "x"), (["", "", "a"], "y\""), (["d", "s", "a"], "x"), (["d", "t", "a"], "x")];
         let text = list(1_000, &columns).unwrap();
         let found: serde_json::Value = serde_json::from_slice(&text).unwrap();
         let column = |name: &str| serde_json::json!({ "name": name, "type": "VARCHAR" });
-        let relation = |database: &str, columns: &[serde_json::Value]| serde_json::json!({ "database": database, "name": "a", "columns": columns });
-        let expected = [relation("", &[column("x"), column("y\"")]), relation("d", &[column("x")])];
+        let relation = |database: &str, schema: &str, columns: &[serde_json::Value]| serde_json::json!({ "database": database, "schema": schema, "name": "a", "columns": columns });
+        let expected = [
+            relation("", "", &[column("x"), column("y\"")]),
+            relation("d", "s", &[column("x")]),
+            relation("d", "t", &[column("x")]),
+        ];
         assert_eq!(found["relations"], serde_json::json!(expected));
         assert_eq!(list(text.len(), &columns).unwrap(), text);
         for most in 0..text.len() {
             let error = list(most, &columns).unwrap_err();
-            assert!(error.message.contains("have 3 columns, whose list is longer"), "{error}");
+            assert!(error.message.contains("have 4 columns, whose list is longer"), "{error}");
         }
     }
 }

@@ -84,8 +84,9 @@ impl Gate {
         if let Some(failure) = tree.failure {
             return Err(self.refusal(&failure, &plan.judged, at)?);
         }
-        // DuckDB parses the very text that runs, once more where it is not the one that came.
-        let is_whole = statement.text == plan.run;
+        // DuckDB parses the very text that runs, once more where it is not the one that came: without the comment before it, it
+        // may take other Unicode spaces for plain ones.
+        let is_whole = sql == plan.run;
         let parsed = if is_whole { None } else { Some(self.parser.statements(&plan.run)?) };
         let runs_whole = match parsed {
             None => true,
@@ -210,7 +211,7 @@ fn moved(error: Error, to: impl Fn(usize) -> usize) -> Error {
 /// The gate refuses what it does not understand.
 fn not_followed() -> Error {
     Error::new(Kind::Forbidden, "the query is written in a way that cannot be checked").hint(
-        "Write it more simply: one statement, and in `PIVOT` every item of `ON` a column, or in parentheses",
+        "Write it more simply: one statement, plain spaces, and in `PIVOT` every item of `ON` a column, or in parentheses",
     )
 }
 

@@ -83,7 +83,9 @@ impl Engine {
     /// Whether the views are over `reports`, where some of them are left out. Another query may have listed the files at another
     /// moment, and made the views over those.
     pub(super) fn are_views_over(&self, reports: Option<&Reports>) -> bool {
-        let Some(reports) = reports.filter(|reports| !reports.left_out().is_empty()) else { return true };
+        // Without any, the views are over no report, and this query's own.
+        let is_mixed = |reports: &&Reports| !reports.left_out().is_empty() && !reports.are_missing();
+        let Some(reports) = reports.filter(is_mixed) else { return true };
         lock(&self.views.0).as_ref().is_none_or(|made| made.sources == reports.sources())
     }
 
@@ -103,7 +105,8 @@ impl Engine {
     }
 
     /// Makes the views over no report, so that a dashboard is empty before the first one is there, and not a wall of
-    /// errors. They are this session's alone: to others a report may just have come. Those that an attached file brings stay.
+    /// errors. They are this session's alone: to others a report may just have come. Those that an attached file brings where a
+    /// bare name finds them stay.
     ///
     /// # Errors
     /// Those of the database.
@@ -111,9 +114,11 @@ impl Engine {
         let attached: Vec<String> = self
             .own_connection()?
             .prepare(
-                "SELECT table_name FROM system.main.duckdb_tables() WHERE database_name NOT IN ('memory', 'temp', 'system') \
+                "SELECT table_name FROM system.main.duckdb_tables() \
+                 WHERE database_name NOT IN ('memory', 'temp', 'system') AND schema_name = 'main' \
                  UNION ALL \
-                 SELECT view_name FROM system.main.duckdb_views() WHERE database_name NOT IN ('memory', 'temp', 'system')",
+                 SELECT view_name FROM system.main.duckdb_views() \
+                 WHERE database_name NOT IN ('memory', 'temp', 'system') AND schema_name = 'main'",
             )
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
             .map_err(|error| error::translate(&error))?;

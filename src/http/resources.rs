@@ -31,7 +31,7 @@ async fn macros() -> Response {
     Json(query::macro_table()).into_response()
 }
 
-/// `{"relations": [{"database", "name", "columns": [{"name", "type"}]}]}`.
+/// `{"relations": [{"database", "schema", "name", "columns": [{"name", "type"}]}]}`.
 async fn catalog(
     State(app): State<Arc<App>>,
     Extension(settings): Extension<InstanceSettings>,

@@ -34,7 +34,8 @@ async fn a_catalog_lists_what_queries_can_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.duckdb");
     duckdb(&format!(
-        "ATTACH '{}' AS a; CREATE TABLE a.\"t \"\"1\" (\"c\\\" INTEGER, d VARCHAR[]); CREATE VIEW a.v AS SELECT 1 AS e; DETACH a;",
+        "ATTACH '{}' AS a; CREATE TABLE a.\"t \"\"1\" (\"c\\\" INTEGER, d VARCHAR[]); CREATE VIEW a.v AS SELECT 1 AS e; \
+         CREATE SCHEMA a.s; CREATE TABLE a.s.v (f DATE); DETACH a;",
         path.display()
     ));
     let host = Host::start(&reports(), &json!({ "paths": [path] })).await;
@@ -44,11 +45,14 @@ async fn a_catalog_lists_what_queries_can_name() {
     let named = |name: &str| relations.iter().find(|relation| relation["name"] == name).unwrap();
     assert_eq!(
         *named("t \"1"),
-        json!({ "database": "a", "name": "t \"1", "columns": [
+        json!({ "database": "a", "schema": "", "name": "t \"1", "columns": [
             { "name": "c\\", "type": "INTEGER" }, { "name": "d", "type": "VARCHAR[]" },
         ] })
     );
     assert_eq!(named("v")["columns"], json!([{ "name": "e", "type": "INTEGER" }]));
+    let elsewhere =
+        json!({ "database": "a", "schema": "s", "name": "v", "columns": [{ "name": "f", "type": "DATE" }] });
+    assert!(relations.contains(&elsewhere), "{relations:?}");
     let view = named("perf_all_weeks");
     assert_eq!(view["database"], "");
     assert!(view["columns"].as_array().unwrap().contains(&json!({ "name": "pattern", "type": "VARCHAR" })));

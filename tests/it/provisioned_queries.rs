@@ -306,8 +306,10 @@ fn the_runbooks_commands_work() {
     let mut ran = 0;
     for (file, text) in files("docs/runbooks", "md") {
         for block in text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+            // Those weeks differ; on most days two others would, too.
+            let block = block.replace("now-26w/w", "2026-W26").replace("now/w", "2026-W51");
             let output = Command::new("sh")
-                .args(["-eu", "-c", block])
+                .args(["-eu", "-c", &block])
                 .current_dir(folder.path())
                 .env("PATH", &path)
                 .env("NO_COLOR", "1")

@@ -95,12 +95,9 @@ impl Shared {
             .insert("the health check".to_owned(), format!("{} {}", health.ok, health.message).into_bytes());
         answers.insert("a download".to_owned(), self.download("FROM perf_all_weeks ORDER BY ALL").await);
         // Messages name the folder, and the one above it for a database.
-        let folder = self.folder.to_str().unwrap();
-        let above = self.folder.parent().unwrap().to_str().unwrap();
-        let own = |answer: Vec<u8>| match String::from_utf8(answer) {
-            Ok(text) => text.replace(folder, "{folder}").replace(above, "{above}").into_bytes(),
-            Err(frame) => frame.into_bytes(),
-        };
+        let folder = self.folder.as_os_str().as_encoded_bytes();
+        let above = self.folder.parent().unwrap().as_os_str().as_encoded_bytes();
+        let own = |answer: Vec<u8>| replace(&replace(&answer, folder, b"{folder}"), above, b"{above}");
         answers.into_iter().map(|(asked, answer)| (asked, own(answer))).collect()
     }
 
@@ -124,6 +121,19 @@ impl Shared {
     async fn restart(&self) {
         self.app.shutdown().await;
     }
+}
+
+/// `bytes` with `to` for every `from`.
+fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut made = Vec::new();
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(from.len()).position(|window| window == from) {
+        made.extend_from_slice(&rest[..at]);
+        made.extend_from_slice(to);
+        rest = &rest[at + from.len()..];
+    }
+    made.extend_from_slice(rest);
+    made
 }
 
 /// Which answers are not those of before, with both.

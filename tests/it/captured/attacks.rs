@@ -174,7 +174,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     of(Asked::Catalog, "catalog-in-another-form", "an answer of another form", |worker| { let id = worker.job(); pour(worker, id, r#"{"relations":["#, "1,", "1]}", 4 << 20); }),
     Attack { said: None, ends: Ends::Not, ..of(Asked::Catalog, "catalog-of-empty-names", "", |worker| {
         let id = worker.job();
-        pour(worker, id, r#"{"relations":[{"database":"","name":"","columns":["#, r#"{"name":"","type":""},"#, r#"{"name":"","type":""}]}]}"#, (8 << 20) - 100);
+        pour(worker, id, r#"{"relations":[{"database":"","schema":"","name":"","columns":["#, r#"{"name":"","type":""},"#, r#"{"name":"","type":""}]}]}"#, (8 << 20) - 100);
     }) },
     of(Asked::Health, "findings-of-small-values", "an answer of another form", |worker| { let id = worker.job(); pour(worker, id, r#"{"rows":1,"files":1,"newest_week":null,"broken":[],"left_out":[],"relations":0,"schemas":["#, "1,", "1]}", 4 << 20); }),
     Attack { said: None, ends: Ends::Not, most_mb: 100, ..of(Asked::Health, "findings-of-empty-texts", "", |worker| {

@@ -10,6 +10,10 @@ use super::{ask, rebuilding};
 
 /// Harmless texts, most of them odd.
 const TEXTS: &[&str] = &[
+    // A quote in a comment, behind which DuckDB takes an odd space for a part of a name.
+    "/* it's */ SELECT 1 AS\u{a0}a",
+    "SELECT /* it's */ 1 AS\u{a0}a",
+    "-- it's\nSELECT\u{2003}1 AS a",
     // PIVOT, in every form and place.
     "PIVOT t ON a",
     "PIVOT t ON a USING sum(a)",

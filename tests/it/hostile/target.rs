@@ -105,7 +105,9 @@ impl Target {
 
     /// The datasource as it is now.
     fn settings(&self) -> InstanceSettings {
-        InstanceSettings { updated_ms: self.restarts.load(Ordering::Relaxed), ..self.settings.clone() }
+        let mut settings = self.settings.clone();
+        settings.secrets.insert("restarts".to_owned(), self.restarts.load(Ordering::Relaxed).to_string());
+        settings
     }
 
     /// Whether attacks are asked as downloads.
