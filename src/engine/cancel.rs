@@ -26,6 +26,7 @@ struct State {
 
 impl Cancel {
     /// Asks the job to stop. Whether it has not ended, and must be asked again.
+    #[must_use]
     pub fn interrupt(&self) -> bool {
         self.0.cancelled.store(true, Ordering::SeqCst);
         let has_ended = self.0.ended.load(Ordering::SeqCst);

@@ -24,7 +24,7 @@ use self::parser::{Parser, Statement, StatementKind, Token};
 use self::places::Places;
 use self::plan::{Plan, empty, no_subquery, not_allowed};
 use self::statement::{query_of_view, significant};
-pub(super) use self::verdict::{Reads, Verdict};
+pub(super) use self::verdict::{Form, Reads, Verdict};
 use super::{error, lock};
 use crate::error::{Error, Kind, Result};
 use crate::query;

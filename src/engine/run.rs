@@ -169,7 +169,7 @@ impl Engine {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);
-        if verdict.is_multiple {
+        if verdict.form == gate::Form::Multiple {
             self.check_own_objects()?;
         }
         let summary = result.map_err(|mut error| {
@@ -274,7 +274,7 @@ impl Engine {
         let statement = connection.prepare(&verdict.sql).map_err(|error| error::translate(&error))?;
         let readings = types::readings(&statement);
         let types = types::names(&statement, &readings);
-        if !verdict.is_subquery || readings.iter().all(|reading| *reading == Reading::Plain) {
+        if verdict.form != gate::Form::Subquery || readings.iter().all(|reading| *reading == Reading::Plain) {
             return Ok((statement, types));
         }
         drop(statement);

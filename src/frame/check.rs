@@ -14,6 +14,7 @@ use arrow::ipc::{
 };
 use serde::Deserialize;
 
+use super::LEAST_VALUE;
 use super::ipc::{ALIGNMENT, MAGIC};
 use super::meta::Severity;
 use crate::error::{Error, Result};
@@ -26,12 +27,13 @@ const LEAST_FIELD: usize = 24;
 /// The same of a key with its value.
 const LEAST_PAIR: usize = 16;
 
-/// Whether `file` is a frame as [`super::FrameWriter`] writes it. How many rows it has.
+/// Whether `file` is a frame as [`super::FrameWriter`] writes it for [`super::Options::max_bytes`] of `most_bytes`. How many rows it has.
 ///
 /// # Errors
 /// `Internal` with what is wrong.
-pub fn check(file: &[u8]) -> Result<u64> {
-    look(file).map_err(|what| Error::internal(format!("a worker sent a frame that is not sound: {what}")))
+pub fn check(file: &[u8], most_bytes: u64) -> Result<u64> {
+    look(file, most_bytes)
+        .map_err(|what| Error::internal(format!("a worker sent a frame that is not sound: {what}")))
 }
 
 type Checked<T> = std::result::Result<T, &'static str>;
@@ -53,7 +55,7 @@ struct Column {
     nullable: bool,
 }
 
-fn look(file: &[u8]) -> Checked<u64> {
+fn look(file: &[u8], most_bytes: u64) -> Checked<u64> {
     let front = file.strip_suffix(MAGIC).filter(|_| file.starts_with(MAGIC)).ok_or("it is no Arrow file")?;
     let (front, length) = front.split_last_chunk().ok_or("it is too short")?;
     let at = front.len().checked_sub(size(i32::from_le_bytes(*length))?).ok_or("its footer is too long")?;
@@ -81,7 +83,8 @@ fn look(file: &[u8]) -> Checked<u64> {
         end = offset + header.len() + body.len();
         rows = rows.saturating_add(batch(header, body, &columns)? as u64);
     }
-    Ok(rows)
+    let least = rows.saturating_mul(columns.len() as u64).saturating_mul(LEAST_VALUE as u64);
+    if least > most_bytes { Err("it has more values than its limit allows") } else { Ok(rows) }
 }
 
 /// The columns, in order.

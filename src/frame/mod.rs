@@ -59,7 +59,7 @@ pub struct Options {
     pub format: Format,
     /// Rows to read at most; `None` is unlimited.
     pub max_rows: Option<u64>,
-    /// Bytes of the encoded frame at most.
+    /// Bytes of the encoded frame at most, each value counted as [`LEAST_VALUE`] at least.
     pub max_bytes: u64,
     /// What fills empty buckets of a time series.
     pub fill: Option<Fill>,
@@ -170,6 +170,10 @@ pub fn empty_frame(ref_id: &str, executed_query: &str, notices: &[Notice]) -> Ve
 fn arrow_error(error: &arrow::error::ArrowError) -> Error {
     Error::internal(format!("the frame could not be made: {error}"))
 }
+
+/// Bytes that a value counts against [`Options::max_bytes`] at least. Grafana's reader keeps a pointer and a value of its own for
+/// each, so that a column of booleans, one bit each in the file, would take it a hundred times the file.
+const LEAST_VALUE: usize = 4;
 
 /// The notice of a result cut at `rows`.
 fn row_cap_notice(rows: u64, setting: &str) -> Notice {

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use super::columns::{self, Column};
 use super::ipc::{self, IpcWriter};
 use super::meta::{Meta, Notice};
-use super::{Flow, Options, Summary, arrow_error, byte_cap_notice, row_cap_notice};
+use super::{Flow, LEAST_VALUE, Options, Summary, arrow_error, byte_cap_notice, row_cap_notice};
 use crate::error::{Error, Result};
 
 /// Rows converted at a time: small enough for the processor's cache, and for nested values that grow as text.
@@ -22,6 +22,8 @@ pub(super) struct Table<W: Write> {
     columns: Vec<Column>,
     schema: SchemaRef,
     output: Output<W>,
+    /// What the batches so far count against the size limit.
+    counted: u64,
     cap: Option<Notice>,
 }
 
@@ -36,7 +38,7 @@ impl<W: Write> Table<W> {
     pub(super) fn new(schema: &Schema, options: Options, sink: W) -> Result<Self> {
         let columns = columns::plan(schema)?;
         let schema = Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()));
-        Ok(Self { options, columns, schema, output: Output::NoRows(Some(sink)), cap: None })
+        Ok(Self { options, columns, schema, output: Output::NoRows(Some(sink)), counted: 0, cap: None })
     }
 
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
@@ -97,10 +99,11 @@ impl<W: Write> Table<W> {
             self.output = Output::Rows(Box::new(IpcWriter::new(Arc::clone(&self.schema), sink)?));
         }
         let Output::Rows(writer) = &mut self.output else { return Ok(()) };
-        let left = self.options.max_bytes.saturating_sub(writer.bytes());
+        let left = self.options.max_bytes.saturating_sub(self.counted.max(writer.bytes()));
         let fitting = rows_within(&converted, left);
         if fitting > 0 {
             writer.push(&converted.slice(0, fitting))?;
+            self.counted += counted_len(&converted, fitting);
         }
         if fitting < converted.num_rows() {
             self.cap = Some(byte_cap_notice(writer.rows(), self.options.max_bytes));
@@ -116,22 +119,22 @@ fn frame_type(columns: &[Column]) -> Option<&'static str> {
     (suits && columns.iter().any(Column::is_number)).then_some("numeric-long")
 }
 
-/// How many of the batch's rows encode to at most `budget` bytes.
+/// How many of the batch's rows count as at most `budget` bytes.
 fn rows_within(batch: &RecordBatch, budget: u64) -> usize {
     let rows = batch.num_rows();
-    if encoded_len(batch, rows) <= budget {
+    if counted_len(batch, rows) <= budget {
         return rows;
     }
     let (mut low, mut high) = (0, rows);
     while low < high {
         let middle = (low + high).div_ceil(2);
-        if encoded_len(batch, middle) <= budget { low = middle } else { high = middle - 1 }
+        if counted_len(batch, middle) <= budget { low = middle } else { high = middle - 1 }
     }
     low
 }
 
-/// Bytes of the first `rows` rows in the file, the message's header included.
-fn encoded_len(batch: &RecordBatch, rows: usize) -> u64 {
+/// Bytes that the first `rows` rows count, the message's header included: those in the file, or more where values are small.
+fn counted_len(batch: &RecordBatch, rows: usize) -> u64 {
     let columns = batch.columns().iter().map(|column| {
         let values = match column.data_type() {
             DataType::Utf8 => text_len(column.as_string::<i32>().value_offsets(), rows),
@@ -139,7 +142,8 @@ fn encoded_len(batch: &RecordBatch, rows: usize) -> u64 {
             DataType::Boolean => rows.div_ceil(8),
             other => rows * other.primitive_width().unwrap_or(16),
         };
-        values + if column.nulls().is_some() { rows.div_ceil(8) } else { 0 } + 72
+        let encoded = values + if column.nulls().is_some() { rows.div_ceil(8) } else { 0 };
+        encoded.max(rows * LEAST_VALUE) + 72
     });
     columns.sum::<usize>() as u64 + 128
 }

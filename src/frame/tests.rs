@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array,
-    Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, MapArray, MapBuilder, NullArray,
+    Int8Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, MapArray, MapBuilder, NullArray,
     RecordBatch, StringArray, StringBuilder, StructArray, Time64MicrosecondArray, TimestampMicrosecondArray,
     TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt64Array, UnionArray,
 };
@@ -371,6 +371,24 @@ fn row_cap() {
         assert!(!capped(6).1.iter().any(|notice| notice.contains("limited")));
         assert_eq!(capped(6).0, 6);
     }
+}
+
+#[test]
+fn small_values_count_as_what_they_cost_a_reader() {
+    let bits = BooleanArray::from(vec![true; 10_000]);
+    let many =
+        batch(vec![("b", Arc::new(bits) as ArrayRef), ("n", Arc::new(Int8Array::from(vec![1; 10_000])))]);
+    let options = Options { max_bytes: 100_000, ..options(Format::Table) };
+    let mut bytes = Vec::new();
+    let mut writer = FrameWriter::new(many.schema(), options, &mut bytes).unwrap();
+    for _ in 0..3 {
+        writer.push(&many).unwrap();
+    }
+    let rows = writer.finish().unwrap().rows;
+    assert!((12_000..12_500).contains(&rows), "{rows} rows of 8 bytes");
+    assert_eq!(check(&bytes, 100_000).unwrap(), rows);
+    let error = check(&bytes, 90_000).unwrap_err();
+    assert!(error.message.contains("more values than its limit"), "{error}");
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl<'a> Tokens<'a> {
         let part = |kind, (length, closed)| (kind, length, closed);
         match first {
             _ if self.is_space(0, first) => {
-                (TokenKind::Whitespace, self.run(rest, |at, c| self.is_space(at, c)), true)
+                (TokenKind::Whitespace, Self::run(rest, |at, c| self.is_space(at, c)), true)
             }
             '-' if second == b'-' => (TokenKind::Comment, run(rest, |c| !matches!(c, '\n' | '\r')), true),
             '/' if second == b'*' => part(TokenKind::Comment, block_comment(bytes)),
@@ -140,13 +140,13 @@ impl<'a> Tokens<'a> {
     }
 
     /// Length in bytes of the longest start of `rest` whose characters, with their places in it, all pass.
-    fn run(&self, rest: &str, pass: impl Fn(usize, char) -> bool) -> usize {
+    fn run(rest: &str, pass: impl Fn(usize, char) -> bool) -> usize {
         rest.char_indices().find(|(at, c)| !pass(*at, *c)).map_or(rest.len(), |(at, _)| at)
     }
 
     /// Length in bytes of the bare word that `rest` starts with.
     fn ident(&self, rest: &str) -> usize {
-        self.run(rest, |at, c| match c {
+        Self::run(rest, |at, c| match c {
             '$' => braced(rest.get(at..).unwrap_or_default()).is_none(),
             _ => (is_ident_start(c) || c.is_ascii_digit()) && !self.is_space(at, c),
         })

@@ -22,6 +22,8 @@ enum Kind {
         keep: bool,
         /// Rows of its frame at most, where that is known.
         most_rows: Option<u64>,
+        /// What its frame may count.
+        most_bytes: u64,
     },
     Export,
     Inspect,
@@ -44,7 +46,7 @@ impl Conduct {
             Job::Query(job) => {
                 // A time series has other rows than the query.
                 let most_rows = job.options.max_rows.filter(|_| job.options.format == Format::Table);
-                Kind::Query { keep: job.keep, most_rows }
+                Kind::Query { keep: job.keep, most_rows, most_bytes: job.options.max_bytes }
             }
             Job::Export(_) => Kind::Export,
             Job::Inspect => Kind::Inspect,
@@ -94,8 +96,8 @@ impl Conduct {
     /// Bytes of memory that reading the end of a job takes, beside its chunks, as long as its reply lives.
     pub(super) fn beside(&self, payload: usize) -> usize {
         match self.kind {
-            // Lists of short texts: each takes some times its length.
-            Kind::Inspect => payload + 6 * self.bytes,
+            // Lists of texts, which may all be empty: three bytes of JSON are one in a list that grows by doubling.
+            Kind::Inspect => payload + 24 * self.bytes,
             _ => 2 * payload,
         }
     }
@@ -111,8 +113,8 @@ impl Conduct {
                 .map_err(|error| Error::internal(format!("a worker sent an answer of another form: {error}")))
         };
         match self.kind {
-            Kind::Query { most_rows, .. } => {
-                let rows = frame::check(bytes)?;
+            Kind::Query { most_rows, most_bytes, .. } => {
+                let rows = frame::check(bytes, most_bytes)?;
                 if rows != reply.done.rows {
                     return Err(Error::internal("a worker sent a frame with other rows than it says"));
                 }

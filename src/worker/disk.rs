@@ -158,7 +158,7 @@ mod tests {
         let file = File::options().create_new(true).read(true).write(true).open(&spilled).unwrap();
         let reader = File::open(&spilled).unwrap();
         fs::rename(&spilled, &done).unwrap();
-        file.write_all_at(&[7; 1 << 20], 0).unwrap();
+        file.write_all_at(&vec![7; 1 << 20], 0).unwrap();
         file.sync_all().unwrap();
         assert_eq!(disk.take_stock(), Room { bytes: 1 << 20, files: 1, is_hiding: false });
         drop(file);
@@ -184,7 +184,7 @@ mod tests {
         let (_folder, disk) = furnished();
         let sparse = File::create(disk.spill().join("sparse")).unwrap();
         sparse.set_len(1 << 40).unwrap();
-        sparse.write_all_at(&[7; 1 << 20], 1 << 39).unwrap();
+        sparse.write_all_at(&vec![7; 1 << 20], 1 << 39).unwrap();
         sparse.sync_all().unwrap();
         let deeper = disk.spill().join("deeper");
         fs::create_dir(&deeper).unwrap();

@@ -91,13 +91,14 @@ impl Shared {
         let catalog = self.app.catalog(&self.alice).await;
         answers.insert("the catalog".to_owned(), format!("{catalog:?}").into_bytes());
         let health = self.app.health(&self.alice).await;
-        answers
-            .insert("the health check".to_owned(), format!("{} {}", health.ok, health.message).into_bytes());
+        // That a worker was killed is true for five minutes, and told to everybody.
+        let message = health.message.split(" Within the last five minutes").next().unwrap();
+        answers.insert("the health check".to_owned(), format!("{} {message}", health.ok).into_bytes());
         answers.insert("a download".to_owned(), self.download("FROM perf_all_weeks ORDER BY ALL").await);
         // Messages name the folder, and the one above it for a database.
         let folder = self.folder.as_os_str().as_encoded_bytes();
         let above = self.folder.parent().unwrap().as_os_str().as_encoded_bytes();
-        let own = |answer: Vec<u8>| replace(&replace(&answer, folder, b"{folder}"), above, b"{above}");
+        let own = |answer: Vec<u8>| blackened(&blackened(&answer, folder), above);
         answers.into_iter().map(|(asked, answer)| (asked, own(answer))).collect()
     }
 
@@ -123,16 +124,12 @@ impl Shared {
     }
 }
 
-/// `bytes` with `to` for every `from`.
-fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut made = Vec::new();
-    let mut rest = bytes;
-    while let Some(at) = rest.windows(from.len()).position(|window| window == from) {
-        made.extend_from_slice(&rest[..at]);
-        made.extend_from_slice(to);
-        rest = &rest[at + from.len()..];
+/// `bytes` with dots for every `text`: a frame keeps its lengths.
+fn blackened(bytes: &[u8], text: &[u8]) -> Vec<u8> {
+    let mut made = bytes.to_vec();
+    while let Some(at) = made.windows(text.len()).position(|window| window == text) {
+        made[at..at + text.len()].fill(b'.');
     }
-    made.extend_from_slice(rest);
     made
 }
 
@@ -199,24 +196,30 @@ async fn nothing_that_is_left_behind_is_seen_by_the_next_user() {
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
-/// What is left behind would be seen, were it let through.
+/// What is left behind would be seen, were it let through. What is left where the plugin keeps its own is found out all the
+/// same, and ends the worker before anybody else asks it.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_gate_much_of_it_is_seen() {
+async fn without_the_gate_all_of_it_is_seen_or_found_out() {
     let shared = Shared::start(Walls { gate: false, ..Walls::default() });
     shared.look().await;
     let before = shared.look().await;
-    let mut seen = Vec::new();
+    let (mut seen, mut found_out) = (Vec::new(), Vec::new());
     for (name, sql) in LEAVINGS {
-        shared.leave(&format!("{sql}; SELECT 1")).await;
-        if !changed(&before, &shared.look().await).is_empty() {
+        let said = shared.leave(&format!("{sql}; SELECT 1")).await;
+        let changed = changed(&before, &shared.look().await);
+        if said.contains("a query changed what the plugin keeps in DuckDB") {
+            assert!(changed.is_empty(), "{name}: {changed:?}");
+            found_out.push(*name);
+        } else if !changed.is_empty() {
             seen.push(*name);
             shared.restart().await;
             shared.look().await;
         }
     }
-    println!("{} of {} are seen without the gate: {seen:?}", seen.len(), LEAVINGS.len());
-    assert!(LEAVINGS.len() >= 30 && seen.len() >= 25, "the list is toothless: only {seen:?} are seen");
-    for name in ["a forged view", "a macro over count", "a macro over glob", "a table", "the threads"] {
-        assert!(seen.contains(&name), "`{name}` is not seen");
+    println!("without the gate, of {}: seen {seen:?}, found out {found_out:?}", LEAVINGS.len());
+    assert!(LEAVINGS.len() >= 30 && seen.len() + found_out.len() >= 40, "the list is toothless");
+    for name in ["a forged view", "a macro over count", "a macro over glob", "a table"] {
+        assert!(found_out.contains(&name), "`{name}` is not found out");
     }
+    assert!(seen.contains(&"the threads"), "{seen:?}");
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// An in-memory instance. Its environment must outlive it, and its sessions must not.
 pub(super) struct Instance {
     environment: v2::duckdb_v2_environment_handle,
-    pub(super) instance: v2::duckdb_v2_instance_handle,
+    pub(super) handle: v2::duckdb_v2_instance_handle,
     pub(super) factory: v2::duckdb_v2_factory_handle,
 }
 
@@ -27,7 +27,7 @@ impl Instance {
         let names: Vec<v2::duckdb_v2_str> = options.iter().map(|(name, _)| (*name).into()).collect();
         let values: Vec<v2::duckdb_v2_str> = options.iter().map(|(_, value)| (*value).into()).collect();
         let mut opened =
-            Self { environment: ptr::null_mut(), instance: ptr::null_mut(), factory: ptr::null_mut() };
+            Self { environment: ptr::null_mut(), handle: ptr::null_mut(), factory: ptr::null_mut() };
         // SAFETY: what is written to is valid for the call; `Drop` destroys what was made.
         call(|error| unsafe { v2::duckdb_v2_environment_create(&raw mut opened.environment, error) })?;
         // SAFETY: as above; both lists have the length that is told and outlive the call.
@@ -37,13 +37,13 @@ impl Instance {
                 names.as_ptr(),
                 values.as_ptr(),
                 options.len() as u64,
-                &raw mut opened.instance,
+                &raw mut opened.handle,
                 error,
             )
         })?;
         // SAFETY: the instance is open; the factory is borrowed from it.
         call(|error| unsafe {
-            v2::duckdb_v2_instance_get_factory(opened.instance, &raw mut opened.factory, error)
+            v2::duckdb_v2_instance_get_factory(opened.handle, &raw mut opened.factory, error)
         })?;
         Ok(opened)
     }
@@ -53,7 +53,7 @@ impl Drop for Instance {
     fn drop(&mut self) {
         // SAFETY: each handle is destroyed once, null ones are passed over, and the sessions are gone.
         unsafe {
-            v2::duckdb_v2_instance_destroy(&raw mut self.instance);
+            v2::duckdb_v2_instance_destroy(&raw mut self.handle);
             v2::duckdb_v2_environment_destroy(&raw mut self.environment);
         }
     }

@@ -168,7 +168,7 @@ impl Session {
             Self { connection: ptr::null_mut(), serialize: ptr::null_mut(), factory: instance.factory };
         // SAFETY: the instance is open, and what is written to is valid for the call.
         call(|error| unsafe {
-            v2::duckdb_v2_connection_create(instance.instance, &raw mut made.connection, error)
+            v2::duckdb_v2_connection_create(instance.handle, &raw mut made.connection, error)
         })?;
         let statements = Statements::of(made.connection, SERIALIZE)?;
         let statement = statements.next()?.ok_or_else(|| Error::internal("DuckDB parses no statement"))?;

@@ -278,14 +278,15 @@ fn functions_that_act_or_hide_are_refused_wherever_they_stand() {
 fn a_verdict_says_what_the_statement_names() {
     let seen = verdict("SELECT * FROM perf_all_weeks a JOIN 'x.parquet' b USING (week)").unwrap();
     assert_eq!(
-        (seen.reads.tables, seen.lists_catalog, seen.is_subquery),
-        (vec!["perf_all_weeks".into(), "x.parquet".into()], false, true)
+        (seen.reads.tables, seen.lists_catalog, seen.form),
+        (vec!["perf_all_weeks".into(), "x.parquet".into()], false, Form::Subquery)
     );
     assert_eq!(seen.reads.files, ["x.parquet"]);
     assert!(verdict("SHOW TABLES").unwrap().lists_catalog);
     assert!(verdict("SELECT count(*) FROM information_schema.tables").unwrap().lists_catalog);
     assert!(verdict("FROM duckdb_views()").unwrap().lists_catalog);
-    assert!(!verdict("EXPLAIN SELECT 1").unwrap().is_subquery);
+    assert_eq!(verdict("EXPLAIN SELECT 1").unwrap().form, Form::Alone);
+    assert_eq!(verdict("PIVOT t ON a").unwrap().form, Form::Multiple);
 }
 
 #[test]

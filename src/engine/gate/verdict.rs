@@ -28,6 +28,17 @@ impl Reads {
     }
 }
 
+/// How a statement can be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Form {
+    /// It can stand in parentheses as a subquery.
+    Subquery,
+    /// It stands alone.
+    Alone,
+    /// DuckDB runs it as several statements, which make types and drop them.
+    Multiple,
+}
+
 /// What a statement that passed may need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Verdict {
@@ -43,10 +54,7 @@ pub(in crate::engine) struct Verdict {
     pub(in crate::engine) functions: Vec<String>,
     /// Whether it lists what exists (`SHOW`, `duckdb_views()`, `information_schema.tables`, …).
     pub(in crate::engine) lists_catalog: bool,
-    /// Whether it can stand in parentheses as a subquery.
-    pub(in crate::engine) is_subquery: bool,
-    /// Whether DuckDB runs it as several statements, which make types and drop them.
-    pub(in crate::engine) is_multiple: bool,
+    pub(in crate::engine) form: Form,
     /// Database files that it reads by their paths, and keeps from their writers.
     pub(in crate::engine) databases: Vec<String>,
     /// Whether it gives the same again while the files it reads are the same, as far as its text can tell.
@@ -63,8 +71,7 @@ impl Verdict {
             names: Vec::new(),
             functions: Vec::new(),
             lists_catalog: true,
-            is_subquery: false,
-            is_multiple: true,
+            form: Form::Multiple,
             databases: Vec::new(),
             is_repeatable: false,
         }
@@ -96,14 +103,13 @@ impl Verdict {
             is_repeatable: is_select && !lists_catalog && !is_restless && databases.is_empty(),
             databases,
             reads,
-            is_subquery: is_select,
-            is_multiple: false,
+            form: if is_select { Form::Subquery } else { Form::Alone },
         }
     }
 
     pub(super) fn with(self, plan: Plan<'_>, places: Places) -> Self {
-        let is_multiple = plan.lists.is_some();
-        Self { sql: plan.run.into_owned(), places: [plan.run_places, places], is_multiple, ..self }
+        let form = if plan.lists.is_some() { Form::Multiple } else { self.form };
+        Self { sql: plan.run.into_owned(), places: [plan.run_places, places], form, ..self }
     }
 }
 

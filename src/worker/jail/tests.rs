@@ -84,10 +84,10 @@ impl Place {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().canonicalize().unwrap();
-        let (folder, room) = (path.join("reports"), path.join("temp"));
+        let (folder, spills) = (path.join("reports"), path.join("temp"));
         fs::create_dir(&folder).unwrap();
-        fs::create_dir(&room).unwrap();
-        let disk = Disk::furnish(&room).unwrap();
+        fs::create_dir(&spills).unwrap();
+        let disk = Disk::furnish(&spills).unwrap();
         let temp = disk.spill();
         let report = folder.join("a.parquet");
         fs::write(&report, "rows").unwrap();

@@ -181,6 +181,10 @@ pub(super) const ATTACKS: &[Attack] = &[
         let id = worker.job();
         pour(worker, id, r#"{"rows":1,"files":1,"newest_week":null,"broken":[],"left_out":[],"relations":0,"schemas":["#, r#"["","",1],"#, r#"["","",1]]}"#, (8 << 20) - 100);
     }) },
+    Attack { said: None, ends: Ends::Other, most_mb: 250, ..of(Asked::Health, "findings-of-empty-sentences", "", |worker| {
+        let id = worker.job();
+        pour(worker, id, r#"{"rows":1,"files":1,"newest_week":null,"broken":[],"schemas":[],"relations":0,"left_out":["#, r#""","#, r#"""]}"#, (8 << 20) - 100);
+    }) },
     Attack { said: None, ends: Ends::Not, most_mb: 150, ..of(Asked::Health, "findings-of-a-million-columns", "", |worker| {
         let id = worker.job();
         let columns = |from: u32| (from..from + 400_000).map(|n| format!("{n:x}")).collect::<Vec<_>>().join(", ");

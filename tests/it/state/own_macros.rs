@@ -145,7 +145,7 @@ fn over_a_file(more: &[&str], with_reports: bool) -> (Shared, usize) {
 }
 
 /// Whether what [`changed`] tells is none of the lists that a view elsewhere is rightly in.
-fn is_no_list(what: &String) -> bool {
+fn is_no_list(what: &str) -> bool {
     !what.starts_with("the catalog: ") && !what.starts_with("the health check: ")
 }
 
@@ -156,7 +156,7 @@ async fn names_of_a_file_do_not_reach_the_plugins_own_lookups() {
     assert_eq!(refused, 0);
     let expected = clean.look_at(LOOKUPS).await;
     let mut found = changed(&plain.look_at(LOOKUPS).await, &expected);
-    found.retain(is_no_list);
+    found.retain(|what| is_no_list(what));
     assert!(found.is_empty(), "{}", found.join("\n"));
     for (index, (_, sql)) in LOOKUPS.iter().enumerate() {
         let frame = expected[*sql].starts_with(b"ARROW1");
@@ -185,7 +185,7 @@ async fn names_of_a_file_do_not_hide_that_no_report_is_there() {
     assert!(expected[queries[0].1].starts_with(b"ARROW1"), "{expected:?}");
     let (all, _) = over_a_file(&[&[ELSEWHERE], SHADOWS].concat(), false);
     let mut found = changed(&expected, &all.look_at(&queries).await);
-    found.retain(is_no_list);
+    found.retain(|what| is_no_list(what));
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 

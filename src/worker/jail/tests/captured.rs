@@ -16,9 +16,9 @@ const PRIVATE: libc::c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
 
 /// `Err` with the error's number.
 fn call(number: libc::c_long, arguments: [usize; 6]) -> Result<usize, i32> {
-    let [a, b, c, d, e, f] = arguments;
+    let [first, second, third, fourth, fifth, sixth] = arguments;
     // SAFETY: the callers pass what the calls take; most are refused before that matters.
-    match unsafe { libc::syscall(number, a, b, c, d, e, f) } {
+    match unsafe { libc::syscall(number, first, second, third, fourth, fifth, sixth) } {
         -1 => Err(io::Error::last_os_error().raw_os_error().unwrap()),
         answer => Ok(answer.cast_unsigned().try_into().unwrap()),
     }
