@@ -174,7 +174,8 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
-    if is("Internal") || is("Fatal") {
+    // Where the system gives no stack, DuckDB fails on that in the middle of telling its own internal error.
+    if is("Internal") || is("Fatal") || is("Invalid") && message == "stoull" {
         let hint = "The worker is started anew; if it happens again, please report the query";
         return (Kind::Internal, Some(hint));
     }

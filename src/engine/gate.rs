@@ -23,7 +23,7 @@ pub(super) use self::judged::is_function_of_the_engine;
 use self::parser::{Parser, Statement, StatementKind, Token};
 use self::places::Places;
 use self::plan::{Plan, empty, no_subquery, not_allowed};
-use self::statement::{query_of_view, significant};
+use self::statement::{check_types_of, query_of_view, significant};
 pub(super) use self::verdict::{Form, Reads, Verdict};
 use super::{error, lock};
 use crate::error::{Error, Kind, Result};
@@ -90,10 +90,11 @@ impl Gate {
         let parsed = if is_whole { None } else { Some(self.parser.statements(&plan.run)?) };
         let runs_whole = match parsed {
             None => true,
-            Some(Some(again)) => {
+            Some(Ok(again)) => {
                 matches!(again.as_slice(), [one] if one.kind == statement.kind && one.text == plan.run)
             }
-            Some(None) => false,
+            Some(Err(why)) if why.kind == Kind::Exhausted => return Err(why),
+            Some(Err(_)) => false,
         };
         if tree.statements != 1 || !runs_whole {
             return Err(not_followed());
@@ -110,6 +111,15 @@ impl Gate {
                 });
             }
         }
+        let names_types = |node: &&tree::Node| {
+            let is_one = |name: &str| judged::NAME_TYPES.iter().any(|known| known.eq_ignore_ascii_case(name));
+            node.names.iter().any(|(_, name)| is_one(name))
+                && judged::verdict(&node.function) == judged::Verdict::ReadsFiles
+        };
+        if let Some(node) = tree.nodes.iter().find(names_types) {
+            let tokens = significant(self.parser.tokens(&plan.judged)?);
+            check_types_of(&node.function, &tokens).map_err(|error| moved(error, at))?;
+        }
         if let Some((value, lists)) = &plan.lists {
             let is_there_once = |list: usize| {
                 let value = format!("{value}{list}");
@@ -125,12 +135,17 @@ impl Gate {
 
     /// The one statement of `sql`, and the way back from its positions.
     fn single_statement(&self, sql: &str) -> Result<(Statement, Places)> {
-        let Some(mut statements) = self.parser.statements(sql)? else {
-            let tree = self.tree(sql)?;
-            let failure = tree.failure.ok_or_else(not_followed)?;
-            // DuckDB tells positions in the text with plain spaces.
-            let places = Places::of_end(sql, &query::with_plain_spaces(sql)).unwrap_or_default();
-            return Err(self.refusal(&failure, sql, |at| places.back(at))?);
+        let mut statements = match self.parser.statements(sql)? {
+            Ok(statements) => statements,
+            Err(why) if why.kind == Kind::Exhausted => return Err(why),
+            Err(why) => {
+                let tree = self.tree(sql)?;
+                // It does parse, so that only what DuckDB lacked a moment ago can be why it did not.
+                let failure = tree.failure.ok_or(Error { kind: Kind::Exhausted, ..why })?;
+                // DuckDB tells positions in the text with plain spaces.
+                let places = Places::of_end(sql, &query::with_plain_spaces(sql)).unwrap_or_default();
+                return Err(self.refusal(&failure, sql, |at| places.back(at))?);
+            }
         };
         let all: String = statements.iter().map(|statement| statement.text.as_str()).collect();
         let places = Places::of_end(sql, &all).ok_or_else(not_followed)?;

@@ -7,7 +7,7 @@ use super::stamp::Stamp;
 use super::{Engine, gate, unlisted};
 use crate::error::Result;
 use crate::reports;
-use crate::source::{Astray, Findings, Found, Looks, Validity, in_a_glob, is_pattern};
+use crate::source::{Astray, Findings, Looks, Validity, in_a_glob, is_pattern};
 
 /// The reports at one moment.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -102,14 +102,16 @@ impl Engine {
     ///
     /// # Errors
     /// When a folder cannot be listed.
-    pub(super) fn list_reports(&self) -> Result<(Reports, Vec<Found>)> {
-        let (mut reports, mut all) = (Reports::default(), Vec::new());
+    pub(super) fn list_reports(&self) -> Result<(Reports, Findings)> {
+        let (mut reports, mut all) = (Reports::default(), Findings::default());
         for glob in self.datasource.report_globs() {
-            let Findings { mut files, astray, .. } = self.reach.find(&glob).map_err(unlisted::failed)?;
+            let Findings { mut files, passed, astray, .. } =
+                self.reach.find(&glob).map_err(unlisted::failed)?;
             files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
             reports.by_glob.push((glob, files.iter().map(|file| file.path.clone()).collect()));
             reports.left_out.extend(astray);
-            all.extend(files);
+            all.files.extend(files);
+            all.passed.extend(passed);
         }
         reports.left_out.sort_unstable();
         reports.left_out.dedup();
@@ -130,6 +132,8 @@ impl Engine {
                 return Validity::Never;
             }
         }
+        // A link that leads elsewhere, or a folder in another's place, shows in the folder that it is in.
+        seen.extend(stamp.passed().filter_map(Path::parent).map(Path::to_owned));
         seen.extend(stamp.files().map(Path::to_owned));
         if seen.len() > Looks::MOST {
             return Validity::Never;

@@ -20,6 +20,8 @@ const READ_OF_FOLDERS: [&str; 4] = ["csv", "db", "json", "parquet"];
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
     seen: Vec<Seen>,
+    /// Links and folders on the way to them.
+    passed: Vec<Seen>,
     /// The reports, where the statement or a view that it names reads the views over them.
     pub(super) reports: Option<Reports>,
 }
@@ -33,9 +35,19 @@ impl Stamp {
         self.seen.iter().map(|(file, _)| Path::new(file))
     }
 
-    fn add(&mut self, found: Vec<Found>) {
-        self.seen.extend(found.into_iter().map(|Found { path, look }| (path.into_os_string(), look)));
+    /// The links and folders on the way to them, by absolute path.
+    pub(super) fn passed(&self) -> impl Iterator<Item = &Path> {
+        self.passed.iter().map(|(path, _)| Path::new(path))
     }
+
+    fn add(&mut self, Findings { files, passed, .. }: Findings) {
+        self.seen.extend(files.into_iter().map(seen));
+        self.passed.extend(passed.into_iter().map(seen));
+    }
+}
+
+fn seen(Found { path, look }: Found) -> Seen {
+    (path.into_os_string(), look)
 }
 
 impl Engine {
@@ -48,7 +60,12 @@ impl Engine {
     pub(super) fn first_stamp(&self, verdict: &gate::Verdict, views: &ViewReads) -> Result<Stamp> {
         let stamp = self.stamp(verdict, views)?;
         let now = SystemTime::now();
-        if !stamp.seen.iter().any(|(_, look)| look.is_some_and(|look| look.is_young(now))) {
+        if !stamp
+            .seen
+            .iter()
+            .chain(&stamp.passed)
+            .any(|(_, look)| look.is_some_and(|look| look.is_young(now)))
+        {
             return Ok(stamp);
         }
         std::thread::sleep(TICK);
@@ -64,12 +81,14 @@ impl Engine {
         let reads = &verdict.reads;
         let (named, others) = views.split(verdict);
         for path in [reads].into_iter().chain(named.iter().copied()).flat_map(|reads| &reads.files) {
-            let Findings { files, astray, .. } = self.look_at(path)?;
-            refuse(astray).map_err(|error| match verdict.sql.find(path.as_str()) {
-                Some(at) => error.at(verdict.place_of(at)),
-                None => error,
+            let mut found = self.look_at(path)?;
+            refuse(std::mem::take(&mut found.astray)).map_err(|error| {
+                match verdict.sql.find(path.as_str()) {
+                    Some(at) => error.at(verdict.place_of(at)),
+                    None => error,
+                }
             })?;
-            stamp.add(files);
+            stamp.add(found);
         }
         for database in &verdict.databases {
             // By its path, DuckDB opens one with the logs that lie beside it.
@@ -77,17 +96,20 @@ impl Engine {
             refuse(files.iter().filter_map(|file| self.reach.logs_astray(&file.path)).collect())?;
         }
         if [reads].into_iter().chain(named).any(reads::names_a_view) {
-            let (reports, files) = self.list_reports()?;
-            stamp.add(files);
+            let (reports, found) = self.list_reports()?;
+            stamp.add(found);
             stamp.reports = Some(reports);
         }
         for path in others.iter().flat_map(|reads| &reads.files) {
             // A view that the query does not name is no reason for it to fail.
             if let Ok(found) = self.look_at(path) {
-                stamp.add(found.files);
+                stamp.add(found);
             }
         }
-        stamp.seen.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        // Stable: of two looks at the same place the first stays the first.
+        for looks in [&mut stamp.seen, &mut stamp.passed] {
+            looks.sort_by(|(one, _), (other, _)| one.cmp(other));
+        }
         Ok(stamp)
     }
 
@@ -97,8 +119,10 @@ impl Engine {
         if findings.is_folder {
             for ending in READ_OF_FOLDERS {
                 let pattern = format!("{}/**/*.{ending}", path.trim_end_matches('/'));
-                let Findings { files, astray, .. } = self.reach.find(&pattern).map_err(unlisted::failed)?;
+                let Findings { files, passed, astray, .. } =
+                    self.reach.find(&pattern).map_err(unlisted::failed)?;
                 findings.files.extend(files);
+                findings.passed.extend(passed);
                 findings.astray.extend(astray);
             }
         }

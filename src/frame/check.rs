@@ -6,13 +6,14 @@
 //! So only what [`super::FrameWriter`] writes passes: columns of the types it knows, uncompressed, every part of the file used once
 //! and in order, and metadata of the form it gives them. Then a reader takes no more than a small multiple of the file.
 //!
-//! Values are not looked at, but for where texts begin and end.
+//! Of values only JSON is looked at, and where texts begin and end.
 
 use arrow::ipc::{
     Endianness, Field, KeyValue, MetadataVersion, Precision, Schema, TimeUnit, Type, root_as_footer,
     root_as_message,
 };
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::LEAST_VALUE;
 use super::ipc::{ALIGNMENT, MAGIC};
@@ -47,6 +48,8 @@ enum Layout {
     Fixed(usize),
     /// Where each begins and ends, and all of them in one.
     Long,
+    /// The same of JSON values: readers put them into their own JSON as they are.
+    Json,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -138,7 +141,8 @@ fn layout(field: Field<'_>) -> Option<Layout> {
         Type::Timestamp if field.type_as_timestamp()?.unit() == TimeUnit::NANOSECOND => {
             Some(Layout::Fixed(8))
         }
-        Type::Utf8 | Type::Binary => Some(Layout::Long),
+        Type::Utf8 => Some(Layout::Long),
+        Type::Binary => Some(Layout::Json),
         _ => None,
     }
 }
@@ -181,7 +185,8 @@ fn batch(header: &[u8], body: &[u8], columns: &[Column]) -> Checked<usize> {
             return Err("a column has other rows than its batch");
         }
         let is_short = |buffer: &[u8], bytes: Option<usize>| bytes.is_none_or(|bytes| buffer.len() < bytes);
-        if is_short(next()?, Some(if nulls > 0 { rows.div_ceil(8) } else { 0 })) {
+        let marks = next()?;
+        if is_short(marks, Some(if nulls > 0 { rows.div_ceil(8) } else { 0 })) {
             return Err("a column has too few marks for its nulls");
         }
         let values = next()?;
@@ -189,6 +194,11 @@ fn batch(header: &[u8], body: &[u8], columns: &[Column]) -> Checked<usize> {
             Layout::Bits => !is_short(values, Some(rows.div_ceil(8))),
             Layout::Fixed(width) => !is_short(values, rows.checked_mul(width)),
             Layout::Long => are_places(values, rows, next()?.len()),
+            Layout::Json => {
+                let texts = next()?;
+                let marks = if nulls > 0 { marks } else { &[] };
+                are_places(values, rows, texts.len()) && are_json(values, texts, marks)
+            }
         };
         if !is_sound {
             return Err("a column has fewer values than rows");
@@ -213,6 +223,17 @@ fn are_places(offsets: &[u8], rows: usize, length: usize) -> bool {
     follow
         && first.is_some_and(|first| first >= 0)
         && last.is_some_and(|last| size(last).is_ok_and(|last| last <= length))
+}
+
+/// Whether each of the values at sound `offsets` that `marks`, where there are any, do not call null is one JSON value.
+fn are_json(offsets: &[u8], values: &[u8], marks: &[u8]) -> bool {
+    let (offsets, _) = offsets.as_chunks::<4>();
+    let place = |bytes: &[u8; 4]| size(i32::from_le_bytes(*bytes)).unwrap_or(usize::MAX);
+    offsets.iter().zip(offsets.iter().skip(1)).enumerate().all(|(row, (from, to))| {
+        let is_null = marks.get(row / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 0);
+        let value = values.get(place(from)..place(to)).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        is_null || value.is_some_and(|json| serde_json::from_str::<IgnoredAny>(json).is_ok())
+    })
 }
 
 /// What a reader copies of the footer, which may be no more than the footer.
@@ -258,7 +279,6 @@ struct Meta {
 struct Notice {
     severity: Severity,
     text: Text,
-    link: Option<Text>,
 }
 
 /// The form of a field's `config`.

@@ -11,9 +11,6 @@ pub struct Notice {
     pub severity: Severity,
     /// One or more sentences.
     pub text: String,
-    /// An address with more to read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<String>,
 }
 
 /// How bad a notice is.
@@ -31,12 +28,12 @@ pub enum Severity {
 impl Notice {
     /// Good to know.
     pub fn info(text: impl Into<String>) -> Self {
-        Self { severity: Severity::Info, text: text.into(), link: None }
+        Self { severity: Severity::Info, text: text.into() }
     }
 
     /// The data is not all that was asked for.
     pub fn warning(text: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, text: text.into(), link: None }
+        Self { severity: Severity::Warning, text: text.into() }
     }
 }
 

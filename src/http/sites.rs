@@ -27,8 +27,6 @@ use crate::error::{Error, Kind, Result};
 
 /// Where a browser says that a request comes from.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// What a browser sends with what nobody has asked for yet.
-const PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 
 /// What every answer says, whatever it is; routes may say it in their own words.
 const ON_ALL: [(HeaderName, &str); 7] = [
@@ -138,8 +136,10 @@ pub(super) async fn check_site(State(sites): State<Sites>, request: Request, nex
 /// Refuses the same of resource calls, where Grafana has judged the caller. It takes `Origin` and `Referer` out and passes
 /// on what the browser says of the request.
 pub(super) async fn check_fetch_site(request: Request, next: Next) -> Response {
-    if is_from_elsewhere(request.headers()) {
-        return refusal("Enter the address itself, or open it from a page of Grafana");
+    if is_from_no_own_page(request.headers()) {
+        return refusal(
+            "Open it from a page of Grafana: a dashboard with the link, or Explore. A program such as curl may ask, too",
+        );
     }
     next.run(request).await
 }
@@ -156,16 +156,9 @@ pub(super) fn closed_to_others(router: Router) -> Router {
     })
 }
 
-/// Whether the browser says that a page of another site sent this; a word that is not known is no excuse. It says `none` of
-/// what a person entered, and also of what a page of any site lets it fetch ahead (speculation rules).
-fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    let is_ahead = headers.contains_key(PURPOSE);
-    let is_own = |site: &HeaderValue| site == "same-origin" || site == "none" && !is_ahead;
-    !headers.get_all(FETCH_SITE).iter().all(is_own)
-}
-
-/// The same where nothing else keeps others out: `none` is no excuse either. A browser keeps that word when another site's answer
-/// leads here, also when a page of that site goes back to its own address, which a person entered.
+/// Whether the browser says that something else than a page of this server sent this; a word that is not known is no excuse. Nor is
+/// `none`, which it says of what a person entered: it keeps that word when another site's answer leads here, also when a page of
+/// that site goes back to its own address, which a person entered.
 fn is_from_no_own_page(headers: &HeaderMap) -> bool {
     !headers.get_all(FETCH_SITE).iter().all(|site| site == "same-origin")
 }

@@ -38,6 +38,14 @@ impl From<&Metadata> for Look {
 }
 
 impl Look {
+    /// Of a folder on the way to files: which one it is, and when it was moved there. Not when files came into it or left it,
+    /// which sets both of its times.
+    pub(super) fn of_way(folder: &Metadata) -> Self {
+        let look = Self::from(folder);
+        let moved = if look.changed == look.modified { (0, 0) } else { look.changed };
+        Self { size: 0, modified: (0, 0), changed: moved, ..look }
+    }
+
     /// What is at `path` now, links followed.
     #[must_use]
     pub fn at(path: &Path) -> Option<Self> {

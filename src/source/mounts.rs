@@ -18,6 +18,25 @@ impl Place {
     }
 }
 
+/// File systems of `/proc`, `/sys` and `/dev`, which may be mounted elsewhere, too.
+const KINDS_OF_THE_SYSTEM: &[&str] = &[
+    "proc",
+    "sysfs",
+    "devtmpfs",
+    "devpts",
+    "cgroup",
+    "cgroup2",
+    "securityfs",
+    "debugfs",
+    "tracefs",
+    "configfs",
+    "bpf",
+    "pstore",
+    "efivarfs",
+    "mqueue",
+    "binfmt_misc",
+];
+
 /// This process's mounts, in the order in which they were made.
 #[derive(Debug, Default)]
 pub(super) struct Mounts(Vec<Mount>);
@@ -29,6 +48,8 @@ struct Mount {
     root: PathBuf,
     /// Where it is shown.
     at: PathBuf,
+    /// `ext4`, `proc`, …
+    kind: String,
 }
 
 impl Mounts {
@@ -37,26 +58,42 @@ impl Mounts {
         Self::parse(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default())
     }
 
-    /// Lines of `/proc/self/mountinfo`: id, parent, `major:minor`, root, mount point, and more (proc(5)).
-    fn parse(table: &str) -> Self {
+    /// Lines of `/proc/self/mountinfo`: id, parent, `major:minor`, root, mount point, and more; behind ` - ` the kind of file
+    /// system (proc(5)).
+    pub(super) fn parse(table: &str) -> Self {
         let mount = |line: &str| {
             let mut fields = line.split(' ').skip(2);
             let device = fields.next()?.to_owned();
-            Some(Mount { device, root: unescape(fields.next()?), at: unescape(fields.next()?) })
+            let (root, at) = (unescape(fields.next()?), unescape(fields.next()?));
+            let kind = fields.skip_while(|field| *field != "-").nth(1).unwrap_or_default().to_owned();
+            Some(Mount { device, root, at, kind })
         };
         Self(table.lines().filter_map(mount).collect())
     }
 
     /// Where canonical `path` is; `None` when no mount holds it.
     pub(super) fn place(&self, path: &Path) -> Option<Place> {
-        // A later mount hides an earlier one at the same point.
-        let mount = self
-            .0
-            .iter()
-            .filter(|mount| path.starts_with(&mount.at))
-            .max_by_key(|mount| mount.at.components().count())?;
+        let mount = self.holding(path)?;
         let below = path.strip_prefix(&mount.at).ok()?;
         Some(Place { device: mount.device.clone(), path: mount.root.join(below) })
+    }
+}
+
+impl Mounts {
+    /// Where something is mounted in `path`, or on it.
+    pub(super) fn within<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Path> {
+        self.0.iter().map(|mount| mount.at.as_path()).filter(move |at| at.starts_with(path))
+    }
+
+    /// Whether `path` is in a file system that shows the system itself and holds nobody's files.
+    pub(super) fn is_of_the_system(&self, path: &Path) -> bool {
+        self.holding(path).is_some_and(|mount| KINDS_OF_THE_SYSTEM.contains(&mount.kind.as_str()))
+    }
+
+    /// The mount that `path` is in. A later one hides an earlier one at the same point.
+    fn holding(&self, path: &Path) -> Option<&Mount> {
+        let holding = self.0.iter().filter(|mount| path.starts_with(&mount.at));
+        holding.max_by_key(|mount| mount.at.components().count())
     }
 }
 
@@ -86,5 +123,16 @@ mod tests {
         assert!(place("/srv/e").is_within(&place("/etc")) && place("/etc").is_within(&place("/srv/e")));
         assert!(!place("/srv/e/inner").is_within(&place("/etc")));
         assert!(!place("/var/etc").is_within(&place("/etc")));
+        assert_eq!(
+            mounts.within(Path::new("/srv")).collect::<Vec<_>>(),
+            [Path::new("/srv/e"), Path::new("/srv/e/inner")]
+        );
+        let mounts = Mounts::parse(
+            "25 1 8:1 / / rw - ext4 /dev/sda1 rw\n40 25 0:5 / /jail/proc rw shared:2 - proc proc rw",
+        );
+        assert!(
+            mounts.is_of_the_system(Path::new("/jail/proc/1"))
+                && !mounts.is_of_the_system(Path::new("/jail"))
+        );
     }
 }

@@ -146,9 +146,12 @@ impl Policy {
     /// # Errors
     /// [`Kind::Forbidden`] with the setting that would allow it, or with what to do where none can.
     pub fn check(&self, path: &Path) -> Result<()> {
-        let mounts = Mounts::read();
+        self.check_among(path, &Mounts::read())
+    }
+
+    fn check_among(&self, path: &Path, mounts: &Mounts) -> Result<()> {
         let refused = if self.allowed_paths.is_empty() {
-            self.protected_paths.iter().any(|own| overlap(path, own, &mounts)).then_some(
+            self.is_protected(path, mounts).then_some(
                 "is not opened because it, or a folder in or above it, belongs to Grafana or the system",
             )
         } else {
@@ -162,7 +165,8 @@ impl Policy {
             )));
         }
         // Not even `allowed_paths` opens what the queries of other datasources have spilled.
-        if holds_temp_folders(path, &self.temp_root(), &mounts) {
+        let root = self.temp_root();
+        if shown_by(path, mounts).any(|shown| holds_temp_folders(shown, &root, mounts)) {
             let why = "is not opened because the plugin keeps its temp folders there, those of other datasources among them";
             return Err(Error::new(Kind::Forbidden, format!("`{}` {why}", path.display())).hint(
                 "Put the reports into a folder of their own, which may lie in this one, or move the temp folders: `temp_dir` in the ini section [plugin.duckdb-perf-datasource], or the environment variable `TMPDIR`",
@@ -170,6 +174,21 @@ impl Policy {
         }
         Ok(())
     }
+}
+
+impl Policy {
+    /// Whether `path`, or what is mounted in it, shows a protected folder, or what is mounted in one.
+    fn is_protected(&self, path: &Path, mounts: &Mounts) -> bool {
+        shown_by(path, mounts).any(|shown| {
+            let mut protected = self.protected_paths.iter().flat_map(|own| shown_by(own, mounts));
+            mounts.is_of_the_system(shown) || protected.any(|own| overlap(shown, own, mounts))
+        })
+    }
+}
+
+/// A folder, and each in it where something is mounted.
+fn shown_by<'a>(path: &'a Path, mounts: &'a Mounts) -> impl Iterator<Item = &'a Path> {
+    std::iter::once(path).chain(mounts.within(path))
 }
 
 /// Whether one of two canonical paths is or holds the other, by whatever name: a folder above a protected one would
@@ -292,6 +311,49 @@ mod tests {
         {
             assert_eq!(overlap(&dir.path().join(path), &own, &Mounts::default()), expected, "{path}");
         }
+    }
+
+    /// What an administrator has mounted may show a protected folder below or beside the one that a datasource names.
+    #[test]
+    fn what_is_mounted_in_a_folder_is_looked_at_like_the_folder() {
+        let table = "\
+25 1 8:1 / / rw - ext4 /dev/sda1 rw
+31 25 8:1 /etc /srv/up/etcbind rw - ext4 /dev/sda1 rw
+32 25 0:40 / /srv/grafana/data/sub rw - tmpfs tmpfs rw
+33 25 0:40 / /srv/beside/sub rw - tmpfs tmpfs rw
+34 25 0:41 / /srv/jail/p rw - proc proc rw
+35 25 8:1 /srv/temp /srv/z/tmpbind rw - ext4 /dev/sda1 rw
+36 25 8:2 / /srv/disk/reports rw - ext4 /dev/sda2 rw
+";
+        let mounts = Mounts::parse(table);
+        let folders = [("GF_PATHS_DATA", "/srv/grafana/data"), ("GF_PLUGIN_TEMP_DIR", "/srv/temp")];
+        let free = policy(&folders).unwrap();
+        for path in [
+            "/srv/up",
+            "/srv/up/etcbind",
+            "/srv/up/etcbind/ssl",
+            "/srv/beside",
+            "/srv/beside/sub",
+            "/srv/beside/sub/x",
+            "/srv/jail",
+            "/srv/jail/p",
+            "/srv/jail/p/1",
+            "/srv/z",
+            "/srv/z/tmpbind",
+        ] {
+            assert_eq!(
+                free.check_among(Path::new(path), &mounts).unwrap_err().kind,
+                Kind::Forbidden,
+                "{path}"
+            );
+        }
+        for path in ["/srv/disk", "/srv/disk/reports", "/srv/up/reports", "/srv/beside/other"] {
+            assert!(free.check_among(Path::new(path), &mounts).is_ok(), "{path}");
+        }
+        let listed = [folders[0], folders[1], ("GF_PLUGIN_ALLOWED_PATHS", "/srv")];
+        let listed = policy(&listed).unwrap();
+        assert!(listed.check_among(Path::new("/srv/z"), &mounts).is_err());
+        assert!(listed.check_among(Path::new("/srv/up/etcbind"), &mounts).is_ok(), "its operator says so");
     }
 
     #[test]

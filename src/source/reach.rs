@@ -51,10 +51,20 @@ pub struct Found {
 pub struct Findings {
     /// The files.
     pub files: Vec<Found>,
+    /// The links and folders of the datasource on the way to them, each as it is itself: what they lead to is something else
+    /// when one of them is.
+    pub passed: Vec<Found>,
     /// What was in the way.
     pub astray: Vec<Astray>,
     /// Whether it is the name of a folder, which functions may read as all files in it.
     pub is_folder: bool,
+}
+
+impl Findings {
+    fn pass(&mut self, path: &Path, found: &Metadata) {
+        let look = if found.is_dir() { Look::of_way(found) } else { Look::from(found) };
+        self.passed.push(Found { path: path.to_owned(), look: Some(look) });
+    }
 }
 
 /// Where a path ends.
@@ -142,7 +152,7 @@ impl Reach {
         let named = PathBuf::from(path);
         let mut look = None;
         let (_, start, rest) = self.start(path);
-        match self.end(&start, Path::new(rest)) {
+        match self.end(&start, Path::new(rest), findings) {
             End::Out(Some(link)) => return findings.astray.push(Astray::LeadsOut(link)),
             // A table of another schema, `logs.json`, may look like a file of a folder that is none of ours: there DuckDB
             // finds no reason to look for one.
@@ -163,14 +173,14 @@ impl Reach {
     /// Whether `path`, which is absolute, leads to a file of the datasource.
     #[must_use]
     pub fn has_file(&self, path: &Path) -> bool {
-        matches!(self.end(Path::new("/"), path), End::There(_, found) if found.is_file())
+        matches!(self.end(Path::new("/"), path, &mut Findings::default()), End::There(_, found) if found.is_file())
     }
 
     /// What is in the way of opening `database` with the logs that DuckDB looks for beside it.
     #[must_use]
     pub fn logs_astray(&self, database: &Path) -> Option<Astray> {
         write_ahead_logs(database).into_iter().find_map(|log| {
-            match self.end(Path::new("/"), &self.base.join(&log)) {
+            match self.end(Path::new("/"), &self.base.join(&log), &mut Findings::default()) {
                 End::Out(Some(link)) => Some(Astray::LeadsOut(link)),
                 End::There(_, found) if !found.is_file() => Some(Astray::NoFile(log)),
                 _ => None,
@@ -194,8 +204,8 @@ impl Reach {
         }
     }
 
-    /// Where `path` leads from `start`, which is canonical and ours.
-    fn end(&self, start: &Path, path: &Path) -> End {
+    /// Where `path` leads from `start`, which is canonical and ours. Notes what it passes.
+    fn end(&self, start: &Path, path: &Path, findings: &mut Findings) -> End {
         let mut at = start.to_owned();
         let mut left = parts(path);
         let mut first_link = None;
@@ -203,7 +213,7 @@ impl Reach {
         loop {
             let Some(part) = left.pop() else {
                 return match std::fs::symlink_metadata(&at) {
-                    Ok(found) => self.arrived(at, found, first_link),
+                    Ok(found) => self.arrived(at, found, first_link, findings),
                     Err(_) => End::Missing,
                 };
             };
@@ -223,6 +233,10 @@ impl Reach {
                     End::Missing
                 };
             };
+            let is_on_the_way = found.is_symlink() || !left.is_empty();
+            if is_on_the_way && self.is_below(&at) {
+                findings.pass(&at, &found);
+            }
             if found.is_symlink() {
                 links += 1;
                 if links > MOST_LINKS {
@@ -236,15 +250,24 @@ impl Reach {
                 at.pop();
                 follow(&target, &mut at, &mut left);
             } else if left.is_empty() {
-                return self.arrived(at, found, first_link);
+                return self.arrived(at, found, first_link, findings);
             }
         }
     }
 
-    fn arrived(&self, at: PathBuf, found: Metadata, first_link: Option<PathBuf>) -> End {
+    fn arrived(
+        &self,
+        at: PathBuf,
+        found: Metadata,
+        first_link: Option<PathBuf>,
+        findings: &mut Findings,
+    ) -> End {
         // No link is needed to get to where only the way is.
         if first_link.is_some() && !self.is_ours(&at) {
             return End::Out(first_link);
+        }
+        if found.is_dir() && self.is_below(&at) {
+            findings.pass(&at, &found);
         }
         End::There(at, found)
     }
@@ -257,6 +280,11 @@ impl Reach {
     /// Whether a canonical path is the datasource's own.
     fn is_ours(&self, path: &Path) -> bool {
         self.is_inside(path) || self.files.iter().any(|file| file == path)
+    }
+
+    /// Whether a canonical path lies below one of the folders.
+    fn is_below(&self, path: &Path) -> bool {
+        self.is_inside(path) && !self.folders.iter().any(|folder| folder == path)
     }
 
     /// Whether a canonical path lies in one of the folders.

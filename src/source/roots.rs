@@ -8,38 +8,46 @@ use super::Datasource;
 
 /// Device and inode of everything a worker may read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Roots(Vec<(PathBuf, u64, u64)>);
+pub struct Roots {
+    /// The folders and files that the settings name.
+    named: Vec<Root>,
+    /// The logs beside database files, which their writers make and remove.
+    logs: Vec<Root>,
+}
+
+type Root = (PathBuf, u64, u64);
 
 impl Roots {
     /// What is there now. Only `stat` is used.
     #[must_use]
     pub fn of(datasource: &Datasource) -> Self {
-        let logs = datasource.write_ahead_logs();
-        let paths = datasource
-            .folders
-            .iter()
-            .chain(&datasource.databases)
-            .chain([&datasource.base_path])
-            .chain(&logs);
+        let named = datasource.folders.iter().chain(&datasource.databases).chain([&datasource.base_path]);
         // The paths are canonical: a link that stands there now is something else, wherever it leads.
         let look = |path: &PathBuf| {
             let found = std::fs::symlink_metadata(path).ok()?;
             Some((path.clone(), found.dev(), found.ino()))
         };
-        Self(paths.filter_map(look).collect())
+        let logs = datasource.write_ahead_logs();
+        Self { named: named.filter_map(look).collect(), logs: logs.iter().filter_map(look).collect() }
     }
 
     /// A folder or file of the datasource that is not here.
     #[must_use]
     pub fn missing<'a>(&self, datasource: &'a Datasource) -> Option<&'a PathBuf> {
         let wanted = datasource.folders.iter().chain(&datasource.databases).chain([&datasource.base_path]);
-        wanted.into_iter().find(|path| !self.0.iter().any(|root| root.0 == **path))
+        wanted.into_iter().find(|path| !self.named.iter().any(|root| root.0 == **path))
     }
 
     /// Whether everything here was there `then` already. What has vanished does not count.
     #[must_use]
     pub fn are_among(&self, then: &Self) -> bool {
-        self.0.iter().all(|root| then.0.contains(root))
+        self.named_are_among(then) && self.logs.iter().all(|root| then.logs.contains(root))
+    }
+
+    /// The same of what the settings name. A log may come at any time, and says nothing of a query that has ended.
+    #[must_use]
+    pub fn named_are_among(&self, then: &Self) -> bool {
+        self.named.iter().all(|root| then.named.contains(root))
     }
 }
 
@@ -59,7 +67,7 @@ mod tests {
         let then = Roots::of(&datasource);
         assert!(Roots::of(&datasource).are_among(&then));
         std::fs::write(parent.path().join("a.duckdb.wal"), b"x").unwrap();
-        assert!(!Roots::of(&datasource).are_among(&then));
+        assert!(!Roots::of(&datasource).are_among(&then) && Roots::of(&datasource).named_are_among(&then));
         let then = Roots::of(&datasource);
         std::fs::rename(&folder, parent.path().join("old")).unwrap();
         assert!(Roots::of(&datasource).are_among(&then), "nothing new is there");

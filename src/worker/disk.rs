@@ -8,6 +8,7 @@ use std::fs::{self, DirBuilder, File, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::jail::{DONE, SPILL, is_written};
 use crate::limits::Limits;
@@ -16,12 +17,15 @@ use crate::limits::Limits;
 const SMALLEST_FILE: u64 = 256 << 10;
 /// Files beside those: what DuckDB groups, exports that wait, what is done with and still there.
 const OTHER_FILES: u64 = 16 << 10;
+/// How long one look removes files; what is left is there at the next.
+const REMOVING: Duration = Duration::from_millis(20);
 
 /// What a worker's files take.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Room {
     /// Bytes on disk, without what the file system sets aside for files to grow.
     pub(super) bytes: u64,
+    /// Also those that this look has removed.
     pub(super) files: u64,
     /// Whether files were renamed where they are counted. DuckDB never does; whoever does it all the time is not seen.
     pub(super) is_hiding: bool,
@@ -60,14 +64,25 @@ impl Disk {
         self.folder.join(SPILL)
     }
 
-    /// Looks at all files, and removes those that are done with.
-    pub(super) fn take_stock(&self) -> Room {
+    /// Looks at all files, and removes some of those that are done with. Stops beyond `most` files: a worker that makes
+    /// them faster than they are removed would keep this from its end. Those that are removed count, too.
+    pub(super) fn take_stock(&self, most: u64) -> Room {
         let mut room = Room::default();
         // In this order: a file that is moved meanwhile is seen twice and not never.
-        count(&self.spill(), &mut room);
+        count(&self.spill(), most, &mut room);
+        let began = Instant::now();
         for entry in fs::read_dir(self.folder.join(DONE)).into_iter().flatten().flatten() {
-            if let Some(kept) = remove_unless_written(&entry.path()) {
-                room.add(&kept);
+            if room.files > most {
+                break;
+            }
+            let kept = if began.elapsed() < REMOVING {
+                remove_unless_written(&entry.path())
+            } else {
+                entry.metadata().ok()
+            };
+            match kept {
+                Some(kept) => room.add(&kept),
+                None => room.files += 1,
             }
         }
         room.is_hiding = self.renames.as_ref().is_some_and(was_renamed);
@@ -82,10 +97,13 @@ impl Room {
     }
 }
 
-fn count(folder: &Path, room: &mut Room) {
+fn count(folder: &Path, most: u64, room: &mut Room) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if room.files > most {
+            return;
+        }
         match entry.metadata() {
-            Ok(found) if found.is_dir() => count(&entry.path(), room),
+            Ok(found) if found.is_dir() => count(&entry.path(), most, room),
             Ok(found) => room.add(&found),
             // Moved on.
             Err(_) => {}
@@ -160,12 +178,41 @@ mod tests {
         fs::rename(&spilled, &done).unwrap();
         file.write_all_at(&vec![7; 1 << 20], 0).unwrap();
         file.sync_all().unwrap();
-        assert_eq!(disk.take_stock(), Room { bytes: 1 << 20, files: 1, is_hiding: false });
+        assert_eq!(disk.take_stock(u64::MAX), Room { bytes: 1 << 20, files: 1, is_hiding: false });
         drop(file);
         // Still open for reading: no reason to keep what it held.
-        assert_eq!(disk.take_stock(), Room::default());
+        let removed = Room { files: 1, ..Room::default() };
+        assert_eq!((disk.take_stock(u64::MAX), disk.take_stock(u64::MAX)), (removed, Room::default()));
         assert_eq!(reader.metadata().unwrap().blocks(), 0);
         assert!(!done.exists());
+    }
+
+    /// A worker may make files faster than they are removed: the look ends all the same, and tells of too many.
+    #[test]
+    fn a_flood_of_files_ends_no_later() {
+        for folder_of_flood in [SPILL, DONE] {
+            let (folder, disk) = furnished();
+            let flooded = folder.path().join(folder_of_flood);
+            let is_over = std::sync::atomic::AtomicBool::new(false);
+            let looked = std::thread::scope(|scope| {
+                for thread in 0..2 {
+                    let (flooded, is_over) = (&flooded, &is_over);
+                    scope.spawn(move || {
+                        for n in 0.. {
+                            if is_over.load(std::sync::atomic::Ordering::SeqCst) {
+                                return;
+                            }
+                            fs::write(flooded.join(format!("{thread}-{n}")), "").unwrap();
+                        }
+                    });
+                }
+                while fs::read_dir(&flooded).unwrap().count() < 2_000 {}
+                let looked = disk.take_stock(1_000);
+                is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+                looked
+            });
+            assert_eq!(looked.files, 1_001, "{folder_of_flood}");
+        }
     }
 
     #[test]
@@ -173,10 +220,10 @@ mod tests {
         let (_folder, disk) = furnished();
         let [one, other] = ["a", "b"].map(|name| disk.spill().join(name));
         fs::write(&one, "x").unwrap();
-        assert!(!disk.take_stock().is_hiding);
+        assert!(!disk.take_stock(u64::MAX).is_hiding);
         fs::rename(&one, &other).unwrap();
-        assert!(disk.take_stock().is_hiding);
-        assert!(!disk.take_stock().is_hiding);
+        assert!(disk.take_stock(u64::MAX).is_hiding);
+        assert!(!disk.take_stock(u64::MAX).is_hiding);
     }
 
     #[test]
@@ -190,7 +237,7 @@ mod tests {
         fs::create_dir(&deeper).unwrap();
         fs::write(deeper.join("one"), [7; 8192]).unwrap();
         File::open(deeper.join("one")).unwrap().sync_all().unwrap();
-        let room = disk.take_stock();
+        let room = disk.take_stock(u64::MAX);
         assert_eq!((room.files, room.bytes / 4096), (2, 256 + 2));
     }
 

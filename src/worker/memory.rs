@@ -133,15 +133,16 @@ fn look(living: Vec<Arc<Worker>>) -> bool {
             None => families.push(vec![worker]),
         }
     }
-    let mut busy = false;
-    for family in families {
-        busy |= look_at_family(&family);
+    // Memory first: to look at folders takes longer.
+    let taken: Vec<_> = families.iter().map(|family| look_at_family(family)).collect();
+    for (family, taken) in families.iter().zip(&taken) {
+        look_at_folders(family, taken);
     }
-    busy
+    taken.iter().flatten().any(|one| one.busy)
 }
 
-/// The same for the workers of one datasource, who share its memory.
-fn look_at_family(family: &[Arc<Worker>]) -> bool {
+/// The same for the workers of one datasource, who share its memory. What each takes.
+fn look_at_family(family: &[Arc<Worker>]) -> Vec<Taken> {
     let taken: Vec<Taken> = family
         .iter()
         .map(|worker| Taken {
@@ -172,15 +173,15 @@ fn look_at_family(family: &[Arc<Worker>]) -> bool {
             worker.kill(Cause::Swollen);
         }
     }
-    look_at_folders(family, &taken);
-    busy
+    taken
 }
 
 /// Kills those whose temp folders hold too much. DuckDB and the exports that wait count as well, but each worker for
 /// itself, and DuckDB's files grow beyond its count.
 fn look_at_folders(family: &[Arc<Worker>], taken: &[Taken]) {
     let most = family.iter().map(|worker| worker.limits.disk_bytes()).max().unwrap_or_default();
-    let rooms: Vec<Room> = family.iter().map(|worker| worker.disk.take_stock()).collect();
+    let rooms: Vec<Room> =
+        family.iter().map(|worker| worker.disk.take_stock(disk::most_files(&worker.limits))).collect();
     let spilled: Vec<Taken> =
         rooms.iter().zip(taken).map(|(room, one)| Taken { bytes: room.bytes, ..*one }).collect();
     // What is written until the next look, and until the end of who is killed.

@@ -74,6 +74,15 @@ pub(super) enum Company {
     None,
 }
 
+/// What was around a run.
+#[derive(Debug, Clone, Copy, Default)]
+struct Around {
+    /// Whether it had less memory than it may have: because of others in the worker, or of what the worker keeps of earlier ones.
+    crowded: bool,
+    /// Whether what the worker was opened for was replaced until its end.
+    outdated: bool,
+}
+
 /// What follows a run.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
@@ -81,8 +90,8 @@ enum Next {
     Settle,
     /// The same once more; the worker was ending when the job came, or the job had no part in its end.
     Again,
-    /// The same once more if what the worker was opened for has been replaced meanwhile.
-    AgainIfOutdated,
+    /// The same once more: what the worker was opened for has been replaced meanwhile.
+    AgainElsewhere,
     /// Once more with the worker to itself.
     Alone {
         /// Whether it is known that another one was to blame.
@@ -91,14 +100,15 @@ enum Next {
 }
 
 impl Next {
-    /// Queries only read, so they can be repeated. `crowded` is whether this one had less memory than it may have.
-    fn after<T>(result: &Result<T, JobFailure>, crowded: bool) -> Self {
+    /// Queries only read, so they can be repeated.
+    fn after<T>(result: &Result<T, JobFailure>, Around { crowded, outdated }: Around) -> Self {
         match result {
+            // To its jail what is there now is nothing at all: it may have answered without a row.
+            Ok(_) | Err(JobFailure::Failed(_)) if outdated => Self::AgainElsewhere,
             Err(JobFailure::Failed(error)) if crowded && error.kind == Kind::Exhausted => {
                 Self::Alone { innocent: false }
             }
-            Err(JobFailure::Failed(_)) => Self::AgainIfOutdated,
-            Ok(_) | Err(JobFailure::Deadline) => Self::Settle,
+            Ok(_) | Err(JobFailure::Failed(_) | JobFailure::Deadline) => Self::Settle,
             Err(JobFailure::Died(Death { cause, jobs })) => match (cause, jobs) {
                 (Cause::Closed, _)
                 | (Cause::Itself(_) | Cause::Memory | Cause::Disk | Cause::Unruly(_), 1) => Self::Settle,
@@ -156,11 +166,11 @@ impl Supervisor {
         let mut clock = Clock::of(timeout);
         let mut retries = 0;
         let innocent = loop {
-            let (result, crowded) = self.attempt::<A>(&make, &turn, &mut clock, Company::Any).await?;
-            match Next::after(&result, crowded) {
-                Next::Again if retries < MOST_RETRIES => {}
-                Next::AgainIfOutdated if retries < MOST_RETRIES && !self.is_up_to_date().await => {}
-                Next::Settle | Next::AgainIfOutdated => return settle(result, timeout),
+            let (result, around) = self.attempt::<A>(&make, &turn, &mut clock, Company::Any).await?;
+            match Next::after(&result, around) {
+                Next::Again | Next::AgainElsewhere if retries < MOST_RETRIES => {}
+                Next::AgainElsewhere if result.is_ok() => return Err(replaced()),
+                Next::Settle | Next::AgainElsewhere => return settle(result, timeout),
                 Next::Again => break true,
                 Next::Alone { innocent } => break innocent,
             }
@@ -175,25 +185,25 @@ impl Supervisor {
             clock = Clock::of(timeout);
         }
         for _ in 0..MOST_RETRIES {
-            let (result, _) = self.attempt::<A>(&make, &turn, &mut clock, Company::None).await?;
-            if Next::after(&result, false) != Next::Again {
+            let (result, around) = self.attempt::<A>(&make, &turn, &mut clock, Company::None).await?;
+            let next = Next::after(&result, Around { crowded: false, ..around });
+            if !matches!(next, Next::Again | Next::AgainElsewhere) {
                 return settle(result, timeout);
             }
         }
-        let (result, _) = self.attempt::<A>(&make, &turn, &mut clock, Company::None).await?;
-        settle(result, timeout)
+        let (result, around) = self.attempt::<A>(&make, &turn, &mut clock, Company::None).await?;
+        if result.is_ok() && around.outdated { Err(replaced()) } else { settle(result, timeout) }
     }
 
-    /// Runs the job once. Also whether it had less memory than it may have: because of others in the worker, or of what the
-    /// worker keeps of earlier ones.
+    /// Runs the job once.
     async fn attempt<'a, A: Ask>(
         &self,
         make: &(impl Fn() -> Making<'a, Job> + Send + Sync),
         turn: &Arc<Turn>,
         clock: &mut Clock,
         company: Company,
-    ) -> Result<(Result<A::Answer, JobFailure>, bool)> {
-        let worker = self.worker(company).await?;
+    ) -> Result<(Result<A::Answer, JobFailure>, Around)> {
+        let (worker, roots) = self.worker(company).await?;
         let (before, was_shared) = (worker.admitted(), worker.jobs() > 0);
         let job = make().await?;
         let asked = Instant::now();
@@ -209,8 +219,19 @@ impl Supervisor {
             worker.kill(Cause::Internal);
         }
         let crowded = shared || failed == Some(Kind::Exhausted) && memory::is_swollen(&worker);
-        Ok((result, crowded))
+        let now = self.roots().await;
+        let outdated = if result.is_ok() { !now.named_are_among(&roots) } else { !now.are_among(&roots) };
+        Ok((result, Around { crowded, outdated }))
     }
+}
+
+/// The error of a query whose folder or file is a new one each time it has run.
+fn replaced() -> Error {
+    Error::new(
+        Kind::InUse,
+        "the datasource's folder or file was replaced while the query read it, again and again",
+    )
+    .hint("Let the job that writes it replace it less often; then run the query again")
 }
 
 /// Says of a query that was stopped long after its own time where the rest of it went.
@@ -262,8 +283,8 @@ mod tests {
         for (result, crowded, next) in [
             (Ok(()), true, Next::Settle),
             (Err(JobFailure::Deadline), true, Next::Settle),
-            (failed(Kind::BadQuery), true, Next::AgainIfOutdated),
-            (failed(Kind::Exhausted), false, Next::AgainIfOutdated),
+            (failed(Kind::BadQuery), true, Next::Settle),
+            (failed(Kind::Exhausted), false, Next::Settle),
             (failed(Kind::Exhausted), true, Next::Alone { innocent: false }),
             (died(crash(), 1), false, Next::Settle),
             (died(crash(), 2), true, Next::Alone { innocent: false }),
@@ -281,7 +302,11 @@ mod tests {
             (died(Cause::Idle, 1), false, Next::Again),
             (died(Cause::Closed, 1), false, Next::Settle),
         ] {
-            assert_eq!(Next::after(&result, crowded), next, "{result:?}");
+            let around = |outdated| Around { crowded, outdated };
+            assert_eq!(Next::after(&result, around(false)), next, "{result:?}");
+            let elsewhere = matches!(result, Ok(()) | Err(JobFailure::Failed(_)));
+            let expected = if elsewhere { Next::AgainElsewhere } else { next };
+            assert_eq!(Next::after(&result, around(true)), expected, "{result:?}");
         }
     }
 }

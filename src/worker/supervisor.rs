@@ -82,7 +82,7 @@ struct Seat {
 /// The worker in use, and what it was opened for as it was then.
 struct Slot {
     worker: Arc<Worker>,
-    roots: Roots,
+    roots: Arc<Roots>,
 }
 
 impl Supervisor {
@@ -200,7 +200,7 @@ impl Supervisor {
     /// # Errors
     /// When no worker can be started.
     pub async fn engine(&self) -> Result<(String, Jail)> {
-        let worker = self.worker(Company::Any).await?;
+        let (worker, _) = self.worker(Company::Any).await?;
         Ok((worker.engine_version.clone(), worker.jail))
     }
 
@@ -220,8 +220,8 @@ impl Supervisor {
     }
 
     /// The worker, started if there is none, the last one has ended, what it was opened for was replaced, or it has jobs
-    /// and a query is to be alone.
-    pub(super) async fn worker(&self, company: Company) -> Result<Arc<Worker>> {
+    /// and a query is to be alone; and what it was opened for.
+    pub(super) async fn worker(&self, company: Company) -> Result<(Arc<Worker>, Arc<Roots>)> {
         let mut seat = self.seat.lock().await;
         if self.closed.load(Ordering::SeqCst) {
             return Err(closed());
@@ -240,7 +240,7 @@ impl Supervisor {
             } else if jobs == 0 && memory::is_swollen(worker) {
                 worker.kill(Cause::Swollen);
             } else {
-                return Ok(Arc::clone(worker));
+                return Ok((Arc::clone(worker), Arc::clone(then)));
             }
         }
         // One that is set aside is nobody's place any more, whether or not there will be another.
@@ -265,21 +265,17 @@ impl Supervisor {
                 error
             }
         })?;
-        seat.slot = Some(Slot { worker: Arc::clone(&worker), roots });
+        let roots = Arc::new(roots);
+        seat.slot = Some(Slot { worker: Arc::clone(&worker), roots: Arc::clone(&roots) });
         drop(seat);
         tokio::spawn(stop_when_idle(Arc::downgrade(&worker), self.terms.idle));
-        Ok(worker)
+        Ok((worker, roots))
     }
 
-    async fn roots(&self) -> Roots {
+    /// What is there now.
+    pub(super) async fn roots(&self) -> Roots {
         let datasource = self.datasource.clone();
         tokio::task::spawn_blocking(move || Roots::of(&datasource)).await.unwrap_or_default()
-    }
-
-    /// Whether the worker in use was opened for what is there now.
-    pub(super) async fn is_up_to_date(&self) -> bool {
-        let roots = self.roots().await;
-        self.seat.lock().await.slot.as_ref().is_none_or(|slot| roots.are_among(&slot.roots))
     }
 
     async fn start(&self) -> Result<Arc<Worker>, StartFailure> {

@@ -5,6 +5,30 @@ use crate::error::{Error, Kind, Result};
 
 pub(super) const ONLY_READS: &str = "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN";
 
+/// DuckDB 2.0.0 takes an array of one size for one of another where a function gets both, and reads what lies behind its end:
+/// memory of the worker, with what others have asked.
+pub(super) const NO_ARRAYS: &str =
+    "DuckDB 2.0.0 reads beyond the end of arrays of fixed size: use a list, as in `INTEGER[]` or `[1, 2, 3]`";
+
+/// The refusal of a type with a size.
+pub(super) fn no_array() -> Error {
+    Error::new(Kind::Forbidden, "an array of fixed size, such as `INTEGER[3]`, is not allowed in a query")
+        .hint(NO_ARRAYS)
+}
+
+/// Whether a text in which types are named may name an array of fixed size. What is escaped in it is not followed.
+pub(super) fn may_name_an_array(types: &str) -> bool {
+    let has_size = |rest: &str| {
+        let inside = rest.split(']').next().unwrap_or_default();
+        !inside.contains('"') && inside.contains(|c: char| c.is_ascii_digit())
+    };
+    types.contains('\\')
+        || types.contains("/*")
+        || types.contains("--")
+        || types.to_ascii_lowercase().contains("array")
+        || types.split('[').skip(1).any(has_size)
+}
+
 /// Whether one node only reads.
 ///
 /// # Errors
@@ -23,6 +47,7 @@ pub(super) fn judge(node: &tree::Node) -> Result<()> {
             .hint(ONLY_READS));
     }
     match node.kind.as_str() {
+        "TYPE" if node.name().eq_ignore_ascii_case("array") => return Err(no_array()),
         "BASE_TABLE" | "SHOW_REF" => judge_table(node)?,
         _ => {}
     }
@@ -76,6 +101,17 @@ fn judge_function(node: &tree::Node) -> Result<()> {
             return Err(Error::new(Kind::Forbidden, message).hint(hint));
         }
         (judged::Verdict::Reads, _) => {}
+    }
+    if judged::TAKE_A_STRUCTURE.contains(&function.as_str()) {
+        node.arguments(1, "structure").try_for_each(|structure| match structure {
+            tree::Argument::Written(texts) if !texts.iter().any(|text| may_name_an_array(text)) => Ok(()),
+            tree::Argument::Written(_) | tree::Argument::None => Err(no_array()),
+            tree::Argument::Computed => Err(Error::new(
+                Kind::Forbidden,
+                format!("`{function}` takes its structure as a text, written out"),
+            )
+            .hint("Write it as a text: '[\"INTEGER\"]'")),
+        })?;
     }
     if judged::CALLS_AN_AGGREGATE.contains(&function.as_str()) {
         node.arguments(1, "function_name").try_for_each(|name| judge_aggregate(&function, name))?;

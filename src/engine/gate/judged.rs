@@ -88,13 +88,13 @@ pub(super) enum Verdict {
 
 /// The verdict on a function; names do not count case. One that the engine does not have is left to its error.
 pub(super) fn verdict(function: &str) -> Verdict {
-    static SPECIAL: OnceLock<HashMap<&str, Verdict>> = OnceLock::new();
+    static SPECIAL: OnceLock<HashMap<String, Verdict>> = OnceLock::new();
     let special = SPECIAL.get_or_init(|| {
         FUNCTIONS
             .lines()
             .filter_map(|line| {
                 let mut fields = line.split('\t');
-                let name = fields.next()?;
+                let name = fields.next()?.to_ascii_lowercase();
                 match (fields.next()?, fields.next()) {
                     ("denied", reason) => Some((name, Verdict::Denied(reason.unwrap_or_default()))),
                     ("files", _) => Some((name, Verdict::ReadsFiles)),
@@ -148,6 +148,14 @@ pub(super) fn argument(name: &str) -> Option<&'static str> {
         .filter_map(|line| line.split_once("\tdenied\t"))
         .find_map(|(known, reason)| known.eq_ignore_ascii_case(name).then_some(reason))
 }
+
+/// Those that name types in their texts.
+pub(super) const NAME_TYPES: &[&str] =
+    &["columns", "column_types", "dtypes", "hive_types", "schema", "types"];
+
+/// Functions whose second argument names types in its text.
+pub(super) const TAKE_A_STRUCTURE: &[&str] =
+    &["from_json", "from_json_strict", "json_transform", "json_transform_strict"];
 
 /// Every setting of the engine, one a line: name, and the value that we rely on or `-`.
 const ENGINE_SETTINGS: &str = include_str!("settings.tsv");
@@ -253,6 +261,10 @@ pub(super) fn instead(reason: &str) -> &'static str {
         "waits" => "A query that only waits keeps others from running",
         "memory" => {
             "It takes memory that DuckDB neither counts nor asks for twice: use quantile_cont or approx_quantile"
+        }
+        "arrays" => super::judge::NO_ARRAYS,
+        "compares" => {
+            "By its name it compares without a look at the types: write it between what it compares, as in `a = b`"
         }
         "raw" => "It takes DuckDB's own memory formats, which are not checked",
         _ => super::judge::ONLY_READS,

@@ -113,11 +113,12 @@ impl Parser {
         Ok(Self { idle: Mutex::new(vec![first]), instance })
     }
 
-    /// The statements of `sql`; `None` when it does not parse, and its [`Parser::tree`] tells why.
+    /// The statements of `sql`; or, as DuckDB says it, why there are none: mostly it does not parse, and its [`Parser::tree`]
+    /// tells where.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Internal`] where DuckDB has no memory left.
-    pub(super) fn statements(&self, sql: &str) -> Result<Option<Vec<Statement>>> {
+    /// [`crate::error::Kind::Internal`] where DuckDB fails before it parses.
+    pub(super) fn statements(&self, sql: &str) -> Result<Result<Vec<Statement>>> {
         self.with_session(|session| session.statements(sql))
     }
 
@@ -185,14 +186,15 @@ impl Session {
         Ok(made)
     }
 
-    fn statements(&self, sql: &str) -> Result<Option<Vec<Statement>>> {
+    fn statements(&self, sql: &str) -> Result<Result<Vec<Statement>>> {
         let mut found = Vec::new();
         let statements = Statements::of(self.connection, sql)?;
         loop {
-            // It does not parse, or DuckDB fails: who asks for the tree learns which.
-            let Ok(next) = statements.next() else { return Ok(None) };
-            let Some(statement) = next else { return Ok(Some(found)) };
-            found.push(read(&statement)?);
+            match statements.next() {
+                Ok(Some(statement)) => found.push(read(&statement)?),
+                Ok(None) => return Ok(Ok(found)),
+                Err(why) => return Ok(Err(why)),
+            }
         }
     }
 

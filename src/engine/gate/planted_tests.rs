@@ -112,9 +112,11 @@ impl Seed {
 /// Every function and view that is denied, spelled in several ways, and one of everything else that is refused.
 fn seeds() -> Vec<Seed> {
     let spelled = |schema: &str, name: &str| {
+        let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let bare = |name: String| if is_plain { name } else { format!("\"{name}\"") };
         vec![
-            name.to_owned(),
-            name.to_uppercase(),
+            bare(name.to_owned()),
+            bare(name.to_uppercase()),
             format!("\"{name}\""),
             format!("system.{schema}.\"{}\"", name.to_uppercase()),
         ]

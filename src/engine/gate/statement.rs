@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
+use super::judge::may_name_an_array;
 use super::parser::{Token, TokenKind};
 use super::places::Composed;
 use crate::error::{Error, Kind, Result};
@@ -178,6 +179,60 @@ impl<'a> Pivoted<'a> {
         }
         Some(Self { run, judged, value, lists })
     }
+}
+
+/// Whether the types that `function`, which reads files, is given in each of its calls are written out, and none is an array of
+/// fixed size.
+///
+/// # Errors
+/// [`Kind::Forbidden`] at the first token that is not followed.
+pub(super) fn check_types_of(function: &str, tokens: &[Token<'_>]) -> Result<()> {
+    const PLAIN: &[&str] = &[",", ":", "=", ":=", "=>", "(", ")", "[", "]", "{", "}", "-"];
+    const MAKE_VALUES: &[&str] = &["MAP", "STRUCT_PACK", "LIST_VALUE", "ROW"];
+    let calls = tokens.iter().zip(tokens.iter().skip(1)).enumerate();
+    for (at, _) in calls.filter(|(_, (name, next))| name.is_name(function) && next.text == "(") {
+        let mut depth = 0_usize;
+        let mut is_path = true;
+        let mut before: Option<&Token<'_>> = None;
+        for token in tokens.iter().skip(at + 1) {
+            let is_call = token.text == "("
+                && before.is_some_and(|word| {
+                    let is_word = matches!(word.kind, TokenKind::Keyword | TokenKind::Identifier);
+                    is_word && depth > 0 && !MAKE_VALUES.iter().any(|made| word.is_word(made))
+                });
+            let is_odd = match token.kind {
+                TokenKind::Operator => !PLAIN.contains(&token.text) || is_call,
+                TokenKind::String => {
+                    !token.text.starts_with('\'')
+                        || before.is_some_and(|one| one.kind == TokenKind::String)
+                        || !is_path && may_name_an_array(token.text)
+                }
+                TokenKind::Keyword | TokenKind::Identifier => {
+                    ["SELECT", "FROM", "VALUES"].iter().any(|word| token.is_word(word))
+                }
+                _ => false,
+            };
+            if is_odd {
+                let message = format!(
+                    "`{function}` takes types as texts, written out, and none that is an array of fixed size"
+                );
+                return Err(Error::new(Kind::Forbidden, message)
+                    .hint("Write them out: columns = {'name': 'VARCHAR', 'values': 'INTEGER[]'}")
+                    .at(token.start));
+            }
+            match token.text {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => depth = depth.saturating_sub(1),
+                "," if depth == 1 => is_path = false,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+            before = Some(token);
+        }
+    }
+    Ok(())
 }
 
 /// Whether a token joins expressions to a larger one.

@@ -233,7 +233,7 @@ fn unicode_spaces_are_replaced_where_duckdb_replaces_them() {
                 sql.push(['\u{a0}', '\u{2003}', '\u{3000}', '\u{feff}', '\u{202f}', '\u{2060}'][next(6)]);
             }
         }
-        if let Some(statements) = parser.statements(&sql).unwrap() {
+        if let Ok(statements) = parser.statements(&sql).unwrap() {
             parsed += 1;
             let all: String = statements.into_iter().map(|statement| statement.text).collect();
             assert_eq!(all, query::with_plain_spaces(&sql), "{sql:?}");

@@ -61,7 +61,7 @@ impl<'a> Search<'a> {
     fn step(&mut self, branch: Branch, part: &str, is_last: bool, branches: &mut Vec<Branch>) {
         // A folder asked for by a slash at the end has none in its name.
         let named = if part.is_empty() { branch.named } else { branch.named.join(part) };
-        match self.reach.end(&branch.at, Path::new(part)) {
+        match self.reach.end(&branch.at, Path::new(part), self.findings) {
             End::Out(link) => {
                 let astray = link.map_or_else(|| self.outside(), Astray::LeadsOut);
                 self.astray(astray);
@@ -92,7 +92,10 @@ impl<'a> Search<'a> {
         }
         let is_crawl = part == "**";
         let entries = match std::fs::read_dir(&at) {
-            Err(error) if passes_by(&error) => return Ok(()),
+            // The datasource's own folder is not passed by: it may be a new one, which is closed to this worker.
+            Err(error) if passes_by(&error) && !(is_closed(&error) && self.reach.folders.contains(&at)) => {
+                return Ok(());
+            }
             entries => entries?,
         };
         if is_crawl && !is_last {
@@ -144,9 +147,12 @@ impl<'a> Search<'a> {
             let at = folder.join(name);
             // Also where it has just become a link.
             let found = std::fs::symlink_metadata(&at).ok().filter(|found| !found.is_symlink())?;
+            if found.is_dir() {
+                self.findings.pass(&at, &found);
+            }
             return Some((at, found));
         }
-        match self.reach.end(folder, Path::new(name)) {
+        match self.reach.end(folder, Path::new(name), self.findings) {
             End::There(at, found) => Some((at, found)),
             End::Out(_) => {
                 self.astray(Astray::LeadsOut(named.to_owned()));
@@ -168,6 +174,10 @@ impl<'a> Search<'a> {
     fn astray(&mut self, what: Astray) {
         self.findings.astray.push(what);
     }
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// The parts of a pattern as DuckDB sees them: `.` and empty ones are nothing, `..` takes back what is before it.

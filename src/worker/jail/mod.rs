@@ -144,7 +144,7 @@ fn refuse_if(required: bool, jail: Jail) -> Result<()> {
 pub(super) fn seal(jail: Jail) {
     #[cfg(target_os = "linux")]
     if jail.seccomp
-        && let Err(error) = seccomp::forbid_threads()
+        && let Err(error) = seccomp::forbid_threads_and_filters()
     {
         tracing::warn!(%error, "threads cannot be bounded");
     }

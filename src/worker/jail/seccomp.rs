@@ -119,15 +119,19 @@ pub(super) fn apply(may_write: bool) -> Result<(), seccompiler::Error> {
     Ok(())
 }
 
-/// Forbids new threads to this thread and all others of the process.
+/// Forbids new threads to this thread and all others of the process, and more filters: one could have every call written
+/// into the kernel's log.
 ///
 /// # Errors
 /// When the kernel cannot, or a thread is under other filters than this one.
-pub(super) fn forbid_threads() -> Result<(), seccompiler::Error> {
-    let rules = BTreeMap::from([(libc::SYS_clone, Vec::new())]);
-    // What a system without threads left says.
-    let filter = compile(rules, SeccompAction::Allow, SeccompAction::Errno(errno(libc::EAGAIN)))?;
-    seccompiler::apply_filter_all_threads(&filter)
+pub(super) fn forbid_threads_and_filters() -> Result<(), seccompiler::Error> {
+    // EAGAIN is what a system without threads left says.
+    for (call, error) in [(libc::SYS_clone, libc::EAGAIN), (libc::SYS_seccomp, libc::EPERM)] {
+        let rules = BTreeMap::from([(call, Vec::new())]);
+        let filter = compile(rules, SeccompAction::Allow, SeccompAction::Errno(errno(error)))?;
+        seccompiler::apply_filter_all_threads(&filter)?;
+    }
+    Ok(())
 }
 
 fn allow_list(may_write: bool) -> Result<BpfProgram, seccompiler::Error> {
@@ -144,7 +148,7 @@ fn allow_list(may_write: bool) -> Result<BpfProgram, seccompiler::Error> {
     rules.insert(libc::SYS_mprotect, when(&[none_of(2, !read_write)])?);
     rules.insert(libc::SYS_mremap, when(&[none_of(3, !libc::MREMAP_MAYMOVE)])?);
     rules.insert(libc::SYS_madvise, any_of(2, ADVICE)?);
-    // Threads, not processes; `forbid_threads` follows.
+    // Threads, not processes; `forbid_threads_and_filters` follows.
     rules.insert(libc::SYS_clone, when(&[masked(0, libc::CLONE_THREAD, libc::CLONE_THREAD)])?);
     // On the socket that is connected, not to an address, and bytes only, no descriptors.
     rules.insert(libc::SYS_sendto, when(&[none_of(3, !libc::MSG_NOSIGNAL), (4, Op::Eq, 0)])?);
@@ -159,12 +163,18 @@ fn allow_list(may_write: bool) -> Result<BpfProgram, seccompiler::Error> {
     let more = (0, Op::Eq, u64::from(libc::SECCOMP_SET_MODE_FILTER));
     rules.insert(libc::SYS_seccomp, when(&[more, (1, Op::Eq, libc::SECCOMP_FILTER_FLAG_TSYNC)])?);
     if may_write {
-        // The fourth access mode, which neither reads nor writes, empties a file as well.
-        let emptied = |mode| masked(2, NAMELESS | libc::O_TRUNC | libc::O_ACCMODE, libc::O_TRUNC | mode);
-        let opened = [when(&[none_of(2, NAMELESS | libc::O_TRUNC)])?]
-            .into_iter()
-            .chain([when(&[emptied(libc::O_WRONLY)])?, when(&[emptied(libc::O_RDWR)])?]);
-        rules.insert(libc::SYS_openat, opened.flatten().collect());
+        // Not the fourth access mode: Landlock asks nothing of who neither reads nor writes, and yet it empties files,
+        // makes them, and opens devices.
+        let opened = [
+            libc::O_RDONLY,
+            libc::O_WRONLY,
+            libc::O_RDWR,
+            libc::O_WRONLY | libc::O_TRUNC,
+            libc::O_RDWR | libc::O_TRUNC,
+        ];
+        let rule = |flags| when(&[masked(2, NAMELESS | libc::O_TRUNC | libc::O_ACCMODE, flags)]);
+        let opened = opened.into_iter().map(rule).collect::<Result<Vec<_>, _>>()?;
+        rules.insert(libc::SYS_openat, opened.into_iter().flatten().collect());
         rules.insert(libc::SYS_ftruncate, Vec::new());
         // Files that are done with go to another folder, and take no other's place there.
         let keeps = (4, Op::Eq, u64::from(libc::RENAME_NOREPLACE));

@@ -152,7 +152,8 @@ fn what_spilling_needs_is_left() {
             super::remove(&file).unwrap();
         });
         let left = u64::from(newest == ABI::V1);
-        assert_eq!(place.disk.take_stock(), Room { files: left, ..Room::default() });
+        let room = [(); 2].map(|()| place.disk.take_stock(u64::MAX));
+        assert_eq!(room[1], Room { files: left, ..Room::default() });
     }
 }
 
