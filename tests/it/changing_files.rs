@@ -274,7 +274,7 @@ async fn a_folder_replaced_in_mid_query_is_not_empty() {
         match answer.error {
             None => assert_eq!(crate::support::rows(&answer), ["200000000"], "{way}"),
             Some(error) => {
-                assert!(error.contains("again and again") || error.contains("was stopped"), "{way}: {error}")
+                assert!(error.contains("again and again") || error.contains("was stopped"), "{way}: {error}");
             }
         }
     }
