@@ -42,8 +42,8 @@ async fn a_worker_shares_nothing_with_the_plugin_and_makes_no_threads() {
     host.rows("SELECT 1").await;
     let broker = host.plugin.pid().unwrap();
     let [worker] = workers(broker)[..] else { panic!("not one worker") };
-    // The two of the jail, and the one after which no thread is made.
-    assert_eq!(figure(worker, "status", "Seccomp_filters"), "3");
+    // The two of the jail, and the two after which neither threads nor filters are made.
+    assert_eq!(figure(worker, "status", "Seccomp_filters"), "4");
     let limits = |name| figure(worker, "limits", name).split_whitespace().next().unwrap().to_owned();
     for name in ["Max address space", "Max data size", "Max file size", "Max pending signals"] {
         assert_ne!(limits(name), "unlimited", "{name}");

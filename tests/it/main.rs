@@ -22,6 +22,7 @@ mod docs;
 mod documents;
 mod errors;
 mod everyday;
+mod exchanged;
 mod export;
 mod faults;
 mod health;
