@@ -14,10 +14,8 @@ type Object = String;
 
 /// All there is but the views, which [`super::views`] makes again.
 const OBJECTS: &str = "\
-    SELECT 'macro ' || schema_name || '.' || function_name || ' ' || macro_definition FROM system.main.duckdb_functions() \
-    WHERE database_name = 'memory' AND macro_definition IS NOT NULL \
-    UNION ALL SELECT 'function ' || schema_name || '.' || function_name FROM system.main.duckdb_functions() \
-    WHERE database_name = 'memory' AND macro_definition IS NULL \
+    SELECT 'function ' || schema_name || '.' || function_name || CASE WHEN macro_definition IS NULL THEN '' ELSE ' ' || macro_definition END \
+    FROM system.main.duckdb_functions() WHERE database_name = 'memory' \
     UNION ALL SELECT 'table ' || schema_name || '.' || table_name FROM system.main.duckdb_tables() WHERE database_name = 'memory' \
     UNION ALL SELECT 'type ' || schema_name || '.' || type_name FROM system.main.duckdb_types() \
     WHERE database_name = 'memory' AND NOT internal \
