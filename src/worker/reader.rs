@@ -183,11 +183,12 @@ struct Pace {
 }
 
 impl Pace {
-    /// Bytes of a read that is not small. What the system passes on of a long message is far larger.
-    const SMALL: usize = 1 << 10;
+    /// Bytes of a read that is not small. What the system passes on of a long message is far larger, and of single bytes it
+    /// keeps no more than this.
+    const SMALL: usize = 8 << 10;
     /// Small reads that cost no pause.
     const FREE: usize = 64;
-    const PAUSE: Duration = Duration::from_millis(1);
+    const PAUSE: Duration = Duration::from_millis(100);
 
     /// Appends exactly `length` bytes.
     async fn read(
