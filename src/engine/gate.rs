@@ -16,7 +16,7 @@ mod statement;
 mod tree;
 mod verdict;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 pub(super) use self::judged::is_function_of_the_engine;
@@ -116,9 +116,11 @@ impl Gate {
             node.names.iter().any(|(_, name)| is_one(name))
                 && judged::verdict(&node.function) == judged::Verdict::ReadsFiles
         };
-        if let Some(node) = tree.nodes.iter().find(names_types) {
+        let readers: BTreeSet<_> =
+            tree.nodes.iter().filter(names_types).map(|node| node.function.to_ascii_lowercase()).collect();
+        for function in &readers {
             let tokens = significant(self.parser.tokens(&plan.judged)?);
-            check_types_of(&node.function, &tokens).map_err(|error| moved(error, at))?;
+            check_types_of(function, &tokens).map_err(|error| moved(error, at))?;
         }
         if let Some((value, lists)) = &plan.lists {
             let is_there_once = |list: usize| {

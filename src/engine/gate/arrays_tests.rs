@@ -40,6 +40,8 @@ fn no_array_of_fixed_size_comes_into_being() {
         "FROM read_ndjson('a.json', columns = {a: 'ARRAY(INTEGER, 3)'})",
         "FROM read_parquet('a.parquet', schema = MAP {1: {name: 'a', type: 'INTEGER[3]', default_value: NULL}})",
         "FROM read_csv('a.csv', columns = {'b': 'INTEGER'}), read_csv('b.csv', columns = {'a': 'INTEGER[3]'})",
+        "FROM read_csv('a.csv', columns = {'b': 'INTEGER'}), read_json('b.json', columns = {a: 'INTEGER[3]'})",
+        "FROM read_json('a.json', columns = {b: 'INTEGER'}), \"read_csv\"('b.csv', types = ['INTEGER[3]'])",
     ] {
         let error = verdict(sql).expect_err(sql);
         let said = error.clone().full_text();
