@@ -1,6 +1,7 @@
 //! The health check: a diagnosis that a person can act on, one sentence per finding.
 
 mod columns;
+mod database;
 
 use std::path::{Component, Path};
 
@@ -70,8 +71,10 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
     let mut problems = Vec::new();
     let mut hints = Vec::new();
     let mut findings = vec![format!("DuckDB Perf {} with DuckDB {engine}", env!("CARGO_PKG_VERSION"))];
-    if !datasource.folders.is_empty() {
-        let folders = names(&datasource.folders);
+    // A database file need not have reports beside it.
+    let has_reports = found.files > 0 || !found.broken.is_empty();
+    if !datasource.folders.is_empty() || has_reports {
+        let folders = names(&datasource.report_folders().cloned().collect::<Vec<_>>());
         if found.files == 0 && found.broken.is_empty() {
             problems.push(format!("{folders} holds no report that matches `{}`", datasource.reports));
             hints.push(others(datasource));
@@ -90,14 +93,11 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
         }
     }
     if !datasource.databases.is_empty() {
-        findings.push(format!(
-            "{}: {}",
-            names(&datasource.databases),
-            match found.relations {
-                1 => "1 table or view".to_owned(),
-                many => format!("{} and views", counted(many, "table")),
-            }
-        ));
+        findings.push(database::found(datasource, found));
+        if let Some((problem, hint)) = database::problem(datasource, &found.views) {
+            problems.push(problem);
+            hints.extend(hint);
+        }
     }
     if !found.broken.is_empty() {
         let (message, hint) = broken(datasource, found);
@@ -165,7 +165,7 @@ fn broken(datasource: &Datasource, found: &Inspection) -> (String, Option<String
     for (file, error) in found.broken.iter().take(MOST_NAMED) {
         let path = Path::new(file);
         // Of nothing else does this process say anything to whoever asks, whatever a worker names.
-        let is_ours = datasource.folders.iter().any(|folder| path.starts_with(folder))
+        let is_ours = datasource.report_folders().any(|folder| path.starts_with(folder))
             && !path.components().any(|part| part == Component::ParentDir);
         let access = if is_ours { rustix::fs::access(path, rustix::fs::Access::READ_OK) } else { Ok(()) };
         if let Err(denial) = access {

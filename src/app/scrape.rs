@@ -38,19 +38,24 @@ impl App {
             (of_uid.workers, of_uid.worker_memory) = worker::workers_of(instance.supervisor.series());
             let datasource = instance.supervisor.datasource().clone();
             // One listing at a time: those that hang would fill the pool of threads, scrape by scrape.
-            if let Some(turn) =
-                Arc::clone(&instance.listing).try_lock_owned().ok().filter(|_| !datasource.folders.is_empty())
+            if let Some(turn) = Arc::clone(&instance.listing)
+                .try_lock_owned()
+                .ok()
+                .filter(|_| datasource.report_folders().next().is_some())
             {
                 listings.spawn_blocking(move || {
                     let _turn = turn;
-                    (uid, reports(&datasource, Timestamp::now()))
+                    let found = reports(&datasource, Timestamp::now());
+                    // A database file need not have reports beside it.
+                    let wanted = |found: &ReportsNow| found.count > 0 || !datasource.folders.is_empty();
+                    (uid, found.map(|found| Some(found).filter(wanted)))
                 });
             }
         }
         let all = async {
             while let Some(listed) = listings.join_next().await {
                 match listed {
-                    Ok((uid, Ok(reports))) => now.datasources.entry(uid).or_default().add(Some(reports)),
+                    Ok((uid, Ok(reports))) => now.datasources.entry(uid).or_default().add(reports),
                     Ok((uid, Err(error))) => {
                         tracing::warn!(
                             uid,

@@ -6,7 +6,7 @@ use arrow::array::{AsArray, StringArray};
 use serde::{Deserialize, Serialize};
 
 use super::unlisted::Listings;
-use super::{Cancel, Engine, error};
+use super::{Cancel, Engine, error, start_at};
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
 use crate::shape::{Each, Text};
@@ -55,8 +55,11 @@ impl Engine {
     /// sink's failure.
     pub fn catalog(&self, cancel: &Cancel, most: usize, sink: &mut impl Write) -> Result<()> {
         let listings = Listings::watch();
-        let _databases = self.hold_databases(cancel)?;
+        let databases = self.hold_databases(cancel)?;
         let connection = self.own_connection()?;
+        if let Some(held) = &databases {
+            start_at(&connection, &self.bases_of(&held.definitions().reads))?;
+        }
         cancel.watch(connection.interrupt_handle());
         let made = self.list_reports().and_then(|(reports, _)| self.make_views(cancel, true, &reports));
         if let Err(error) = made {

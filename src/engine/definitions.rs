@@ -57,6 +57,16 @@ impl Definitions {
             "SELECT function_name, macro_definition, function_type FROM system.main.duckdb_functions() \
              WHERE macro_definition IS NOT NULL AND database_name IN ({names})"
         );
+        let relations = format!(
+            "SELECT database_name, schema_name, table_name FROM system.main.duckdb_tables() WHERE database_name IN ({names}) \
+             UNION ALL SELECT database_name, schema_name, view_name FROM system.main.duckdb_views() \
+             WHERE NOT internal AND database_name IN ({names})"
+        );
+        for path in rows(connection, &relations, |row| {
+            Ok([row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?])
+        })? {
+            found.reads.add_relation(path.each_ref().map(String::as_str));
+        }
         let mut judged = Vec::new();
         for (name, sql) in
             rows(connection, &views, |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?

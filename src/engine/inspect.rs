@@ -1,6 +1,8 @@
 //! What the health check wants to know of the files themselves: whether each report can be read, how many
 //! rows there are, and whether the weeks agree on their columns.
 
+mod views;
+
 use std::collections::BTreeMap;
 
 use duckdb::Connection;
@@ -11,6 +13,8 @@ use super::{Cancel, Engine, error, sql_text};
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
 use crate::reports;
+
+pub use views::Views;
 
 /// How many broken files are looked for one by one.
 const MOST_SINGLE_LOOKS: usize = 2_000;
@@ -32,6 +36,8 @@ pub struct Inspection {
     pub left_out: Vec<String>,
     /// Tables and views in the attached files.
     pub relations: u64,
+    /// What is known of these views.
+    pub views: Views,
 }
 
 impl Inspection {
@@ -56,12 +62,12 @@ impl Engine {
     /// What DuckDB says of a database file, or a folder that cannot be listed now. Broken reports are not errors but findings.
     pub fn inspect(&self, cancel: &Cancel) -> Result<Inspection> {
         let listings = Listings::watch();
-        let _databases = self.hold_databases(cancel)?;
+        let databases = self.hold_databases(cancel)?;
         let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
         let mut found = Inspection::default();
-        if !self.datasource.folders.is_empty() {
-            let (reports, _) = self.list_reports()?;
+        let (reports, _) = self.list_reports()?;
+        if !self.datasource.folders.is_empty() || !reports.are_missing() {
             found.left_out = reports
                 .left_out()
                 .iter()
@@ -99,8 +105,9 @@ impl Engine {
                 rows_of::<Option<i64>>(&connection, &newest).ok()?.into_iter().next().flatten()
             });
         }
-        if !self.datasource.databases.is_empty() {
-            let count = "SELECT system.main.count(*) FROM (SELECT 1 FROM system.main.duckdb_tables() WHERE NOT internal UNION ALL SELECT 1 FROM system.main.duckdb_views() WHERE NOT internal)";
+        if let Some(held) = &databases {
+            found.views = self.inspect_views(held.definitions(), cancel)?;
+            let count = "SELECT system.main.count(*) FROM (SELECT 1 FROM system.main.duckdb_tables() WHERE NOT internal UNION ALL SELECT 1 FROM system.main.duckdb_views() WHERE NOT internal AND database_name NOT IN ('memory', 'temp'))";
             found.relations = rows_of(&connection, count)?.into_iter().next().unwrap_or(0);
         }
         listings.check()?;

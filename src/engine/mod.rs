@@ -23,7 +23,8 @@ mod unlisted;
 mod views;
 mod views_file;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use duckdb::Connection;
@@ -33,7 +34,7 @@ pub(crate) use gate::read_anything;
 
 pub use cancel::Cancel;
 pub use catalog::Catalog;
-pub use inspect::Inspection;
+pub use inspect::{Inspection, Views as FileViews};
 pub use open::version;
 pub use report_writer::write_reports;
 pub use run::FrameSink;
@@ -112,9 +113,10 @@ impl Engine {
         self.database.connect()
     }
 
-    /// A connection for one query: its own session, the database files first in the search path.
-    fn session(&self) -> Result<Connection> {
+    /// A connection for one query: its own session, the database files first in the search path, relative paths from `bases`, too.
+    fn session(&self, bases: &BTreeSet<PathBuf>) -> Result<Connection> {
         let connection = self.database.connect()?;
+        start_at(&connection, bases)?;
         let names = self.attachments.names();
         if !names.is_empty() {
             let path: Vec<String> = names.iter().map(|name| format!("{}.main", sql_name(name))).collect();
@@ -132,6 +134,17 @@ impl Engine {
         }
         self.attachments.hold(&self.keeper, cancel).map(Some)
     }
+}
+
+/// Lets relative paths of a connection start at `bases` as well as at the current folder.
+fn start_at(connection: &Connection, bases: &BTreeSet<PathBuf>) -> Result<()> {
+    if bases.is_empty() {
+        return Ok(());
+    }
+    let bases: Vec<String> = bases.iter().map(|base| base.to_string_lossy().into_owned()).collect();
+    // For patterns DuckDB leaves the current folder out, once there is a list.
+    let statement = format!("SET SESSION file_search_path = {}", sql_text(&format!(".,{}", bases.join(","))));
+    connection.execute_batch(&statement).map_err(|error| error::translate(&error))
 }
 
 /// `text` as a DuckDB string literal.

@@ -85,9 +85,10 @@ pub(super) fn open(datasource: &Datasource, temp_dir: &Path, locked: bool) -> Re
         return Ok(database);
     }
     // DuckDB compares the text of a pattern, too: a folder with glob characters in its name has two.
+    // That only the reports are read beside a database file is for the gate: DuckDB allows whole folders, or single files whose
+    // names no pattern has.
     let mut folders: Vec<String> = datasource
-        .folders
-        .iter()
+        .report_folders()
         .flat_map(|folder| [folder.to_string_lossy().into_owned(), in_a_glob(folder)])
         .collect();
     folders.dedup();
@@ -98,7 +99,7 @@ pub(super) fn open(datasource: &Datasource, temp_dir: &Path, locked: bool) -> Re
         datasource.databases.iter().chain(&logs).map(|file| file.to_string_lossy().into_owned()).collect();
     let list = |texts: &[String]| texts.iter().map(|text| sql_text(text)).collect::<Vec<_>>().join(", ");
     let lock_down = format!(
-        "SET allowed_directories = [{}]; SET allowed_paths = [{}]; SET enable_external_access = false; SET lock_configuration = true;",
+        "SET allowed_directories = [{}]; SET allowed_paths = [{}]; SET allowed_configs = ['file_search_path']; SET enable_external_access = false; SET lock_configuration = true;",
         list(&folders),
         list(&files),
     );

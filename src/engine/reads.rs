@@ -1,5 +1,6 @@
 //! What a statement reads: its files by name and pattern, and how all of it looked, for those who keep its result.
 
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,7 +62,11 @@ impl Reports {
 
 /// What the views and macros in the attached files read.
 #[derive(Debug, Default)]
-pub(super) struct ViewReads(Vec<ViewRead>);
+pub(super) struct ViewReads {
+    all: Vec<ViewRead>,
+    /// The names by which a query can name the tables and views there, in small letters.
+    relations: HashSet<String>,
+}
 
 #[derive(Debug)]
 struct ViewRead {
@@ -73,15 +78,37 @@ struct ViewRead {
 impl ViewReads {
     /// Adds what one view or macro reads.
     pub(super) fn add(&mut self, name: String, is_macro: bool, verdict: Arc<gate::Verdict>) {
-        self.0.push(ViewRead { name, is_macro, verdict });
+        self.all.push(ViewRead { name, is_macro, verdict });
+    }
+
+    /// Adds a table or view that is there: by catalog, schema and name.
+    pub(super) fn add_relation(&mut self, path: [&str; 3]) {
+        let [catalog, schema, name] = path.map(str::to_lowercase);
+        let names = [
+            format!("{catalog}.{schema}.{name}"),
+            format!("{catalog}.{name}"),
+            format!("{schema}.{name}"),
+            name,
+        ];
+        self.relations.extend(names);
+    }
+
+    /// Whether there is a table or view of that name, which may have a catalog and a schema in front.
+    pub(super) fn know(&self, name: &str) -> bool {
+        self.relations.contains(&name.to_lowercase())
+    }
+
+    /// What all of them read.
+    pub(super) fn files(&self) -> impl Iterator<Item = &String> {
+        self.all.iter().flat_map(|read| &read.verdict.reads.files)
     }
 
     /// Those that a statement names, itself or through others, and the rest.
     pub(super) fn split(&self, statement: &gate::Verdict) -> (Vec<&gate::Reads>, Vec<&gate::Reads>) {
-        let mut named = vec![false; self.0.len()];
+        let mut named = vec![false; self.all.len()];
         let mut next = vec![statement];
         while let Some(verdict) = next.pop() {
-            for (one, is_named) in self.0.iter().zip(&mut named) {
+            for (one, is_named) in self.all.iter().zip(&mut named) {
                 let told = if one.is_macro { &verdict.functions } else { &verdict.names };
                 if !*is_named && told.iter().any(|name| name.eq_ignore_ascii_case(&one.name)) {
                     *is_named = true;
@@ -90,7 +117,7 @@ impl ViewReads {
             }
         }
         let of = |wanted: bool| {
-            let those = self.0.iter().zip(&named).filter(|(_, is_named)| **is_named == wanted);
+            let those = self.all.iter().zip(&named).filter(|(_, is_named)| **is_named == wanted);
             those.map(|(one, _)| &one.verdict.reads).collect()
         };
         (of(true), of(false))
@@ -116,6 +143,11 @@ impl Engine {
         reports.left_out.sort_unstable();
         reports.left_out.dedup();
         Ok((reports, all))
+    }
+
+    /// Where relative paths of the views and macros start, beside the base path.
+    pub(super) fn bases_of(&self, views: &ViewReads) -> BTreeSet<PathBuf> {
+        views.files().filter_map(|path| self.reach.find(path).ok()?.base).collect()
     }
 
     /// How everything that the statement reads looks before it runs, which `stamp` has found, and so how long its result

@@ -9,6 +9,7 @@ use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
 use super::reads::{Reports, ViewReads};
+use super::stamp::Stamp;
 use super::types::{self, Reading};
 use super::unlisted::Listings;
 use super::{Cancel, Engine, attach, error, gate};
@@ -150,7 +151,7 @@ impl Engine {
         let before = self.first_stamp(&verdict, views)?;
         let reports = before.reports.as_ref();
         let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
-        let mut result = self.execute(&verdict, reports, task.shape, cancel, sink);
+        let mut result = self.execute(&verdict, &before, task.shape, cancel, sink);
         let asked = Instant::now();
         while !verdict.databases.is_empty()
             && attach::is_locked(&result)
@@ -159,7 +160,7 @@ impl Engine {
             std::thread::sleep(attach::LOOK_AGAIN);
             cancel.check()?;
             sink.restart()?;
-            result = self.execute(&verdict, reports, task.shape, cancel, sink);
+            result = self.execute(&verdict, &before, task.shape, cancel, sink);
         }
         // An interrupted query stays one.
         cancel.check()?;
@@ -186,11 +187,12 @@ impl Engine {
     fn execute(
         &self,
         verdict: &gate::Verdict,
-        reports: Option<&Reports>,
+        before: &Stamp,
         shape: Shape<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
+        let reports = before.reports.as_ref();
         let incomplete = reports.and_then(Reports::incomplete);
         if let (Shape::Csv(_), Some((why, remedy))) = (shape, &incomplete) {
             // It would look complete: a download has no place for a notice.
@@ -198,7 +200,7 @@ impl Engine {
                 Error::new(Kind::Forbidden, format!("a report would be missing: {why}")).hint(*remedy)
             );
         }
-        let connection = self.session()?;
+        let connection = self.session(&before.bases)?;
         let connection = &connection;
         let prepared = self.ensure_views(verdict, reports, cancel).and_then(|()| {
             cancel.watch(connection.interrupt_handle());

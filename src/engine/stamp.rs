@@ -4,8 +4,9 @@
 //! Each file is looked at, because rewriting one in place changes nothing of its folder. A query that would look outside of
 //! the datasource ends here, before DuckDB has seen its paths.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::reads::{self, Reports, ViewReads};
@@ -22,6 +23,8 @@ pub(super) struct Stamp {
     seen: Vec<Seen>,
     /// Links and folders on the way to them.
     passed: Vec<Seen>,
+    /// Where relative paths start that name nothing at the base path.
+    pub(super) bases: BTreeSet<PathBuf>,
     /// The reports, where the statement or a view that it names reads the views over them.
     pub(super) reports: Option<Reports>,
 }
@@ -40,7 +43,8 @@ impl Stamp {
         self.passed.iter().map(|(path, _)| Path::new(path))
     }
 
-    fn add(&mut self, Findings { files, passed, .. }: Findings) {
+    fn add(&mut self, Findings { files, passed, base, .. }: Findings) {
+        self.bases.extend(base);
         self.seen.extend(files.into_iter().map(seen));
         self.passed.extend(passed.into_iter().map(seen));
     }
@@ -81,7 +85,7 @@ impl Engine {
         let reads = &verdict.reads;
         let (named, others) = views.split(verdict);
         for path in [reads].into_iter().chain(named.iter().copied()).flat_map(|reads| &reads.files) {
-            let mut found = self.look_at(path)?;
+            let mut found = self.look_at(path, views)?;
             refuse(std::mem::take(&mut found.astray)).map_err(|error| {
                 match verdict.sql.find(path.as_str()) {
                     Some(at) => error.at(verdict.place_of(at)),
@@ -102,7 +106,9 @@ impl Engine {
         }
         for path in others.iter().flat_map(|reads| &reads.files) {
             // A view that the query does not name is no reason for it to fail.
-            if let Ok(found) = self.look_at(path) {
+            if let Ok(mut found) = self.look_at(path, views) {
+                // It is bound all the same where the query lists what there is.
+                found.base = found.base.filter(|_| verdict.lists_catalog);
                 stamp.add(found);
             }
         }
@@ -114,8 +120,16 @@ impl Engine {
     }
 
     /// The files that `path` names or, as a pattern, matches; of a folder those that functions may read of it.
-    fn look_at(&self, path: &str) -> Result<Findings> {
+    fn look_at(&self, path: &str, views: &ViewReads) -> Result<Findings> {
         let mut findings = self.reach.find(path).map_err(unlisted::failed)?;
+        // `perf.csv` may be the table `csv` in `perf`, as long as there is no file of that name.
+        if findings.astray.iter().all(|astray| matches!(astray, Astray::NoReport(_)))
+            && !path.contains('/')
+            && views.know(path)
+            && std::fs::symlink_metadata(self.datasource.base_path.join(path)).is_err()
+        {
+            findings.astray.clear();
+        }
         if findings.is_folder {
             for ending in READ_OF_FOLDERS {
                 let pattern = format!("{}/**/*.{ending}", path.trim_end_matches('/'));

@@ -63,7 +63,7 @@ impl Engine {
         let sources = reports.sources();
         let mut made = lock(&self.views.0);
         let is_made = made.as_ref().is_some_and(|made| made.sources == sources);
-        if self.datasource.folders.is_empty() || (is_made && !again) {
+        if (self.datasource.folders.is_empty() && reports.are_missing()) || (is_made && !again) {
             return Ok(());
         }
         if let (true, [glob, ..]) = (sources.is_empty(), self.datasource.report_globs().as_slice()) {
@@ -101,6 +101,7 @@ impl Engine {
     pub(super) fn lacks_reports(&self, verdict: &gate::Verdict, error: &Error) -> bool {
         want(verdict) == Want::Named
             && error.kind == Kind::NotFound
+            && !self.datasource.folders.is_empty()
             && self.list_reports().is_ok_and(|(reports, _)| reports.are_missing())
     }
 

@@ -168,6 +168,9 @@ fn described(parameter: &Parameter, doc: &str) -> Documented {
         ParameterKind::Time | ParameterKind::Text | ParameterKind::Week => {
             of(Type::String).default(default).into()
         }
+        ParameterKind::Choice(known) => {
+            of(Type::String).enum_values(Some(known.iter().copied())).default(default).into()
+        }
         ParameterKind::Weeks | ParameterKind::Texts => ArrayBuilder::new().items(of(Type::String)).into(),
         ParameterKind::Number => of(Type::Number).minimum(Some(0.0)).default(default).into(),
         ParameterKind::Count(0) => of(Type::Integer).minimum(Some(0)).default(default).into(),

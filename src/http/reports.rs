@@ -133,7 +133,7 @@ pub(super) async fn weekly(
     run(&app, &settings, NamedQuery::Weeks.ask(&given)?).await
 }
 
-/// The rows above the threshold, newest week first, slowest pattern first.
+/// The slow rows: those that the reports call slow, or above a threshold. The 20 with the highest p95, or as the parameters say.
 #[utoipa::path(
     get, path = "/api/perf/slow", tag = "reports", params(Slow),
     responses((status = 200, body = Vec<ReportRow>), Failures)
@@ -143,7 +143,11 @@ pub(super) async fn slow(
     Extension(settings): Extension<InstanceSettings>,
     given: Pairs,
 ) -> Result<Response, Failure> {
-    run(&app, &settings, NamedQuery::Slow.ask(&pairs(given)?)?).await
+    let mut given = pairs(given)?;
+    if given.iter().all(|(name, _)| name != "limit") {
+        given.push(("limit".to_owned(), SLOW_ROWS.to_owned()));
+    }
+    run(&app, &settings, NamedQuery::Slow.ask(&given)?).await
 }
 
 /// Each pattern once, with its numbers in the newest report that has it.
@@ -263,6 +267,8 @@ pub(super) fn time_range(from: &str, to: &str, now: Timestamp) -> Result<TimeRan
     })
 }
 
+/// Rows of `/api/perf/slow` where nobody says how many.
+const SLOW_ROWS: &str = "20";
 /// What `/api/perf/weekly/…` takes beside the week in its path.
 const WEEKLY: &[&str] = &["pattern", "agent", "limit"];
 /// What `/api/perf/pattern/…` takes beside the pattern in its path.

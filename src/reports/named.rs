@@ -11,8 +11,8 @@ use serde_json::{Map, Number, Value, json};
 pub use self::parameters::{Parameter, ParameterKind};
 
 use self::parameters::{
-    AGENT, AGENT_BY_NAME, AGENT_REGEX, BEFORE, CURRENT, FROM, LATER, LIMIT, MIN_SAMPLES, NAME, PATTERN,
-    PERCENT, SLOW_MS, TO, WEEK,
+    AGENT, AGENT_BY_NAME, AGENT_REGEX, BEFORE, CURRENT, FROM, LATER, LIMIT, MIN_SAMPLES, NAME, ORDER,
+    PATTERN, PERCENT, SLOW_ABOVE, SLOW_LIMIT, SLOW_MS, TO, WEEK,
 };
 use super::IsoWeek;
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ pub const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
 pub enum NamedQuery {
     /// All rows of the chosen weeks and patterns.
     Weeks,
-    /// Those above the threshold.
+    /// Those that are slow.
     Slow,
     /// Each pattern once.
     Patterns,
@@ -87,7 +87,8 @@ impl NamedQuery {
     pub fn parameters(self) -> &'static [Parameter] {
         match self {
             Self::Weeks => &[FROM, TO, WEEK, PATTERN, AGENT, LIMIT],
-            Self::Slow | Self::Patterns => &[FROM, TO, WEEK, PATTERN, AGENT, SLOW_MS, LIMIT],
+            Self::Slow => &[FROM, TO, WEEK, PATTERN, AGENT, SLOW_ABOVE, ORDER, SLOW_LIMIT],
+            Self::Patterns => &[FROM, TO, WEEK, PATTERN, AGENT, SLOW_MS, LIMIT],
             Self::Pattern => &[NAME, FROM, TO, WEEK, AGENT],
             Self::Regressions => &[PERCENT, MIN_SAMPLES, FROM, TO, LATER, BEFORE, PATTERN, AGENT, LIMIT],
             Self::Agents => &[FROM, TO, CURRENT, AGENT_BY_NAME, AGENT_REGEX, SLOW_MS, LIMIT],
@@ -198,6 +199,7 @@ impl Asked {
             }
             (ParameterKind::Week, [text, ..]) => week(parameter, text)?.into(),
             (ParameterKind::Text, [text, ..]) => chosen(parameter, text)?,
+            (ParameterKind::Choice(known), [text, ..]) => one_of(parameter, known, text)?,
             (ParameterKind::Number, [text, ..]) => number(parameter, text)?,
             (ParameterKind::Count(least), [text, ..]) => count(parameter, text, least)?,
         };
@@ -218,6 +220,15 @@ fn chosen(parameter: &Parameter, text: &str) -> Result<Value> {
             .hint("Leave the parameter out where all are meant"));
     }
     Ok(text.into())
+}
+
+fn one_of(parameter: &Parameter, known: &[&str], text: &str) -> Result<Value> {
+    if known.contains(&text) {
+        return Ok(text.into());
+    }
+    let known: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
+    Err(Error::bad_query(format!("the parameter `{}` cannot be `{text}`", parameter.name))
+        .hint(format!("It is one of {}", known.join(", "))))
 }
 
 fn number(parameter: &Parameter, text: &str) -> Result<Value> {

@@ -30,7 +30,7 @@ impl Datasource {
         let depth = if pattern.contains("**") { DEEPEST } else { parts };
         let reach = Reach::of(self);
         let mut search = Search { glob, reach, found: Vec::new(), left: MOST_ENTRIES };
-        for folder in &self.folders {
+        for folder in self.report_folders() {
             search.list(folder, Path::new(""), depth)?;
         }
         Ok(sort_reports(search.found))

@@ -16,6 +16,7 @@ use std::path::{Component, Path, PathBuf};
 
 use self::search::Search;
 use super::glob::is_pattern;
+use super::pattern::Pattern;
 use super::resolve::write_ahead_logs;
 use super::{Datasource, Look, in_a_glob};
 
@@ -29,12 +30,17 @@ const MOST_LINKS: u32 = 40;
 pub struct Reach {
     /// Everything in them.
     folders: Vec<PathBuf>,
+    /// The reports in them, and nothing else.
+    beside: Vec<PathBuf>,
+    reports: Pattern,
     /// These files.
     files: Vec<PathBuf>,
-    /// The way to both, where nothing else is looked at.
+    /// The way to all of them, where nothing else is looked at.
     way: HashSet<PathBuf>,
     /// Where relative paths start.
     base: PathBuf,
+    /// Where those start that name nothing there, nearest first.
+    search: Vec<PathBuf>,
 }
 
 /// A file that a path or pattern names.
@@ -58,9 +64,17 @@ pub struct Findings {
     pub astray: Vec<Astray>,
     /// Whether it is the name of a folder, which functions may read as all files in it.
     pub is_folder: bool,
+    /// Where the relative path starts, if not at the base path.
+    pub base: Option<PathBuf>,
 }
 
 impl Findings {
+    /// Whether a file is there, and nothing in the way.
+    fn are_there(&self) -> bool {
+        let is_there = self.is_folder || self.files.iter().any(|file| file.look.is_some());
+        is_there && !self.astray.iter().any(Astray::is_forbidden)
+    }
+
     fn pass(&mut self, path: &Path, found: &Metadata) {
         let look = if found.is_dir() { Look::of_way(found) } else { Look::from(found) };
         self.passed.push(Found { path: path.to_owned(), look: Some(look) });
@@ -87,6 +101,9 @@ impl Reach {
             || datasource.folders.iter().chain(&datasource.databases).chain([&datasource.base_path]);
         let mut reach = Self {
             folders: datasource.folders.clone(),
+            beside: datasource.beside.clone(),
+            reports: Pattern::of(&datasource.reports),
+            search: datasource.search.clone(),
             files: datasource.databases.iter().cloned().chain(datasource.write_ahead_logs()).collect(),
             way: canonical().flat_map(|path| path.ancestors()).map(Path::to_owned).collect(),
             base: datasource.base_path.clone(),
@@ -100,7 +117,7 @@ impl Reach {
     /// The same with relative paths that start at `base`, on the way to the datasource.
     #[must_use]
     pub fn with_base(datasource: &Datasource, base: &Path) -> Self {
-        Self { base: base.to_owned(), ..Self::of(datasource) }
+        Self { base: base.to_owned(), search: Vec::new(), ..Self::of(datasource) }
     }
 
     /// Adds every place on the way to `written`, a path that the settings name.
@@ -126,11 +143,44 @@ impl Reach {
         }
     }
 
-    /// The files that `path` names, or matches as a pattern. Relative ones start at the base path.
+    /// The files that `path` names, or matches as a pattern. Relative ones start at the base path; where they name nothing there
+    /// and the settings do not say, at the nearest folder at or above a database file from which they name a file of the
+    /// datasource.
     ///
     /// # Errors
     /// When a folder cannot be listed although it is there and ours to see.
     pub fn find(&self, path: &str) -> io::Result<Findings> {
+        let mut findings = self.find_from(&self.base, path)?;
+        let is_relative = !local(path).starts_with(['/', '~']);
+        if !is_relative || self.search.is_empty() || findings.are_there() {
+            return Ok(findings);
+        }
+        for base in &self.search {
+            let found = self.find_from(base, path)?;
+            if found.are_there() {
+                // DuckDB looks where it is before it looks there.
+                if self.is_also_at_base(path) {
+                    findings.astray = vec![Astray::TwoPlaces(path.into())];
+                    return Ok(findings);
+                }
+                return Ok(Findings { base: Some(base.clone()), ..found });
+            }
+        }
+        for astray in &mut findings.astray {
+            if matches!(astray, Astray::Outside(_)) {
+                *astray = Astray::NoReport(path.into());
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Whether the base path holds something by which a relative path may begin.
+    fn is_also_at_base(&self, path: &str) -> bool {
+        let plain: PathBuf = path.split('/').take_while(|part| !is_pattern(part)).collect();
+        !plain.as_os_str().is_empty() && std::fs::symlink_metadata(self.base.join(plain)).is_ok()
+    }
+
+    fn find_from(&self, base: &Path, path: &str) -> io::Result<Findings> {
         let mut findings = Findings::default();
         let path = local(path);
         if path.starts_with('~') || path.contains('\\') {
@@ -138,25 +188,31 @@ impl Reach {
             return Ok(findings);
         }
         if is_pattern(path) {
-            Search::of(self, path, &mut findings).run()?;
+            Search::of(self, base, path, &mut findings).run()?;
             if !findings.files.is_empty() || findings.astray.iter().any(Astray::is_forbidden) {
                 return Ok(findings);
             }
             // Where nothing matches, DuckDB takes it for a name.
         }
-        self.find_name(path, is_pattern(path), &mut findings);
+        self.find_name(base, path, is_pattern(path), &mut findings);
         Ok(findings)
     }
 
-    fn find_name(&self, path: &str, must_be_file: bool, findings: &mut Findings) {
-        let named = PathBuf::from(path);
+    fn find_name(&self, base: &Path, path: &str, must_be_file: bool, findings: &mut Findings) {
         let mut look = None;
-        let (_, start, rest) = self.start(path);
+        let (_, start, rest) = self.start(base, path);
+        let named = if base == self.base { PathBuf::from(path) } else { base.join(path) };
         match self.end(&start, Path::new(rest), findings) {
             End::Out(Some(link)) => return findings.astray.push(Astray::LeadsOut(link)),
             // A table of another schema, `logs.json`, may look like a file of a folder that is none of ours: there DuckDB
             // finds no reason to look for one.
-            End::Out(None) if path.contains('/') => return findings.astray.push(Astray::Outside(named)),
+            // But in the folder of a database file DuckDB would find one that is no report.
+            End::Out(None) if self.is_beside(&start.join(rest)) => {
+                return findings.astray.push(Astray::NoReport(path.into()));
+            }
+            End::Out(None) if path.contains('/') => {
+                return findings.astray.push(Astray::Outside(path.into()));
+            }
             End::There(_, found) if found.is_dir() => {
                 findings.is_folder = true;
                 return;
@@ -190,9 +246,9 @@ impl Reach {
 
     /// Where to begin with a path or pattern: as DuckDB names the place, the place itself, and what follows. Most paths begin
     /// with a folder of the datasource, on the way to which there is nothing to look at.
-    fn start<'a>(&self, path: &'a str) -> (PathBuf, PathBuf, &'a str) {
+    fn start<'a>(&self, base: &Path, path: &'a str) -> (PathBuf, PathBuf, &'a str) {
         let behind = |folder: &str| path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
-        for folder in &self.folders {
+        for folder in self.folders.iter().chain(&self.beside) {
             let is_named = folder.to_str().and_then(behind);
             if let Some(rest) = is_named.or_else(|| behind(&in_a_glob(folder))) {
                 return (folder.clone(), folder.clone(), rest);
@@ -200,7 +256,8 @@ impl Reach {
         }
         match path.strip_prefix('/') {
             Some(rest) => ("/".into(), "/".into(), rest),
-            None => (PathBuf::new(), self.base.clone(), path),
+            None if base == self.base => (PathBuf::new(), base.to_owned(), path),
+            None => (base.to_owned(), base.to_owned(), path),
         }
     }
 
@@ -274,22 +331,44 @@ impl Reach {
 
     /// Whether a canonical path may be asked for.
     fn holds(&self, path: &Path) -> bool {
-        self.is_ours(path) || self.way.contains(path)
+        let may_hold_reports = || self.beside(path).any(|name| self.reports.leads_through(name));
+        self.is_ours(path) || self.way.contains(path) || may_hold_reports()
     }
 
     /// Whether a canonical path is the datasource's own.
     fn is_ours(&self, path: &Path) -> bool {
-        self.is_inside(path) || self.files.iter().any(|file| file == path)
+        let is_report = || self.beside(path).any(|name| self.reports.matches(name));
+        self.is_inside(path) || self.files.iter().any(|file| file == path) || is_report()
+    }
+
+    /// Whether the canonical path of a folder may be listed for the parts of a pattern.
+    fn may_list(&self, path: &Path, parts: &[&str]) -> bool {
+        self.is_inside(path) || self.beside(path).any(|name| self.reports.covers(name, parts))
+    }
+
+    /// Whether a canonical path is one of the folders.
+    fn is_named(&self, path: &Path) -> bool {
+        self.folders.iter().chain(&self.beside).any(|folder| folder == path)
     }
 
     /// Whether a canonical path lies below one of the folders.
     fn is_below(&self, path: &Path) -> bool {
-        self.is_inside(path) && !self.folders.iter().any(|folder| folder == path)
+        (self.is_inside(path) || self.is_beside(path)) && !self.is_named(path)
     }
 
     /// Whether a canonical path lies in one of the folders.
     fn is_inside(&self, path: &Path) -> bool {
         self.folders.iter().any(|folder| path.starts_with(folder))
+    }
+
+    /// Whether a path lies in a folder of which only the reports are ours.
+    fn is_beside(&self, path: &Path) -> bool {
+        self.beside(path).next().is_some()
+    }
+
+    /// What a path is called in the folders of which only the reports are ours.
+    fn beside<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Path> {
+        self.beside.iter().filter_map(|folder| path.strip_prefix(folder).ok())
     }
 }
 

@@ -20,8 +20,12 @@ pub struct Datasource {
     pub folders: Vec<PathBuf>,
     /// `.duckdb` files, attached read-only under their stems.
     pub databases: Vec<PathBuf>,
+    /// Folders of database files, of which only the reports may be read; none of them lies in `folders`.
+    pub beside: Vec<PathBuf>,
     /// Where relative paths in SQL start.
     pub base_path: PathBuf,
+    /// Where those start that name nothing there, unless the settings say: at and above the database files, nearest first.
+    pub search: Vec<PathBuf>,
     /// All of these as the settings name them, perhaps through links.
     pub written: Vec<PathBuf>,
     /// Glob of the weekly reports, relative to each folder.
@@ -48,11 +52,15 @@ impl Datasource {
         self.databases.iter().chain(&self.write_ahead_logs()).try_for_each(|path| check_file(path))
     }
 
+    /// The folders in which reports are looked for.
+    pub fn report_folders(&self) -> impl Iterator<Item = &PathBuf> {
+        self.folders.iter().chain(&self.beside)
+    }
+
     /// The reports of every folder as absolute globs.
     #[must_use]
     pub fn report_globs(&self) -> Vec<String> {
-        self.folders
-            .iter()
+        self.report_folders()
             .map(|folder| format!("{}/{}", in_a_glob(folder).trim_end_matches('/'), self.reports))
             .collect()
     }
@@ -156,15 +164,47 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
             (None, None) => PathBuf::from("/"),
         },
     };
+    let beside = beside(&databases, &folders, policy);
+    let search = match settings.base_path {
+        Some(_) => Vec::new(),
+        None => search(&databases, &base_path),
+    };
     Ok(Datasource {
         folders,
         databases,
+        beside,
         base_path,
+        search,
         written: named,
         reports: settings.reports.clone(),
         slow_ms: settings.slow_ms,
         limits: limits(settings, policy),
     })
+}
+
+/// The folders of `databases` beyond `folders` that may be listed and that the policy allows.
+fn beside(databases: &[PathBuf], folders: &[PathBuf], policy: &Policy) -> Vec<PathBuf> {
+    let mut beside: Vec<PathBuf> = Vec::new();
+    for folder in databases.iter().filter_map(|file| file.parent()) {
+        let is_known = folders.iter().chain(&beside).any(|known| folder.starts_with(known));
+        if !is_known && policy.check(folder).is_ok() && std::fs::read_dir(folder).is_ok() {
+            beside.push(folder.to_owned());
+        }
+    }
+    beside
+}
+
+/// Where relative paths may start beside `base`. DuckDB takes a list of folders with commas between them, so that one with a comma
+/// in its name cannot be among them.
+fn search(databases: &[PathBuf], base: &Path) -> Vec<PathBuf> {
+    let mut search: Vec<PathBuf> = Vec::new();
+    for folder in databases.iter().flat_map(|file| file.ancestors().skip(1)) {
+        let is_known = folder == base || search.iter().any(|known| known == folder);
+        if !is_known && folder.to_str().is_some_and(|text| !text.contains(',')) {
+            search.push(folder.to_owned());
+        }
+    }
+    search
 }
 
 /// An error over a path, in the words of the settings: where a link leads is no business of those who read it.

@@ -4,15 +4,15 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
-use super::Datasource;
+use super::{Datasource, Reach};
 
 /// Device and inode of everything a worker may read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roots {
     /// The folders and files that the settings name.
     named: Vec<Root>,
-    /// The logs beside database files, which their writers make and remove.
-    logs: Vec<Root>,
+    /// What comes and goes beside database files: their logs, and the reports there.
+    beside: Vec<Root>,
 }
 
 type Root = (PathBuf, u64, u64);
@@ -27,8 +27,9 @@ impl Roots {
             let found = std::fs::symlink_metadata(path).ok()?;
             Some((path.clone(), found.dev(), found.ino()))
         };
-        let logs = datasource.write_ahead_logs();
-        Self { named: named.filter_map(look).collect(), logs: logs.iter().filter_map(look).collect() }
+        let mut beside = datasource.write_ahead_logs();
+        beside.extend(reports_beside(datasource));
+        Self { named: named.filter_map(look).collect(), beside: beside.iter().filter_map(look).collect() }
     }
 
     /// A folder or file of the datasource that is not here.
@@ -41,14 +42,27 @@ impl Roots {
     /// Whether everything here was there `then` already. What has vanished does not count.
     #[must_use]
     pub fn are_among(&self, then: &Self) -> bool {
-        self.named_are_among(then) && self.logs.iter().all(|root| then.logs.contains(root))
+        self.named_are_among(then) && self.beside.iter().all(|root| then.beside.contains(root))
     }
 
-    /// The same of what the settings name. A log may come at any time, and says nothing of a query that has ended.
+    /// The same of what the settings name. A log or a report may come at any time, and says nothing of a query that has ended.
     #[must_use]
     pub fn named_are_among(&self, then: &Self) -> bool {
         self.named.iter().all(|root| then.named.contains(root))
     }
+}
+
+/// The reports in folders of which nothing else may be read, by their canonical paths. A folder that cannot be listed has none: the
+/// query that wants them says so.
+#[must_use]
+pub fn reports_beside(datasource: &Datasource) -> Vec<PathBuf> {
+    if datasource.beside.is_empty() {
+        return Vec::new();
+    }
+    let reach = Reach::of(datasource);
+    let found = datasource.report_globs().into_iter().skip(datasource.folders.len());
+    let found = found.filter_map(|glob| reach.find(&glob).ok()).flat_map(|found| found.files);
+    found.filter_map(|file| file.path.canonicalize().ok()).collect()
 }
 
 #[cfg(test)]

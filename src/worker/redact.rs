@@ -11,10 +11,10 @@ const ELSEWHERE: &str = "(a path outside the datasource)";
 /// in it.
 pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Error {
     let known = |path: &str| {
-        let mut roots = datasource.folders.iter().chain(&datasource.databases);
+        let mut roots = datasource.report_folders().chain(&datasource.databases);
         // Relative paths start at the base path, but what lies below it is not the datasource's for that.
         query.contains(path)
-            || datasource.base_path == Path::new(path)
+            || datasource.search.iter().chain([&datasource.base_path]).any(|base| base == Path::new(path))
             || roots.any(|root: &PathBuf| belongs(path, root))
     };
     Error {

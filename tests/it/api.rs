@@ -64,16 +64,35 @@ fn one_week() {
 #[test]
 fn slow_patterns_and_regressions() {
     let served = Served::start(&reports(), &[]);
-    let slow = served.get("api/perf/slow").rows();
-    assert!(!slow.is_empty() && slow.iter().all(|row| number(row, "p95_ms") > 100.0));
+    // The document's query.
+    let documented = "SELECT * FROM perf_all_weeks WHERE slow_flag = true ORDER BY p95_ms DESC LIMIT 20";
+    let worst = served.query(&json!({ "rawSql": documented })).rows();
+    assert_eq!(served.get("api/perf/slow").rows(), worst);
+    assert_eq!(worst.len(), 20);
+    let slow = served.get("api/perf/slow?order=newest&limit=100000").rows();
+    assert!(slow.len() > 20 && slow.iter().all(|row| row["slow_flag"] == true));
     assert!(slow.is_sorted_by_key(|row| std::cmp::Reverse(row["week"].as_i64())));
-    let strict = served.get("api/perf/slow?slow_ms=400").rows();
-    assert!(strict.len() < slow.len() && strict.iter().all(|row| number(row, "p95_ms") > 400.0));
-    let weeks = served.get("api/perf/slow?week=202653&week=2026-W52").rows();
+    let strict = served.get("api/perf/slow?slow_ms=300&limit=100000").rows();
+    assert!(strict.len() < slow.len() && strict.iter().all(|row| number(row, "p95_ms") > 300.0));
+    assert!(!strict.is_empty());
+    for order in ["p50_ms", "p99_ms", "samples"] {
+        let name = order.trim_end_matches("_ms");
+        let rows = served.get(&format!("api/perf/slow?order={name}")).rows();
+        assert!(
+            rows.len() == 20 && rows.is_sorted_by(|a, b| number(a, order) >= number(b, order)),
+            "{order}"
+        );
+    }
+    let told = served.get("api/perf/slow?order=name").problem(400);
+    assert!(told.contains("`order` cannot be `name`"), "{told}");
+    let csv = String::from_utf8(served.get("api/export.csv?table=slow").body).unwrap();
+    assert_eq!(csv.lines().count(), slow.len() + 1, "a file holds them all");
+    let weeks = served.get("api/perf/slow?week=202653&week=2026-W52&order=newest&limit=100000").rows();
     let found: BTreeSet<i64> = weeks.iter().map(|row| row["week"].as_i64().unwrap()).collect();
     assert_eq!(found, BTreeSet::from([202_652, 202_653]));
-    assert_eq!(served.get("api/perf/slow?from=2026-W52&to=2026-W53").rows(), weeks);
-    assert_eq!(served.get("api/perf/slow?limit=3").rows(), slow[..3]);
+    let range = "api/perf/slow?from=2026-W52&to=2026-W53&order=newest&limit=100000";
+    assert_eq!(served.get(range).rows(), weeks);
+    assert_eq!(served.get("api/perf/slow?limit=3").rows(), worst[..3]);
 
     let patterns = served.get("api/perf/patterns").rows();
     let count =

@@ -1,29 +1,272 @@
-//! The queries of the document that started the project run as written, relative paths included.
+//! The document that started the project runs as written: its datasource of a database file and nothing else, its views over
+//! relative paths, its queries. And what such a datasource does not read.
+
+use std::path::{Path, PathBuf};
 
 use duckdb_perf::app::InstanceSettings;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Host, demo, duckdb, query, rows};
+use crate::support::{Host, demo, duckdb, query, report_name, rows};
+
+/// The repository of the document: reports in `g/reports`, and beside them the database file with its views.
+struct Repository {
+    root: tempfile::TempDir,
+}
+
+impl Repository {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let reports = root.path().join("g/reports");
+        std::fs::create_dir_all(&reports).unwrap();
+        let until = "202545".parse().unwrap();
+        let options = duckdb_perf::reports::DemoOptions { weeks: 8, patterns: 20, seed: 1, until };
+        let made = duckdb_perf::reports::generate(&options).unwrap();
+        duckdb_perf::engine::write_reports(made.reports(), &reports, || {}).unwrap();
+        let repository = Self { root };
+        repository.attach("perf.duckdb", include_str!("../document/create_views.sql"));
+        repository
+    }
+
+    /// As `duckdb g/reports/NAME < …` does it from the repository's root.
+    fn attach(&self, name: &str, statements: &str) {
+        duckdb(&format!(
+            "SET file_search_path = '{}'; ATTACH '{}' AS made; USE made; {statements}",
+            self.root.path().display(),
+            self.reports().join(name).display()
+        ));
+    }
+
+    fn path(&self) -> PathBuf {
+        self.root.path().canonicalize().unwrap()
+    }
+
+    fn reports(&self) -> PathBuf {
+        self.path().join("g/reports")
+    }
+
+    /// The document's own provisioning file, for this place.
+    fn settings(&self) -> InstanceSettings {
+        let text =
+            include_str!("../document/datasource.yaml").replace("/repository", self.path().to_str().unwrap());
+        let file: Value = serde_saphyr::from_str(&text).unwrap();
+        let datasource = &file["datasources"][0];
+        InstanceSettings {
+            uid: "document".to_owned(),
+            org_id: 1,
+            url: datasource["url"].as_str().unwrap().to_owned(),
+            json_data: datasource["jsonData"].to_string().into(),
+            ..InstanceSettings::default()
+        }
+    }
+
+    async fn host(&self) -> Host {
+        let mut host = Host::start(&self.reports(), &json!({})).await;
+        host.settings = self.settings();
+        host
+    }
+}
+
+/// The document's queries: format and text.
+fn queries() -> Vec<(&'static str, &'static str)> {
+    let texts =
+        include_str!("../document/queries.sql").split(";\n").map(str::trim).filter(|text| !text.is_empty());
+    texts
+        .map(|text| {
+            let (title, sql) = text.split_once('\n').unwrap();
+            (title.strip_prefix("-- ").unwrap().split_once(':').unwrap().0, sql)
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_query_runs_with_the_documents_settings() {
+    let repository = Repository::new();
+    let host = repository.host().await;
+    let queries = queries();
+    assert_eq!(queries.len(), 10);
+    for (format, sql) in queries {
+        let answer = host.ask(sql, format).await;
+        assert_eq!(answer.error, None, "{sql}");
+        // No pattern need be new.
+        assert!(sql.contains("NOT IN") || !rows(&answer).is_empty(), "{sql}");
+    }
+    let trend = host.ask(queries_of("slowest patterns"), "time_series").await;
+    assert_eq!(rows(&trend).len(), 8, "one row per week");
+    let count = |sql: &'static str| host.rows(sql);
+    assert_eq!(count("SELECT count(DISTINCT week) FROM perf_all_weeks").await, ["8"]);
+    assert_eq!(
+        count("SELECT count(*) FROM perf_all_weeks").await,
+        count("SELECT count(*) FROM 'query_perf_weekly_*.parquet'").await,
+        "relative paths start at the file's own folder, too"
+    );
+    // A report that comes later is in the next query.
+    let (first, next) = (report_name(202_545), report_name(202_546));
+    std::fs::copy(repository.reports().join(first), repository.reports().join(next)).unwrap();
+    assert_eq!(count("SELECT count(DISTINCT filename) FROM read_parquet('g/reports/query_perf_weekly_*.parquet', filename = true)").await, ["9"]);
+    let health = host.plugin.health(&host.settings).await.unwrap();
+    let from = format!("its views read 9 files, relative paths from `{}`", repository.path().display());
+    assert!(health.ok && health.message.contains(&from), "{health:?}");
+    assert!(health.message.contains("9 reports"), "{health:?}");
+    host.stop().await;
+}
+
+/// The text of one query of the document.
+fn queries_of(title: &str) -> &'static str {
+    let all = include_str!("../document/queries.sql");
+    let (_, from) = all.split_once(title).unwrap();
+    from.split_once('\n').unwrap().1.split_once(";\n").unwrap().0
+}
+
+/// Of a database file's folder the reports may be read and nothing else, by whatever name, whether it is there or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_database_file_only_reports_are_read() {
+    let repository = Repository::new();
+    let (root, reports) = (repository.path(), repository.reports());
+    std::fs::create_dir_all(reports.join("sub")).unwrap();
+    for name in
+        ["secret.csv", "secret.json", "sub/query_perf_weekly_202501.csv", "../secret.csv", "../../secret.csv"]
+    {
+        std::fs::write(reports.join(name), "a,b\n1,2\n").unwrap();
+    }
+    for name in
+        ["secret.parquet", "sub/query_perf_weekly_202501.parquet", "../query_perf_weekly_202501.parquet"]
+    {
+        std::fs::copy(reports.join(report_name(202_545)), reports.join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink("secret.parquet", reports.join("query_perf_weekly_202500.parquet")).unwrap();
+    repository.attach("other.duckdb", "CREATE TABLE t AS SELECT 42 AS a");
+    repository.attach(
+        "perf.duckdb",
+        "CREATE TABLE csv AS SELECT 7 AS a; CREATE VIEW peeks AS SELECT * FROM perf_all_weeks",
+    );
+    let host = repository.host().await;
+    let at = |template: &str, name: &str| {
+        template
+            .replace("{root}", root.to_str().unwrap())
+            .replace("{reports}", reports.to_str().unwrap())
+            .replace("{}", name)
+    };
+    for template in [
+        "FROM '{reports}/{}.csv'",
+        "FROM '{reports}/{}.parquet'",
+        "FROM '{reports}/{}*.parquet'",
+        "FROM '{reports}/[ab{}]*.parquet'",
+        "FROM '{reports}/*.parquet'",
+        "FROM '{reports}/**/*{}.csv'",
+        "FROM '{reports}'",
+        "FROM '{reports}/./{}.json'",
+        "FROM 'file:{reports}/{}.csv'",
+        "FROM read_csv('{}.csv')",
+        "FROM read_text('g/reports/{}.csv')",
+        "FROM read_text('./{}.csv')",
+        "FROM read_blob('{}.parquet')",
+        "FROM '{}.csv'",
+        "FROM {}.json",
+        "FROM '{}.parquet'",
+        "FROM '{}?.parquet'",
+        "FROM '*.parquet'",
+        "FROM '**/query_perf_weekly_*.parquet'",
+        "FROM 'sub/query_perf_weekly_202501.parquet'",
+        "FROM 'g/reports/sub/query_perf_weekly_*.parquet'",
+        "FROM 'g/query_perf_weekly_202501.parquet'",
+        "FROM 'g/*/query_perf_weekly_202545.parquet'",
+        "FROM '*/reports/query_perf_weekly_202545.parquet'",
+        "FROM '../{}.csv'",
+        "FROM '../../{}.csv'",
+        "FROM 'g/{}.csv'",
+        "FROM 'g/reports/../{}.csv'",
+        "FROM '{root}/{}.csv'",
+        "FROM '{root}/*/{}.csv'",
+        "FROM glob('{reports}/*')",
+        "FROM glob('{}*')",
+        "FROM glob('g/reports/{}*')",
+        "FROM glob('*')",
+        "FROM '{reports}/other.duckdb'",
+        "FROM 'other.duckdb'",
+        "FROM read_duckdb('other.duckdb', table_name = 't')",
+        "FROM parquet_schema('{}.parquet')",
+        "FROM parquet_metadata('g/reports/{}*')",
+        "FROM sniff_csv('{}.csv')",
+        "FROM read_parquet(['g/reports/query_perf_weekly_202545.parquet', '{}.parquet'])",
+    ] {
+        let told: Vec<String> = {
+            let mut told = Vec::new();
+            for name in ["secret", "nosuch"] {
+                let error = host.error(&at(template, name)).await;
+                told.push(error.replace(name, "{}"));
+            }
+            told
+        };
+        assert!(
+            told[0].contains("names no reports, or more than these")
+                || told[0].contains("is outside of the datasource")
+                || told[0].contains("is not allowed"),
+            "{template}: {told:?}"
+        );
+        assert_eq!(told[0], told[1], "{template}: tells whether a file is there");
+    }
+    // A link to what is no report is told and left out; others stay.
+    let answer = host.ask("SELECT count(*) FROM 'query_perf_weekly_2025*.parquet'", "table").await;
+    assert!(answer.error.unwrap().contains("query_perf_weekly_202500.parquet` is a link that leads out"));
+    std::fs::remove_file(reports.join("query_perf_weekly_202500.parquet")).unwrap();
+    // What the file itself has is as before.
+    assert_eq!(host.rows("FROM perf.csv").await, ["7"]);
+    assert_eq!(host.rows("SELECT count(DISTINCT week) FROM peeks").await, ["8"]);
+    host.stop().await;
+}
+
+/// A view over a place that the settings do not open does not work, and the health check says what would make it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_health_check_says_which_settings_would_make_the_views_work() {
+    let repository = Repository::new();
+    let (elsewhere, far) = (repository.path().join("elsewhere"), repository.path().join("far/reports"));
+    for folder in [&elsewhere, &far] {
+        std::fs::create_dir_all(folder).unwrap();
+        demo(folder, 2, 5);
+    }
+    repository.attach(
+        "perf.duckdb",
+        &format!(
+            "CREATE VIEW a AS FROM read_parquet('{}/*.parquet'); CREATE VIEW b AS FROM read_parquet('far/reports/*.parquet'); CREATE VIEW c AS FROM a",
+            elsewhere.display()
+        ),
+    );
+    let mut host = repository.host().await;
+    let health = host.plugin.health(&host.settings).await.unwrap();
+    let wanted = format!(
+        "3 of 6 views of `{}` cannot be queried: `a`, `b`, `c`. In the datasource's settings add `\"paths\": [\"{}\", \"{}\"]`.",
+        repository.reports().join("perf.duckdb").display(),
+        elsewhere.display(),
+        far.display()
+    );
+    assert!(!health.ok && health.message.contains(&wanted), "{health:?}");
+    let mut json: Value = serde_json::from_slice(&host.settings.json_data).unwrap();
+    json["paths"] = json!([elsewhere, far]);
+    host.settings.json_data = json.to_string().into();
+    let health = host.plugin.health(&host.settings).await.unwrap();
+    assert!(health.ok, "{health:?}");
+    for view in ["a", "b", "c", "perf_all_weeks"] {
+        assert!(!host.rows(&format!("SELECT week FROM {view}")).await.is_empty(), "{view}");
+    }
+    host.stop().await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_as_written_from_a_base_path() {
-    let base = tempfile::tempdir().unwrap();
-    let reports = base.path().join("g/reports");
-    std::fs::create_dir_all(&reports).unwrap();
-    demo(&reports, 10, 20);
-    let host = Host::start(&reports, &json!({ "basePath": base.path() })).await;
-
-    let trend = "SELECT week, pattern, p95_ms FROM 'g/reports/query_perf_weekly_*.parquet' WHERE pattern IN (SELECT pattern \
-                 FROM 'g/reports/query_perf_weekly_*.parquet' ORDER BY p95_ms DESC LIMIT 10)";
-    let answer = host.ask(trend, "time_series").await;
-    assert_eq!(answer.error, None);
-    assert_eq!(rows(&answer).len(), 10, "one row per week");
-
-    let slow = "SELECT week, COUNT(*) AS slow FROM 'g/reports/query_perf_weekly_*.parquet' WHERE slow_flag = true \
-                AND week >= (SELECT MAX(week) - 3 FROM 'g/reports/query_perf_weekly_*.parquet') GROUP BY week ORDER BY week";
-    assert_eq!(host.rows(slow).await.len(), 4);
-    assert_eq!(host.rows("SELECT * FROM perf_all_weeks LIMIT 5").await.len(), 5);
-
+    let repository = Repository::new();
+    let mut host = repository.host().await;
+    let mut json: Value = serde_json::from_slice(&host.settings.json_data).unwrap();
+    json["basePath"] = json!(repository.path());
+    host.settings.json_data = json.to_string().into();
+    for (format, sql) in queries() {
+        assert_eq!(host.ask(sql, format).await.error, None, "{sql}");
+    }
+    // Of a folder of reports, with one more, whose values a variable chooses.
+    host.settings =
+        crate::support::settings(&repository.reports(), &json!({ "basePath": repository.path() }));
+    for (format, sql) in queries().into_iter().filter(|(_, sql)| sql.contains("g/reports")) {
+        assert_eq!(host.ask(sql, format).await.error, None, "{sql}");
+    }
     let mut selected = query(
         "A",
         "SELECT week, pattern, SUM(samples) AS samples FROM 'g/reports/query_perf_weekly_*.parquet' \
@@ -31,7 +274,7 @@ async fn queries_as_written_from_a_base_path() {
         "time_series",
     );
     let patterns = host.rows("SELECT DISTINCT pattern FROM perf_all_weeks ORDER BY 1 LIMIT 2").await;
-    let mut model: serde_json::Value = serde_json::from_slice(&selected.json).unwrap();
+    let mut model: Value = serde_json::from_slice(&selected.json).unwrap();
     model["variables"] = json!({ "selected_patterns": patterns });
     selected.json = model.to_string().into();
     let answer = host.ask_all(&[selected]).await.remove(0);
@@ -42,15 +285,12 @@ async fn queries_as_written_from_a_base_path() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relative_glob_says_from_where_it_would_match() {
-    let base = tempfile::tempdir().unwrap();
-    let reports = base.path().join("g/reports");
-    std::fs::create_dir_all(&reports).unwrap();
-    demo(&reports, 1, 5);
-    let host = Host::start(&reports, &json!({})).await;
+    let repository = Repository::new();
+    let host = Host::start(&repository.reports(), &json!({})).await;
     let error = host.error("FROM 'g/reports/query_perf_weekly_*.parquet'").await;
-    let base = base.path().canonicalize().unwrap();
     assert!(
-        error.contains(&format!("matches from `{}`", base.display())) && error.contains("`basePath`"),
+        error.contains(&format!("matches from `{}`", repository.path().display()))
+            && error.contains("`basePath`"),
         "{error}"
     );
     host.stop().await;
@@ -64,7 +304,7 @@ async fn provisioning_of_the_other_plugin_opens_unchanged() {
         "ATTACH '{}' AS f; CREATE TABLE f.runs AS SELECT 202601 AS week, 'a' AS pattern, 5.0 AS p95_ms",
         file.display()
     ));
-    let mut host = Host::start(folder.path(), &json!({})).await;
+    let mut host = Host::start(Path::new(folder.path()), &json!({})).await;
     for (json_data, url) in [
         (json!({ "path": file }).to_string(), String::new()),
         ("{}".to_owned(), format!("file://{}", file.display())),

@@ -31,6 +31,8 @@ pub enum ParameterKind {
     Text,
     /// A text; may be repeated.
     Texts,
+    /// One of these.
+    Choice(&'static [&'static str]),
     /// A number that is not negative.
     Number,
     /// A whole number from this one on.
@@ -132,6 +134,23 @@ pub(super) const LIMIT: Parameter = Parameter::new(
     "100",
     "Rows at most. Without it: as many as the datasource's `maxRows` allows.",
 );
+/// Of the slow rows, in an address of their own.
+pub(super) const SLOW_LIMIT: Parameter =
+    Parameter { doc: "Rows at most. Without it: 20; in a CSV file all.", ..LIMIT };
+pub(super) const ORDER: Parameter = Parameter {
+    default: Some("p95"),
+    ..Parameter::new(
+        "order",
+        ParameterKind::Choice(&["p95", "p50", "p99", "samples", "newest"]),
+        "newest",
+        "What comes first: the highest `p95`, `p50` or `p99`, the most `samples`, or the `newest` week and in it the highest p95. Without it: `p95`.",
+    )
+};
+/// Of the slow rows: what is meant without one.
+pub(super) const SLOW_ABOVE: Parameter = Parameter {
+    doc: "Rows with a p95 above so many milliseconds. Without it: those that the reports call slow (`slow_flag`; where they have none, above the datasource's `slowMs`).",
+    ..SLOW_MS
+};
 pub(super) const SLOW_MS: Parameter = Parameter::new(
     "slow_ms",
     ParameterKind::Number,

@@ -1,10 +1,14 @@
--- The rows above the threshold, newest week first, slowest pattern first.
+-- The slow rows: those with `slow_flag`, or above the threshold where one is given. Slowest first, or as `order` says.
 SELECT *
 FROM perf_all_weeks
-WHERE p95_ms > coalesce($slow_ms, $__slowMs)
+WHERE CASE WHEN $slow_ms IS NULL THEN slow_flag ELSE p95_ms > $slow_ms END
   AND $__weekFilter(week)
   AND $__conditionalAll(week IN ($week), $week)
   AND $__conditionalAll(pattern IN ($pattern), $pattern)
   AND $__conditionalAll(agent IN ($agent), $agent)
-ORDER BY week DESC, p95_ms DESC, pattern
+ORDER BY
+    CASE WHEN $order = 'newest' THEN week END DESC NULLS LAST,
+    CASE $order WHEN 'p50' THEN p50_ms WHEN 'p99' THEN p99_ms WHEN 'samples' THEN samples ELSE p95_ms END DESC NULLS LAST,
+    week DESC,
+    pattern
 LIMIT $limit

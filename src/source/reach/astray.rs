@@ -9,6 +9,11 @@ use crate::error::{Error, Kind};
 pub enum Astray {
     /// A path that begins outside of the datasource.
     Outside(PathBuf),
+    /// What may name more than reports, in the folder of a database file of which only these may be read. Nobody has looked whether
+    /// something is there.
+    NoReport(PathBuf),
+    /// A relative path that begins at two folders.
+    TwoPlaces(PathBuf),
     /// A link that leads out of it. Nobody has looked whether something is there.
     LeadsOut(PathBuf),
     /// A link that stays inside and leads to nothing, or in a circle.
@@ -35,6 +40,16 @@ impl Astray {
                 "is outside of the datasource's folders and files",
                 "A query reads only the datasource's own folders and files; add a folder to `paths` in its settings",
             ),
+            Self::NoReport(path) => (
+                path,
+                "names no reports, or more than these: of a database file's folder only the files are read that match `reports`, and relative paths start there or at a folder above",
+                "Write the reports' own pattern or a narrower one, or add the folder to `paths` in the datasource's settings",
+            ),
+            Self::TwoPlaces(path) => (
+                path,
+                "may start beside the database file and at a folder above",
+                "Write the whole path, or set `basePath` in the datasource's settings",
+            ),
             Self::LeadsOut(path) => (
                 path,
                 "is a link that leads out of the datasource's folders",
@@ -57,9 +72,9 @@ impl Astray {
 impl From<Astray> for Error {
     fn from(astray: Astray) -> Self {
         let kind = match astray {
-            Astray::Outside(_) | Astray::LeadsOut(_) => Kind::Forbidden,
+            Astray::Outside(_) | Astray::NoReport(_) | Astray::LeadsOut(_) => Kind::Forbidden,
             Astray::LeadsNowhere(_) => Kind::NotFound,
-            Astray::Misread(_) | Astray::NoFile(_) => Kind::BadQuery,
+            Astray::Misread(_) | Astray::NoFile(_) | Astray::TwoPlaces(_) => Kind::BadQuery,
         };
         let (message, remedy) = astray.explain();
         Self::new(kind, message).hint(remedy)

@@ -13,6 +13,7 @@ use super::{Astray, End, Findings, Found, Reach};
 /// A pattern at work.
 pub(super) struct Search<'a> {
     reach: &'a Reach,
+    base: &'a Path,
     pattern: &'a str,
     findings: &'a mut Findings,
 }
@@ -28,14 +29,15 @@ struct Branch {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn of(reach: &'a Reach, pattern: &'a str, findings: &'a mut Findings) -> Self {
-        Self { reach, pattern, findings }
+    /// `base` is where a relative pattern starts.
+    pub(super) fn of(reach: &'a Reach, base: &'a Path, pattern: &'a str, findings: &'a mut Findings) -> Self {
+        Self { reach, base, pattern, findings }
     }
 
     /// # Errors
     /// When a folder cannot be listed although it is there and ours to see.
     pub(super) fn run(&mut self) -> io::Result<()> {
-        let (named, at, rest) = self.reach.start(self.pattern);
+        let (named, at, rest) = self.reach.start(self.base, self.pattern);
         let mut parts = normal_parts(rest, at == Path::new("/"));
         if parts.iter().filter(|part| **part == "**").count() > 1 {
             // DuckDB refuses it.
@@ -49,7 +51,7 @@ impl<'a> Search<'a> {
             let Some(part) = parts.get(branch.done) else { continue };
             let is_last = branch.done + 1 == parts.len();
             if is_pattern(part) {
-                self.list(branch, part, is_last, &mut branches)?;
+                self.list(branch, &parts, &mut branches)?;
             } else {
                 self.step(branch, part, is_last, &mut branches);
             }
@@ -77,23 +79,19 @@ impl<'a> Search<'a> {
     }
 
     /// A part with `*`, `?` or `[`.
-    fn list(
-        &mut self,
-        branch: Branch,
-        part: &str,
-        is_last: bool,
-        branches: &mut Vec<Branch>,
-    ) -> io::Result<()> {
+    fn list(&mut self, branch: Branch, parts: &[&str], branches: &mut Vec<Branch>) -> io::Result<()> {
         let Branch { named, at, done } = branch;
-        if !self.reach.is_inside(&at) {
-            let outside = self.outside();
-            self.astray(outside);
+        let Some((part, after)) = parts.get(done..).and_then(<[&str]>::split_first) else { return Ok(()) };
+        let is_last = after.is_empty();
+        if !self.reach.may_list(&at, parts.get(done..).unwrap_or_default()) {
+            let is_beside = self.reach.is_beside(&at);
+            self.astray(if is_beside { Astray::NoReport(self.pattern.into()) } else { self.outside() });
             return Ok(());
         }
-        let is_crawl = part == "**";
+        let is_crawl = *part == "**";
         let entries = match std::fs::read_dir(&at) {
             // The datasource's own folder is not passed by: it may be a new one, which is closed to this worker.
-            Err(error) if passes_by(&error) && !(is_closed(&error) && self.reach.folders.contains(&at)) => {
+            Err(error) if passes_by(&error) && !(is_closed(&error) && self.reach.is_named(&at)) => {
                 return Ok(());
             }
             entries => entries?,

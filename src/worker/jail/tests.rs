@@ -98,6 +98,37 @@ impl Place {
     }
 }
 
+/// Of a database file's folder, whatever its patterns.
+#[test]
+fn beside_a_database_file_only_reports_can_be_opened() {
+    let place = Place::new();
+    let folder = place.report.parent().unwrap().to_owned();
+    let write = |name: &str| {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "rows").unwrap();
+        path
+    };
+    let reports = ["query_perf_weekly_202601.parquet", "query_perf_weekly_202602.parquet"].map(write);
+    let others =
+        ["secret.parquet", "secret.csv", "other.duckdb", "sub/query_perf_weekly_202601.parquet"].map(write);
+    let link = folder.join("query_perf_weekly_202603.parquet");
+    std::os::unix::fs::symlink("secret.csv", &link).unwrap();
+    let json = serde_json::json!({ "path": write("perf.duckdb") }).to_string();
+    let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+    let place = Place { datasource, ..place };
+    jailed(&place, view::NEWEST, true, move || {
+        for report in reports {
+            assert_eq!(open(&report, libc::O_RDONLY), Ok(()), "{report:?}");
+        }
+        for other in others.iter().chain([&link]) {
+            assert_eq!(open(other, libc::O_RDONLY), Err(libc::EACCES), "{other:?}");
+        }
+        // A report that comes later is for the next worker.
+        assert!(fs::read_dir(&folder).unwrap().count() > 5);
+    });
+}
+
 /// Landlock knows no right to empty a file before Linux 6.2: whoever may read it may.
 #[test]
 fn no_report_can_be_emptied_whatever_the_kernels_landlock_knows() {

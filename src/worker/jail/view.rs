@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::{Enforced, removal};
 use crate::error::{Error, Kind, Result};
-use crate::source::{Datasource, in_a_glob, no_file};
+use crate::source::{Datasource, in_a_glob, no_file, reports_beside};
 
 /// The newest rules this code knows; older kernels enforce those they have.
 pub(super) const NEWEST: ABI = ABI::V7;
@@ -27,6 +27,11 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) ->
     let mut rules = Vec::new();
     for folder in &datasource.folders {
         rules.push(PathBeneath::new(open_checked(folder)?, read_folder));
+    }
+    for folder in &datasource.beside {
+        rules.push(PathBeneath::new(open_checked(folder)?, AccessFs::ReadDir));
+    }
+    for folder in datasource.report_folders() {
         // DuckDB finds a name with glob characters by listing the folder above.
         if let Some(above) = folder.parent().filter(|_| Path::new(&in_a_glob(folder)) != folder) {
             rules.push(PathBeneath::new(open_checked(above)?, AccessFs::ReadDir));
@@ -46,6 +51,7 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) ->
             rules.push(PathBeneath::new(found, AccessFs::ReadFile));
         }
     }
+    let reports = reports_beside(datasource);
     // Files only. They are moved to where they can neither be opened nor moved; that none is removed is for seccomp.
     let all = AccessFs::from_all(newest);
     let moved_in = all & (AccessFs::MakeReg | AccessFs::Refer);
@@ -69,6 +75,8 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) ->
         })
         .and_then(Ruleset::create)
         .and_then(|ruleset| ruleset.add_rules(rules.into_iter().map(Ok::<_, landlock::RulesetError>)))
+        // One by one: there may be more of them than descriptors.
+        .and_then(|ruleset| ruleset.add_rules(reports.iter().filter_map(|report| allow_reading(report))))
         .and_then(landlock::RulesetCreated::restrict_self);
     Ok(match restricted {
         Ok(status) => match status.ruleset {
@@ -82,6 +90,14 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) ->
             Enforced::No
         }
     })
+}
+
+/// The rule for a report, if it is a file. One that is replaced at this moment is none: the broker notices, and the next worker has it.
+fn allow_reading(report: &Path) -> Option<Result<PathBeneath<OwnedFd>, landlock::RulesetError>> {
+    let file = checked_file(report, open_itself(report));
+    file.map_err(|error| tracing::debug!(%error, "a report cannot be opened"))
+        .ok()
+        .map(|file| Ok(PathBeneath::new(file, AccessFs::ReadFile)))
 }
 
 fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
