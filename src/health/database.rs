@@ -58,7 +58,7 @@ fn settings(datasource: &Datasource, views: &FileViews) -> Option<String> {
     let mut parts = Vec::new();
     if !views.lacking.is_empty() {
         let list = |folders: &[PathBuf]| {
-            folders.iter().map(|folder| format!("{folder:?}")).collect::<Vec<_>>().join(", ")
+            folders.iter().map(|folder| format!("\"{}\"", folder.display())).collect::<Vec<_>>().join(", ")
         };
         parts.push(format!("add `\"paths\": [{}]`", list(&views.lacking)));
     }

@@ -5,6 +5,7 @@
 //! links its parts match. So the answer to a pattern would tell whether something outside is there.
 
 mod astray;
+mod parts;
 mod search;
 
 use std::collections::HashSet;
@@ -12,8 +13,9 @@ use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use self::parts::{follow, local, parts};
 use self::search::Search;
 use super::glob::is_pattern;
 use super::pattern::Pattern;
@@ -69,10 +71,13 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Whether a file is there, and nothing in the way.
-    fn are_there(&self) -> bool {
-        let is_there = self.is_folder || self.files.iter().any(|file| file.look.is_some());
-        is_there && !self.astray.iter().any(Astray::is_forbidden)
+    /// Whether something of the datasource has that name, were it only a link that leads out.
+    fn are_something(&self) -> bool {
+        let is_elsewhere = |astray: &Astray| matches!(astray, Astray::Outside(_) | Astray::NoReport(_));
+        if self.astray.iter().any(is_elsewhere) {
+            return false;
+        }
+        self.is_folder || !self.astray.is_empty() || self.files.iter().any(|file| file.look.is_some())
     }
 
     fn pass(&mut self, path: &Path, found: &Metadata) {
@@ -152,12 +157,12 @@ impl Reach {
     pub fn find(&self, path: &str) -> io::Result<Findings> {
         let mut findings = self.find_from(&self.base, path)?;
         let is_relative = !local(path).starts_with(['/', '~']);
-        if !is_relative || self.search.is_empty() || findings.are_there() {
+        if !is_relative || self.search.is_empty() || findings.are_something() {
             return Ok(findings);
         }
         for base in &self.search {
             let found = self.find_from(base, path)?;
-            if found.are_there() {
+            if found.are_something() {
                 // DuckDB looks where it is before it looks there.
                 if self.is_also_at_base(path) {
                     findings.astray = vec![Astray::TwoPlaces(path.into())];
@@ -370,31 +375,6 @@ impl Reach {
     fn beside<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Path> {
         self.beside.iter().filter_map(|folder| path.strip_prefix(folder).ok())
     }
-}
-
-/// Where a path is: DuckDB takes `file:/a`, `file:///a` and `file://localhost/a` for `/a`.
-fn local(path: &str) -> &str {
-    let Some(rest) = path.strip_prefix("file:") else { return path };
-    let rest = rest.strip_prefix("//localhost").or_else(|| rest.strip_prefix("//")).unwrap_or(rest);
-    if rest.starts_with('/') { rest } else { path }
-}
-
-/// The parts of a path that mean something, the last one first.
-fn parts(path: &Path) -> Vec<Vec<u8>> {
-    let part = |part: Component<'_>| match part {
-        Component::Normal(name) => Some(name.as_bytes().to_vec()),
-        Component::ParentDir => Some(b"..".to_vec()),
-        _ => None,
-    };
-    path.components().rev().filter_map(part).collect()
-}
-
-/// Goes on at the `target` of a link that lies in `at`.
-fn follow(target: &Path, at: &mut PathBuf, left: &mut Vec<Vec<u8>>) {
-    if target.is_absolute() {
-        *at = PathBuf::from("/");
-    }
-    left.extend(parts(target));
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! The document that started the project runs as written: its datasource of a database file and nothing else, its views over
-//! relative paths, its queries. And what such a datasource does not read.
+//! relative paths, its queries.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::support::{Host, demo, duckdb, query, report_name, rows};
 
 /// The repository of the document: reports in `g/reports`, and beside them the database file with its views.
-struct Repository {
+pub(crate) struct Repository {
     root: tempfile::TempDir,
 }
 
 impl Repository {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let reports = root.path().join("g/reports");
         std::fs::create_dir_all(&reports).unwrap();
@@ -28,7 +28,7 @@ impl Repository {
     }
 
     /// As `duckdb g/reports/NAME < …` does it from the repository's root.
-    fn attach(&self, name: &str, statements: &str) {
+    pub(crate) fn attach(&self, name: &str, statements: &str) {
         duckdb(&format!(
             "SET file_search_path = '{}'; ATTACH '{}' AS made; USE made; {statements}",
             self.root.path().display(),
@@ -36,16 +36,16 @@ impl Repository {
         ));
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.root.path().canonicalize().unwrap()
     }
 
-    fn reports(&self) -> PathBuf {
+    pub(crate) fn reports(&self) -> PathBuf {
         self.path().join("g/reports")
     }
 
     /// The document's own provisioning file, for this place.
-    fn settings(&self) -> InstanceSettings {
+    pub(crate) fn settings(&self) -> InstanceSettings {
         let text =
             include_str!("../document/datasource.yaml").replace("/repository", self.path().to_str().unwrap());
         let file: Value = serde_saphyr::from_str(&text).unwrap();
@@ -59,7 +59,7 @@ impl Repository {
         }
     }
 
-    async fn host(&self) -> Host {
+    pub(crate) async fn host(&self) -> Host {
         let mut host = Host::start(&self.reports(), &json!({})).await;
         host.settings = self.settings();
         host
@@ -115,104 +115,6 @@ fn queries_of(title: &str) -> &'static str {
     let all = include_str!("../document/queries.sql");
     let (_, from) = all.split_once(title).unwrap();
     from.split_once('\n').unwrap().1.split_once(";\n").unwrap().0
-}
-
-/// Of a database file's folder the reports may be read and nothing else, by whatever name, whether it is there or not.
-#[tokio::test(flavor = "multi_thread")]
-async fn beside_a_database_file_only_reports_are_read() {
-    let repository = Repository::new();
-    let (root, reports) = (repository.path(), repository.reports());
-    std::fs::create_dir_all(reports.join("sub")).unwrap();
-    for name in
-        ["secret.csv", "secret.json", "sub/query_perf_weekly_202501.csv", "../secret.csv", "../../secret.csv"]
-    {
-        std::fs::write(reports.join(name), "a,b\n1,2\n").unwrap();
-    }
-    for name in
-        ["secret.parquet", "sub/query_perf_weekly_202501.parquet", "../query_perf_weekly_202501.parquet"]
-    {
-        std::fs::copy(reports.join(report_name(202_545)), reports.join(name)).unwrap();
-    }
-    std::os::unix::fs::symlink("secret.parquet", reports.join("query_perf_weekly_202500.parquet")).unwrap();
-    repository.attach("other.duckdb", "CREATE TABLE t AS SELECT 42 AS a");
-    repository.attach(
-        "perf.duckdb",
-        "CREATE TABLE csv AS SELECT 7 AS a; CREATE VIEW peeks AS SELECT * FROM perf_all_weeks",
-    );
-    let host = repository.host().await;
-    let at = |template: &str, name: &str| {
-        template
-            .replace("{root}", root.to_str().unwrap())
-            .replace("{reports}", reports.to_str().unwrap())
-            .replace("{}", name)
-    };
-    for template in [
-        "FROM '{reports}/{}.csv'",
-        "FROM '{reports}/{}.parquet'",
-        "FROM '{reports}/{}*.parquet'",
-        "FROM '{reports}/[ab{}]*.parquet'",
-        "FROM '{reports}/*.parquet'",
-        "FROM '{reports}/**/*{}.csv'",
-        "FROM '{reports}'",
-        "FROM '{reports}/./{}.json'",
-        "FROM 'file:{reports}/{}.csv'",
-        "FROM read_csv('{}.csv')",
-        "FROM read_text('g/reports/{}.csv')",
-        "FROM read_text('./{}.csv')",
-        "FROM read_blob('{}.parquet')",
-        "FROM '{}.csv'",
-        "FROM {}.json",
-        "FROM '{}.parquet'",
-        "FROM '{}?.parquet'",
-        "FROM '*.parquet'",
-        "FROM '**/query_perf_weekly_*.parquet'",
-        "FROM 'sub/query_perf_weekly_202501.parquet'",
-        "FROM 'g/reports/sub/query_perf_weekly_*.parquet'",
-        "FROM 'g/query_perf_weekly_202501.parquet'",
-        "FROM 'g/*/query_perf_weekly_202545.parquet'",
-        "FROM '*/reports/query_perf_weekly_202545.parquet'",
-        "FROM '../{}.csv'",
-        "FROM '../../{}.csv'",
-        "FROM 'g/{}.csv'",
-        "FROM 'g/reports/../{}.csv'",
-        "FROM '{root}/{}.csv'",
-        "FROM '{root}/*/{}.csv'",
-        "FROM glob('{reports}/*')",
-        "FROM glob('{}*')",
-        "FROM glob('g/reports/{}*')",
-        "FROM glob('*')",
-        "FROM '{reports}/other.duckdb'",
-        "FROM 'other.duckdb'",
-        "FROM read_duckdb('other.duckdb', table_name = 't')",
-        "FROM parquet_schema('{}.parquet')",
-        "FROM parquet_metadata('g/reports/{}*')",
-        "FROM sniff_csv('{}.csv')",
-        "FROM read_parquet(['g/reports/query_perf_weekly_202545.parquet', '{}.parquet'])",
-    ] {
-        let told: Vec<String> = {
-            let mut told = Vec::new();
-            for name in ["secret", "nosuch"] {
-                let error = host.error(&at(template, name)).await;
-                told.push(error.replace(name, "{}"));
-            }
-            told
-        };
-        assert!(
-            told[0].contains("names no reports, or more than these")
-                || told[0].contains("is outside of the datasource")
-                || told[0].contains("is not allowed"),
-            "{template}: {told:?}"
-        );
-        assert_eq!(told[0], told[1], "{template}: tells whether a file is there");
-    }
-    // A link to what is no report is told and left out; others stay.
-    let answer = host.ask("SELECT count(*) FROM 'query_perf_weekly_2025*.parquet'", "table").await;
-    assert!(answer.error.unwrap().contains("query_perf_weekly_202500.parquet` is a link that leads out"));
-    std::fs::remove_file(reports.join("query_perf_weekly_202500.parquet")).unwrap();
-    // What the file itself has is as before.
-    assert_eq!(host.rows("FROM perf.csv").await, ["7"]);
-    assert_eq!(host.rows("SELECT count(DISTINCT week) FROM peeks").await, ["8"]);
-    host.stop().await;
 }
 
 /// A view over a place that the settings do not open does not work, and the health check says what would make it.

@@ -6,6 +6,7 @@ mod api;
 mod api_guard;
 mod appetites;
 mod architecture;
+mod beside;
 mod cache;
 mod captured;
 mod cases;
