@@ -29,8 +29,9 @@ export const REPORT_SETTINGS: TextSetting[] = [
   {
     key: 'basePath',
     label: 'Base path',
-    description: "Where relative paths in SQL start, as in FROM 'reports/*.parquet'.",
-    placeholder: 'The folder above',
+    description:
+      "Where relative paths in SQL start, as in FROM 'reports/*.parquet'. Empty: the folder, or of a .duckdb file the nearest folder from which they name reports.",
+    placeholder: 'Found by itself',
     problem: pathProblem,
   },
 ];

@@ -1,5 +1,7 @@
 //! What a worker that was taken over may try, and what its broker makes of that.
 
+use duckdb_perf::engine::Inspection;
+
 use super::frames::{self, Forged};
 use super::worker::{CANCEL, CHUNK, Captured, DONE, FAILED, HELLO, JOB, MORE, OPEN, OPENED, RESTART, WHOLE};
 
@@ -176,20 +178,20 @@ pub(super) const ATTACKS: &[Attack] = &[
         let id = worker.job();
         pour(worker, id, r#"{"relations":[{"database":"","schema":"","name":"","columns":["#, r#"{"name":"","type":""},"#, r#"{"name":"","type":""}]}]}"#, (8 << 20) - 100);
     }) },
-    of(Asked::Health, "findings-of-small-values", "an answer of another form", |worker| { let id = worker.job(); pour(worker, id, r#"{"rows":1,"files":1,"newest_week":null,"broken":[],"left_out":[],"relations":0,"schemas":["#, "1,", "1]}", 4 << 20); }),
+    of(Asked::Health, "findings-of-small-values", "an answer of another form", |worker| { let id = worker.job(); pour(worker, id, &findings("schemas"), "1,", "1]}", 4 << 20); }),
     Attack { said: None, ends: Ends::Not, most_mb: 100, ..of(Asked::Health, "findings-of-empty-texts", "", |worker| {
         let id = worker.job();
-        pour(worker, id, r#"{"rows":1,"files":1,"newest_week":null,"broken":[],"left_out":[],"relations":0,"schemas":["#, r#"["","",1],"#, r#"["","",1]]}"#, (8 << 20) - 100);
+        pour(worker, id, &findings("schemas"), r#"["","",1],"#, r#"["","",1]]}"#, (8 << 20) - 100);
     }) },
     Attack { said: None, ends: Ends::Other, most_mb: 250, ..of(Asked::Health, "findings-of-empty-sentences", "", |worker| {
         let id = worker.job();
-        pour(worker, id, r#"{"rows":1,"files":1,"newest_week":null,"broken":[],"schemas":[],"relations":0,"left_out":["#, r#""","#, r#"""]}"#, (8 << 20) - 100);
+        pour(worker, id, &findings("left_out"), r#""","#, r#"""]}"#, (8 << 20) - 100);
     }) },
     Attack { said: None, ends: Ends::Not, most_mb: 150, ..of(Asked::Health, "findings-of-a-million-columns", "", |worker| {
         let id = worker.job();
         let columns = |from: u32| (from..from + 400_000).map(|n| format!("{n:x}")).collect::<Vec<_>>().join(", ");
         let (a, b) = (columns(0x10_0000), columns(0x30_0000));
-        pour(worker, id, r#"{"rows":1,"files":2,"newest_week":null,"broken":[],"left_out":[],"relations":0,"schemas":["#, "", &format!(r#"["{a}","/d/a",1],["{b}","/d/b",1]]}}"#), 1);
+        pour(worker, id, &findings("schemas"), "", &format!(r#"["{a}","/d/a",1],["{b}","/d/b",1]]}}"#), 1);
     }) },
 
     // Downloads.
@@ -203,6 +205,14 @@ pub(super) const ATTACKS: &[Attack] = &[
 /// A message of some `length`: a beginning, something again and again, an end.
 fn long(worker: &mut Captured, id: u64, tag: u8, begin: &str, again: &str, end: &str, length: usize) {
     worker.send(id, tag, text(begin, again, end, length).as_bytes());
+}
+
+/// What a worker says of its datasource's files, up to the first item of one of its lists.
+fn findings(list: &str) -> String {
+    let found = Inspection { rows: 1, files: 2, ..Inspection::default() };
+    let mut found = serde_json::to_value(found).unwrap();
+    found.as_object_mut().unwrap().remove(list).unwrap();
+    format!("{},\"{list}\":[", found.to_string().strip_suffix('}').unwrap())
 }
 
 /// The same as the chunks of an answer.
