@@ -72,11 +72,11 @@ YAML
         prometheus=$!
         export E2E_PROMETHEUS=e2e-prometheus
     fi
-    # start REPORTS DATA LOG: a Grafana over a folder of reports, with a data folder of its own.
+    # start REPORTS DATA LOG [PROVISIONING]: a Grafana over a folder of reports, with a data folder of its own.
     start() {
         DUCKDB_PERF_PATH="$1" \
             GF_SERVER_HTTP_ADDR=127.0.0.1 GF_SERVER_HTTP_PORT="$port" GF_SERVER_ROOT_URL="$GRAFANA_URL/" \
-            GF_PATHS_DATA="$2" GF_PATHS_LOGS="$2/log" GF_PATHS_PLUGINS="$work/plugins" GF_PATHS_PROVISIONING="$work/provisioning" \
+            GF_PATHS_DATA="$2" GF_PATHS_LOGS="$2/log" GF_PATHS_PLUGINS="$work/plugins" GF_PATHS_PROVISIONING="${4:-$work/provisioning}" \
             GF_PLUGINS_ALLOW_LOADING_UNSIGNED_PLUGINS=duckdb-perf-datasource GF_PLUGINS_PREINSTALL_DISABLED=true \
             GF_ANALYTICS_REPORTING_ENABLED=false GF_ANALYTICS_CHECK_FOR_UPDATES=false GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES=false \
             GF_NEWS_NEWS_FEED_ENABLED=false GF_SECURITY_ADMIN_PASSWORD=admin \
@@ -84,8 +84,8 @@ YAML
         server=$!
     }
     export DUCKDB_PERF_PATH="$work/reports"
-    # The alerts have a Grafana of their own.
-    [ "${E2E_PARTS:-}" = alerts ] || start "$work/reports" "$work/data" grafana.log
+    # The alerts and the document have a Grafana of their own.
+    case "${E2E_PARTS:-}" in alerts | document) ;; *) start "$work/reports" "$work/data" grafana.log ;; esac
     export E2E_OWN=1
 fi
 export CHROMIUM="$chromium" E2E_OUT="$out"
@@ -93,16 +93,31 @@ if [ -n "${E2E_SCRIPT:-}" ]; then
     node "tests/e2e/$E2E_SCRIPT" "$@"
     exit
 fi
-parts=" ${E2E_PARTS:-e2e dashboards provision alerts} "
+parts=" ${E2E_PARTS:-e2e dashboards provision document alerts} "
 wanted() { [[ "$parts" == *" $1 "* ]]; }
 if wanted e2e; then node tests/e2e/e2e.mjs; fi
 if wanted dashboards; then node tests/e2e/dashboards.mjs; fi
 if [ -z "${E2E_OWN:-}" ]; then
-    echo "provision, alerts: skipped; they need a Grafana of their own: set GRAFANA_HOME"
+    echo "provision, document, alerts: skipped; they need a Grafana of their own: set GRAFANA_HOME"
     exit 0
 fi
 if wanted provision; then
     E2E_PROVISION_PORT="${E2E_PROVISION_PORT:-$((port + 1))}" node tests/e2e/provision.mjs dist/duckdb-perf-datasource "$work/reports"
+fi
+# The document's datasource, alone and so the default one, in a Grafana that has nothing else.
+if wanted document; then
+    end
+    mkdir -p "$work/repository/g/reports" "$work/document-provisioning/datasources" "$work/document-data"
+    gpx="$work/plugins/duckdb-perf-datasource/gpx_duckdb_perf_linux_amd64"
+    "$gpx" demo --no-queries --until 2025-W45 --weeks 20 --out "$work/repository/g/reports" >/dev/null
+    if tests/retry.sh python3 -m pip install --quiet --disable-pip-version-check --timeout 60 --target "$work/python" duckdb==1.4.0; then
+        PYTHONPATH="$work/python" python3 tests/document/make.py "$work/repository"
+        sed "s|/repository|$work/repository|" tests/document/datasource.yaml >"$work/document-provisioning/datasources/document.yaml"
+        start "$work/repository/g/reports" "$work/document-data" grafana-document.log "$work/document-provisioning"
+        E2E_DOCUMENT=query-perf node tests/e2e/document.mjs
+    else
+        echo "document: skipped; duckdb 1.4.0 cannot be installed from PyPI"
+    fi
 fi
 wanted alerts || exit 0
 # Alerts need contact points that lead here, and rules that are looked at more often than every five minutes.
