@@ -213,7 +213,8 @@ fn what_has_nothing_before_it_is_neither_good_nor_bad() {
         steps.iter().map(|step| (step["color"].as_str().unwrap(), step["value"].as_f64())).collect();
     assert_eq!(steps[0], ("text", None));
     // From −100% on, less than which nothing can become.
-    assert_eq!(steps[1..3], [("green", Some(-100.0)), ("text", Some(-0.5))]);
+    // Ten percent either way are chance.
+    assert_eq!(steps[1..4], [("green", Some(-100.0)), ("text", Some(-10.0)), ("orange", Some(10.0))]);
 }
 
 /// Grafana keeps a tenth of an axis free for the values beside the bars: of what lies between the least and the greatest bar,
