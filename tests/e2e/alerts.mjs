@@ -113,6 +113,10 @@ try {
   });
   for (const [uid, rule] of quiet) {
     check(rule.state === 'inactive' && rule.health !== 'error', `${uid} is quiet before the report (${rule.state}, ${rule.health}) ${rule.lastError ?? ''}`);
+    const { summary, description, runbook_url: runbook } = rule.annotations;
+    check(![summary, description, runbook].some((text) => text.includes('{{')), `and reads well in a list: ${summary}`);
+    // Grafana's pages have its own address as their base.
+    check((await api(`/${runbook}`)).text.startsWith('# Runbook'), `and its runbook is there: ${runbook}`);
   }
 
   put('slow', newest);
@@ -123,6 +127,8 @@ try {
     check(true, `${uid} fires`);
   }
   const isSlow = (text) => text.includes('firing') && text.includes('P95 of SELECT * FROM orders WHERE customer_id = ?') && /is \d+\.\d ms, above 100 ms/.test(text);
+  const labels = (await rules()).get('duckdb-perf-slow-pattern').alerts.map((alert) => Object.keys(alert.labels).sort().join(' '));
+  check(labels.every((keys) => !/\bname\b/.test(keys) && /\bpattern\b/.test(keys)), `its labels have the pattern once: ${labels[0]}`);
   const mail = await eventually('the mail has come', () => mails.find(isSlow));
   const slack = await eventually('the Slack message has come', () => slacks.find(isSlow));
   const week = `${Math.floor(newest / 100)}-W${String(newest % 100).padStart(2, '0')}`;

@@ -39,6 +39,7 @@ mod openapi;
 mod planted;
 mod provision;
 mod provisioned;
+mod provisioned_looks;
 mod provisioned_queries;
 mod reports;
 mod served;

@@ -91,7 +91,7 @@ fn every_query_runs_over_agents_and_awkward_names() {
 }
 
 /// The SQL of a panel.
-fn sql_of(uid: &str, title: &str) -> String {
+pub(crate) fn sql_of(uid: &str, title: &str) -> String {
     let all = dashboards();
     let panel = array(&all[uid], "panels").iter().find(|panel| panel["title"] == title).unwrap();
     panel["targets"][0]["rawSql"].as_str().unwrap().to_owned()
@@ -102,7 +102,7 @@ fn rows(folder: &Path, sql: &str, variables: &[&str]) -> Vec<String> {
     rows_of(folder, sql, ("2026-W50", "2027-W02"), variables)
 }
 
-fn rows_of(folder: &Path, sql: &str, (from, to): (&str, &str), variables: &[&str]) -> Vec<String> {
+pub(crate) fn rows_of(folder: &Path, sql: &str, (from, to): (&str, &str), variables: &[&str]) -> Vec<String> {
     let mut command = Command::new(executable());
     command.args(["query", "--format", "csv", "--from", from, "--to", to]);
     command.args(["--path", folder.to_str().unwrap()]);
@@ -116,7 +116,7 @@ fn rows_of(folder: &Path, sql: &str, (from, to): (&str, &str), variables: &[&str
 }
 
 /// The variables as the dashboards open.
-const UNCHOSEN: [&str; 7] = [
+pub(crate) const UNCHOSEN: [&str; 7] = [
     "pattern=$__all",
     "agent=$__all",
     "week=newest",
@@ -186,7 +186,7 @@ fn the_numbers_over_a_year_change_are_right() {
 }
 
 /// Five reports, none in 2027-W02: `often` is in each, `seldom` in every fourth week, `gone` in the first only and the slowest there.
-fn with_gaps(folder: &Path) {
+pub(crate) fn with_gaps(folder: &Path) {
     let weeks = [202_650, 202_651, 202_652, 202_653, 202_701];
     for (index, week) in weeks.into_iter().enumerate() {
         let seldom = if index % 4 == 0 { ", ('seldom', 7, 90.0)" } else { "" };
@@ -217,7 +217,7 @@ fn the_threshold_is_a_line_over_the_whole_range() {
         let sql = sql_of(uid, title);
         let threshold = |folder: &Path, range, pattern| -> Vec<String> {
             let rows = rows_of(folder, &sql, range, &given(pattern));
-            let rows = rows.iter().filter(|row| row.contains(",slow above 130 ms,"));
+            let rows = rows.iter().filter(|row| row.contains(",slow,linear,slow above 130 ms,"));
             rows.inspect(|row| assert!(row.ends_with(",130"), "{row}"))
                 .map(|row| row.split(',').next().unwrap().to_owned())
                 .collect()
@@ -250,10 +250,11 @@ fn the_trend_shows_the_current_week_and_fills_up_only_what_was_chosen() {
     let shown = |variables: &[&str]| -> Vec<String> {
         let given = [&["agent=$__all", "slow_ms="], variables].concat();
         let rows = rows(folder.path(), &sql, &given);
-        let mut names: Vec<_> = rows.iter().map(|row| row.split(',').nth(1).unwrap().to_owned()).collect();
+        let series = rows.iter().map(|row| row.split(',').collect::<Vec<_>>());
+        let mut names: Vec<_> =
+            series.filter(|row| row[1].parse::<u8>().is_ok()).map(|row| row[3].to_owned()).collect();
         names.sort();
         names.dedup();
-        names.retain(|name| !name.starts_with("slow above"));
         names
     };
     assert_eq!(shown(&["pattern=$__all", "week=newest"]), ["often", "seldom"]);
@@ -270,22 +271,32 @@ fn bars_stand_at_every_report() {
     let given = |pattern| [pattern, "agent=$__all", "week=newest", "slow_ms="];
     let samples =
         rows(folder.path(), &sql_of("query-perf-pattern", "Samples per week"), &given("pattern=seldom"));
+    // The last column is the week's start, for the tooltip.
+    let samples: Vec<_> = samples.iter().map(|row| row.rsplit_once(',').unwrap().0).collect();
     assert_eq!(samples, ["202650,7", "202651,0", "202652,0", "202653,0", "202701,7"]);
-    let volume = rows(
+    // Rows of the series `week` are the same for the tooltip of the others.
+    let drawn = |rows: Vec<String>| -> Vec<String> {
+        let is_week = |row: &&String| row.split(',').nth(1) == Some("week");
+        assert_eq!(rows.iter().filter(is_week).count(), 5, "{rows:?}");
+        rows.iter().filter(|row| !is_week(row)).cloned().collect()
+    };
+    let volume = drawn(rows(
         folder.path(),
         &sql_of("query-perf-overview", "Query volume per week"),
         &given("pattern=seldom"),
-    );
+    ));
     let named =
-        ["202650", "202651", "202652", "202653", "202701"].map(|week| format!("{week},seldom,seldom,"));
+        ["202650", "202651", "202652", "202653", "202701"].map(|week| format!("{week},1,seldom,seldom,"));
     let expected: Vec<_> =
         named.iter().zip([7, 0, 0, 0, 7]).map(|(row, samples)| format!("{row}{samples}")).collect();
     assert_eq!(volume, expected);
     let agents = |title| {
         let given = ["agent_regex=seldom|often", "agent=seldom", "slow_ms=80", "week=newest"];
-        rows(folder.path(), &sql_of("query-perf-agents", title), &given)
+        let mut all = rows(folder.path(), &sql_of("query-perf-agents", title), &given);
+        all.retain(|row| row.split(',').nth(1) != Some("week"));
+        all
     };
-    let row = |(week, count): (u32, u32)| format!("{week},seldom,{count}");
+    let row = |(week, count): (u32, u32)| format!("{week},1,seldom,{count}");
     let times =
         |count| [(202_650, count), (202_651, 0), (202_652, 0), (202_653, 0), (202_701, count)].map(row);
     assert_eq!(agents("Slow patterns by agent"), times(1));

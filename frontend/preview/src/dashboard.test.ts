@@ -27,6 +27,9 @@ const number = (name: string, labels = {}, values: unknown[] = [1]): Field => ({
   values,
 });
 
+/** The field with the name that the plugin gives it: its labels' values. */
+const named = (displayNameFromDS: string, field: Field): Field => ({ ...field, config: { displayNameFromDS } });
+
 test('the provisioned dashboard has its panels and its pattern', () => {
   expect(panelsOf(dashboard).length).toBeGreaterThanOrEqual(5);
   const pattern = variablesOf(dashboard).find(({ name }) => name === 'pattern')!;
@@ -38,14 +41,19 @@ test('names, colours and hidden fields come from the panel', () => {
   const volume = shown(
     {
       fields: [
-        number('samples', { name: 'a … b', pattern: 'a long b' }),
-        number('samples', { name: 'other patterns' }),
+        named('1 a … b a long b', number('samples', { line: '1', name: 'a … b', pattern: 'a long b' })),
+        named('others other patterns', number('samples', { line: 'others', name: 'other patterns' })),
+        named('week ISO week', number('samples', { line: 'week', name: 'ISO week' })),
       ],
       notices: [],
     },
     panel(4)
   );
-  expect(volume.map(({ name }) => name)).toEqual(['a … b', 'other patterns']);
+  expect(volume.map(({ name, hidden }) => [name, hidden.viz === true])).toEqual([
+    ['a … b', false],
+    ['other patterns', false],
+    ['ISO week', true],
+  ]);
   expect(colorOf(volume[1].config, 1)).toBe('#8e8e8e');
   const top = shown({ fields: [number('p95_ms'), number('p50_ms')], notices: [] }, panel(3));
   expect(top.map(({ name, hidden }) => [name, hidden.viz === true])).toEqual([
@@ -55,6 +63,16 @@ test('names, colours and hidden fields come from the panel', () => {
   expect([colorOf(top[0].config, 0, 99), colorOf(top[0].config, 0, 101)]).toEqual(['green', 'red']);
   const stat = shown({ fields: [number('n', { report: '2026-W48 ▲ 3 more' })], notices: [] }, panel(2));
   expect(colorOf(stat[0].config, 0)).toBe('red');
+});
+
+test('one spike makes the axis logarithmic', () => {
+  const scaleOf = (scale: string) => {
+    const field = named(`1 ${scale} a a`, number('p95_ms', { line: '1', scale, name: 'a', pattern: 'a' }));
+    const [{ config }] = shown({ fields: [field], notices: [] }, panel(1));
+    return [config.custom?.scaleDistribution, config.custom?.axisSoftMin];
+  };
+  expect(scaleOf('linear')).toEqual([{ type: 'linear' }, 0]);
+  expect(scaleOf('log')).toEqual([{ type: 'log', log: 10 }, null]);
 });
 
 test('no colour of the palette is taken for the red of a threshold', () => {
@@ -75,6 +93,7 @@ test('no colour of the palette is taken for the red of a threshold', () => {
 test('what a panel says of itself is true of this page', () => {
   const about = (description?: string) => aboutOf({ ...panel(1), description });
   expect(about('P95: red above 1.5 ms. A click opens it.')).toBe('P95: red above 1.5 ms.');
+  expect(about('Marks: the worst weeks. So it is.')).toBe('So it is.');
   expect(about('Click a bar for more. The rest; really.')).toBe('The rest; really.');
   expect(about("Names end in #hash: click one for the pattern's own dashboard, 1.5 s. Next.")).toBe(
     'Names end in #hash. Next.'

@@ -20,6 +20,7 @@ export interface Panel {
   options?: {
     legend?: { showLegend?: boolean; placement?: string; calcs?: string[]; sortBy?: string };
     reduceOptions?: { calcs?: string[] };
+    orientation?: string;
     tooltip?: { sort?: string };
     xField?: string;
     colorByField?: string;
@@ -60,9 +61,9 @@ export function panelsOf(dashboard: Dashboard): Panel[] {
   return unfolded.filter((panel) => panel.targets?.some((target) => target.rawSql));
 }
 
-/** What a panel says of itself, without what a click does in Grafana: this page has no other dashboards to open. */
+/** What a panel says of itself, without what a click does in Grafana and without its marks: this page has no other dashboards to open. */
 export function aboutOf({ description = '' }: Panel): string {
-  const foreign = /(^|[:;]\s)[^:;]*\b(click|dashboard)s?\b.*$/is;
+  const foreign = /(^|[:;]\s)[^:;]*\b(click|dashboard|mark)s?\b.*$/is;
   const sentences = description.split(/(?<=[.!?])\s+/).map((one) => one.replace(foreign, (_all, cut) => cut && '.'));
   return sentences.filter(Boolean).join(' ');
 }

@@ -21,8 +21,12 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
     return body.replaceChildren(h('p.empty', 'The query gives no time series'));
   }
   const { custom = {} } = panel.fieldConfig?.defaults ?? {};
+  // Grafana's axis has dates, and a field that is not drawn has the week: here, the axis has weeks.
+  const dated = [time, ...fields].find(({ config }) => config.unit?.startsWith('time:'));
+  const unit = dated?.config.unit;
+  const scale = series[0].config.custom?.scaleDistribution as { type?: string; log?: 2 | 10 } | undefined;
+  const isLog = scale?.type === 'log';
   const isBars = custom.drawStyle === 'bars';
-  const isDated = time.config.unit?.startsWith('time:');
   const isStacked = (custom.stacking as { mode?: string } | undefined)?.mode === 'normal';
   const colors = series.map(({ config }, at) => colorOf(config, at));
   const values = series.map(({ field }) => field.values as Column);
@@ -60,19 +64,28 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
       cursor: { sync: { key: 'time' }, points: { show: !isStacked, size: 7 }, drag: { x: false, y: false } },
       scales: {
         x: { range: () => [first - beside, last + beside + ahead] },
-        y: { range: (_chart, min, max) => [Math.min(min ?? 0, softMin), Math.max(max ?? 0, 0) * 1.06 || 1] },
+        y: isLog
+          ? {
+              distr: 3,
+              log: scale.log,
+              range: (_chart, min, max) => uPlot.rangeLog(min ?? 1, max ?? 1, scale.log ?? 10, true),
+            }
+          : { range: (_chart, min, max) => [Math.min(min ?? 0, softMin), Math.max(max ?? 0, 0) * 1.06 || 1] },
       },
       axes: [
         {
           ...axis,
           size: 28,
-          values: (_chart, splits) => splits.map((ms) => formatTime(ms, time.config.unit)),
-          ...(isDated && { splits: (chart) => mondays(first, last, chart.bbox.width / devicePixelRatio, 64) }),
+          values: (_chart, splits) => splits.map((ms) => formatTime(ms, unit)),
+          ...(unit && { splits: (chart) => mondays(first, last, chart.bbox.width / devicePixelRatio, 64) }),
         },
         {
           ...axis,
           ...(series[0].config.unit === 'ms' && { incrs: STEPS }),
-          values: (_chart, splits) => splits.map((value) => show(value, series[0].config)),
+          ...(isLog && { label: 'logarithmic' }),
+          // Of a logarithmic axis not every line has a number.
+          values: (_chart, splits) =>
+            splits.map((value: number | null) => (value === null ? '' : show(value, series[0].config))),
           size: (_chart, texts) => 16 + 7 * Math.max(...(texts ?? ['']).map((text) => text.length)),
         },
       ],
@@ -114,7 +127,7 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
     }
     const line = ({ name, at, value, config }: (typeof there)[0]) =>
       h(at === near ? 'tr.near' : 'tr', h('td', swatch(colors[at]), name), h('td', show(value, config)));
-    tooltip(event, formatTime(times[row], time.config.unit), there.map(line));
+    tooltip(event, formatTime(times[row], unit), there.map(line));
   });
   chart.over.addEventListener('mouseleave', () => tooltip());
   const observer = new ResizeObserver(() => chart.setSize(size()));

@@ -16,6 +16,9 @@ const NAME_WIDTH: (usize, usize) = (24, 60);
 const VALUE_WIDTH: usize = 10;
 /// The label that, where there is one, names the series alone.
 const NAME_LABEL: &str = "name";
+/// The label by which the dashboards tell how a series is drawn, and its value for what is no series but the week of
+/// each time: the header has that here.
+const WEEK_LABEL: (&str, &str) = ("line", "week");
 
 /// Whether the frame is a wide time series.
 pub(in crate::cli) fn is_series(frame: &Decoded) -> bool {
@@ -44,8 +47,10 @@ pub(in crate::cli) fn series(frame: &Decoded, times: usize, width: usize) -> Str
     if let Some(name) = right.first_mut() {
         *name = false;
     }
+    let is_week = |field: &Field| label(field, WEEK_LABEL.0).is_some_and(|value| value == WEEK_LABEL.1);
+    let fields = frame.schema.fields().iter().enumerate();
     let rows =
-        frame.schema.fields().iter().enumerate().filter(|(at, _)| *at != time_at).map(|(at, field)| {
+        fields.filter(|(at, field)| *at != time_at && !is_week(field)).map(|(at, field)| {
             let cells: Vec<Cell<'_>> = frame
                 .batches
                 .iter()
@@ -65,11 +70,13 @@ pub(in crate::cli) fn series(frame: &Decoded, times: usize, width: usize) -> Str
     grid(header, rows, &right)
 }
 
+fn label(field: &Field, name: &str) -> Option<String> {
+    let labels: Value = serde_json::from_str(field.metadata().get("labels")?).ok()?;
+    labels.get(name)?.as_str().map(str::to_owned)
+}
+
 fn series_name(field: &Field) -> String {
-    let labels: Option<Value> =
-        field.metadata().get("labels").and_then(|labels| serde_json::from_str(labels).ok());
-    let short = labels.as_ref().and_then(|labels| labels.get(NAME_LABEL)?.as_str());
-    short.map_or_else(|| display_name(field), str::to_owned)
+    label(field, NAME_LABEL).unwrap_or_else(|| display_name(field))
 }
 
 fn time_names(instants: &[i64]) -> Vec<String> {
@@ -111,6 +118,23 @@ mod tests {
             series(&frame, 2, 100),
             "series    2026-W53  2027-W01\n─────────────────────────────\nSELECT 1      2.50    100.25\nb                ·         3\n"
         );
+    }
+
+    #[test]
+    fn the_week_of_each_time_is_no_series() {
+        let field = |labels: &str| {
+            let metadata = [("labels".to_owned(), labels.to_owned())].into();
+            Field::new("p95_ms", DataType::Float64, true).with_metadata(metadata)
+        };
+        let time: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![0]).with_timezone("UTC"));
+        let value: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
+        let mut frame = frame(vec![("Time", time), ("p95_ms", Arc::clone(&value)), ("p95_ms", value)]);
+        let labels = [r#"{"line":"week","name":"ISO week"}"#, r#"{"line":"1","name":"week"}"#];
+        let fields = [vec![frame.schema.field(0).clone()], labels.map(field).to_vec()].concat();
+        frame.schema = Arc::new(arrow::datatypes::Schema::new(fields));
+        let text = series(&frame, 1, 100);
+        let lines: Vec<Vec<_>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!((lines.len(), &lines[2]), (3, &vec!["week", "1"]));
     }
 
     #[test]
