@@ -51,7 +51,9 @@ impl Definitions {
         let names: Vec<String> = databases.iter().map(|name| sql_text(name)).collect();
         let names = names.join(", ");
         let views = format!(
-            "SELECT view_name, sql FROM system.main.duckdb_views() WHERE NOT internal AND database_name IN ({names})"
+            "SELECT view_name, sql FROM system.main.duckdb_views() WHERE NOT internal AND database_name IN ({names}) \
+             UNION ALL SELECT table_name, NULL FROM system.main.duckdb_tables() \
+             WHERE database_name IN ({names}) AND system.main.contains(system.main.lower(table_name), '.parquet')"
         );
         let macros = format!(
             "SELECT function_name, macro_definition, function_type FROM system.main.duckdb_functions() \
@@ -59,8 +61,12 @@ impl Definitions {
         );
         let mut judged = Vec::new();
         for (name, sql) in
-            rows(connection, &views, |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+            rows(connection, &views, |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))?
         {
+            if name.to_ascii_lowercase().contains(".parquet") {
+                found.reads.add_name(name.clone());
+            }
+            let Some(sql) = sql else { continue };
             let verdict = gate.check_view(&sql);
             if let Ok(verdict) = &verdict {
                 found.reads.add(name.clone(), false, Arc::clone(verdict));

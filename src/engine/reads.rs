@@ -7,29 +7,23 @@ use super::stamp::Stamp;
 use super::{Engine, gate, unlisted};
 use crate::error::Result;
 use crate::reports;
-use crate::source::{Astray, Findings, Looks, Validity, in_a_glob, is_pattern};
+use crate::source::{Astray, Findings, Found, Looks, Validity, is_pattern};
 
 /// The reports at one moment.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Reports {
-    /// Each folder's pattern, and the files that match it.
-    by_glob: Vec<(String, Vec<PathBuf>)>,
+    /// Each folder's pattern, and the files that match it, as they looked.
+    by_glob: Vec<(String, Vec<Found>)>,
     /// What matches and is not read.
     left_out: Vec<Astray>,
 }
 
 impl Reports {
-    /// What the views are made over: the patterns that match a report, or all where none does. Where something is left out, the
-    /// other files by their names: DuckDB would fail with the one, whatever it is.
-    pub(super) fn sources(&self) -> Vec<String> {
-        if !self.left_out.is_empty() {
-            return self.files().map(in_a_glob).collect();
-        }
-        let globs = |all: bool| {
-            let globs = self.by_glob.iter().filter(move |(_, files)| all || !files.is_empty());
-            globs.map(|(glob, _)| glob.clone()).collect()
-        };
-        globs(self.are_missing())
+    /// The patterns that match a report, or all where none does.
+    pub(super) fn globs(&self) -> Vec<String> {
+        let all = self.are_missing();
+        let globs = self.by_glob.iter().filter(|(_, files)| all || !files.is_empty());
+        globs.map(|(glob, _)| glob.clone()).collect()
     }
 
     /// Whether none is there.
@@ -39,7 +33,7 @@ impl Reports {
 
     /// The files, those of the first folder first.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.by_glob.iter().flat_map(|(_, files)| files).map(PathBuf::as_path)
+        self.by_glob.iter().flat_map(|(_, files)| files).map(|found| found.path.as_path())
     }
 
     /// What matches and is not read.
@@ -61,7 +55,11 @@ impl Reports {
 
 /// What the views and macros in the attached files read.
 #[derive(Debug, Default)]
-pub(super) struct ViewReads(Vec<ViewRead>);
+pub(super) struct ViewReads {
+    all: Vec<ViewRead>,
+    /// Tables and views whose names are those of Parquet files.
+    named_like_files: Vec<String>,
+}
 
 #[derive(Debug)]
 struct ViewRead {
@@ -73,15 +71,30 @@ struct ViewRead {
 impl ViewReads {
     /// Adds what one view or macro reads.
     pub(super) fn add(&mut self, name: String, is_macro: bool, verdict: Arc<gate::Verdict>) {
-        self.0.push(ViewRead { name, is_macro, verdict });
+        self.all.push(ViewRead { name, is_macro, verdict });
+    }
+
+    /// Adds a table or view of such a name.
+    pub(super) fn add_name(&mut self, name: String) {
+        self.named_like_files.push(name);
+    }
+
+    /// Whether a macro takes the place of the function `name`.
+    pub(super) fn has_macro(&self, name: &str) -> bool {
+        self.all.iter().any(|one| one.is_macro && one.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a table or view takes the place of the file `path`.
+    pub(super) fn has_table(&self, path: &str) -> bool {
+        self.named_like_files.iter().any(|name| name.eq_ignore_ascii_case(path))
     }
 
     /// Those that a statement names, itself or through others, and the rest.
     pub(super) fn split(&self, statement: &gate::Verdict) -> (Vec<&gate::Reads>, Vec<&gate::Reads>) {
-        let mut named = vec![false; self.0.len()];
+        let mut named = vec![false; self.all.len()];
         let mut next = vec![statement];
         while let Some(verdict) = next.pop() {
-            for (one, is_named) in self.0.iter().zip(&mut named) {
+            for (one, is_named) in self.all.iter().zip(&mut named) {
                 let told = if one.is_macro { &verdict.functions } else { &verdict.names };
                 if !*is_named && told.iter().any(|name| name.eq_ignore_ascii_case(&one.name)) {
                     *is_named = true;
@@ -90,7 +103,7 @@ impl ViewReads {
             }
         }
         let of = |wanted: bool| {
-            let those = self.0.iter().zip(&named).filter(|(_, is_named)| **is_named == wanted);
+            let those = self.all.iter().zip(&named).filter(|(_, is_named)| **is_named == wanted);
             those.map(|(one, _)| &one.verdict.reads).collect()
         };
         (of(true), of(false))
@@ -108,9 +121,9 @@ impl Engine {
             let Findings { mut files, passed, astray, .. } =
                 self.reach.find(&glob).map_err(unlisted::failed)?;
             files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
-            reports.by_glob.push((glob, files.iter().map(|file| file.path.clone()).collect()));
             reports.left_out.extend(astray);
-            all.files.extend(files);
+            all.files.extend(files.iter().cloned());
+            reports.by_glob.push((glob, files));
             all.passed.extend(passed);
         }
         reports.left_out.sort_unstable();

@@ -114,7 +114,7 @@ impl Engine {
     }
 
     /// The files that `path` names or, as a pattern, matches; of a folder those that functions may read of it.
-    fn look_at(&self, path: &str) -> Result<Findings> {
+    pub(super) fn look_at(&self, path: &str) -> Result<Findings> {
         let mut findings = self.reach.find(path).map_err(unlisted::failed)?;
         if findings.is_folder {
             for ending in READ_OF_FOLDERS {
