@@ -7,7 +7,7 @@ use bytes::Bytes;
 use duckdb_perf::app::{DataQuery, InstanceSettings};
 use duckdb_perf::engine::write_reports;
 use duckdb_perf::query::{self, Context, QueryModel, TimeRange};
-use duckdb_perf::reports::{DemoOptions, create_views, generate};
+use duckdb_perf::reports::{DemoOptions, Source, create_views, generate};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -66,8 +66,9 @@ pub(crate) struct Alone {
 impl Alone {
     pub(crate) fn open(folder: &Path) -> Self {
         let connection = duckdb::Connection::open_in_memory().unwrap();
-        let globs = [format!("{}/query_perf_weekly_*.parquet", folder.display())];
-        for view in create_views(&globs, 100.0, false) {
+        let files = vec![format!("{}/query_perf_weekly_*.parquet", folder.display())];
+        let source = [Source { files, ..Source::default() }];
+        for view in create_views(&source, 100.0, false) {
             connection.execute_batch(&view.sql).unwrap();
         }
         Self { connection }

@@ -86,6 +86,7 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
             ));
             findings.extend(found.newest_week.map(|week| newest(week, now)));
             findings.extend(columns::differences(found));
+            findings.extend(columns::remarks(found));
             // Views of an attached file may stand for those over the reports.
             if datasource.databases.is_empty() {
                 findings.extend(columns::unfit(found));
@@ -299,13 +300,17 @@ mod tests {
     #[test]
     fn a_healthy_folder_reads_like_a_diagnosis() {
         let dir = tempfile::tempdir().unwrap();
+        let columns = |columns: &[&str]| {
+            let columns = columns.iter().filter_map(|column| column.split_once(' '));
+            columns.map(|(name, of)| (name.to_owned(), of.to_owned())).collect()
+        };
         let found = Inspection {
             rows: 12_000,
             files: 60,
             newest_week: Some(202_653),
             schemas: vec![
-                ("week INTEGER, pattern VARCHAR, p95_ms DOUBLE, a VARCHAR".into(), "x".into(), 59),
-                ("week INTEGER, pattern VARCHAR, p95_ms DOUBLE".into(), "/d/r.parquet".into(), 1),
+                (columns(&["week INTEGER", "pattern VARCHAR", "p95_ms DOUBLE", "a VARCHAR"]), "x".into(), 59),
+                (columns(&["week INTEGER", "pattern VARCHAR", "p95_ms DOUBLE"]), "/d/r.parquet".into(), 1),
             ],
             ..Inspection::default()
         };

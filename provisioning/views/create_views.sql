@@ -16,23 +16,41 @@
 -- else the reports hold. Columns are matched by name. The empty SELECT gives a column that no report has (old
 -- ones lack slow_flag) its name and type, and fixes the order. No second time column on purpose: so
 -- `SELECT * FROM perf_all_weeks` is a time series over `week` as it stands; its Monday is $__weekTime(week).
+-- NaN is what some writers store for the percentile of no samples. DuckDB takes it for the largest number, so it is NULL
+-- here, and its row is not slow. `can_have_nan`: the statistics in the files, by which DuckDB passes over rows, leave NaN out.
+-- A number that one report holds as text is read as the number it is; what is no number there is NULL.
 CREATE OR REPLACE VIEW perf_all_weeks AS
 SELECT * REPLACE (
-    CAST(week AS INTEGER) AS week,
-    coalesce(CAST(slow_flag AS BOOLEAN), p95_ms > 100 /* slow_ms */) AS slow_flag
+    CASE WHEN p50_ms <> 'nan'::DOUBLE THEN p50_ms END AS p50_ms,
+    CASE WHEN p95_ms <> 'nan'::DOUBLE THEN p95_ms END AS p95_ms,
+    CASE WHEN p99_ms <> 'nan'::DOUBLE THEN p99_ms END AS p99_ms,
+    CASE
+        WHEN p95_ms = 'nan'::DOUBLE THEN CASE WHEN NOT slow_flag THEN false END
+        ELSE coalesce(slow_flag, p95_ms > 100 /* slow_ms */)
+    END AS slow_flag
 )
 FROM (
-    SELECT
-        NULL::INTEGER AS week,
-        NULL::VARCHAR AS pattern,
-        NULL::BIGINT AS samples,
-        NULL::DOUBLE AS p50_ms,
-        NULL::DOUBLE AS p95_ms,
-        NULL::DOUBLE AS p99_ms,
-        NULL::BOOLEAN AS slow_flag
-    WHERE false
-    UNION ALL BY NAME
-    SELECT * FROM read_parquet('query_perf_weekly_*.parquet', union_by_name = true)
+    SELECT * REPLACE (
+        TRY_CAST(week AS INTEGER) AS week,
+        CAST(pattern AS VARCHAR) AS pattern,
+        TRY_CAST(p50_ms AS DOUBLE) AS p50_ms,
+        TRY_CAST(p95_ms AS DOUBLE) AS p95_ms,
+        TRY_CAST(p99_ms AS DOUBLE) AS p99_ms,
+        TRY_CAST(slow_flag AS BOOLEAN) AS slow_flag
+    )
+    FROM (
+        SELECT
+            NULL::INTEGER AS week,
+            NULL::VARCHAR AS pattern,
+            NULL::BIGINT AS samples,
+            NULL::DOUBLE AS p50_ms,
+            NULL::DOUBLE AS p95_ms,
+            NULL::DOUBLE AS p99_ms,
+            NULL::BOOLEAN AS slow_flag
+        WHERE false
+        UNION ALL BY NAME
+        SELECT * FROM read_parquet('query_perf_weekly_*.parquet', union_by_name = true, can_have_nan = true)
+    )
 );
 
 -- perf_slow_patterns: the rows above the threshold. The threshold decides, not slow_flag: slow_flag is what the
@@ -42,10 +60,11 @@ SELECT *
 FROM perf_all_weeks
 WHERE p95_ms > 100 /* slow_ms */;
 
--- perf_top_patterns: every row with its place in its week, 1 = the highest p95_ms. Ties go by pattern, so that
--- a place is given once.
+-- perf_top_patterns: every row that has a p95_ms, with its place in its week, 1 = the highest. Ties go by pattern, so
+-- that a place is given once.
 CREATE OR REPLACE VIEW perf_top_patterns AS
 SELECT
     *,
-    row_number() OVER (PARTITION BY week ORDER BY p95_ms DESC NULLS LAST, pattern) AS place
-FROM perf_all_weeks;
+    row_number() OVER (PARTITION BY week ORDER BY p95_ms DESC, pattern) AS place
+FROM perf_all_weeks
+WHERE p95_ms IS NOT NULL;

@@ -7,7 +7,7 @@ use super::datasource::DatasourceArgs;
 use super::{Stop, report};
 use crate::engine::{self, ReadableBy};
 use crate::error::{Error, Result};
-use crate::reports::{VIEW_NAMES, View, create_views};
+use crate::reports::{Source, VIEW_NAMES, View, create_views, keys_of};
 use crate::source::{self, Datasource, Policy, Settings};
 
 /// What `views` takes.
@@ -100,12 +100,16 @@ fn resolve(datasource: &DatasourceArgs) -> Result<Datasource> {
 }
 
 fn views(source: &Datasource) -> Result<Vec<View>> {
-    let views = create_views(&source.report_globs(), source.slow_ms, false);
-    if views.is_empty() {
+    if source.folders.is_empty() {
         return Err(Error::bad_settings("the views need a folder of reports, and `--path` names none")
             .hint("Give the folder with `--path`"));
     }
-    Ok(views)
+    // DuckDB would read what the names of the folders above say into the reports' own columns. Below them it may.
+    let is_told_above =
+        source.folders.iter().any(|folder| !keys_of(&format!("{}/", folder.display())).is_empty());
+    let files =
+        Source { files: source.report_globs(), keys: is_told_above.then(Vec::new), ..Source::default() };
+    Ok(create_views(&[files], source.slow_ms, false))
 }
 
 fn refuse(file: &Path, force: bool) -> Result<()> {

@@ -12,6 +12,8 @@ mod judged;
 mod parser;
 mod places;
 mod plan;
+mod readers;
+mod scanner;
 mod statement;
 mod tree;
 mod verdict;
@@ -23,6 +25,7 @@ pub(super) use self::judged::is_function_of_the_engine;
 use self::parser::{Parser, Statement, StatementKind, Token};
 use self::places::Places;
 use self::plan::{Plan, empty, no_subquery, not_allowed};
+pub(super) use self::readers::Reader;
 use self::statement::{check_types_of, query_of_view, significant};
 pub(super) use self::verdict::{Form, Reads, Verdict};
 use super::{error, lock};
@@ -131,8 +134,17 @@ impl Gate {
                 return Err(not_followed());
             }
         }
+        let readers = if readers::reads_parquet(&tree) {
+            let tokens = significant(self.parser.tokens(&plan.run)?);
+            let back = |position: usize| plan.run_places.back(position);
+            readers::find(&tree, &tokens, back, |position| plan.judged_places.back(position))
+                .map_err(|error| moved(error, |at| places.back(back(at))))?
+                .ok_or_else(not_followed)?
+        } else {
+            Vec::new()
+        };
         let is_select = statement.kind == StatementKind::Select;
-        Ok(Verdict::of(&tree, &tokens, is_select).with(plan, places))
+        Ok(Verdict::of(&tree, &tokens, is_select).with(plan, places, readers))
     }
 
     /// The one statement of `sql`, and the way back from its positions.

@@ -4,20 +4,23 @@
 mod views;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
+use super::examine::{MOST_SINGLE_LOOKS, is_without_columns, schemas};
 use super::unlisted::Listings;
 use super::{Cancel, Engine, error, sql_text};
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
-use crate::reports;
+use crate::reports::{self, keys_of};
+use crate::source::{Datasource, in_a_glob};
 
 pub use views::Views;
 
-/// How many broken files are looked for one by one.
-const MOST_SINGLE_LOOKS: usize = 2_000;
+/// Columns of a report: names and DuckDB's types.
+pub type Columns = Vec<(String, String)>;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -29,11 +32,15 @@ pub struct Inspection {
     /// The newest week as YYYYWW: of the file names, or of the rows where no name tells one.
     pub newest_week: Option<i64>,
     /// Distinct sets of columns with one report that has it and how many do, commonest first.
-    pub schemas: Vec<(String, String, u64)>,
+    pub schemas: Vec<(Columns, String, u64)>,
     /// Reports that cannot be read, with DuckDB's reason.
     pub broken: Vec<(String, Error)>,
     /// What matches like a report and is not read: what it is and what to do, a sentence each.
     pub left_out: Vec<String>,
+    /// Reports without any column, which count as ones without rows.
+    pub without_columns: Vec<String>,
+    /// Columns that the names of folders tell and reports have too, with such a report.
+    pub told_twice: Vec<(String, String)>,
     /// Tables and views in the attached files.
     pub relations: u64,
     /// What is known of these views.
@@ -83,27 +90,25 @@ impl Engine {
                 .filter_map(|file| reports::week_of_file_name(file))
                 .max()
                 .map(reports::IsoWeek::yyyyww);
-            if read_footers(&connection, &files, &mut found).is_err() {
+            let mut good = files;
+            if read_footers(&connection, &good, &mut found).is_err() {
                 // One bad file fails them all: look at each.
                 found = Inspection { left_out: found.left_out, ..Inspection::default() };
-                let mut good = Vec::new();
-                for file in files.into_iter().take(MOST_SINGLE_LOOKS) {
+                for file in std::mem::take(&mut good).into_iter().take(MOST_SINGLE_LOOKS) {
                     cancel.check()?;
                     match read_footers(&connection, std::slice::from_ref(&file), &mut Inspection::default()) {
                         Ok(()) => good.push(file),
+                        Err(error) if is_without_columns(&error) => {
+                            found.files += 1;
+                            found.without_columns.push(file);
+                        }
                         Err(error) => found.broken.push((file, error)),
                     }
                 }
                 read_footers(&connection, &good, &mut found)?;
             }
-            found.newest_week = named.or_else(|| {
-                let sources: Vec<String> = reports.sources().iter().map(|text| sql_text(text)).collect();
-                let newest = format!(
-                    "SELECT system.main.max(week)::BIGINT FROM system.main.read_parquet([{}], union_by_name = true)",
-                    sources.join(", ")
-                );
-                rows_of::<Option<i64>>(&connection, &newest).ok()?.into_iter().next().flatten()
-            });
+            found.told_twice = told_twice(&self.datasource, &found.schemas);
+            found.newest_week = named.or_else(|| newest_week(&connection, &good));
         }
         if let Some(held) = &databases {
             found.views = self.inspect_views(held.definitions(), cancel)?;
@@ -121,14 +126,7 @@ fn read_footers(connection: &Connection, files: &[String], found: &mut Inspectio
     }
     let list: Vec<String> = files.iter().map(|file| sql_text(file)).collect();
     let list = list.join(", ");
-    let columns = format!(
-        "SELECT file_name, system.main.string_agg(name || ' ' || coalesce(duckdb_type, type), ', ' ORDER BY column_id) \
-         FROM system.main.parquet_schema([{list}]) WHERE num_children IS NULL OR num_children = 0 GROUP BY file_name ORDER BY file_name"
-    );
-    let schemas: Vec<(String, String)> = connection
-        .prepare(&columns)
-        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
-        .map_err(|error| error::translate(&error))?;
+    let (schemas, _) = schemas(connection, files)?;
     let rows = rows_of::<u64>(
         connection,
         &format!(
@@ -136,14 +134,41 @@ fn read_footers(connection: &Connection, files: &[String], found: &mut Inspectio
         ),
     )?;
     found.rows = rows.into_iter().next().unwrap_or(0);
-    found.files = files.len() as u64;
-    let mut by_columns: BTreeMap<String, (String, u64)> = BTreeMap::new();
+    found.files += files.len() as u64;
+    let mut by_columns: BTreeMap<Columns, (String, u64)> = BTreeMap::new();
     for (file, columns) in schemas {
         by_columns.entry(columns).or_insert_with(|| (file, 0)).1 += 1;
     }
     found.schemas = by_columns.into_iter().map(|(columns, (file, count))| (columns, file, count)).collect();
     found.schemas.sort_by_key(|schema| std::cmp::Reverse(schema.2));
     Ok(())
+}
+
+/// The newest week in the rows of `files`, of which some may hold text or nothing of the kind.
+fn newest_week(connection: &Connection, files: &[String]) -> Option<i64> {
+    let list: Vec<String> = files.iter().map(|file| sql_text(&in_a_glob(Path::new(file)))).collect();
+    let newest = format!(
+        "SELECT system.main.max(TRY_CAST(CAST(week AS VARCHAR) AS BIGINT)) \
+         FROM system.main.read_parquet([{}], union_by_name = true, hive_partitioning = false)",
+        list.join(", ")
+    );
+    rows_of::<Option<i64>>(connection, &newest).ok()?.into_iter().next().flatten()
+}
+
+/// Columns that the folders of one of these reports tell although it has them itself.
+fn told_twice(datasource: &Datasource, schemas: &[(Columns, String, u64)]) -> Vec<(String, String)> {
+    let mut found = BTreeMap::new();
+    for (columns, file, _) in schemas {
+        let mut folders = datasource.report_folders();
+        let inside = folders.find_map(|folder| Path::new(file).strip_prefix(folder).ok());
+        let keys = inside.and_then(Path::to_str).map(keys_of).unwrap_or_default();
+        for (key, _) in
+            keys.into_iter().filter(|(key, _)| columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)))
+        {
+            found.entry(key.to_owned()).or_insert_with(|| file.clone());
+        }
+    }
+    found.into_iter().collect()
 }
 
 fn rows_of<T: duckdb::types::FromSql>(connection: &Connection, sql: &str) -> Result<Vec<T>> {

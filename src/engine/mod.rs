@@ -4,11 +4,13 @@
 //! its own, in a transaction that only reads, so that nothing passes from one query to the next. A query goes
 //! [`gate`] → run → frame; what stops it is a [`Cancel`].
 
+mod arguments;
 mod attach;
 mod cancel;
 mod catalog;
 mod definitions;
 mod error;
+mod examine;
 mod gate;
 mod inspect;
 mod open;
@@ -34,7 +36,7 @@ pub(crate) use gate::read_anything;
 
 pub use cancel::Cancel;
 pub use catalog::Catalog;
-pub use inspect::{Inspection, Views as FileViews};
+pub use inspect::{Columns, Inspection, Views as FileViews};
 pub use open::version;
 pub use report_writer::write_reports;
 pub use run::FrameSink;

@@ -8,29 +8,23 @@ use super::stamp::Stamp;
 use super::{Engine, gate, unlisted};
 use crate::error::Result;
 use crate::reports;
-use crate::source::{Astray, Findings, Looks, Validity, in_a_glob, is_pattern};
+use crate::source::{Astray, Findings, Found, Looks, Validity, is_pattern};
 
 /// The reports at one moment.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Reports {
-    /// Each folder's pattern, and the files that match it.
-    by_glob: Vec<(String, Vec<PathBuf>)>,
+    /// Each folder's pattern, and the files that match it, as they looked.
+    by_glob: Vec<(String, Vec<Found>)>,
     /// What matches and is not read.
     left_out: Vec<Astray>,
 }
 
 impl Reports {
-    /// What the views are made over: the patterns that match a report, or all where none does. Where something is left out, the
-    /// other files by their names: DuckDB would fail with the one, whatever it is.
-    pub(super) fn sources(&self) -> Vec<String> {
-        if !self.left_out.is_empty() {
-            return self.files().map(in_a_glob).collect();
-        }
-        let globs = |all: bool| {
-            let globs = self.by_glob.iter().filter(move |(_, files)| all || !files.is_empty());
-            globs.map(|(glob, _)| glob.clone()).collect()
-        };
-        globs(self.are_missing())
+    /// The patterns that match a report, or all where none does.
+    pub(super) fn globs(&self) -> Vec<String> {
+        let all = self.are_missing();
+        let globs = self.by_glob.iter().filter(|(_, files)| all || !files.is_empty());
+        globs.map(|(glob, _)| glob.clone()).collect()
     }
 
     /// Whether none is there.
@@ -40,7 +34,7 @@ impl Reports {
 
     /// The files, those of the first folder first.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.by_glob.iter().flat_map(|(_, files)| files).map(PathBuf::as_path)
+        self.by_glob.iter().flat_map(|(_, files)| files).map(|found| found.path.as_path())
     }
 
     /// What matches and is not read.
@@ -103,6 +97,11 @@ impl ViewReads {
         self.all.iter().flat_map(|read| &read.verdict.reads.files)
     }
 
+    /// Whether a macro takes the place of the function `name`.
+    pub(super) fn has_macro(&self, name: &str) -> bool {
+        self.all.iter().any(|one| one.is_macro && one.name.eq_ignore_ascii_case(name))
+    }
+
     /// Those that a statement names, itself or through others, and the rest.
     pub(super) fn split(&self, statement: &gate::Verdict) -> (Vec<&gate::Reads>, Vec<&gate::Reads>) {
         let mut named = vec![false; self.all.len()];
@@ -135,9 +134,9 @@ impl Engine {
             let Findings { mut files, passed, astray, .. } =
                 self.reach.find(&glob).map_err(unlisted::failed)?;
             files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
-            reports.by_glob.push((glob, files.iter().map(|file| file.path.clone()).collect()));
             reports.left_out.extend(astray);
-            all.files.extend(files);
+            all.files.extend(files.iter().cloned());
+            reports.by_glob.push((glob, files));
             all.passed.extend(passed);
         }
         reports.left_out.sort_unstable();

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
+use super::examine::{self, Examined};
 use super::reads::{Reports, ViewReads};
 use super::stamp::Stamp;
 use super::types::{self, Reading};
@@ -49,6 +50,16 @@ struct Task<'a> {
 enum Shape<'a> {
     Frame(&'a Options),
     Csv(&'a CsvOptions),
+}
+
+/// A statement that passed the gate, as it runs.
+#[derive(Clone, Copy)]
+struct Ready<'a> {
+    verdict: &'a gate::Verdict,
+    /// Its text, with what the reader of Parquet files is told beside what is written.
+    sql: &'a str,
+    /// What is to be said of how it reads them.
+    notices: &'a [String],
 }
 
 /// Why a run has no result.
@@ -149,9 +160,12 @@ impl Engine {
         let none = ViewReads::default();
         let views = databases.as_ref().map_or(&none, |held| &held.definitions().reads);
         let before = self.first_stamp(&verdict, views)?;
-        let reports = before.reports.as_ref();
         let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
-        let mut result = self.execute(&verdict, &before, task.shape, cancel, sink);
+        let arguments = self.arguments(&verdict, views)?;
+        let statement = verdict.with_arguments(&arguments.of_readers);
+        let ready = Ready { verdict: &verdict, sql: &statement.sql, notices: &arguments.notices };
+        let mut over = None;
+        let mut result = self.execute(ready, &before, &mut over, task.shape, cancel, sink);
         let asked = Instant::now();
         while !verdict.databases.is_empty()
             && attach::is_locked(&result)
@@ -160,13 +174,13 @@ impl Engine {
             std::thread::sleep(attach::LOOK_AGAIN);
             cancel.check()?;
             sink.restart()?;
-            result = self.execute(&verdict, &before, task.shape, cancel, sink);
+            result = self.execute(ready, &before, &mut over, task.shape, cancel, sink);
         }
         // An interrupted query stays one.
         cancel.check()?;
         let after = self.stamp(&verdict, views)?;
         listings.check()?;
-        if after != before || (result.is_ok() && !self.are_views_over(reports)) {
+        if after != before || (result.is_ok() && !self.are_views_over(over.as_deref())) {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);
@@ -175,8 +189,8 @@ impl Engine {
         }
         let summary = result.map_err(|mut error| {
             // One beyond its end belongs to the text of a view.
-            let inside = error.position.filter(|position| *position < verdict.sql.len());
-            error.position = inside.map(|position| verdict.place_of(position));
+            let inside = error.position.filter(|position| *position < statement.sql.len());
+            error.position = inside.map(|position| verdict.place_of(statement.back(position)));
             error
         })?;
         Ok((summary, validity.if_it_holds()))
@@ -186,13 +200,15 @@ impl Engine {
     /// Positions of errors are those in it.
     fn execute(
         &self,
-        verdict: &gate::Verdict,
+        ready: Ready<'_>,
         before: &Stamp,
+        over: &mut Option<Arc<Examined>>,
         shape: Shape<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
         let reports = before.reports.as_ref();
+        let verdict = ready.verdict;
         let incomplete = reports.and_then(Reports::incomplete);
         if let (Shape::Csv(_), Some((why, remedy))) = (shape, &incomplete) {
             // It would look complete: a download has no place for a notice.
@@ -202,10 +218,15 @@ impl Engine {
         }
         let connection = self.session(&before.bases)?;
         let connection = &connection;
-        let prepared = self.ensure_views(verdict, reports, cancel).and_then(|()| {
+        let prepared = self.ensure_views(verdict, reports, cancel).and_then(|examined| {
+            if let (Shape::Csv(_), Some(why)) = (shape, examined.iter().flat_map(|it| &it.losses).next()) {
+                return Err(Error::new(Kind::Forbidden, format!("values would be missing: {why}"))
+                    .hint(examine::REMEDY));
+            }
+            *over = examined;
             cancel.watch(connection.interrupt_handle());
             self.begin(connection)?;
-            self.prepare(connection, verdict)
+            self.prepare(connection, ready)
         });
         let mut missing = None;
         let (mut statement, type_names) = match prepared {
@@ -216,7 +237,7 @@ impl Engine {
                 missing = Some(error);
                 cancel.watch(connection.interrupt_handle());
                 self.begin(connection)?;
-                self.prepare(connection, verdict)
+                self.prepare(connection, ready)
             }
             // A view remembers its columns' types; a report may have brought other ones.
             Err(error) if error.message.starts_with("Binder Error: Contents of view were altered") => {
@@ -226,7 +247,7 @@ impl Engine {
                 }
                 cancel.watch(connection.interrupt_handle());
                 self.begin(connection)?;
-                self.prepare(connection, verdict)
+                self.prepare(connection, ready)
             }
             prepared => prepared,
         }?;
@@ -238,6 +259,14 @@ impl Engine {
         }
         if let (Some((why, remedy)), Body::Frame(frame)) = (incomplete, &mut body) {
             frame.notice(Notice::warning(format!("A report is left out: {why}. {remedy}")));
+        }
+        if let (Some(examined), Body::Frame(frame)) = (&over, &mut body) {
+            for loss in &examined.losses {
+                frame.notice(Notice::warning(format!("A report is odd: {loss}. {}", examine::REMEDY)));
+            }
+        }
+        if let Body::Frame(frame) = &mut body {
+            ready.notices.iter().for_each(|notice| frame.notice(Notice::warning(notice.clone())));
         }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;
@@ -271,17 +300,19 @@ impl Engine {
     fn prepare<'a>(
         &self,
         connection: &'a Connection,
-        verdict: &gate::Verdict,
+        ready: Ready<'_>,
     ) -> Result<(Statement<'a>, Vec<String>)> {
-        let statement = connection.prepare(&verdict.sql).map_err(|error| error::translate(&error))?;
+        let statement = connection.prepare(ready.sql).map_err(|error| error::translate(&error))?;
         let readings = types::readings(&statement);
         let types = types::names(&statement, &readings);
-        if verdict.form != gate::Form::Subquery || readings.iter().all(|reading| *reading == Reading::Plain) {
+        if ready.verdict.form != gate::Form::Subquery
+            || readings.iter().all(|reading| *reading == Reading::Plain)
+        {
             return Ok((statement, types));
         }
         drop(statement);
-        let names = self.column_names(connection, &verdict.sql)?;
-        let wrapped = self.gate.check(&types::wrap(&verdict.sql, &names, &readings))?;
+        let names = self.column_names(connection, ready.sql)?;
+        let wrapped = self.gate.check(&types::wrap(ready.sql, &names, &readings))?;
         let statement = connection.prepare(&wrapped.sql);
         // A position in the wrapping is none in the person's text.
         let translated = |error: duckdb::Error| Error { position: None, ..error::translate(&error) };

@@ -120,7 +120,7 @@ impl Engine {
     }
 
     /// The files that `path` names or, as a pattern, matches; of a folder those that functions may read of it.
-    fn look_at(&self, path: &str, views: &ViewReads) -> Result<Findings> {
+    pub(super) fn look_at(&self, path: &str, views: &ViewReads) -> Result<Findings> {
         let mut findings = self.reach.find(path).map_err(unlisted::failed)?;
         // `perf.csv` may be the table `csv` in `perf`, as long as there is no file of that name.
         if findings.astray.iter().all(|astray| matches!(astray, Astray::NoReport(_)))

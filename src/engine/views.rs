@@ -2,10 +2,11 @@
 //! them and a report is there; a view of the same name in an attached file comes first in the search path.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use duckdb::Connection;
 
+use super::examine::{Examined, examine};
 use super::reads::Reports;
 use super::{Cancel, Engine, error, gate, lock, own};
 use crate::error::{Error, Kind, Result};
@@ -16,8 +17,9 @@ use crate::reports;
 pub(super) struct Views(Mutex<Option<Made>>);
 
 struct Made {
-    /// The patterns or files that they are over.
-    sources: Vec<String>,
+    /// The reports that they were made over or still fit.
+    reports: Reports,
+    examined: Arc<Examined>,
     /// How DuckDB lists them.
     listed: BTreeSet<String>,
 }
@@ -33,7 +35,8 @@ enum Want {
 }
 
 impl Engine {
-    /// Makes the views if the statement can see them and they are not there yet.
+    /// Makes the views if the statement can see them and they are not there yet. Also what they are made over, where the
+    /// statement may read them.
     ///
     /// # Errors
     /// No report, or one that cannot be read, when the statement names a view.
@@ -42,51 +45,73 @@ impl Engine {
         verdict: &gate::Verdict,
         reports: Option<&Reports>,
         cancel: &Cancel,
-    ) -> Result<()> {
+    ) -> Result<Option<Arc<Examined>>> {
         let made = match (want(verdict), reports) {
-            (Want::Named, Some(reports)) => return self.make_views(cancel, false, reports),
+            (Want::Named, Some(reports)) => return self.make_views(cancel, false, reports).map(Some),
             // A view of an attached file may stand on them.
             (_, Some(reports)) => self.make_views(cancel, false, reports),
             (Want::Listed, None) if lock(&self.views.0).is_none() => {
                 self.list_reports().and_then(|(reports, _)| self.make_views(cancel, false, &reports))
             }
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
-        if let Err(error) = made {
-            tracing::debug!(error = error.message, "the views are left out of a listing");
-        }
-        cancel.check()
+        let examined = match made {
+            Ok(examined) => reports.map(|_| examined),
+            Err(error) => {
+                tracing::debug!(error = error.message, "the views are left out of a listing");
+                None
+            }
+        };
+        cancel.check()?;
+        Ok(examined)
     }
 
     /// Makes the views over `reports`, `again` even if they are there: reports may have changed the type of a column.
-    pub(super) fn make_views(&self, cancel: &Cancel, again: bool, reports: &Reports) -> Result<()> {
-        let sources = reports.sources();
+    pub(super) fn make_views(
+        &self,
+        cancel: &Cancel,
+        again: bool,
+        reports: &Reports,
+    ) -> Result<Arc<Examined>> {
         let mut made = lock(&self.views.0);
-        let is_made = made.as_ref().is_some_and(|made| made.sources == sources);
-        if (self.datasource.folders.is_empty() && reports.are_missing()) || (is_made && !again) {
-            return Ok(());
+        if self.datasource.folders.is_empty() && reports.are_missing() {
+            return Ok(Arc::default());
         }
-        if let (true, [glob, ..]) = (sources.is_empty(), self.datasource.report_globs().as_slice()) {
+        let known =
+            made.as_ref().filter(|made| made.reports == *reports).map(|made| Arc::clone(&made.examined));
+        if let Some(examined) = known.as_ref().filter(|_| !again) {
+            return Ok(Arc::clone(examined));
+        }
+        if let (true, [glob, ..]) = (reports.are_missing(), reports.globs().as_slice()) {
             // As DuckDB says it where nothing matches.
-            return Err(Error::new(
-                Kind::NotFound,
-                format!("IO Error: No files found that match the pattern \"{glob}\""),
-            ));
+            let message = format!("IO Error: No files found that match the pattern \"{glob}\"");
+            return Err(Error::new(Kind::NotFound, message));
         }
         let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
-        make(&connection, &reports::create_views(&sources, self.datasource.slow_ms, false))?;
-        *made = Some(Made { sources, listed: own::views(&connection)? });
-        Ok(())
+        let examined = match known {
+            Some(examined) => examined,
+            None => {
+                let folders: Vec<_> = self.datasource.report_folders().collect();
+                Arc::new(examine(&connection, reports, &folders)?)
+            }
+        };
+        match made.as_mut().filter(|made| !again && made.examined.sources == examined.sources) {
+            Some(made) => (made.reports, made.examined) = (reports.clone(), Arc::clone(&examined)),
+            None => {
+                make(&connection, &reports::create_views(&examined.sources, self.datasource.slow_ms, false))?;
+                let listed = own::views(&connection)?;
+                *made = Some(Made { reports: reports.clone(), examined: Arc::clone(&examined), listed });
+            }
+        }
+        Ok(examined)
     }
 
-    /// Whether the views are over `reports`, where some of them are left out. Another query may have listed the files at another
+    /// Whether the views are still over what a query found them to be over. Another query may have looked at the files at another
     /// moment, and made the views over those.
-    pub(super) fn are_views_over(&self, reports: Option<&Reports>) -> bool {
-        // Without any, the views are over no report, and this query's own.
-        let is_mixed = |reports: &&Reports| !reports.left_out().is_empty() && !reports.are_missing();
-        let Some(reports) = reports.filter(is_mixed) else { return true };
-        lock(&self.views.0).as_ref().is_none_or(|made| made.sources == reports.sources())
+    pub(super) fn are_views_over(&self, examined: Option<&Examined>) -> bool {
+        let Some(examined) = examined else { return true };
+        lock(&self.views.0).as_ref().is_none_or(|made| made.examined.sources == examined.sources)
     }
 
     /// Whether the views are those that were made.
@@ -123,7 +148,7 @@ impl Engine {
             )
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
             .map_err(|error| error::translate(&error))?;
-        let mut views = reports::create_empty_views(self.datasource.slow_ms);
+        let mut views = reports::create_views(&[], self.datasource.slow_ms, true);
         views.retain(|view| !attached.iter().any(|name| name.eq_ignore_ascii_case(view.name)));
         make(session, &views)
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{base_name, counted};
 use crate::engine::Inspection;
+use crate::reports::{COLUMNS, Wanted};
 
 /// Columns that are named when weeks differ in them.
 const MOST_NAMED: usize = 20;
@@ -12,13 +13,12 @@ const MOST_NAMED: usize = 20;
 pub(super) fn differences(found: &Inspection) -> Option<String> {
     let [(columns, _, most), rest @ ..] = found.schemas.as_slice() else { return None };
     let (other, example, _) = rest.first()?;
-    let (usual, odd): (HashSet<&str>, HashSet<&str>) =
-        (columns.split(", ").collect(), other.split(", ").collect());
-    let missing = columns.split(", ").filter(|column| !odd.contains(column));
-    let added = other.split(", ").filter(|column| !usual.contains(column));
+    let (usual, odd): (HashSet<_>, HashSet<_>) = (columns.iter().collect(), other.iter().collect());
+    let missing = columns.iter().filter(|column| !odd.contains(column));
+    let added = other.iter().filter(|column| !usual.contains(column));
     let mut difference: Vec<String> = added
-        .map(|column| format!("with `{column}`"))
-        .chain(missing.map(|column| format!("without `{column}`")))
+        .map(|(name, of)| format!("with `{name} {of}`"))
+        .chain(missing.map(|(name, of)| format!("without `{name} {of}`")))
         .take(MOST_NAMED)
         .collect();
     let differing = usual.symmetric_difference(&odd).count();
@@ -35,68 +35,60 @@ pub(super) fn differences(found: &Inspection) -> Option<String> {
     ))
 }
 
-/// What the views over the reports need: the column, whether nothing of a report shows without it, and whether it is a
-/// number; otherwise it is text.
-const NEEDED: [(&str, bool, bool); 6] = [
-    ("week", true, true),
-    ("pattern", true, false),
-    ("p95_ms", true, true),
-    ("samples", false, true),
-    ("p50_ms", false, true),
-    ("p99_ms", false, true),
-];
-
-/// How DuckDB's types of numbers begin.
-const NUMBERS: [&str; 7] = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"];
+/// Columns without which nothing of a report shows.
+const NEEDED: [&str; 3] = ["week", "pattern", "p95_ms"];
 
 /// Columns that reports lack or have as something else than the views need: one sentence for each.
 pub(super) fn unfit(found: &Inspection) -> Vec<String> {
     let mut said = Vec::new();
-    for (needed, is_needed, is_number) in NEEDED {
+    for (needed, wanted) in COLUMNS {
         let (mut lacking, mut other) = (Files::default(), Files::default());
         let mut of_type = None;
         for (columns, example, count) in &found.schemas {
-            let columns = columns.split(", ").filter_map(|column| column.split_once(' '));
-            let mut types =
-                columns.filter(|(name, _)| name.eq_ignore_ascii_case(needed)).map(|(_, type_name)| type_name);
+            let mut types = columns.iter().filter(|(name, _)| name.eq_ignore_ascii_case(needed));
             match types.next() {
                 None => lacking.add(example, *count),
-                Some(type_name) if fits(type_name, is_number) => {}
-                Some(type_name) => {
-                    of_type.get_or_insert(type_name);
+                Some((_, of)) if wanted.is_met_by(of) || wanted.is_harmless(of) => {}
+                Some((_, of)) => {
+                    of_type.get_or_insert(of);
                     other.add(example, *count);
                 }
             }
         }
-        if let Some(files) = lacking.text().filter(|_| is_needed) {
+        if let Some(files) = lacking.text().filter(|_| NEEDED.contains(&needed)) {
             said.push(format!(
                 "no column `{needed}` in {files}: the views and dashboards cannot show what is in there"
             ));
         }
         if let Some((type_name, files)) = of_type.zip(other.text()) {
-            let (wanted, such) = match (is_number, needed) {
-                (true, "week") => ("a number", ", such as 202646"),
-                (true, _) => ("a number", ""),
-                (false, _) => ("text", ""),
+            let what = match wanted {
+                Wanted::Text => "they show it as DuckDB writes it",
+                Wanted::Flag => "what reads as neither there counts as missing",
+                Wanted::Week | Wanted::Number => "what reads as none there counts as missing",
             };
+            let wanted = wanted.words();
             said.push(format!(
-                "`{needed}` is {type_name} in {files}, and the views and dashboards need {wanted}{such}"
+                "`{needed}` is {type_name} in {files}, and the views and dashboards need {wanted}: {what}"
             ));
         }
     }
     said
 }
 
-fn fits(type_name: &str, is_number: bool) -> bool {
-    let type_name = type_name
-        .strip_prefix('U')
-        .filter(|rest| rest.ends_with("INT") || *rest == "INTEGER")
-        .unwrap_or(type_name);
-    if is_number {
-        NUMBERS.contains(&type_name) || type_name.starts_with("DECIMAL(")
-    } else {
-        type_name != "BLOB"
+/// Reports that are empty in a way of their own, and what folders say for nothing.
+pub(super) fn remarks(found: &Inspection) -> Vec<String> {
+    let mut empty = Files::default();
+    if let Some(first) = found.without_columns.first() {
+        empty.add(first, found.without_columns.len() as u64);
     }
+    let empty = empty.text().map(|files| format!("no column at all in {files}, which counts as no rows"));
+    let told_twice = found.told_twice.iter().map(|(key, file)| {
+        format!(
+            "`{key}=` in the names of folders is not read for reports that have a column `{key}` themselves, such as `{}`",
+            base_name(file)
+        )
+    });
+    empty.into_iter().chain(told_twice).collect()
 }
 
 /// Files, of which the first is named.
@@ -126,17 +118,24 @@ impl<'a> Files<'a> {
 mod tests {
     use super::*;
 
+    /// `week INTEGER, tags STRUCT(a INTEGER)` as columns.
+    fn columns(text: &str) -> Vec<(String, String)> {
+        text.split(", ")
+            .filter_map(|column| column.split_once(' '))
+            .map(|(name, of)| (name.into(), of.into()))
+            .collect()
+    }
+
     fn said(schemas: &[(&str, &str, u64)]) -> Vec<String> {
-        let schemas = schemas.iter().map(|&(columns, file, count)| (columns.into(), file.into(), count));
+        let schemas = schemas.iter().map(|&(text, file, count)| (columns(text), file.into(), count));
         unfit(&Inspection { schemas: schemas.collect(), ..Inspection::default() })
     }
 
     /// Columns of weeks that agree in most of a hundred thousand: each was once compared with each.
     #[test]
     fn of_very_many_columns_only_some_are_named() {
-        let columns = |from: u32| {
-            (from..from + 100_000).map(|n| format!("c{n} INTEGER")).collect::<Vec<_>>().join(", ")
-        };
+        let columns =
+            |from: u32| (from..from + 100_000).map(|n| (format!("c{n}"), "INTEGER".to_owned())).collect();
         let schemas = vec![(columns(0), "/d/a.parquet".into(), 2), (columns(50), "/d/b.parquet".into(), 1)];
         let said = differences(&Inspection { schemas, ..Inspection::default() }).unwrap();
         assert!(said.contains("2 agree, 1 differ, such as `b.parquet` (with `c100000 INTEGER`, "), "{said}");
@@ -150,6 +149,7 @@ mod tests {
             "week INTEGER, pattern VARCHAR, samples BIGINT, p50_ms DOUBLE, p95_ms DOUBLE, p99_ms DOUBLE, slow_flag BOOLEAN",
             "P95_MS FLOAT, Pattern VARCHAR, WEEK UINTEGER",
             "week UTINYINT, pattern INTEGER, p95_ms DECIMAL(10,3), samples UBIGINT, more VARCHAR",
+            "week INTEGER, pattern DATE, p95_ms \"NULL\", samples \"NULL\", slow_flag \"NULL\", tags STRUCT(p95_ms VARCHAR)",
         ] {
             assert_eq!(said(&[(columns, "/d/a.parquet", 3)]), Vec::<String>::new(), "{columns}");
         }
@@ -167,10 +167,10 @@ mod tests {
             said(&reports),
             [
                 "no column `week` in `b.parquet` and 1 other report: the views and dashboards cannot show what is in there",
-                "`week` is VARCHAR in `c.parquet`, and the views and dashboards need a number, such as 202646",
+                "`week` is VARCHAR in `c.parquet`, and the views and dashboards need a number, such as 202646: what reads as none there counts as missing",
                 "no column `pattern` in `c.parquet`: the views and dashboards cannot show what is in there",
-                "`pattern` is BLOB in `b.parquet` and 1 other report, and the views and dashboards need text",
-                "`samples` is VARCHAR in `b.parquet` and 1 other report, and the views and dashboards need a number",
+                "`pattern` is BLOB in `b.parquet` and 1 other report, and the views and dashboards need text: they show it as DuckDB writes it",
+                "`samples` is VARCHAR in `b.parquet` and 1 other report, and the views and dashboards need a number: what reads as none there counts as missing",
             ]
         );
     }

@@ -1,7 +1,9 @@
 //! The weekly reports: ISO weeks, file names, views over them and the demo generator. Pure: no IO, no clock.
 
+mod columns;
 mod demo;
 mod files;
+mod keys;
 mod named;
 mod views;
 mod week;
@@ -9,10 +11,12 @@ mod week;
 #[cfg(test)]
 mod provisioned_tests;
 
+pub use columns::{COLUMNS, Wanted};
 pub use demo::{Demo, DemoOptions, DemoReport, DemoRow, MAX_PATTERNS, MAX_WEEKS, SLOW_MS, generate};
 pub use files::{
     DEFAULT_REPORTS_GLOB, ReportFile, is_temporary, report_file_name, sort_reports, week_of_file_name,
 };
+pub use keys::{Key, keys_of};
 pub use named::{ALL, Asked, EVERYTHING, NamedQuery, Parameter, ParameterKind};
-pub use views::{VIEW_NAMES, View, create_empty_views, create_views, string_literal};
+pub use views::{Source, VIEW_NAMES, View, create_views, string_literal};
 pub use week::IsoWeek;

@@ -1,16 +1,18 @@
 //! The three views over the reports, as SQL. One source: `provisioning/views/create_views.sql`, which also runs in
-//! the plain DuckDB shell; here its glob and its threshold are replaced by the datasource's.
+//! the plain DuckDB shell; here what it reads and its threshold are replaced by the datasource's.
+
+use super::{Key, Wanted};
 
 /// The file as it ships. Statements are separated by `;` at the end of a line.
 const SOURCE: &str = include_str!("../../provisioning/views/create_views.sql");
-/// The glob in it.
-const SOURCE_GLOB: &str = "'query_perf_weekly_*.parquet'";
 /// The threshold in it.
 const SOURCE_THRESHOLD: &str = "100 /* slow_ms */";
 /// The branch of `perf_all_weeks` that reads the reports.
-const SOURCE_REPORTS: &str = "    UNION ALL BY NAME
-    SELECT * FROM read_parquet('query_perf_weekly_*.parquet', union_by_name = true)
+const SOURCE_REPORTS: &str = "        UNION ALL BY NAME
+        SELECT * FROM read_parquet('query_perf_weekly_*.parquet', union_by_name = true, can_have_nan = true)
 ";
+/// What the column with a file's path is called where the folders' names are read.
+const FILE: &str = "\"the file's path\"";
 /// How each of its statements begins.
 const SOURCE_CREATE: &str = "CREATE OR REPLACE VIEW ";
 
@@ -26,47 +28,83 @@ pub struct View {
     pub sql: String,
 }
 
+/// Reports that are read in the same way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Patterns or names of Parquet files, absolute or relative to where the engine looks.
+    pub files: Vec<String>,
+    /// Columns that are something else than the views need.
+    pub odd: Vec<(String, Wanted)>,
+    /// Columns that the names of the folders tell and the files lack; none where DuckDB may look for them itself.
+    pub keys: Option<Vec<Key>>,
+}
+
 /// The statements that make the views, to be run one by one in this order.
 ///
-/// `globs` are patterns or names of Parquet files, absolute or relative to where the engine looks; every one must
-/// match a file when the view is made, or DuckDB answers `No files found that match the pattern`. An empty
-/// list gives no view. `slow_ms` is the threshold of `perf_slow_patterns` and of a missing `slow_flag`, in
-/// milliseconds. With `temp` the views live in the connection alone; they then hide views of the same
-/// name in an attached file, so leave out those that it defines.
+/// Every pattern must match a file when the view is made, or DuckDB answers `No files found that match the pattern`. Over
+/// no source the views have the columns that every report has, and no row. `slow_ms` is the threshold of
+/// `perf_slow_patterns` and of a missing `slow_flag`, in milliseconds. With `temp` the views live in the connection
+/// alone; they then hide views of the same name in an attached file, so leave out those that it defines.
 #[must_use]
-pub fn create_views(globs: &[String], slow_ms: f64, temp: bool) -> Vec<View> {
-    if globs.is_empty() {
-        return Vec::new();
-    }
-    let globs = list_literal(globs);
-    views(slow_ms, temp, |body| body.replace(SOURCE_GLOB, &globs))
-}
-
-/// The statements that make the views over no report at all, for one connection: the columns that every report has, and no
-/// row.
-#[must_use]
-pub fn create_empty_views(slow_ms: f64) -> Vec<View> {
-    views(slow_ms, true, |body| body.replace(SOURCE_REPORTS, ""))
-}
-
-/// The views with their threshold, and with what `fill` makes of the text.
-fn views(slow_ms: f64, temp: bool, fill: impl Fn(&str) -> String) -> Vec<View> {
+pub fn create_views(sources: &[Source], slow_ms: f64, temp: bool) -> Vec<View> {
     let threshold = number_literal(slow_ms);
+    let reads: String = sources
+        .iter()
+        .map(|source| format!("        UNION ALL BY NAME\n        {}\n", source.select()))
+        .collect();
     VIEW_NAMES
         .iter()
         .filter_map(|&name| {
             // The threshold first: a glob may look like its mark.
-            let body = fill(&source_statement(name)?.replace(SOURCE_THRESHOLD, &threshold));
+            let body =
+                source_statement(name)?.replace(SOURCE_THRESHOLD, &threshold).replace(SOURCE_REPORTS, &reads);
             let temp = if temp { "TEMP " } else { "" };
             Some(View { name, sql: format!("CREATE OR REPLACE {temp}VIEW {name} {body}") })
         })
         .collect()
 }
 
+impl Source {
+    /// All its rows, of the types that the views need.
+    fn select(&self) -> String {
+        let mut arguments = "union_by_name = true, can_have_nan = true".to_owned();
+        let keys = match &self.keys {
+            None => &[][..],
+            Some(keys) => {
+                arguments.push_str(", hive_partitioning = false");
+                keys
+            }
+        };
+        let mut star = "*".to_owned();
+        if !keys.is_empty() {
+            arguments.push_str(&format!(", filename = {}", string_literal(FILE.trim_matches('"'))));
+            star.push_str(&format!(" EXCLUDE ({FILE})"));
+        }
+        if !self.odd.is_empty() {
+            let values = self.odd.iter().map(|(name, wanted)| {
+                let name = name_literal(name);
+                format!("{} AS {name}", wanted.expression(&name))
+            });
+            star.push_str(&format!(" REPLACE ({})", values.collect::<Vec<_>>().join(", ")));
+        }
+        for key in keys {
+            let value = key.expression(FILE);
+            // A column that the views know is of the type they know.
+            let value = Wanted::of(&key.name).map_or(value.clone(), |wanted| wanted.expression(&value));
+            star.push_str(&format!(", {value} AS {}", name_literal(&key.name)));
+        }
+        format!("SELECT {star} FROM read_parquet({}, {arguments})", list_literal(&self.files))
+    }
+}
+
 /// A string as a DuckDB literal: `'` doubled.
 #[must_use]
 pub fn string_literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+fn name_literal(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// What follows the name of view `name` in the file, from `AS` to before the `;`.
@@ -93,19 +131,25 @@ fn number_literal(value: f64) -> String {
 mod tests {
     use super::*;
 
+    fn over(files: &[&str]) -> Vec<Source> {
+        let files = files.iter().map(|&file| file.to_owned()).collect();
+        vec![Source { files, ..Source::default() }]
+    }
+
     #[test]
     fn the_file_holds_the_three_views_and_their_marks() {
         assert_eq!(SOURCE.matches(SOURCE_CREATE).count(), VIEW_NAMES.len());
         assert_eq!(SOURCE.matches(";\n").count(), VIEW_NAMES.len() + 1, "and one in a comment");
-        assert_eq!(SOURCE.matches(SOURCE_GLOB).count(), 1);
         assert_eq!(SOURCE.matches(SOURCE_REPORTS).count(), 1);
         assert_eq!(SOURCE.matches(SOURCE_THRESHOLD).count(), 2);
+        let as_it_ships = create_views(&over(&["query_perf_weekly_*.parquet"]), 100.0, false);
+        let body = source_statement(VIEW_NAMES[0]).unwrap().replace(SOURCE_THRESHOLD, "100.0::DOUBLE");
+        assert_eq!(as_it_ships[0].sql, format!("CREATE OR REPLACE VIEW perf_all_weeks {body}"));
     }
 
     #[test]
-    fn glob_and_threshold_are_the_datasources() {
-        let globs = ["/srv/it's/*.parquet".to_owned(), "/b/*.parquet".to_owned()];
-        let views = create_views(&globs, 250.5, true);
+    fn files_and_threshold_are_the_datasources() {
+        let views = create_views(&over(&["/srv/it's/*.parquet", "/b/*.parquet"]), 250.5, true);
         assert_eq!(views.iter().map(|view| view.name).collect::<Vec<_>>(), VIEW_NAMES);
         for view in &views {
             assert!(
@@ -117,35 +161,48 @@ mod tests {
         }
         let all = &views[0].sql;
         assert!(
-            all.contains("read_parquet(['/srv/it''s/*.parquet', '/b/*.parquet'], union_by_name = true)"),
+            all.contains("read_parquet(['/srv/it''s/*.parquet', '/b/*.parquet'], union_by_name = true, can_have_nan = true)"),
             "{all}"
         );
         assert!(all.contains("p95_ms > 250.5::DOUBLE"), "{all}");
         assert!(views[1].sql.ends_with("WHERE p95_ms > 250.5::DOUBLE"), "{}", views[1].sql);
-    }
-
-    #[test]
-    fn one_glob_none_and_odd_thresholds() {
-        let views = create_views(&["*.parquet".to_owned()], 100.0, false);
-        assert!(views[0].sql.starts_with("CREATE OR REPLACE VIEW perf_all_weeks AS"));
-        assert!(views[0].sql.contains("read_parquet('*.parquet', union_by_name = true)"));
-        assert!(views[1].sql.ends_with("> 100.0::DOUBLE"));
-        assert!(create_views(&[], 100.0, false).is_empty());
-        assert!(create_views(&["x".to_owned()], f64::NAN, false)[1].sql.ends_with("'infinity'::DOUBLE"));
+        assert!(create_views(&over(&["x"]), f64::NAN, false)[1].sql.ends_with("'infinity'::DOUBLE"));
     }
 
     #[test]
     fn without_reports_nothing_is_read() {
-        let views = create_empty_views(250.5);
+        let views = create_views(&[], 250.5, false);
         assert_eq!(views.iter().map(|view| view.name).collect::<Vec<_>>(), VIEW_NAMES);
         assert!(!views[0].sql.contains("read_parquet") && views[0].sql.contains("NULL::INTEGER AS week"));
         assert!(views[1].sql.ends_with("WHERE p95_ms > 250.5::DOUBLE"), "{}", views[1].sql);
     }
 
     #[test]
+    fn odd_columns_are_cast_and_folders_tell_columns() {
+        let key = Key::of("e\"nv", ["prod"].into_iter(), &["/d"]);
+        let source = Source {
+            files: vec!["a".to_owned()],
+            odd: vec![("P95_ms".to_owned(), Wanted::Number)],
+            keys: Some(vec![key]),
+        };
+        let sql = source.select();
+        assert!(
+            sql.starts_with(
+                "SELECT * EXCLUDE (\"the file's path\") REPLACE (TRY_CAST(CAST(\"P95_ms\" AS VARCHAR) AS DOUBLE) AS \"P95_ms\"), "
+            ),
+            "{sql}"
+        );
+        assert!(
+            sql.contains(" AS \"e\"\"nv\" FROM read_parquet('a', ")
+                && sql.contains("hive_partitioning = false, filename = "),
+            "{sql}"
+        );
+    }
+
+    #[test]
     fn a_path_that_looks_like_the_marks_stays_as_it_is() {
-        let glob = "/a/100 /* slow_ms */*.parquet".to_owned();
-        let views = create_views(std::slice::from_ref(&glob), 7.0, false);
-        assert!(views[0].sql.contains(&string_literal(&glob)), "{}", views[0].sql);
+        let glob = "/a/100 /* slow_ms */*.parquet";
+        let views = create_views(&over(&[glob]), 7.0, false);
+        assert!(views[0].sql.contains(&string_literal(glob)), "{}", views[0].sql);
     }
 }

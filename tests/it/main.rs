@@ -26,6 +26,7 @@ mod everyday;
 mod exchanged;
 mod export;
 mod faults;
+mod field;
 mod health;
 mod hostile;
 mod inside;

@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn the_week_of_each_time_is_no_series() {
         let field = |labels: &str| {
-            let metadata = [("labels".to_owned(), labels.to_owned())].into();
+            let metadata: std::collections::HashMap<String, String> =
+                [("labels".to_owned(), labels.to_owned())].into();
             Field::new("p95_ms", DataType::Float64, true).with_metadata(metadata)
         };
         let time: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![0]).with_timezone("UTC"));

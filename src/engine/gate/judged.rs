@@ -229,6 +229,11 @@ pub(super) fn is_database(name: &str) -> bool {
     ends_in(name, DATABASES)
 }
 
+/// Whether the name of a table may be that of a Parquet file or a pattern of such.
+pub(super) fn is_parquet(name: &str) -> bool {
+    ends_in(name, &["parquet"])
+}
+
 /// Whether a name ends in one of `endings`, as DuckDB sees it: compressed or not, with or without `?…`.
 fn ends_in(name: &str, endings: &[&str]) -> bool {
     let name = name.to_ascii_lowercase();

@@ -3,7 +3,8 @@
 //! A hostile query's tree can be tens of thousands of levels deep, so nothing here recurses. The text comes
 //! from DuckDB itself: keys are its own, and what a person wrote appears only as string values.
 
-use crate::error::{Error, Result};
+use super::scanner::{Event, Scanner, malformed};
+use crate::error::Result;
 
 /// One node of the tree: an object with a `type` or a `class`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub(super) struct Node {
     pub(super) exports_state: bool,
     /// Name of a table, view or file, in the parts that were written with dots between them; empty for other nodes.
     pub(super) path: Vec<String>,
+    /// Whether a table has another name in the query.
+    pub(super) has_alias: bool,
     /// What a `SHOW_REF` shows: `SHOW`, `SHOW_SPECIAL`, `DESCRIBE`, …; empty for other nodes.
     pub(super) shows: String,
     /// Byte offset in the text, where DuckDB tells it.
@@ -90,6 +93,8 @@ pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     /// How many statements the text holds.
     pub(super) statements: usize,
+    /// Names of its CTEs.
+    pub(super) ctes: Vec<String>,
     /// Texts in the lists of values of its pivots.
     pub(super) pivot_values: Vec<String>,
     /// DuckDB's error, when it could not parse or serialise the text.
@@ -114,7 +119,7 @@ pub(super) struct Failure {
 pub(super) fn read(json: &str) -> Result<Tree> {
     let mut tree = Tree::default();
     let mut stack: Vec<Level> = Vec::new();
-    let mut scanner = Scanner { bytes: json.as_bytes(), at: 0 };
+    let mut scanner = Scanner::of(json);
     let mut failure = Failure::default();
     let mut failed = false;
     while let Some(event) = scanner.next()? {
@@ -141,6 +146,9 @@ pub(super) fn read(json: &str) -> Result<Tree> {
                 let depth = stack.len();
                 if is_pivot_value(&stack) {
                     tree.pivot_values.push(text.clone());
+                }
+                if is_cte(&stack) {
+                    tree.ctes.push(text.clone());
                 }
                 let Some(level) = stack.last_mut() else { return Err(malformed()) };
                 if !level.is_object {
@@ -242,6 +250,16 @@ fn is_pivot_value(stack: &[Level]) -> bool {
     }
 }
 
+/// Whether a text that comes now is the name of a CTE: `cte_map: {map: [{key: …}]}`.
+fn is_cte(stack: &[Level]) -> bool {
+    match stack {
+        [.., owner, map, _, entry] if entry.has_key => {
+            [owner, map, entry].map(|level| level.key.as_str()) == ["cte_map", "map", "key"]
+        }
+        _ => false,
+    }
+}
+
 /// Keeps the node that has ended, and hands up what its parents want to know of it.
 fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
     // A constant holds its text in an object of its own.
@@ -308,6 +326,7 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
     if level.node.kind.is_empty() && level.node.class.is_empty() {
         return;
     }
+    level.node.has_alias = level.node.kind == "BASE_TABLE" && !level.alias.is_empty();
     // DuckDB tells the place of a table function, but not that of the call inside.
     if let Some(call) = level.called.and_then(|index| nodes.get_mut(index)) {
         call.position = call.position.or(level.node.position);
@@ -319,65 +338,6 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
         level.node.in_from = true;
     }
     nodes.push(level.node);
-}
-
-enum Event<'a> {
-    Open(bool),
-    Close,
-    Text(String),
-    Scalar(&'a str),
-    Next,
-}
-
-struct Scanner<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Scanner<'a> {
-    fn next(&mut self) -> Result<Option<Event<'a>>> {
-        while let Some(&byte) = self.bytes.get(self.at) {
-            let start = self.at;
-            self.at += 1;
-            return Ok(Some(match byte {
-                b' ' | b'\t' | b'\n' | b'\r' | b':' => continue,
-                b'{' => Event::Open(true),
-                b'[' => Event::Open(false),
-                b'}' | b']' => Event::Close,
-                b',' => Event::Next,
-                b'"' => Event::Text(self.text(start)?),
-                _ => {
-                    let rest = self.bytes.get(start..).unwrap_or_default();
-                    let length = rest.iter().position(|b| b",]}: \t\r\n".contains(b)).unwrap_or(rest.len());
-                    self.at = start + length.max(1);
-                    Event::Scalar(
-                        std::str::from_utf8(rest.get(..length).unwrap_or_default())
-                            .map_err(|_| malformed())?,
-                    )
-                }
-            }));
-        }
-        Ok(None)
-    }
-
-    /// The string that starts at `start`; serde undoes its escapes.
-    fn text(&mut self, start: usize) -> Result<String> {
-        loop {
-            match self.bytes.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => self.at += 2,
-                Some(_) => self.at += 1,
-                None => return Err(malformed()),
-            }
-        }
-        self.at += 1;
-        let quoted = self.bytes.get(start..self.at).unwrap_or_default();
-        serde_json::from_slice(quoted).map_err(|_| malformed())
-    }
-}
-
-fn malformed() -> Error {
-    Error::internal("DuckDB's parse tree could not be read")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::parser::Token;
 use super::places::Places;
 use super::plan::Plan;
+use super::readers::{Composition, Reader};
 use super::{judged, tree};
 
 /// What a text reads.
@@ -48,6 +49,8 @@ pub(in crate::engine) struct Verdict {
     places: [Places; 2],
     /// What it names and reads.
     pub(in crate::engine) reads: Reads,
+    /// Where it reads Parquet files.
+    pub(in crate::engine) readers: Vec<Reader>,
     /// Tables and views that it names in any way, without catalog and schema.
     pub(in crate::engine) names: Vec<String>,
     /// Functions that it calls, as they are written.
@@ -68,6 +71,7 @@ impl Verdict {
             sql,
             places: <[Places; 2]>::default(),
             reads: Reads::default(),
+            readers: Vec::new(),
             names: Vec::new(),
             functions: Vec::new(),
             lists_catalog: true,
@@ -103,13 +107,19 @@ impl Verdict {
             is_repeatable: is_select && !lists_catalog && !is_restless && databases.is_empty(),
             databases,
             reads,
+            readers: Vec::new(),
             form: if is_select { Form::Subquery } else { Form::Alone },
         }
     }
 
-    pub(super) fn with(self, plan: Plan<'_>, places: Places) -> Self {
+    pub(super) fn with(self, plan: Plan<'_>, places: Places, readers: Vec<Reader>) -> Self {
         let form = if plan.lists.is_some() { Form::Multiple } else { self.form };
-        Self { sql: plan.run.into_owned(), places: [plan.run_places, places], form, ..self }
+        Self { sql: plan.run.into_owned(), places: [plan.run_places, places], form, readers, ..self }
+    }
+
+    /// The statement with the arguments that `arguments` gives to each place where it reads Parquet files.
+    pub(in crate::engine) fn with_arguments(&self, arguments: &[Option<String>]) -> Composition {
+        Composition::of(&self.sql, &self.readers, arguments)
     }
 }
 

@@ -13,7 +13,7 @@ slowest AS (
   QUALIFY place = min(place) OVER (PARTITION BY week)
 )
 SELECT
-  *,
+  * REPLACE (CASE WHEN p95_ms IS NOT NULL THEN place END AS place),
   round(p95_ms - lag(p95_ms) OVER reports, 3) AS p95_change_ms,
   round(100 * (p95_ms / nullif(lag(p95_ms) OVER reports, 0) - 1), 1) AS p95_change_percent
 FROM slowest

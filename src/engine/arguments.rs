@@ -1,0 +1,171 @@
+//! The arguments that DuckDB's Parquet reader is given wherever a person's statement reads files, beside those that are written:
+//!
+//! - `can_have_nan = true`: the statistics in a file, by which it passes over rows, leave NaN out, and it believes them otherwise.
+//! - `union_by_name = true`: of several files it takes the first one's types otherwise, and rounds what the others hold.
+//! - `hive_partitioning = false` where the name of a folder would take the place of a column that the files have, or says where
+//!   the datasource is kept: it does not say what is in them.
+
+use std::path::Path;
+
+use super::Engine;
+use super::examine::{self, Schema};
+use super::gate::{Reader, Verdict};
+use super::reads::ViewReads;
+use crate::error::Result;
+use crate::reports::keys_of;
+use crate::source::is_pattern;
+
+/// How many columns are named that differ.
+const MOST_NAMED: usize = 3;
+
+/// What goes to the readers of a statement, and what is to be said of it.
+#[derive(Debug, Default)]
+pub(super) struct Arguments {
+    /// For each reader; none for one that stays as it is.
+    pub(super) of_readers: Vec<Option<String>>,
+    pub(super) notices: Vec<String>,
+}
+
+/// Keys in the names of folders.
+struct Told<'a> {
+    /// Of folders at or above the datasource's.
+    above: Vec<(&'a str, &'a str)>,
+    below: Vec<(&'a str, &'a str)>,
+}
+
+impl Engine {
+    /// What goes to each reader of `verdict`'s statement. `views` are those of the attached files, whose macros may stand for a
+    /// function.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed, or those of the database.
+    pub(super) fn arguments(&self, verdict: &Verdict, views: &ViewReads) -> Result<Arguments> {
+        let mut all = Arguments::default();
+        for reader in &verdict.readers {
+            let is_own = match reader.function() {
+                Some(function) => views.has_macro(function),
+                None => reader.paths.iter().any(|path| views.know(path)),
+            };
+            let arguments =
+                if is_own { None } else { Some(self.arguments_of(reader, views, &mut all.notices)?) };
+            all.of_readers.push(arguments);
+        }
+        all.notices.dedup();
+        Ok(all)
+    }
+
+    fn arguments_of(&self, reader: &Reader, views: &ViewReads, notices: &mut Vec<String>) -> Result<String> {
+        let mut arguments = Vec::new();
+        if reader.given("can_have_nan").is_none() {
+            arguments.push("can_have_nan = true");
+        }
+        if reader.reads_one() {
+            return Ok(arguments.join(", "));
+        }
+        let has_schema = reader.given("schema").is_some();
+        if !has_schema && reader.given("union_by_name").is_none() {
+            arguments.push("union_by_name = true");
+        }
+        let files = Files::of(self, reader, views)?;
+        if reader.given("union_by_name") == Some(Some(false)) && !has_schema {
+            notices.extend(files.schemas(self).and_then(|schemas| types_differ(&schemas)));
+        }
+        let wish = reader.given("hive_partitioning");
+        if let Some(told) = files.told(self).filter(|_| !has_schema && wish != Some(Some(false))) {
+            let schemas = files.schemas(self).unwrap_or_default();
+            let is_column = |key: &&(&str, &str)| {
+                schemas
+                    .iter()
+                    .any(|(_, columns)| columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(key.0)))
+            };
+            let twice = told.above.iter().chain(&told.below).find(is_column);
+            let is_asked = wish.is_some() || reader.given("hive_types").is_some();
+            if is_asked {
+                notices.extend(twice.map(|(key, value)| format!(
+                    "`{key}` is what the names of the folders say, such as `{key}={value}`, and not what the files hold. Leave `hive_partitioning` away to see the files' own column"
+                )));
+            } else if let Some((key, _)) = twice.or(told.above.first()) {
+                arguments.push("hive_partitioning = false");
+                notices.extend(told.below.first().map(|(lost, _)| format!(
+                    "The names of the folders, such as `{lost}=…`, are not read, because `{key}=…` is one of them: {}. `hive_partitioning = true` reads them all",
+                    if twice.is_some() { "the files have that column themselves" } else { "it says where the datasource's folder is" }
+                )));
+            }
+        }
+        Ok(arguments.join(", "))
+    }
+}
+
+/// The files that a reader reads.
+struct Files(Vec<String>);
+
+impl Files {
+    fn of(engine: &Engine, reader: &Reader, views: &ViewReads) -> Result<Self> {
+        let mut files = Vec::new();
+        // Without a key in it, and without several files, nothing of it is of interest.
+        let is_of_interest = reader.given("union_by_name") == Some(Some(false))
+            || reader
+                .paths
+                .iter()
+                .any(|path| path.contains('=') || is_pattern(path) || !path.ends_with(".parquet"));
+        for path in reader.paths.iter().filter(|_| is_of_interest) {
+            let found = engine.look_at(path, views)?;
+            files.extend(found.files.into_iter().map(|file| file.path.to_string_lossy().into_owned()));
+        }
+        Ok(Self(files))
+    }
+
+    /// The keys that DuckDB finds by itself in the names of their folders: those that all have.
+    fn told<'f>(&'f self, engine: &Engine) -> Option<Told<'f>> {
+        let first = self.0.first()?;
+        let keys = keys_of(first);
+        if keys.is_empty() || !self.0.iter().all(|file| has_keys(file, &keys)) {
+            return None;
+        }
+        let is_relative = Path::new(first).is_relative();
+        let base = &engine.datasource.base_path;
+        let inside = engine.datasource.report_folders().find_map(|folder| {
+            if is_relative && base.starts_with(folder) {
+                return Some(first.as_str());
+            }
+            let folder = if is_relative { folder.strip_prefix(base).ok()? } else { folder };
+            Path::new(first).strip_prefix(folder).ok()?.to_str()
+        });
+        let below = keys_of(inside.unwrap_or_default());
+        let above = keys.into_iter().filter(|key| !below.contains(key)).collect();
+        Some(Told { above, below })
+    }
+
+    /// Their columns; none where they cannot be read, which the query says itself.
+    fn schemas(&self, engine: &Engine) -> Option<Vec<Schema>> {
+        let connection = engine.own_connection().ok()?;
+        examine::schemas(&connection, &self.0).ok().map(|(schemas, _)| schemas)
+    }
+}
+
+fn has_keys(file: &str, keys: &[(&str, &str)]) -> bool {
+    let own = keys_of(file);
+    own.len() == keys.len() && own.iter().all(|(key, _)| keys.iter().any(|(known, _)| known == key))
+}
+
+/// What is said of files whose columns are of other types than the first one's.
+fn types_differ(schemas: &[Schema]) -> Option<String> {
+    let (_, first) = schemas.first()?;
+    let mut differing = first.iter().filter_map(|(name, of)| {
+        schemas.iter().find_map(|(file, columns)| {
+            let other = columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+            (other.1 != *of).then(|| {
+                let file = file.rsplit('/').next().unwrap_or(file);
+                format!("`{name}` is {of} in the first and {} in `{file}`", other.1)
+            })
+        })
+    });
+    let named: Vec<String> = differing.by_ref().take(MOST_NAMED).collect();
+    if named.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "The files differ in the types of their columns, and without `union_by_name` all are read as the first one's, rounded if need be: {}",
+        named.join("; ")
+    ))
+}

@@ -1,0 +1,114 @@
+//! Columns that the names of folders tell, `env=prod/`: those below the datasource's folder. What is above it says where the
+//! reports are kept, not what they hold.
+
+use super::string_literal;
+
+/// What a folder's name says for a value that is missing.
+const MISSING: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// What the values of a column are, in all folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Values {
+    Number,
+    Date,
+    Text,
+}
+
+/// A column that folders tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its name.
+    pub name: String,
+    values: Values,
+    /// The expression that takes the folder's part out of a path, before the key.
+    folders: String,
+}
+
+/// The keys and values that the folders of `path`, one below the datasource's folder, tell; of two of one name the first.
+#[must_use]
+pub fn keys_of(path: &str) -> Vec<(&str, &str)> {
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    let mut found: Vec<(&str, &str)> = Vec::new();
+    for (key, value) in folders.split('/').filter_map(|folder| folder.split_once('=')) {
+        let is_plain = !key.is_empty() && !value.contains('=') && !key.contains(['?', '\n', '\\']);
+        if is_plain && !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(key)) {
+            found.push((key, value));
+        }
+    }
+    found
+}
+
+impl Key {
+    /// Of the values that `name` has in the folders below `roots`.
+    #[must_use]
+    pub fn of<'a>(name: &str, values: impl Iterator<Item = &'a str> + Clone, roots: &[&str]) -> Self {
+        let is_date = |value: &str| value.len() == 10 && value.parse::<jiff::civil::Date>().is_ok();
+        let mut there = values.filter(|value| *value != MISSING && !value.is_empty());
+        let values = if there.clone().all(|value| value.parse::<i64>().is_ok()) {
+            Values::Number
+        } else if there.all(is_date) {
+            Values::Date
+        } else {
+            Values::Text
+        };
+        let roots: Vec<String> = roots.iter().map(|root| literally(root.trim_end_matches('/'))).collect();
+        Self { name: name.to_owned(), values, folders: format!("^(?:{})/(?:[^/]*/)*?", roots.join("|")) }
+    }
+
+    /// Its value, of the path in the column `file`.
+    #[must_use]
+    pub fn expression(&self, file: &str) -> String {
+        let pattern = string_literal(&format!("{}{}=([^/=]*)/", self.folders, literally(&self.name)));
+        let value = format!("system.main.regexp_extract({file}, {pattern}, 1)");
+        let text = format!(
+            "system.main.url_decode(CASE WHEN {value} NOT IN ('', {}) THEN {value} END)",
+            string_literal(MISSING)
+        );
+        match self.values {
+            Values::Number => format!("TRY_CAST({text} AS BIGINT)"),
+            Values::Date => format!("TRY_CAST({text} AS DATE)"),
+            Values::Text => text,
+        }
+    }
+}
+
+/// `text` as a regular expression that matches it alone.
+fn literally(text: &str) -> String {
+    let mut expression = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_punctuation() && !['/', '_'].contains(&c) {
+            expression.push('\\');
+        }
+        expression.push(c);
+    }
+    expression
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_tell_keys_and_files_do_not() {
+        assert_eq!(keys_of("env=prod/year=2026/a=b.parquet"), [("env", "prod"), ("year", "2026")]);
+        assert_eq!(keys_of("env=a/ENV=b/x.parquet"), [("env", "a")]);
+        assert!(keys_of("x.parquet").is_empty() && keys_of("=a/b=c=d/e/x.parquet").is_empty());
+        assert_eq!(keys_of("env=/x.parquet"), [("env", "")]);
+    }
+
+    #[test]
+    fn the_value_is_of_the_type_that_all_have() {
+        let expression = |values: &[&str]| Key::of("k", values.iter().copied(), &["/a.b"]).expression("f");
+        assert!(
+            expression(&["1", "2", MISSING]).starts_with("TRY_CAST(")
+                && expression(&["1"]).contains("BIGINT")
+        );
+        assert!(expression(&["2026-01-05"]).ends_with(" AS DATE)"));
+        let text = expression(&["2026-W01", "1"]);
+        assert!(
+            text.starts_with("system.main.url_decode(")
+                && text.contains(r"'^(?:/a\.b)/(?:[^/]*/)*?k=([^/=]*)/'"),
+            "{text}"
+        );
+    }
+}

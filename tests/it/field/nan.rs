@@ -1,0 +1,187 @@
+//! NaN, which writers store for the percentile of no samples: no number, never slow, without a place; and every filter the
+//! same whether DuckDB passes over rows by statistics or not.
+
+use std::path::Path;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::parquet::{Values, write};
+use super::{get, reports};
+use crate::support::Host;
+
+const NAN: f64 = f64::NAN;
+
+/// Two reports as pandas writes them, of which the pattern `never` has no number, and other files below `more`.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let names = || Values::Text(vec!["a", "never", "c"]);
+    for (week, slowest) in [(202_601, 250.0), (202_602, 20.0)] {
+        let numbers = || vec![Values::Double(vec![10.0, NAN, slowest])];
+        let reals = vec![Values::Real(vec![10.0, f32::NAN, 20.0])];
+        let columns = [
+            ("week", vec![Values::Integer(vec![week; 3])]),
+            ("pattern", vec![names()]),
+            ("p50_ms", reals),
+            ("p95_ms", numbers()),
+            ("p99_ms", numbers()),
+        ];
+        write(&at(&format!("query_perf_weekly_{week}.parquet")), &columns);
+    }
+    std::fs::create_dir(at("more")).unwrap();
+    let groups = |make: fn(Vec<f64>) -> Values| {
+        vec![
+            make(vec![10.0, NAN, 250.0]),
+            make(vec![10.0, NAN, 20.0]),
+            make(vec![NAN, NAN, NAN]),
+            make(vec![f64::NEG_INFINITY, NAN, 5.0]),
+            make(vec![f64::INFINITY, 1.0, 2.0]),
+        ]
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "to the narrower type of the file")]
+    let real = |values: Vec<f64>| Values::Real(values.into_iter().map(|value| value as f32).collect());
+    write(&at("more/double.parquet"), &[("v", groups(Values::Double))]);
+    write(&at("more/real.parquet"), &[("v", groups(real))]);
+    let ids = (0..5).map(|group| Values::Integer(vec![group; 3])).collect();
+    write(&at("more/struct.parquet"), &[("s.id", ids), ("s.v", groups(Values::Double))]);
+    folder
+}
+
+async fn host(folder: &Path) -> Host {
+    Host::start(folder, &json!({})).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nan_is_no_number_in_the_views() {
+    let folder = folder();
+    let host = host(folder.path()).await;
+    let rows =
+        host.rows("SELECT place, pattern FROM perf_top_patterns WHERE week = 202601 ORDER BY place").await;
+    assert_eq!(rows, ["1 | c", "2 | a"]);
+    assert_eq!(host.rows("SELECT week, pattern FROM perf_slow_patterns").await, ["202601 | c"]);
+    let sql = "SELECT pattern, p50_ms, p95_ms, p99_ms, slow_flag FROM perf_all_weeks WHERE week = 202601";
+    let expected = [
+        "a | 10.0 | 10.0 | 10.0 | false",
+        "never | NULL | NULL | NULL | NULL",
+        "c | 20.0 | 250.0 | 250.0 | true",
+    ];
+    assert_eq!(host.rows(sql).await, expected);
+    for (condition, count) in [
+        ("p95_ms > 100", 1),
+        ("p95_ms > 100 AND week = 202601", 1),
+        ("p95_ms > 100 AND week = 202602", 0),
+        ("isnan(p95_ms)", 0),
+        ("p95_ms IS NULL", 2),
+        ("p50_ms IS NULL AND week = 202602", 1),
+        ("NOT slow_flag", 3),
+        ("slow_flag", 1),
+    ] {
+        let rows = host.rows(&format!("SELECT count(*) FROM perf_all_weeks WHERE {condition}")).await;
+        assert_eq!(rows, [count.to_string()], "{condition}");
+    }
+    for table in ["slow", "top"] {
+        let (status, body) = get(&host, &format!("api/perf/{table}")).await;
+        assert!(status != 200 || !body.contains("never") && !body.contains("NaN"), "{table}: {body}");
+    }
+    let (status, csv) = get(&host, "export.csv?sql=FROM%20perf_all_weeks").await;
+    assert!(status == 200 && csv.contains("never") && !csv.to_lowercase().contains("nan"), "{status}: {csv}");
+    host.stop().await;
+}
+
+/// A job in DuckDB itself stores `slow_flag` as true for such a row.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_without_a_number_is_not_slow_whatever_its_flag_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let select = "SELECT 202601 AS week, 'x' AS pattern, v::DOUBLE AS p95_ms, f AS slow_flag \
+                  FROM (VALUES ('nan', true), ('nan', false), (NULL, true), (1, true), (200, false)) AS t(v, f)";
+    reports(folder.path(), &[(202_601, select)]);
+    let host = host(folder.path()).await;
+    let rows = host.rows("SELECT p95_ms, slow_flag FROM perf_all_weeks").await;
+    assert_eq!(rows, ["NULL | NULL", "NULL | false", "NULL | true", "1.0 | true", "200.0 | false"]);
+    host.stop().await;
+}
+
+/// The same filter over the files themselves, over a subquery that no statistics reach, and however the files are named.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_filter_answers_the_same_with_and_without_statistics() {
+    let folder = folder();
+    let host = host(folder.path()).await;
+    let glob = format!("{}/more/*e*.parquet", folder.path().canonicalize().unwrap().display());
+    let mut sources: Vec<(String, &str)> = vec![("read_parquet('more/struct.parquet')".to_owned(), "s.v")];
+    sources.push(("'more/struct.parquet'".to_owned(), "s.v"));
+    for name in ["double", "real"] {
+        let path = format!("more/{name}.parquet");
+        for source in [
+            format!("'{path}'"),
+            format!("\"{path}\" AS x"),
+            format!("x: '{path}'"),
+            format!("read_parquet('{path}')"),
+            format!("read_parquet('{path}', )"),
+            format!("system.main.parquet_scan(['{path}'])"),
+            format!("read_parquet('{path}', union_by_name = true, can_have_nan = true)"),
+            format!("(SELECT * FROM '{path}')"),
+            format!("(TABLE '{path}')"),
+            format!("(WITH x AS (FROM '{path}') FROM x)"),
+            format!("(SELECT v FROM '{glob}' WHERE filename LIKE '%{name}%')"),
+        ] {
+            sources.push((source, "v"));
+        }
+    }
+    let conditions = [
+        ("V > 100", 8),
+        ("V > 300", 7),
+        ("V >= 250 AND V < 1000", 1),
+        ("isnan(V)", 6),
+        ("V = 'nan'", 6),
+        ("V <> 'nan'", 9),
+        ("V < 0", 1),
+        ("V = '-inf'", 1),
+        ("V = 'inf'", 1),
+        ("V <= 5", 4),
+        ("NOT V < 300", 7),
+        ("V IN (250, 'nan')", 7),
+        ("V BETWEEN 100 AND 'nan'", 8),
+        ("V IS DISTINCT FROM 10", 13),
+    ];
+    for (source, column) in sources {
+        for (condition, expected) in conditions {
+            let sql = format!("SELECT count(*) FROM {source} WHERE {}", condition.replace('V', column));
+            assert_eq!(host.rows(&sql).await, [expected.to_string()], "{sql}");
+        }
+    }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statistics_are_not_to_be_promised_anything() {
+    let folder = folder();
+    let host = host(folder.path()).await;
+    for argument in [
+        "can_have_nan = false",
+        "can_have_nan := FALSE",
+        "\"CAN_HAVE_NAN\" => 1 = 2",
+        "can_have_nan = NOT true",
+    ] {
+        let sql = format!("SELECT count(*) FROM read_parquet('more/double.parquet', {argument}) WHERE v > 1");
+        let error = host.error(&sql).await;
+        assert!(
+            error.contains("no value in it is NaN") && error.contains("can_have_nan = true"),
+            "{sql}: {error}"
+        );
+    }
+    let (explained, error) = (
+        host.rows("EXPLAIN SELECT nosuch.v, v FROM 'more/double.parquet' AS nosuch WHERE v > 1")
+            .await
+            .concat(),
+        host.error("SELECT v,\n  nosuch FROM 'more/double.parquet'").await,
+    );
+    assert!(explained.contains("PARQUET"), "{explained}");
+    assert!(
+        error.contains("nosuch") && error.contains("line 2") && !error.contains("can_have_nan"),
+        "{error}"
+    );
+    let pivoted = host.rows("PIVOT 'more/double.parquet' ON isnan(v) USING count(*)").await;
+    assert_eq!(pivoted, ["9 | 6"]);
+    host.stop().await;
+}
