@@ -11,9 +11,9 @@ use super::Engine;
 use super::examine::{self, Schema};
 use super::gate::{Reader, Verdict};
 use super::reads::ViewReads;
+use super::stamp::Stamp;
 use crate::error::Result;
 use crate::reports::keys_of;
-use crate::source::is_pattern;
 
 /// How many columns are named that differ.
 const MOST_NAMED: usize = 3;
@@ -34,26 +34,28 @@ struct Told<'a> {
 }
 
 impl Engine {
-    /// What goes to each reader of `verdict`'s statement. `views` are those of the attached files, whose macros may stand for a
-    /// function.
+    /// What goes to each reader of `verdict`'s statement, whose files were found as `stamp` has them. `views` are those of the
+    /// attached files, whose macros may stand for a function.
     ///
     /// # Errors
     /// A folder that cannot be listed, or those of the database.
-    pub(super) fn arguments(&self, verdict: &Verdict, views: &ViewReads) -> Result<Arguments> {
+    pub(super) fn arguments(&self, verdict: &Verdict, views: &ViewReads, stamp: &Stamp) -> Result<Arguments> {
         let mut all = Arguments::default();
+        let have_keys = stamp.files().any(|file| file.as_os_str().as_encoded_bytes().contains(&b'='));
         for reader in &verdict.readers {
             let is_own = match reader.function() {
                 Some(function) => views.has_macro(function),
                 None => reader.paths.iter().any(|path| views.has_table(path)),
             };
-            let arguments = if is_own { None } else { Some(self.arguments_of(reader, &mut all.notices)?) };
+            let arguments =
+                if is_own { None } else { Some(self.arguments_of(reader, have_keys, &mut all.notices)?) };
             all.of_readers.push(arguments);
         }
         all.notices.dedup();
         Ok(all)
     }
 
-    fn arguments_of(&self, reader: &Reader, notices: &mut Vec<String>) -> Result<String> {
+    fn arguments_of(&self, reader: &Reader, have_keys: bool, notices: &mut Vec<String>) -> Result<String> {
         let mut arguments = Vec::new();
         if reader.given("can_have_nan").is_none() {
             arguments.push("can_have_nan = true");
@@ -65,8 +67,12 @@ impl Engine {
         if !has_schema && reader.given("union_by_name").is_none() {
             arguments.push("union_by_name = true");
         }
+        let keeps_first = !has_schema && reader.given("union_by_name") == Some(Some(false));
+        if !keeps_first && !have_keys {
+            return Ok(arguments.join(", "));
+        }
         let files = Files::of(self, reader)?;
-        if reader.given("union_by_name") == Some(Some(false)) && !has_schema {
+        if keeps_first {
             notices.extend(files.schemas(self).and_then(|schemas| types_differ(&schemas)));
         }
         let wish = reader.given("hive_partitioning");
@@ -101,14 +107,9 @@ struct Files(Vec<String>);
 impl Files {
     fn of(engine: &Engine, reader: &Reader) -> Result<Self> {
         let mut files = Vec::new();
-        // Without a key in it, and without several files, nothing of it is of interest.
-        let is_of_interest = reader.given("union_by_name") == Some(Some(false))
-            || reader
-                .paths
-                .iter()
-                .any(|path| path.contains('=') || is_pattern(path) || !path.ends_with(".parquet"));
-        for path in reader.paths.iter().filter(|_| is_of_interest) {
-            let found = engine.look_at(path)?;
+        for path in &reader.paths {
+            let mut found = engine.look_at(path)?;
+            found.files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
             files.extend(found.files.into_iter().map(|file| file.path.to_string_lossy().into_owned()));
         }
         Ok(Self(files))

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
+use super::arguments::Arguments;
 use super::examine::{self, Examined};
 use super::reads::{Reports, ViewReads};
 use super::types::{self, Reading};
@@ -57,8 +58,7 @@ struct Ready<'a> {
     verdict: &'a gate::Verdict,
     /// Its text, with what the reader of Parquet files is told beside what is written.
     sql: &'a str,
-    /// What is to be said of how it reads them.
-    notices: &'a [String],
+    arguments: &'a Arguments,
 }
 
 /// Why a run has no result.
@@ -161,9 +161,9 @@ impl Engine {
         let before = self.first_stamp(&verdict, views)?;
         let reports = before.reports.as_ref();
         let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
-        let arguments = self.arguments(&verdict, views)?;
+        let arguments = self.arguments(&verdict, views, &before)?;
         let statement = verdict.with_arguments(&arguments.of_readers);
-        let ready = Ready { verdict: &verdict, sql: &statement.sql, notices: &arguments.notices };
+        let ready = Ready { verdict: &verdict, sql: &statement.sql, arguments: &arguments };
         let mut over = None;
         let mut result = self.execute(ready, reports, &mut over, task.shape, cancel, sink);
         let asked = Instant::now();
@@ -252,7 +252,8 @@ impl Engine {
         }?;
         cancel.check()?;
         let mut rows = statement.stream_arrow([]).map_err(|error| error::translate(&error))?;
-        let mut body = Body::new(types::tagged(&rows.get_schema(), type_names), shape, sink)?;
+        let called = |name: &str| verdict.column_name(&ready.arguments.of_readers, name);
+        let mut body = Body::new(types::tagged(&rows.get_schema(), type_names, called), shape, sink)?;
         if let (Some(error), Body::Frame(frame)) = (missing, &mut body) {
             frame.notice(self.no_report(error));
         }
@@ -265,7 +266,7 @@ impl Engine {
             }
         }
         if let Body::Frame(frame) = &mut body {
-            ready.notices.iter().for_each(|notice| frame.notice(Notice::warning(notice.clone())));
+            ready.arguments.notices.iter().for_each(|notice| frame.notice(Notice::warning(notice.clone())));
         }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;
