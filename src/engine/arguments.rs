@@ -11,9 +11,9 @@ use super::Engine;
 use super::examine::{self, Schema};
 use super::gate::{Reader, Verdict};
 use super::reads::ViewReads;
+use super::stamp::Stamp;
 use crate::error::Result;
 use crate::reports::keys_of;
-use crate::source::is_pattern;
 
 /// How many columns are named that differ.
 const MOST_NAMED: usize = 3;
@@ -34,27 +34,36 @@ struct Told<'a> {
 }
 
 impl Engine {
-    /// What goes to each reader of `verdict`'s statement. `views` are those of the attached files, whose macros may stand for a
-    /// function.
+    /// What goes to each reader of `verdict`'s statement, whose files were found as `stamp` has them. `views` are those of the
+    /// attached files, whose macros may stand for a function.
     ///
     /// # Errors
     /// A folder that cannot be listed, or those of the database.
-    pub(super) fn arguments(&self, verdict: &Verdict, views: &ViewReads) -> Result<Arguments> {
+    pub(super) fn arguments(&self, verdict: &Verdict, views: &ViewReads, stamp: &Stamp) -> Result<Arguments> {
         let mut all = Arguments::default();
+        let have_keys = stamp.files().any(|file| file.as_os_str().as_encoded_bytes().contains(&b'='));
         for reader in &verdict.readers {
             let is_own = match reader.function() {
                 Some(function) => views.has_macro(function),
                 None => reader.paths.iter().any(|path| views.know(path)),
             };
             let arguments =
+<<<<<<< HEAD
                 if is_own { None } else { Some(self.arguments_of(reader, views, &mut all.notices)?) };
+=======
+                if is_own { None } else { Some(self.arguments_of(reader, have_keys, &mut all.notices)?) };
+>>>>>>> wt-fair
             all.of_readers.push(arguments);
         }
         all.notices.dedup();
         Ok(all)
     }
 
+<<<<<<< HEAD
     fn arguments_of(&self, reader: &Reader, views: &ViewReads, notices: &mut Vec<String>) -> Result<String> {
+=======
+    fn arguments_of(&self, reader: &Reader, have_keys: bool, notices: &mut Vec<String>) -> Result<String> {
+>>>>>>> wt-fair
         let mut arguments = Vec::new();
         if reader.given("can_have_nan").is_none() {
             arguments.push("can_have_nan = true");
@@ -66,8 +75,17 @@ impl Engine {
         if !has_schema && reader.given("union_by_name").is_none() {
             arguments.push("union_by_name = true");
         }
+<<<<<<< HEAD
         let files = Files::of(self, reader, views)?;
         if reader.given("union_by_name") == Some(Some(false)) && !has_schema {
+=======
+        let keeps_first = !has_schema && reader.given("union_by_name") == Some(Some(false));
+        if !keeps_first && !have_keys {
+            return Ok(arguments.join(", "));
+        }
+        let files = Files::of(self, reader)?;
+        if keeps_first {
+>>>>>>> wt-fair
             notices.extend(files.schemas(self).and_then(|schemas| types_differ(&schemas)));
         }
         let wish = reader.given("hive_partitioning");
@@ -102,6 +120,7 @@ struct Files(Vec<String>);
 impl Files {
     fn of(engine: &Engine, reader: &Reader, views: &ViewReads) -> Result<Self> {
         let mut files = Vec::new();
+<<<<<<< HEAD
         // Without a key in it, and without several files, nothing of it is of interest.
         let is_of_interest = reader.given("union_by_name") == Some(Some(false))
             || reader
@@ -110,6 +129,11 @@ impl Files {
                 .any(|path| path.contains('=') || is_pattern(path) || !path.ends_with(".parquet"));
         for path in reader.paths.iter().filter(|_| is_of_interest) {
             let found = engine.look_at(path, views)?;
+=======
+        for path in &reader.paths {
+            let mut found = engine.look_at(path)?;
+            found.files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
+>>>>>>> wt-fair
             files.extend(found.files.into_iter().map(|file| file.path.to_string_lossy().into_owned()));
         }
         Ok(Self(files))

@@ -15,6 +15,12 @@ use crate::source::in_a_glob;
 /// How many files are looked at one by one, where DuckDB refuses one of them.
 pub(super) const MOST_SINGLE_LOOKS: usize = 2_000;
 
+/// DuckDB's name of the type with 24 bits for its digits.
+const REAL: &str = "FLOAT";
+
+/// How many losses are named.
+const MOST_NAMED: usize = 5;
+
 /// What DuckDB says of a file without any column, which is what an empty data frame becomes.
 const NO_COLUMN: &str = "Need at least one non-root column";
 
@@ -106,11 +112,16 @@ pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&Pa
         }
     };
     let keys = Keys::of(&files, folders);
+    let mixed = mixed_reals(&schemas);
     let mut groups: BTreeMap<(Vec<&str>, Vec<(&str, &str)>), Vec<&str>> = BTreeMap::new();
     for (file, columns) in &schemas {
+        let is_odd = |name: &str, of: &str| match Wanted::of(name) {
+            Some(wanted) => !wanted.is_met_by(of) || of == REAL && mixed.contains(&name.to_lowercase()),
+            None => false,
+        };
         let odd: Vec<(&str, &str)> = columns
             .iter()
-            .filter(|(name, of)| Wanted::of(name).is_some_and(|wanted| !wanted.is_met_by(of)))
+            .filter(|(name, of)| is_odd(name, of))
             .map(|(name, of)| (name.as_str(), of.as_str()))
             .collect();
         let lacks = |key: &&str| !columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(key));
@@ -124,7 +135,7 @@ pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&Pa
             examined.losses.extend(lost(connection, column, of, &files));
         }
         let odd =
-            odd.into_iter().filter_map(|(name, _)| Some((name.to_owned(), Wanted::of(name)?))).collect();
+            odd.into_iter().filter_map(|(name, of)| Some((name.to_owned(), needed(name, of)?))).collect();
         let files = if is_whole {
             reports.globs()
         } else {
@@ -132,13 +143,41 @@ pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&Pa
         };
         examined.sources.push(Source { files, odd, keys: Some(keys) });
     }
+    let more = examined.losses.len().saturating_sub(MOST_NAMED);
+    if more > 0 {
+        examined.losses.truncate(MOST_NAMED);
+        examined
+            .losses
+            .push(format!("{more} more columns of reports are of other types than the views need"));
+    }
     Ok(examined)
+}
+
+/// Columns that some files have as REAL and others as another kind of number: DuckDB makes REAL of both, in which large whole
+/// numbers are rounded.
+fn mixed_reals(schemas: &[Schema]) -> BTreeSet<String> {
+    let mut kinds: BTreeMap<String, BTreeSet<bool>> = BTreeMap::new();
+    for (name, of) in schemas.iter().flat_map(|(_, columns)| columns) {
+        if Wanted::of(name).is_some_and(|wanted| wanted.is_met_by(of)) {
+            kinds.entry(name.to_lowercase()).or_default().insert(of == REAL);
+        }
+    }
+    kinds.into_iter().filter(|(_, kinds)| kinds.len() > 1).map(|(name, _)| name).collect()
+}
+
+/// What the views need of a column of type `of`.
+fn needed(column: &str, of: &str) -> Option<String> {
+    let name = sql_name(column);
+    if of == REAL {
+        return Some(format!("CAST({name} AS DOUBLE)"));
+    }
+    Wanted::of(column).map(|wanted| wanted.expression(&name))
 }
 
 /// What the views do not have of `column` in `files`, where it is of type `of`.
 fn lost(connection: &Connection, column: &str, of: &str, files: &[&str]) -> Option<String> {
     let wanted = Wanted::of(column)?;
-    if wanted.is_harmless(of) {
+    if wanted.is_met_by(of) || wanted.is_harmless(of) {
         return None;
     }
     let first = files.first().map(|file| file.rsplit('/').next().unwrap_or(file))?;

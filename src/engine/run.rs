@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
+use super::arguments::Arguments;
 use super::examine::{self, Examined};
 use super::reads::{Reports, ViewReads};
 use super::stamp::Stamp;
@@ -58,8 +59,7 @@ struct Ready<'a> {
     verdict: &'a gate::Verdict,
     /// Its text, with what the reader of Parquet files is told beside what is written.
     sql: &'a str,
-    /// What is to be said of how it reads them.
-    notices: &'a [String],
+    arguments: &'a Arguments,
 }
 
 /// Why a run has no result.
@@ -161,9 +161,9 @@ impl Engine {
         let views = databases.as_ref().map_or(&none, |held| &held.definitions().reads);
         let before = self.first_stamp(&verdict, views)?;
         let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
-        let arguments = self.arguments(&verdict, views)?;
+        let arguments = self.arguments(&verdict, views, &before)?;
         let statement = verdict.with_arguments(&arguments.of_readers);
-        let ready = Ready { verdict: &verdict, sql: &statement.sql, notices: &arguments.notices };
+        let ready = Ready { verdict: &verdict, sql: &statement.sql, arguments: &arguments };
         let mut over = None;
         let mut result = self.execute(ready, &before, &mut over, task.shape, cancel, sink);
         let asked = Instant::now();
@@ -253,7 +253,8 @@ impl Engine {
         }?;
         cancel.check()?;
         let mut rows = statement.stream_arrow([]).map_err(|error| error::translate(&error))?;
-        let mut body = Body::new(types::tagged(&rows.get_schema(), type_names), shape, sink)?;
+        let called = |name: &str| verdict.column_name(&ready.arguments.of_readers, name);
+        let mut body = Body::new(types::tagged(&rows.get_schema(), type_names, called), shape, sink)?;
         if let (Some(error), Body::Frame(frame)) = (missing, &mut body) {
             frame.notice(self.no_report(error));
         }
@@ -266,7 +267,7 @@ impl Engine {
             }
         }
         if let Body::Frame(frame) = &mut body {
-            ready.notices.iter().for_each(|notice| frame.notice(Notice::warning(notice.clone())));
+            ready.arguments.notices.iter().for_each(|notice| frame.notice(Notice::warning(notice.clone())));
         }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;

@@ -89,13 +89,18 @@ pub(super) fn names(statement: &Statement<'_>, readings: &[Reading]) -> Vec<Stri
     readings.iter().enumerate().map(name).collect()
 }
 
-/// The schema with each field's type name as a tag.
-pub(super) fn tagged(schema: &Schema, names: Vec<String>) -> SchemaRef {
+/// The schema with each field's type name as a tag, and with the name that `called` makes of its own.
+pub(super) fn tagged(schema: &Schema, names: Vec<String>, called: impl Fn(&str) -> String) -> SchemaRef {
     let fields = schema.fields().iter().zip(names.into_iter().chain(std::iter::repeat(String::new())));
     Arc::new(Schema::new(
         fields
             .map(|(field, name)| {
-                field.as_ref().clone().with_metadata(HashMap::from([(DUCKDB_TYPE.to_owned(), name)]))
+                let called = called(field.name());
+                field
+                    .as_ref()
+                    .clone()
+                    .with_name(called)
+                    .with_metadata(HashMap::from([(DUCKDB_TYPE.to_owned(), name)]))
             })
             .collect::<Vec<Field>>(),
     ))

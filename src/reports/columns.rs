@@ -52,7 +52,7 @@ impl Wanted {
     /// Whether a column of DuckDB's type `type_name` is that already.
     #[must_use]
     pub fn is_met_by(self, type_name: &str) -> bool {
-        let is_number = NUMBERS.contains(&type_name) || type_name.starts_with("DECIMAL(");
+        let is_number = NUMBERS.contains(&type_name) || is_decimal(type_name);
         match self {
             _ if type_name == NOTHING => true,
             Self::Week | Self::Number => is_number,
@@ -64,7 +64,7 @@ impl Wanted {
     /// Whether what it is instead reads as well as what is wanted: a date as text does, bytes do not.
     #[must_use]
     pub fn is_harmless(self, type_name: &str) -> bool {
-        let is_nested = type_name.ends_with([']', ')']) && !type_name.starts_with("DECIMAL(");
+        let is_nested = type_name.ends_with([']', ')']) && !is_decimal(type_name);
         self == Self::Text && !is_nested && type_name != "BLOB"
     }
 
@@ -92,6 +92,11 @@ impl Wanted {
     }
 }
 
+/// Whether it is one, and no list of such.
+fn is_decimal(type_name: &str) -> bool {
+    type_name.starts_with("DECIMAL(") && type_name.ends_with(')')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,7 +106,9 @@ mod tests {
         for type_name in ["INTEGER", "UBIGINT", "HUGEINT", "FLOAT", "DECIMAL(10,3)", "\"NULL\""] {
             assert!(Wanted::of("P95_MS").is_some_and(|wanted| wanted.is_met_by(type_name)), "{type_name}");
         }
-        for type_name in ["VARCHAR", "BOOLEAN", "DATE", "BLOB", "DOUBLE[]", "STRUCT(a INTEGER)"] {
+        for type_name in
+            ["VARCHAR", "BOOLEAN", "DATE", "BLOB", "DOUBLE[]", "DECIMAL(2,1)[]", "STRUCT(a INTEGER)"]
+        {
             assert!(!Wanted::Number.is_met_by(type_name), "{type_name}");
             assert!(!Wanted::Week.is_met_by(type_name), "{type_name}");
         }

@@ -33,8 +33,8 @@ pub struct View {
 pub struct Source {
     /// Patterns or names of Parquet files, absolute or relative to where the engine looks.
     pub files: Vec<String>,
-    /// Columns that are something else than the views need.
-    pub odd: Vec<(String, Wanted)>,
+    /// Columns that are something else than the views need, and the expressions that make what is needed of them.
+    pub odd: Vec<(String, String)>,
     /// Columns that the names of the folders tell and the files lack; none where DuckDB may look for them itself.
     pub keys: Option<Vec<Key>>,
 }
@@ -81,10 +81,7 @@ impl Source {
             star.push_str(&format!(" EXCLUDE ({FILE})"));
         }
         if !self.odd.is_empty() {
-            let values = self.odd.iter().map(|(name, wanted)| {
-                let name = name_literal(name);
-                format!("{} AS {name}", wanted.expression(&name))
-            });
+            let values = self.odd.iter().map(|(name, value)| format!("{value} AS {}", name_literal(name)));
             star.push_str(&format!(" REPLACE ({})", values.collect::<Vec<_>>().join(", ")));
         }
         for key in keys {
@@ -182,7 +179,7 @@ mod tests {
         let key = Key::of("e\"nv", ["prod"].into_iter(), &["/d"]);
         let source = Source {
             files: vec!["a".to_owned()],
-            odd: vec![("P95_ms".to_owned(), Wanted::Number)],
+            odd: vec![("P95_ms".to_owned(), Wanted::Number.expression("\"P95_ms\""))],
             keys: Some(vec![key]),
         };
         let sql = source.select();

@@ -108,6 +108,29 @@ impl Composition {
         Self { sql: text.text, places: text.places }
     }
 
+    /// The name of a column as the statement itself gives it: DuckDB calls one after its expression, in which a file may be read.
+    pub(super) fn column_name(readers: &[Reader], arguments: &[Option<String>], name: &str) -> String {
+        let mut plain = name.to_owned();
+        for (reader, arguments) in readers.iter().zip(arguments) {
+            // As DuckDB writes what was put in.
+            for argument in arguments.iter().flat_map(|arguments| arguments.split(", ")) {
+                plain = plain.replace(&format!(", ({argument})"), "");
+            }
+            let (Form::Table { alias, .. }, [path]) = (&reader.form, reader.paths.as_slice()) else {
+                continue;
+            };
+            let call = format!("\"system\".main.parquet_scan('{}')", path.replace('\'', "''"));
+            let table = format!("\"{}\"", path.replace('"', "\"\""));
+            for alias in
+                alias.iter().flat_map(|alias| [format!("\"{}\"", alias.replace('"', "\"\"")), alias.clone()])
+            {
+                plain = plain.replace(&format!("{call} AS {alias}"), &table);
+            }
+            plain = plain.replace(&call, &table);
+        }
+        plain
+    }
+
     /// Where a position of it is in the statement.
     pub(in crate::engine) fn back(&self, position: usize) -> usize {
         self.places.back(position)

@@ -121,6 +121,11 @@ impl Verdict {
     pub(in crate::engine) fn with_arguments(&self, arguments: &[Option<String>]) -> Composition {
         Composition::of(&self.sql, &self.readers, arguments)
     }
+
+    /// The name of a column of it, without them.
+    pub(in crate::engine) fn column_name(&self, arguments: &[Option<String>], name: &str) -> String {
+        Composition::column_name(&self.readers, arguments, name)
+    }
 }
 
 /// What a function that reads files is given.

@@ -94,7 +94,7 @@ async fn nan_is_no_number_in_the_views() {
 async fn a_row_without_a_number_is_not_slow_whatever_its_flag_says() {
     let folder = tempfile::tempdir().unwrap();
     let select = "SELECT 202601 AS week, 'x' AS pattern, v::DOUBLE AS p95_ms, f AS slow_flag \
-                  FROM (VALUES ('nan', true), ('nan', false), (NULL, true), (1, true), (200, false)) AS t(v, f)";
+                  FROM (VALUES ('nan', true), ('nan', false), (NULL, true), ('1', true), ('200', false)) AS t(v, f)";
     reports(folder.path(), &[(202_601, select)]);
     let host = host(folder.path()).await;
     let rows = host.rows("SELECT p95_ms, slow_flag FROM perf_all_weeks").await;
