@@ -70,10 +70,10 @@ page:
 e2e *args:
     tests/e2e/run.sh {{ args }}
 
-# How fast the dashboards are in a real Grafana with 260 weeks of 10,000 patterns, against the promised times (an idle machine, GRAFANA_HOME as for e2e)
+# How fast the dashboards are in a real Grafana with 260 weeks of 10,000 patterns, beyond what it needs for the same panels over its test data (GRAFANA_HOME as for e2e)
 [group('measure')]
 pace *args:
-    E2E_SCRIPT=dashboards.mjs E2E_DEMO="--weeks 260 --patterns 10000" E2E_RANGE="from=now-260w%2Fw&to=now%2Fw" E2E_LIMITS=1 tests/e2e/run.sh {{ args }}
+    E2E_SCRIPT=pace.mjs E2E_DEMO="--weeks 260 --patterns 10000" E2E_RANGE="from=now-260w%2Fw&to=now%2Fw" tests/e2e/run.sh {{ args }}
 
 # Take the guide's pictures in a real Grafana (GRAFANA_HOME as for e2e); arguments are names of pictures
 [group('test')]

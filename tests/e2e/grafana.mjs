@@ -4,6 +4,8 @@ import { chromium } from 'playwright-core';
 
 export const url = process.env.GRAFANA_URL.replace(/\/$/, '');
 export const out = process.env.E2E_OUT ?? 'target/e2e';
+/** The time range of the dashboards, as an address has it. */
+export const range = process.env.E2E_RANGE ?? 'from=now-26w%2Fw&to=now%2Fw';
 const login = process.env.GRAFANA_LOGIN ?? 'admin:admin';
 export const headers = { Authorization: `Basic ${Buffer.from(login).toString('base64')}` };
 mkdirSync(out, { recursive: true });

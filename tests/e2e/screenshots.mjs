@@ -37,12 +37,12 @@ const explore = {
 
 /** A dashboard is there or not, whatever its branch brought; a missing one is said and does not stop the others. */
 const pictures = [
-  { file: 'overview', dashboard: 'query-perf-overview', height: 1450 },
-  { file: 'overview-one-pattern', dashboard: 'query-perf-overview', height: 1530, query: `var-pattern=${encodeURIComponent(pattern)}` },
-  { file: 'overview-light', dashboard: 'query-perf-overview', height: 1450, theme: 'light' },
-  { file: 'pattern', dashboard: 'query-perf-pattern', height: 1320, query: `var-pattern=${encodeURIComponent(pattern)}` },
-  { file: 'compare', dashboard: 'query-perf-compare', height: 1220, query: 'var-week=202642&var-before=202636' },
-  { file: 'agents', dashboard: 'query-perf-agents', height: 1260 },
+  { file: 'overview', dashboard: 'query-perf-overview', height: 1560 },
+  { file: 'overview-one-pattern', dashboard: 'query-perf-overview', height: 1560, query: `var-pattern=${encodeURIComponent(pattern)}` },
+  { file: 'overview-light', dashboard: 'query-perf-overview', height: 1560, theme: 'light' },
+  { file: 'pattern', dashboard: 'query-perf-pattern', height: 1840, query: `var-pattern=${encodeURIComponent(pattern)}` },
+  { file: 'compare', dashboard: 'query-perf-compare', height: 1100, query: 'var-week=202642&var-before=202636' },
+  { file: 'agents', dashboard: 'query-perf-agents', height: 1330 },
   { file: 'editor', dashboard: 'query-perf-overview', height: 1560, kiosk: false, query: 'editPanel=1', then: openMacros, answers: 1 },
   { file: 'explore', path: `/explore?schemaVersion=1&orgId=1&panes=${encodeURIComponent(JSON.stringify(explore))}`, height: 900, answers: 1 },
   { file: 'datasource', path: '/connections/datasources/edit/duckdb-perf', height: 1250, then: test },

@@ -20,7 +20,6 @@ export interface Panel {
   options?: {
     legend?: { showLegend?: boolean; placement?: string; calcs?: string[]; sortBy?: string };
     reduceOptions?: { calcs?: string[] };
-    orientation?: string;
     tooltip?: { sort?: string };
     xField?: string;
     colorByField?: string;

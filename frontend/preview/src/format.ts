@@ -7,7 +7,6 @@ const number = (value: number, decimals: number, useGrouping = false) =>
 const digits = (value: number) => Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
 
 type Steps = Array<[number, string]>;
-const TIMES: Steps = [[86_400_000, ' d'], [3_600_000, ' h'], [60_000, ' min'], [1_000, ' s'], [1, ' ms']]; // prettier-ignore
 const SECONDS: Steps = [[1e9, ' Ms'], [1e6, ' ks'], [1e3, ' s'], [1, ' ms'], [1e-3, ' µs']]; // prettier-ignore
 const COUNTS: Steps = [[1e12, ' T'], [1e9, ' B'], [1e6, ' M'], [1e3, ' K'], [1, '']]; // prettier-ignore
 
@@ -21,8 +20,6 @@ export function format(value: unknown, unit?: string, decimals?: number): string
     return value == null ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(value);
   }
   switch (unit) {
-    case 'ms':
-      return scaled(value, TIMES, decimals);
     case 'si:ms':
       return value === 0 ? '0 ms' : scaled(value, SECONDS, decimals);
     case 'short':

@@ -20,10 +20,7 @@ export function drawStat(body: HTMLElement, panel: Panel, fields: Shown[]) {
     number.style.color = colorOf(config, at, value);
     return h('div.stat', number, h('span.name', name));
   });
-  // Grafana names the direction of the bars that a stat may have: vertical ones stand side by side.
-  body.replaceChildren(
-    h(panel.options?.orientation === 'vertical' ? 'div.stats.beside-each-other' : 'div.stats', ...stats)
-  );
+  body.replaceChildren(h('div.stats', ...stats));
 }
 
 /** A bar chart panel with one bar per row, its names at the left. */

@@ -8,11 +8,6 @@ import { Column, stacked, withGaps } from './series';
 /** Called with a pattern that was clicked. */
 export type Pick = (pattern: string) => void;
 
-/** Steps of an axis of milliseconds that are round as seconds, minutes, hours and days too. */
-const STEPS = [1, 1e3, 6e4, 36e5, 864e5].flatMap((unit) =>
-  [1, 2, 5, 10, 15, 20, 30, 50, 100, 200, 500].map((n) => n * unit)
-);
-
 /** Draws a time series panel into `body`; returns what ends it. */
 export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[], pick: Pick) {
   const time = fields.find(({ field }) => field.type === 'time');
@@ -22,10 +17,8 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
   }
   const { custom = {} } = panel.fieldConfig?.defaults ?? {};
   // Grafana's axis has dates, and a field that is not drawn has the week: here, the axis has weeks.
-  const dated = [time, ...fields].find(({ config }) => config.unit?.startsWith('time:'));
-  const unit = dated?.config.unit;
-  const scale = series[0].config.custom?.scaleDistribution as { type?: string; log?: 2 | 10 } | undefined;
-  const isLog = scale?.type === 'log';
+  const unit = [time, ...fields].map(({ config }) => config.unit).find((unit) => unit?.startsWith('time:'));
+  const isLog = (series[0].config.custom?.scaleDistribution as { type?: string } | undefined)?.type === 'log';
   const isBars = custom.drawStyle === 'bars';
   const isStacked = (custom.stacking as { mode?: string } | undefined)?.mode === 'normal';
   const colors = series.map(({ config }, at) => colorOf(config, at));
@@ -51,7 +44,6 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
   });
   const grid = { stroke: themed('grid'), width: 1 };
   const axis = { stroke: themed('dim'), grid, ticks: { show: false }, font: '12px system-ui, sans-serif' };
-  const softMin = typeof custom.axisSoftMin === 'number' ? custom.axisSoftMin : Infinity;
   const size = () => ({ width: Math.max(120, plot.clientWidth), height: Math.max(80, plot.clientHeight) });
   const chart = new uPlot(
     {
@@ -64,13 +56,13 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
       cursor: { sync: { key: 'time' }, points: { show: !isStacked, size: 7 }, drag: { x: false, y: false } },
       scales: {
         x: { range: () => [first - beside, last + beside + ahead] },
-        y: isLog
-          ? {
-              distr: 3,
-              log: scale.log,
-              range: (_chart, min, max) => uPlot.rangeLog(min ?? 1, max ?? 1, scale.log ?? 10, true),
-            }
-          : { range: (_chart, min, max) => [Math.min(min ?? 0, softMin), Math.max(max ?? 0, 0) * 1.06 || 1] },
+        y: {
+          distr: isLog ? 3 : 1,
+          range: (_chart, min, max) =>
+            isLog
+              ? uPlot.rangeLog(min ?? 1, max ?? 1, 10, true)
+              : [Math.min(min ?? 0, Number(custom.axisSoftMin ?? Infinity)), Math.max(max ?? 0, 0) * 1.06 || 1],
+        },
       },
       axes: [
         {
@@ -81,11 +73,8 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
         },
         {
           ...axis,
-          ...(series[0].config.unit === 'ms' && { incrs: STEPS }),
           ...(isLog && { label: 'logarithmic' }),
-          // Of a logarithmic axis not every line has a number.
-          values: (_chart, splits) =>
-            splits.map((value: number | null) => (value === null ? '' : show(value, series[0].config))),
+          values: (_chart, splits) => splits.map((value) => (value === null ? '' : show(value, series[0].config))),
           size: (_chart, texts) => 16 + 7 * Math.max(...(texts ?? ['']).map((text) => text.length)),
         },
       ],
