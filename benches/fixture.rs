@@ -41,6 +41,7 @@ pub(crate) fn query(sql: &str, format: &str) -> DataQuery {
             .unwrap(),
         interval: Duration::from_hours(1),
         max_data_points: 1000,
+        is_of_alert: false,
     }
 }
 

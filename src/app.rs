@@ -79,6 +79,8 @@ pub struct DataQuery {
     pub interval: Duration,
     /// How many points the panel can show; zero when unknown.
     pub max_data_points: i64,
+    /// Whether an alert rule asks, and so nobody who could choose another time range.
+    pub is_of_alert: bool,
 }
 
 /// What a query came to. The frame is there in both cases: after a failure it is empty and carries only

@@ -70,11 +70,21 @@ impl Key {
     pub fn new(scope: &Scope, job: &QueryJob) -> Result<Self> {
         // All of them, so that a new one is not forgotten here.
         let QueryJob { sql, options, keep: _ } = job;
-        let Options { ref_id, format, max_rows, max_bytes, fill, range, executed_query, row_limit_setting } =
-            options;
+        let Options {
+            ref_id,
+            format,
+            max_rows,
+            max_bytes,
+            fill,
+            range,
+            short_range,
+            executed_query,
+            row_limit_setting,
+        } = options;
         // A dashboard's time range moves on with every refresh; what it has to do with the rows is in the text.
         let filled = fill.as_ref().map(|fill| (fill, range));
-        let parts = (sql, (ref_id, format, max_rows, max_bytes, filled, executed_query, row_limit_setting));
+        let limits = (max_rows, max_bytes, row_limit_setting);
+        let parts = (sql, (ref_id, format, limits, filled, short_range, executed_query));
         let mut digest = Digest::default();
         serde_json::to_writer(&mut digest, &parts).map_err(|error| Error::internal(error.to_string()))?;
         Ok(Self { scope: scope.id, digest: digest.0.map(|hasher| hasher.finish()) })

@@ -24,7 +24,7 @@ export const MACROS: Macro[] = [
   macro('$__timeFrom()', 'Start of the time range, as a timestamp in UTC'),
   macro('$__timeTo()', 'End of the time range, as a timestamp in UTC'),
   macro('$__time(column)', 'The column, named "time"', '$__time(ts)'),
-  macro('$__timeEpoch(column)', 'Seconds since 1970, named "time"', '$__timeEpoch(ts)'),
+  macro('$__timeEpoch(column)', 'The column as a timestamp, named "time"', '$__timeEpoch(ts)'),
   macro(
     '$__timeGroup(column, interval[, fill])',
     'Start of the bucket: 5m, 1h, 1d, 1w (from Monday), 1M, 1y. Fill: NULL, previous or a number',
@@ -42,7 +42,7 @@ export const MACROS: Macro[] = [
     'Start of the bucket, in seconds since 1970',
     "$__unixEpochGroup(ts, '1d')"
   ),
-  macro('$__unixEpochGroupAlias(…)', 'The same, named "time"', "$__unixEpochGroupAlias(ts, '1d')"),
+  macro('$__unixEpochGroupAlias(…)', 'The same as a timestamp, named "time"', "$__unixEpochGroupAlias(ts, '1d')"),
   macro('$__interval', 'Width between two points that suits the panel, such as 1m'),
   macro('$__interval_ms', 'The same in milliseconds'),
   macro('$__range', 'Length of the time range, such as 3600s'),

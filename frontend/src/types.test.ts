@@ -16,9 +16,9 @@ describe('formatOf', () => {
 });
 
 describe('defaultQuery', () => {
-  it('is a trend in panels and one number per pattern in alert rules', () => {
+  it('is a trend in panels and nothing in alert rules', () => {
     expect(defaultQuery(CoreApp.PanelEditor)).toMatchObject({ format: 'time_series', rawQuery: true });
     expect(defaultQuery().rawSql).toContain('$__weekFilter(week)');
-    expect(defaultQuery(CoreApp.UnifiedAlerting).format).toBe('table');
+    expect(defaultQuery(CoreApp.UnifiedAlerting)).toMatchObject({ format: 'table', rawSql: '' });
   });
 });

@@ -42,15 +42,24 @@ WHERE $__weekFilter(week)
   )
 ORDER BY week`;
 
-const ALERT_SQL = `SELECT pattern, p95_ms
+/** An alert rule's query: one number per pattern. */
+export const ALERT_SQL = `SELECT pattern, p95_ms
 FROM perf_all_weeks
 WHERE week = (SELECT max(week) FROM perf_all_weeks)`;
 
-/** What a new query starts with: the slowest patterns over time; in alert rules one number per pattern. */
+/** Whether a query is that of an alert rule. */
+export function isAlerting(app?: CoreApp): boolean {
+  return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+}
+
+/**
+ * What a new query starts with: the slowest patterns over time. In alert rules it starts with nothing: a rule made from a
+ * panel arrives without the panel's SQL, which Grafana leaves out, and any text would be taken for the panel's.
+ */
 export function defaultQuery(app?: CoreApp): Partial<PerfQuery> {
-  const alerting = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+  const alerting = isAlerting(app);
   return {
-    rawSql: alerting ? ALERT_SQL : TREND_SQL,
+    rawSql: alerting ? '' : TREND_SQL,
     format: alerting ? 'table' : 'time_series',
     rawQuery: true,
     editorMode: 'code',

@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::DataQuery;
 use crate::error::{Error, Result, line_and_column};
-use crate::frame::{CsvOptions, Options};
+use crate::frame::{CsvOptions, Options, ShortRange};
 use crate::query::{self, Context, Format, Prepared, QueryModel};
 use crate::source::Datasource;
 use crate::worker::{ExportJob, QueryJob};
@@ -65,7 +65,7 @@ impl Asking<'_> {
     /// As [`Asking::prepare`].
     pub(super) async fn job(&self) -> Result<QueryJob> {
         let _one = self.longs.turn(&self.query.json).await;
-        let (Prepared { sql, fill, .. }, format) = self.expand()?;
+        let (Prepared { sql, fill, is_weekly, .. }, format) = self.expand()?;
         let limits = &self.datasource.limits;
         let (max_rows, row_limit_setting) = limits.row_cap(self.row_limit);
         let options = Options {
@@ -75,6 +75,12 @@ impl Asking<'_> {
             max_bytes: limits.max_result_bytes,
             fill,
             range: self.query.range,
+            // An alert rule is looked at by nobody, and its range is short because it needs no longer one.
+            short_range: if self.query.is_of_alert || !(is_weekly || format == Format::TimeSeries) {
+                None
+            } else {
+                ShortRange::of(self.query.range, is_weekly)
+            },
             executed_query: shown(&sql),
             row_limit_setting: row_limit_setting.to_owned(),
         };
@@ -186,6 +192,7 @@ mod tests {
                 range: TimeRange::parse("now-1h", "now", jiff::Timestamp::now()).unwrap(),
                 interval: Duration::ZERO,
                 max_data_points: 0,
+                is_of_alert: false,
             }
         };
         let (one, other) = (settings("one"), settings("other"));

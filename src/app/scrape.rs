@@ -132,6 +132,7 @@ mod tests {
             range: TimeRange::parse("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", now).unwrap(),
             interval: Duration::ZERO,
             max_data_points: 0,
+            is_of_alert: false,
         };
         assert!(app.query(&settings, query).await.error.is_some(), "its settings name no path");
         let error = "duckdb_perf_queries_total{datasource=\"gone\",outcome=\"error\",error_source=\"downstream\"} 1\n";

@@ -116,6 +116,7 @@ fn job(sql: &str) -> QueryJob {
         max_bytes: 1000,
         fill: None,
         range: range.unwrap(),
+        short_range: None,
         executed_query: sql.into(),
         row_limit_setting: "maxRows".into(),
     };

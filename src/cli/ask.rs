@@ -52,6 +52,7 @@ impl From<Question> for DataQuery {
             range: question.range,
             interval: question.interval,
             max_data_points: question.max_data_points,
+            is_of_alert: false,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::documents::{Choice, Document, Query, Source, Variable, mentions, subs
 use super::render::{self, Cell};
 use crate::error::{Error, Kind, Result};
 use crate::frame::Decoded;
-use crate::query::{TimeRange, parse_interval};
+use crate::query::{TimeRange, format_interval, parse_interval};
 
 /// The time range of files that name none.
 const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");
@@ -38,6 +38,8 @@ pub(super) struct Bindings {
     values: Map<String, Value>,
     /// Texts that replace a variable before anything else is read.
     raw: BTreeMap<String, String>,
+    /// The document's time range; `None` when it is none.
+    range: Option<TimeRange>,
     /// How many values each variable's query gave.
     pub(super) counts: BTreeMap<String, usize>,
 }
@@ -60,7 +62,8 @@ impl Runner<'_> {
     /// Gives every variable of the document its value. A variable whose query names another one waits for it.
     /// `ran` is called after each query.
     pub(super) async fn bind(&self, document: &Document, mut ran: impl FnMut(&str, Ran)) -> Bindings {
-        let mut bindings = Bindings { values: built_in(document), ..Bindings::default() };
+        let range = self.range(document, None).ok();
+        let mut bindings = Bindings { values: built_in(document), range, ..Bindings::default() };
         let mut waiting: Vec<&Variable> = Vec::new();
         for variable in &document.variables {
             match (self.vars.get(&variable.name), &variable.source) {
@@ -167,6 +170,12 @@ impl Bindings {
             }
             Choice::Raw(text) => {
                 self.raw.insert(variable.name.clone(), text);
+            }
+            Choice::Auto(steps, least) => {
+                let least = parse_interval(&least).unwrap_or_default();
+                let step = self.range.map_or(0, |range| (range.to_ms() - range.from_ms()) / steps.max(1));
+                let step = Duration::from_millis(u64::try_from(step).unwrap_or(0));
+                self.values.insert(variable.name.clone(), format_interval(least.max(step)).into());
             }
         }
     }

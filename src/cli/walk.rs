@@ -21,6 +21,9 @@ pub(super) struct Found {
 
 /// The files under `root` (a folder or one file) that ask for something, by name. Hidden folders are left out.
 ///
+/// Alert rules name their datasource by its uid alone. Which one is ours is told by the definitions among the files, or in the
+/// folder `datasources` beside, where Grafana has them; and who asks for one file means that its queries are ours.
+///
 /// # Errors
 /// When a folder cannot be listed.
 pub(super) fn find(root: &Path) -> Result<Vec<Found>> {
@@ -31,7 +34,7 @@ pub(super) fn find(root: &Path) -> Result<Vec<Found>> {
         files.push(root.to_owned());
     }
     files.sort();
-    let mut known = Datasources::default();
+    let mut known = beside(root);
     let mut parsed = Vec::new();
     for file in files {
         let content = Content::read(&file);
@@ -47,6 +50,30 @@ pub(super) fn find(root: &Path) -> Result<Vec<Found>> {
         document.as_ref().map_or(true, |document| !document.is_empty()).then_some(Found { file, document })
     });
     Ok(found.collect())
+}
+
+/// The datasources that files in the folder `datasources` beside `root` define, or beside the folder that `root` is in.
+fn beside(root: &Path) -> Datasources {
+    let mut known = Datasources::default();
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let mut files = Vec::new();
+    for folder in root.ancestors().skip(1).take(2) {
+        let folder = folder.join("datasources");
+        if folder.is_dir() && list(&folder, &mut files).is_ok() {
+            break;
+        }
+    }
+    for file in files {
+        if let Ok(Content::Tree(trees)) = Content::read(&file) {
+            for tree in trees {
+                known.extend(documents::datasources(&tree));
+            }
+        }
+    }
+    if !root.is_dir() {
+        known.take_rest_for_ours();
+    }
+    known
 }
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -130,7 +157,10 @@ impl Content {
             Self::Sql(sql) => documents::read_statements(sql),
             Self::Tree(trees) => {
                 let mut whole = Document::default();
-                for tree in trees {
+                // A list of resources, as Grafana's API and `kubectl` give them.
+                let items = |tree: &Value| tree.get("items").and_then(Value::as_array).cloned();
+                let all = trees.iter().flat_map(|tree| items(tree).unwrap_or_else(|| vec![tree.clone()]));
+                for tree in &all.collect::<Vec<_>>() {
                     if documents::is_dashboard(tree) {
                         whole.absorb(documents::read_dashboard(tree, known));
                     } else if let Some(alerts) = documents::read_alerts(tree, known) {
@@ -159,6 +189,45 @@ impl Document {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const RULES: &str = "groups:\n  - rules:\n      - title: Slow\n        data:\n          - {refId: A, datasourceUid: u, model: {rawSql: SELECT 1}}\n          - {refId: B, datasourceUid: p, model: {rawSql: SELECT 2}}\n";
+
+    #[test]
+    fn rules_without_the_datasource_in_sight() {
+        let dir = tempfile::tempdir().unwrap();
+        let alerting = dir.path().join("alerting");
+        std::fs::create_dir(&alerting).unwrap();
+        std::fs::write(alerting.join("rules.yaml"), RULES).unwrap();
+        let counts = |root: &Path| {
+            let found = find(root).unwrap();
+            let document = found.first().unwrap().document.as_ref().unwrap();
+            (document.queries.len(), document.skipped.len())
+        };
+        assert_eq!(counts(&alerting.join("rules.yaml")), (2, 0), "a file that is named alone");
+        assert_eq!(counts(&alerting), (0, 2));
+        let datasources = dir.path().join("datasources");
+        std::fs::create_dir(&datasources).unwrap();
+        std::fs::write(
+            datasources.join("all.yaml"),
+            "datasources:\n  - {name: D, uid: u, type: duckdb-perf-datasource}\n  - {name: P, uid: p, type: postgres}\n",
+        )
+        .unwrap();
+        assert_eq!(counts(&alerting.join("rules.yaml")), (1, 0));
+        assert_eq!(counts(&alerting), (1, 0));
+    }
+
+    #[test]
+    fn dashboards_in_a_list_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = r#"{"elements": {"a": {"spec": {"data": {"spec": {"queries": [{"spec": {"refId": "A", "query": {"group": "duckdb-perf-datasource", "spec": {"rawSql": "SELECT 1"}}}}]}}}}}, "layout": {}}"#;
+        std::fs::write(
+            dir.path().join("list.json"),
+            format!(r#"{{"kind": "DashboardList", "items": [{{"spec": {spec}}}, {{"spec": {spec}}}]}}"#),
+        )
+        .unwrap();
+        let found = find(dir.path()).unwrap();
+        assert_eq!(found.first().unwrap().document.as_ref().unwrap().queries.len(), 2);
+    }
 
     #[test]
     fn a_folder_is_read() {

@@ -149,6 +149,20 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
+    if is("Conversion") && has("$__") {
+        return (
+            Kind::BadQuery,
+            Some("Inside quotes a macro is only text: write it outside of them, as in `ts >= $__timeFrom()`"),
+        );
+    }
+    if is("Conversion") && has("Could not convert Timestamp to higher precision") {
+        return (
+            Kind::BadQuery,
+            Some(
+                "Nanoseconds reach from 1677 to 2262: choose a shorter time range, or compare with `ts::TIMESTAMP`",
+            ),
+        );
+    }
     if has("No function matches")
         && (has("'range(TIMESTAMP WITH TIME ZONE") || has("'generate_series(TIMESTAMP WITH TIME ZONE"))
     {
@@ -230,6 +244,12 @@ mod tests {
                 r#"FATAL Error: {"exception_type":"FATAL","exception_message":"no"}"#,
                 Kind::Internal,
                 "FATAL Error: no",
+                None,
+            ),
+            (
+                "Conversion Error: invalid timestamp field format: \"from $__timeFrom()\"",
+                Kind::BadQuery,
+                "Conversion Error: invalid timestamp field format: \"from $__timeFrom()\"",
                 None,
             ),
             ("INTERRUPT Error: Interrupted!", Kind::Cancelled, "INTERRUPT Error: Interrupted!", None),

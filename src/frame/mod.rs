@@ -26,6 +26,7 @@ pub mod rows;
 mod series;
 mod table;
 mod times;
+mod weekly;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use csv::{CsvOptions, CsvWriter};
 pub use decode::{Decoded, decode};
 pub use document::document;
 pub use meta::{Notice, Severity};
+pub use weekly::ShortRange;
 
 use crate::error::{Error, Result};
 use crate::query::{Fill, Format, TimeRange};
@@ -65,6 +67,8 @@ pub struct Options {
     pub fill: Option<Fill>,
     /// Where `fill` starts and ends.
     pub range: TimeRange,
+    /// The range where it may be too short for weekly reports, so that a notice says it.
+    pub short_range: Option<ShortRange>,
     /// The SQL as it was run, shown by Grafana's query inspector.
     pub executed_query: String,
     /// The setting that a notice about `max_rows` names: `maxRows` or Grafana's `row_limit`.

@@ -153,7 +153,7 @@ impl<W: Write> Series<W> {
         {
             let rows = counted(self.without_time, "row");
             let reason = match time.target {
-                Target::Week => "NULL or not an ISO week (YYYYWW)",
+                Target::Week => "NULL or not an ISO week (YYYYWW) of the years 1677 to 2262",
                 _ => "NULL, infinite or outside the years 1677 to 2262",
             };
             notices.push(Notice::warning(format!(
@@ -164,6 +164,15 @@ impl<W: Write> Series<W> {
         // What was lost in the time column has been said.
         let others = self.columns.iter().enumerate().filter(|(place, _)| *place != self.roles.time);
         notices.extend(others.flat_map(|(_, column)| column.notices()));
+        if let Some(short) = self.options.short_range {
+            let times = &self.long.times;
+            let are_weeks = self.columns.get(self.roles.time).is_some_and(|time| time.target == Target::Week);
+            notices.extend(match times.is_empty() {
+                true if self.without_time == 0 => short.notice_without_rows(),
+                true => None,
+                false => short.notice_for(times, are_weeks),
+            });
+        }
         meta.notices = notices;
         if self.long.times.is_empty() {
             return ipc::write_empty(&meta, self.sink);

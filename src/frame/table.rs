@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use super::columns::{self, Column};
 use super::ipc::{self, IpcWriter};
 use super::meta::{Meta, Notice};
-use super::{Flow, LEAST_VALUE, Options, Summary, arrow_error, byte_cap_notice, row_cap_notice};
+use super::{Flow, LEAST_VALUE, Options, ShortRange, Summary, arrow_error, byte_cap_notice, row_cap_notice};
 use crate::error::{Error, Result};
 
 /// Rows converted at a time: small enough for the processor's cache, and for nested values that grow as text.
@@ -67,6 +67,9 @@ impl<W: Write> Table<W> {
         meta.visualisation = Some("table");
         notices.extend(self.cap);
         notices.extend(self.columns.iter().flat_map(Column::notices));
+        if matches!(self.output, Output::NoRows(_)) {
+            notices.extend(self.options.short_range.and_then(ShortRange::notice_without_rows));
+        }
         meta.notices = notices;
         match self.output {
             Output::Rows(writer) => {

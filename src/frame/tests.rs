@@ -34,6 +34,7 @@ fn options(format: Format) -> Options {
             to: "2026-01-01T00:04:00Z".parse().unwrap(),
         },
         executed_query: "Q".to_owned(),
+        short_range: None,
         row_limit_setting: "maxRows".to_owned(),
     }
 }

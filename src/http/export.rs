@@ -180,6 +180,7 @@ impl Asked {
             range,
             interval: Duration::ZERO,
             max_data_points: 0,
+            is_of_alert: false,
         };
         Ok(Self { query, named, file_name, raw })
     }

@@ -251,6 +251,7 @@ pub(super) fn data_query(asked: &Asked, now: Timestamp) -> Result<DataQuery> {
         range: time_range(&asked.from, &asked.to, now)?,
         interval: Duration::ZERO,
         max_data_points: 0,
+        is_of_alert: false,
     })
 }
 

@@ -127,7 +127,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<(DataQuery, Shape)> {
         ));
     }
     let json = Value::Object(model).to_string().into();
-    Ok((DataQuery { ref_id, json, range, interval, max_data_points }, shape))
+    Ok((DataQuery { ref_id, json, range, interval, max_data_points, is_of_alert: false }, shape))
 }
 
 /// A member that is a text; a number stands for its digits.

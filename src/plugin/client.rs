@@ -162,6 +162,7 @@ impl Plugin {
     ) -> Result<BTreeMap<String, Answer>> {
         let request = messages::QueryDataRequest {
             context: Some(convert::plugin_context(settings)),
+            headers: convert::headers(queries),
             queries: queries.iter().map(convert::query_message).collect(),
         };
         let response: messages::QueryDataResponse =

@@ -11,7 +11,7 @@ use prost::Message;
 use super::messages;
 use crate::app::{DataQuery, InstanceSettings, QueryOutcome};
 use crate::error::{Error, Result};
-use crate::query::TimeRange;
+use crate::query::{TimeRange, instant_of_ms};
 
 /// The key of grafanaConfig that holds `[dataproxy] row_limit`.
 const ROW_LIMIT: &str = "GF_SQL_ROW_LIMIT";
@@ -80,11 +80,12 @@ pub(super) fn data_query(query: messages::DataQuery) -> Result<DataQuery> {
         json: detached(&query.json),
         interval: Duration::from_millis(u64::try_from(query.interval_ms).unwrap_or(0)),
         max_data_points: query.max_data_points,
+        is_of_alert: false,
     })
 }
 
 fn timestamp(end: &str, milliseconds: i64) -> Result<Timestamp> {
-    Timestamp::from_millisecond(milliseconds).map_err(|_| {
+    instant_of_ms(milliseconds).ok_or_else(|| {
         Error::bad_query(format!("`{end}` of the time range is out of reach: {milliseconds} ms since 1970"))
             .hint("Choose a time range between the years -9999 and 9999")
     })
@@ -102,6 +103,12 @@ pub(super) fn query_message(query: &DataQuery) -> messages::DataQuery {
         }),
         json: query.json.clone(),
     }
+}
+
+/// What Grafana says of queries beside them.
+pub(super) fn headers(queries: &[DataQuery]) -> HashMap<String, String> {
+    let of_alert = queries.iter().any(|query| query.is_of_alert);
+    of_alert.then(|| (messages::FROM_ALERT.to_owned(), "true".to_owned())).into_iter().collect()
 }
 
 /// The answer to one query.

@@ -15,7 +15,7 @@ use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
 
 use super::budget::Share;
-use super::messages::{DataResponse, QueryDataRequest, QueryDataResponse};
+use super::messages::{self, DataResponse, QueryDataRequest, QueryDataResponse};
 use super::sending::Made;
 use super::{convert, grpc};
 use crate::app::App;
@@ -80,6 +80,7 @@ async fn query_data(
     let mut running = JoinSet::new();
     let mut ref_ids = std::collections::HashMap::new();
     let asked = request.queries.len();
+    let is_of_alert = request.headers.get(messages::FROM_ALERT).is_some_and(|value| value == "true");
     let mut longest = 0;
     for (at, query) in request.queries.into_iter().enumerate() {
         let ref_id = query.ref_id.clone();
@@ -87,6 +88,7 @@ async fn query_data(
         let query = if at < MOST_QUERIES { convert::data_query(query) } else { Err(too_many(asked)) };
         match query {
             Ok(query) => {
+                let query = crate::app::DataQuery { is_of_alert, ..query };
                 let (app, settings, share) = (Arc::clone(&app), Arc::clone(&settings), share.clone());
                 let task = running.spawn(async move { app.query_from(&settings, query, share).await });
                 ref_ids.insert(task.id(), ref_id);

@@ -48,11 +48,17 @@ pub(super) struct DataSourceInstanceSettings {
     pub(super) uid: String,
 }
 
-/// `pluginv2.QueryDataRequest`; `headers` (2) is left out.
+/// The header that is `true` where an alert rule asks.
+pub(super) const FROM_ALERT: &str = "FromAlert";
+
+/// `pluginv2.QueryDataRequest`.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct QueryDataRequest {
     #[prost(message, optional, tag = "1")]
     pub(super) context: Option<PluginContext>,
+    /// Not those of HTTP: what Grafana has to tell.
+    #[prost(map = "string, string", tag = "2")]
+    pub(super) headers: HashMap<String, String>,
     #[prost(message, repeated, tag = "3")]
     pub(super) queries: Vec<DataQuery>,
 }
@@ -163,6 +169,7 @@ mod tests {
                 }),
                 grafana_config: HashMap::from([("GF_SQL_ROW_LIMIT".to_owned(), "5".to_owned())]),
             }),
+            headers: HashMap::from([(FROM_ALERT.to_owned(), "true".to_owned())]),
             queries: vec![DataQuery {
                 ref_id: "A".to_owned(),
                 max_data_points: 100,
@@ -172,6 +179,7 @@ mod tests {
             }],
         };
         let theirs = pluginv2::QueryDataRequest::decode(&*ours.encode_to_vec()).unwrap();
+        assert_eq!(theirs.headers.get("FromAlert").map(String::as_str), Some("true"));
         let context = theirs.plugin_context.unwrap();
         assert_eq!(context.user.unwrap().login, "viewer");
         let datasource = context.data_source_instance_settings.unwrap();

@@ -160,8 +160,13 @@ impl std::str::FromStr for Bucket {
 
     fn from_str(text: &str) -> Result<Self> {
         let bad = || {
-            Error::bad_query(format!("`{}` is not an interval", shorten(text)))
-                .hint("Write a number and a unit: `30s`, `5m`, `1h`, `1d`, `1w`, `1M` or `1y`")
+            let error = Error::bad_query(format!("`{}` is not an interval", shorten(text)));
+            match in_right_case(text) {
+                Some(right) => error.hint(format!("Units are told apart by their case: write `{right}`")),
+                None => {
+                    error.hint("Write a number and a unit: `30s`, `5m`, `1h`, `1d`, `1w`, `1M`, `1Q` or `1y`")
+                }
+            }
         };
         let range = || {
             Error::bad_query(format!("the interval `{}` is out of range", shorten(text)))
@@ -200,6 +205,19 @@ impl std::str::FromStr for Bucket {
             _ => Self::Nanos(nanos),
         })
     }
+}
+
+/// The interval that is meant where a unit stands in the wrong case, such as `1q` or `1D`; `None` where something else is
+/// wrong.
+fn in_right_case(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (number, unit) = text.split_at(super::lexer::run(text, |c| c.is_ascii_digit() || c == '.'));
+    let names = FIXED.iter().flat_map(|(short, ..)| *short);
+    let names = names.chain(CALENDAR.iter().flat_map(|(short, ..)| *short));
+    let found = names.copied().find(|name| name.eq_ignore_ascii_case(unit.trim()))?;
+    let right = format!("{number}{found}");
+    // No endless way back here: this one's unit is known.
+    (right != text && right.parse::<Bucket>().is_ok()).then_some(right)
 }
 
 fn fixed_unit(unit: &str) -> Option<i64> {
@@ -281,6 +299,12 @@ mod tests {
         {
             let error = text.parse::<Bucket>().unwrap_err();
             assert!(error.message.ends_with("is not an interval"), "{text}: {error}");
+        }
+        for (text, right) in
+            [("1q", "1Q"), ("1D", "1d"), ("2 W", "2w"), ("1Y", "1y"), ("5MS", "5ms"), ("1MON", "1mon")]
+        {
+            let hint = text.parse::<Bucket>().unwrap_err().hint.unwrap();
+            assert_eq!(hint, format!("Units are told apart by their case: write `{right}`"));
         }
         for text in ["0s", "0M", "0.1us", "1.5us", "300y", "110000d", "0d"] {
             let error = text.parse::<Bucket>().unwrap_err();

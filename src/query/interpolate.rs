@@ -9,11 +9,11 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::lexer::{is_inside_braces, is_word, run};
-use super::{Context, Value, Variable, format_interval};
+use super::{Context, Value, Variable, format_interval, moment};
 use crate::error::{Error, Result};
 
 /// The formats of `${name:format}`.
-const FORMATS: &str = "raw, csv, pipe, json, regex, glob, singlequote, sqlstring, doublequote, text; and date, date:iso, date:seconds for the time range";
+const FORMATS: &str = "raw, csv, pipe, json, regex, glob, singlequote, sqlstring, doublequote, text; and date, date:iso, date:seconds, date:YYYY-MM-DD for the time range";
 
 /// A template variable as it stands in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,7 @@ pub(super) fn lookup<'v>(name: &str, context: &Context<'v>) -> Option<Cow<'v, Va
         "__slowMs" => Value::bare(&context.slow_ms),
         "__timezone" => Value::text("UTC"),
         "__searchFilter" => Value::text("%"),
+        "__nothing" => Value::bare(&""),
         _ => return None,
     })))
 }
@@ -162,8 +163,19 @@ fn formatted(
         "regex" => join(values, "|", |value| regex(&value.text)),
         "json" if many => format!("[{}]", join(values, ",", json)),
         "json" => join(values, ",", json),
-        "date" | "date:iso" => date(reference, values)?.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
-        "date:seconds" => super::time::floor_seconds(date(reference, values)?).to_string(),
+        "date" | "date:iso" => date(reference, values)?.civil.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+        "date:seconds" => date(reference, values)?.ms.div_euclid(1_000).to_string(),
+        _ if format.starts_with("date:") => {
+            let pattern = format.trim_start_matches("date:");
+            moment::format(pattern, date(reference, values)?).map_err(|unknown| {
+                Error::bad_query(format!("unknown letters `{unknown}` in `{}`", reference.text)).hint(
+                    format!(
+                        "A date's format has {}; other letters stand in brackets, as in `YYYY-[W]WW`",
+                        moment::TOKENS
+                    ),
+                )
+            })?
+        }
         _ => {
             return Err(Error::bad_query(format!("unknown format `{format}` in `{}`", reference.text))
                 .hint(format!("The formats are {FORMATS}")));
@@ -172,12 +184,12 @@ fn formatted(
 }
 
 /// Grafana's date formats read the value as milliseconds since 1970.
-fn date(reference: Reference<'_>, values: &[Value]) -> Result<jiff::Timestamp> {
+fn date(reference: Reference<'_>, values: &[Value]) -> Result<moment::Instant> {
     let ms = match values {
         [value] => value.text.parse().ok(),
         _ => None,
     };
-    ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).ok_or_else(|| {
+    ms.and_then(moment::Instant::of_ms).ok_or_else(|| {
         Error::bad_query(format!("`{}` is not milliseconds since 1970", reference.text))
             .hint("The date formats are for `${__from:date}` and `${__to:date}`")
     })
@@ -280,12 +292,16 @@ mod tests {
             ("${__from:date}", "2026-03-01T00:00:00.123Z"),
             ("${__from:date:iso}", "2026-03-01T00:00:00.123Z"),
             ("${__from:date:seconds}", "1772323200"),
+            ("${__from:date:YYYY-MM-DD}", "2026-03-01"),
+            ("${__from:date:YYYY-MM-DD HH:mm:ss.SSS}", "2026-03-01 00:00:00.123"),
         ];
         for (text, expected) in cases {
             assert_eq!(in_quotes(reference(text), &from, '\'', false).unwrap(), expected);
         }
-        let error = in_the_open(reference("${__from:date:YYYY}"), &from).unwrap_err();
-        assert_eq!(error.message, "unknown format `date:YYYY` in `${__from:date:YYYY}`");
+        let error = in_the_open(reference("${__from:date:yyyy-MM}"), &from).unwrap_err();
+        assert_eq!(error.message, "unknown letters `yyyy` in `${__from:date:yyyy-MM}`");
+        let error = in_the_open(reference("${__from:data:iso}"), &from).unwrap_err();
+        assert_eq!(error.message, "unknown format `data:iso` in `${__from:data:iso}`");
         let error = in_the_open(reference("${v:date}"), &Variable::One(Value::text("x"))).unwrap_err();
         assert_eq!(error.message, "`${v:date}` is not milliseconds since 1970");
     }

@@ -12,6 +12,7 @@ mod interpolate;
 mod lexer;
 mod macros;
 mod model;
+mod moment;
 mod offsets;
 mod relative;
 mod time;
@@ -28,7 +29,7 @@ pub use lexer::{Token, TokenKind, Tokens, tokens};
 pub use macros::{MacroDoc, macro_table};
 pub use model::{Format, QueryModel};
 pub use offsets::Offsets;
-pub use time::{TimeRange, format_interval, parse_interval};
+pub use time::{TimeRange, format_interval, instant_of_ms, parse_interval};
 pub use variables::{Value, Variable, Variables};
 
 use crate::error::Result;
@@ -70,6 +71,8 @@ pub struct Prepared {
     pub sql: String,
     /// What `$__timeGroup` said about empty buckets; for the `time_series` format.
     pub fill: Option<Fill>,
+    /// Whether it asks for weeks: it has `$__weekFilter` or another macro of theirs.
+    pub is_weekly: bool,
     /// The way back from positions in `sql` to positions in the text as written.
     pub offsets: Offsets,
 }

@@ -5,6 +5,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 use jiff::{Span, Timestamp, ToSpan};
 
+use super::instant_of_ms;
 use crate::error::{Error, Result};
 use crate::reports::IsoWeek;
 
@@ -38,12 +39,14 @@ fn absolute(text: &str, end: End) -> Option<Timestamp> {
         return span_end(week.monday().into(), 1.week(), end);
     }
     if let Ok(ms) = text.parse::<i64>() {
-        return Timestamp::from_millisecond(ms).ok();
+        return instant_of_ms(ms);
     }
     if text.len() <= "2026-03-01".len() {
         return span_end(text.parse::<Date>().ok()?.into(), 1.day(), end);
     }
-    instant(text.parse().ok()?)
+    // The calendar's last hours are beyond what a `Timestamp` can be.
+    let civil: DateTime = text.strip_suffix('Z').unwrap_or(text).parse().ok()?;
+    Some(instant(civil).unwrap_or(if civil.year() < 0 { Timestamp::MIN } else { Timestamp::MAX }))
 }
 
 /// `-26w/w` after `now`: steps and roundings, left to right.
@@ -151,7 +154,9 @@ mod tests {
             assert_eq!(parse(text, now, End::From).unwrap().to_string(), from, "{text}");
             assert_eq!(parse(text, now, End::To).unwrap().to_string(), to, "{text}");
         }
-        assert_eq!(parse("9999-12-31", now, End::To).unwrap(), Timestamp::MAX);
+        for text in ["9999-12-31", "9999-12-31T23:59:59.999Z", "9999-12-31 23:59", "253402300799999"] {
+            assert_eq!(parse(text, now, End::To).unwrap(), Timestamp::MAX, "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Tests of the whole way from raw to prepared text.
 
+mod quotes;
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -46,7 +48,7 @@ fn every_macro_gives_what_its_documentation_says() {
         let prepared = with(&variables, |context| prepare(doc.example, context));
         assert_eq!(prepared.map(|prepared| prepared.sql), Ok(doc.expansion.to_owned()), "{}", doc.example);
         assert!(doc.signature.starts_with(doc.name) && doc.name.starts_with("$__"), "{}", doc.name);
-        assert!(doc.example.contains(doc.name), "{}", doc.name);
+        assert!(doc.example.contains(doc.name.trim_start_matches('$')), "{}", doc.name);
     }
 }
 
@@ -60,7 +62,16 @@ fn macros() {
         ),
         ("$__time( a -- first, )\n + b /* ) */ )", "a  \n + b AS \"time\""),
         ("$__time (a)", "a AS \"time\""),
-        ("$__time($__unixEpochFrom())", "1772409600 AS \"time\""),
+        ("$__time($__unixEpochFrom())", "TIMESTAMP '2026-03-02 00:00:00' AS \"time\""),
+        ("SELECT $__unixEpochTo() \"timeEnd\"", "SELECT TIMESTAMP '2026-03-15 23:59:59.999' \"timeEnd\""),
+        (
+            "SELECT x, $__unixEpochGroup(s, '1s') AS Time",
+            "SELECT x, make_timestamp(CAST(floor((s) / 1) AS BIGINT) * 1 * 1000000) AS Time",
+        ),
+        // A number where it is one.
+        ("SELECT 60 + $__unixEpochFrom() AS time", "SELECT 60 + 1772409600 AS time"),
+        ("SELECT $__unixEpochFrom() AS timer", "SELECT 1772409600 AS timer"),
+        ("time = $__unixEpochFrom()", "time = 1772409600"),
         ("$__timeFrom", "TIMESTAMP '2026-03-02 00:00:00'"),
         ("$__interval()", "1m"),
         ("$__week - 1", "202611 - 1"),

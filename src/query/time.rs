@@ -27,7 +27,7 @@ impl TimeRange {
     pub fn from_millis(from: i64, to: i64) -> Self {
         let instant = |ms: i64| {
             let end = if ms < 0 { Timestamp::MIN } else { Timestamp::MAX };
-            Timestamp::from_millisecond(ms).unwrap_or(end)
+            instant_of_ms(ms).unwrap_or(end)
         };
         Self { from: instant(from), to: instant(to) }
     }
@@ -67,6 +67,18 @@ impl TimeRange {
     }
 }
 
+/// The last millisecond of the year 9999, which is beyond [`Timestamp::MAX`] by 26 hours, since any offset must fit.
+/// The time picker of Grafana offers it, so `Timestamp::MAX` stands for it.
+const LAST_MS: i64 = 253_402_300_799_999;
+
+/// The instant of milliseconds since 1970; the calendar's last 26 hours are [`Timestamp::MAX`]. `None` beyond the years
+/// -9999 and 9999.
+#[must_use]
+pub fn instant_of_ms(ms: i64) -> Option<Timestamp> {
+    let last = || (Timestamp::MAX.as_millisecond()..=LAST_MS).contains(&ms).then_some(Timestamp::MAX);
+    Timestamp::from_millisecond(ms).ok().or_else(last)
+}
+
 /// Width of an interval such as `30s`, `5m`, `1w`; a month counts 30 days, a year 365.
 /// For buckets parse a [`Bucket`], which keeps calendar units apart.
 ///
@@ -90,6 +102,9 @@ pub fn format_interval(interval: Duration) -> String {
 /// `TIMESTAMP '2026-03-01 00:00:00.123'` in UTC, to the microsecond (DuckDB's resolution), rounded towards the
 /// past. Not `TIMESTAMPTZ`: the bundled engine has no ICU, and plain timestamps are several times faster.
 pub(super) fn timestamp_literal(instant: Timestamp) -> String {
+    if instant == Timestamp::MAX {
+        return "TIMESTAMP '9999-12-31 23:59:59.999999'".to_owned();
+    }
     let microseconds = instant.as_nanosecond().div_euclid(1_000);
     let rounded = i64::try_from(microseconds).ok().and_then(|us| Timestamp::from_microsecond(us).ok());
     let civil = Offset::UTC.to_datetime(rounded.unwrap_or(instant));
@@ -114,10 +129,16 @@ pub(super) fn timestamp_literal(instant: Timestamp) -> String {
 
 /// Seconds since 1970, rounded towards the past.
 pub(super) fn floor_seconds(instant: Timestamp) -> i64 {
+    if instant == Timestamp::MAX {
+        return LAST_MS / 1_000;
+    }
     i64::try_from(instant.as_nanosecond().div_euclid(1_000_000_000)).unwrap_or_default()
 }
 
 fn floor_milliseconds(instant: Timestamp) -> i64 {
+    if instant == Timestamp::MAX {
+        return LAST_MS;
+    }
     i64::try_from(instant.as_nanosecond().div_euclid(1_000_000)).unwrap_or_default()
 }
 
@@ -180,5 +201,12 @@ mod tests {
         assert_eq!(json, r#"{"from":"1969-12-31T23:59:59.999Z","to":"2026-03-01T00:00:00.123Z"}"#);
         assert_eq!(serde_json::from_str::<TimeRange>(&json).unwrap(), range);
         assert_eq!(TimeRange::from_millis(i64::MIN, i64::MAX).to, Timestamp::MAX);
+        // To the end of the calendar.
+        let range = TimeRange::from_millis(0, LAST_MS);
+        assert_eq!((range.to_ms(), floor_seconds(range.to)), (LAST_MS, LAST_MS / 1_000));
+        assert_eq!(timestamp_literal(range.to), "TIMESTAMP '9999-12-31 23:59:59.999999'");
+        for (ms, there) in [(LAST_MS, true), (LAST_MS - 90_000_000, true), (LAST_MS + 1, false)] {
+            assert_eq!(instant_of_ms(ms).is_some(), there, "{ms}");
+        }
     }
 }

@@ -17,10 +17,11 @@ impl IsoWeek {
         ISOWeekDate::new(year, week, Weekday::Monday).ok().map(|day| Self { monday: day.date() })
     }
 
-    /// The week of a YYYYWW integer; `None` for an integer that names no week (`202600`, `202553`, `42`).
+    /// The week of a YYYYWW integer; `None` for an integer that names no week (`202600`, `202553`, `42`), and for one with
+    /// fewer than six digits: `2601` is the year 2026 written short, not the year 26.
     #[must_use]
     pub fn from_yyyyww(number: i64) -> Option<Self> {
-        if !(100..=999_953).contains(&number) {
+        if !(100_001..=999_953).contains(&number) {
             return None;
         }
         Self::new(i16::try_from(number / 100).ok()?, i8::try_from(number % 100).ok()?)
@@ -117,7 +118,9 @@ mod tests {
         assert_eq!(week(202_701).plus(-1).yyyyww(), 202_653);
         assert_eq!(IsoWeek::from_yyyyww(202_553), None);
         assert_eq!(IsoWeek::from_yyyyww(202_600), None);
-        assert_eq!(IsoWeek::from_yyyyww(-5), None);
+        for number in [-5, 0, 101, 2026, 2601, 99_952, 202_660, 1_000_001, i64::MAX, i64::MIN] {
+            assert_eq!(IsoWeek::from_yyyyww(number), None, "{number}");
+        }
         assert_eq!(week(202_701).weeks_since(week(202_601)), 53);
     }
 

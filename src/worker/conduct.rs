@@ -153,6 +153,7 @@ mod tests {
             max_bytes: 1 << 20,
             fill: None,
             range: TimeRange::parse("0", "1", jiff::Timestamp::UNIX_EPOCH).unwrap(),
+            short_range: None,
             executed_query: String::new(),
             row_limit_setting: String::new(),
         };

@@ -247,6 +247,47 @@ fn a_check_finds_what_is_broken() {
     assert!(stderr(&output).contains("asks this datasource for anything"), "{}", stderr(&output));
 }
 
+/// Dashboards of the resource form v2, an interval variable on "auto" and a rules file alone: what CI must not pass over.
+#[test]
+fn a_check_reads_what_newer_grafanas_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let query = |sql: &str| {
+        json!({"kind": "PanelQuery", "spec": {"refId": "A", "hidden": false, "query": {
+            "kind": "DataQuery", "group": "duckdb-perf-datasource", "version": "v0", "datasource": {"name": "duckdb-perf"},
+            "spec": {"rawSql": sql, "format": "time_series"}}}})
+    };
+    let panel = |title: &str, sql: &str| {
+        json!({"kind": "Panel", "spec": {"id": 1, "title": title, "data": {"kind": "QueryGroup", "spec": {
+            "queries": [query(sql)], "queryOptions": {}, "transformations": []}}}})
+    };
+    let dashboard = json!({"apiVersion": "dashboard.grafana.app/v2beta1", "kind": "Dashboard", "metadata": {"name": "d"}, "spec": {
+    "title": "D", "layout": {"kind": "GridLayout", "spec": {"items": []}}, "annotations": [],
+    "timeSettings": {"from": "2026-10-01", "to": "2026-10-31"},
+    "variables": [{"kind": "IntervalVariable", "spec": {"name": "step", "query": "1h,1d", "auto": true, "auto_count": 10, "auto_min": "1m",
+        "current": {"text": "auto", "value": "$__auto"}}}],
+    "elements": {
+        "panel-1": panel("Good", "SELECT $__timeGroupAlias(ts, $step), 1 AS v FROM (VALUES (TIMESTAMP '2026-10-05')) t(ts)"),
+        "panel-2": panel("Bad", "SELECT nothing"),
+    }}});
+    let file = folder.path().join("v2.json");
+    std::fs::write(&file, dashboard.to_string()).unwrap();
+    let output = run(&["check", file.to_str().unwrap(), "--path", reports().to_str().unwrap()]);
+    let text = stdout(&output);
+    assert_eq!(stderr(&output), "2 queries: 1 ok, 1 failed\n", "{text}");
+    assert!(text.contains("Referenced column \"nothing\" was not found"), "{text}");
+
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("provisioning/alerting/rules.yaml");
+    let alone = folder.path().join("rules.yaml");
+    std::fs::copy(rules, &alone).unwrap();
+    let output = run(&["check", alone.to_str().unwrap(), "--path", reports().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    assert!(
+        !stderr(&output).contains("skipped") && !stderr(&output).starts_with("0 "),
+        "{}",
+        stderr(&output)
+    );
+}
+
 #[test]
 fn views_as_text_and_as_a_file() {
     let reports = reports();

@@ -80,6 +80,7 @@ pub(crate) fn query(ref_id: &str, sql: &str, format: &str) -> DataQuery {
         range: TimeRange::parse("2026-01-01T00:00:00Z", "2027-01-03T23:59:59Z", now).unwrap(),
         interval: Duration::from_hours(1),
         max_data_points: 1000,
+        is_of_alert: false,
     }
 }
 

@@ -33,8 +33,9 @@ function renderEditor(stored: Partial<PerfQuery>, app = CoreApp.PanelEditor) {
       />
     );
   }
-  render(<Panel />);
+  const { unmount } = render(<Panel />);
   return {
+    unmount,
     onChange,
     ran,
     area: screen.getByRole('textbox', { name: 'SQL' }) as HTMLTextAreaElement,
@@ -89,6 +90,28 @@ describe('QueryEditor', () => {
     const { area, query } = renderEditor({});
     expect(area.value).toContain('FROM perf_all_weeks');
     expect(query()).toMatchObject({ refId: 'A', rawSql: area.value, format: 'time_series' });
+  });
+
+  it.each([
+    ['a new rule', { format: undefined }],
+    ['a rule made from a panel, whose SQL Grafana leaves out', { format: 'time_series' as const, rawQuery: true }],
+  ])('shows no text that nobody wrote in %s, and says what to do', async (_, stored) => {
+    const { area, query, ran } = renderEditor(stored, CoreApp.UnifiedAlerting);
+    expect(area.value).toBe('');
+    expect(query()).toMatchObject({ rawSql: '', format: stored.format ?? 'table' });
+    expect(screen.getByText(/copy it from the panel/)).toBeTruthy();
+    await userEvent.click(screen.getByRole('button', { name: 'Start with an example' }));
+    expect(area.value).toContain('max(week)');
+    expect(ran).toEqual([area.value]);
+    expect(screen.queryByText(/copy it from the panel/)).toBeNull();
+  });
+
+  it('says nothing of rules elsewhere, nor where a rule has its SQL', () => {
+    const { unmount } = renderEditor({ rawSql: 'SELECT 1', format: 'table' }, CoreApp.UnifiedAlerting);
+    expect(screen.queryByText(/copy it from the panel/)).toBeNull();
+    unmount();
+    renderEditor({ rawSql: '', format: 'table' });
+    expect(screen.queryByText(/copy it from the panel/)).toBeNull();
   });
 
   it('puts a macro into the text', async () => {

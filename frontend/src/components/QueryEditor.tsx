@@ -1,10 +1,10 @@
 import { css } from '@emotion/css';
 import { GrafanaTheme2, LoadingState, QueryEditorProps } from '@grafana/data';
-import { Button, RadioButtonGroup, useStyles2 } from '@grafana/ui';
+import { Alert, Button, RadioButtonGroup, useStyles2 } from '@grafana/ui';
 import React, { useEffect, useRef, useState } from 'react';
 
 import type { PerfDatasource } from '../datasource';
-import { defaultQuery, formatOf, PerfOptions, PerfQuery, QueryFormat } from '../types';
+import { ALERT_SQL, defaultQuery, formatOf, isAlerting, PerfOptions, PerfQuery, QueryFormat } from '../types';
 import { MacroHelp } from './MacroHelp';
 import { Insert, SqlEditor } from './SqlEditor';
 
@@ -27,7 +27,9 @@ export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query
 
   // A query that nobody has written yet starts with the default; one that exists is never touched on opening.
   const isNew = stored.rawSql === undefined;
-  const query: PerfQuery = isNew ? { ...stored, ...defaultQuery(app) } : stored;
+  // A rule made from a panel keeps the panel's format: the SQL that is pasted is the panel's too.
+  const format = stored.format ?? defaultQuery(app).format;
+  const query: PerfQuery = isNew ? { ...stored, ...defaultQuery(app), format } : stored;
   useEffect(() => {
     if (isNew) {
       onChange(query);
@@ -72,6 +74,18 @@ export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query
           Run query
         </Button>
       </div>
+      {isAlerting(app) && !query.rawSql?.trim() && (
+        <Alert severity="info" title="Write the rule's SQL here">
+          <p>
+            It gives one number for each alert; text columns become the alert&apos;s labels. A rule made from a panel
+            comes without the panel&apos;s SQL, because Grafana leaves it out: copy it from the panel, and write values
+            in place of its variables.
+          </p>
+          <Button size="sm" variant="secondary" onClick={() => run({ rawSql: ALERT_SQL, format: 'table' })}>
+            Start with an example
+          </Button>
+        </Alert>
+      )}
       {showMacros && <MacroHelp onPick={(macro) => insert.current?.(macro.example)} />}
       <SqlEditor
         ariaLabel="SQL"

@@ -1,4 +1,4 @@
-import { isInsideQuotes, readArguments, skipQuoted } from './scan';
+import { isInsideQuotes, quotedRanges, readArguments, skipQuoted } from './scan';
 
 describe('skipQuoted', () => {
   it.each([
@@ -50,5 +50,12 @@ describe('isInsideQuotes', () => {
     ["-- it's\n ^", false],
   ])('%s: %p', (sql, inside) => {
     expect(isInsideQuotes(sql.replace('^', '$'), sql.indexOf('^'))).toBe(inside);
+  });
+});
+
+describe('quotedRanges', () => {
+  it('are strings and names, not comments and dollar quotes', () => {
+    const sql = `SELECT 'it''s' AS "a b" -- 'no'\n, $$'no'$$, E'\\'' /* "no" */`;
+    expect(quotedRanges(sql).map(([start, end]) => sql.slice(start, end))).toEqual(["'it''s'", '"a b"', "'\\''"]);
   });
 });

@@ -33,6 +33,19 @@ export function isInsideQuotes(sql: string, at: number): boolean {
   return false;
 }
 
+/** Where the strings and the names in quotes lie, from the first quote to behind the last. */
+export function quotedRanges(sql: string): Array<[start: number, end: number]> {
+  const ranges: Array<[number, number]> = [];
+  for (let i = 0; i < sql.length;) {
+    const end = skipQuoted(sql, i);
+    if (end > i && (sql[i] === "'" || sql[i] === '"')) {
+      ranges.push([i, end]);
+    }
+    i = Math.max(end, i + 1);
+  }
+  return ranges;
+}
+
 /** The arguments of a call, and where it ends. */
 export interface CallArguments {
   args: string[];

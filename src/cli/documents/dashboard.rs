@@ -1,29 +1,33 @@
 //! Dashboards as Grafana saves and exports them (classic JSON, `schemaVersion`): panels, rows, library panels,
-//! annotations, variables. Files of the newer resource form are read where they wrap a classic dashboard.
+//! annotations, variables. The newer resource forms are read too: v1 wraps a classic dashboard, and v2 is made one
+//! ([`resource`]).
 
 use serde_json::{Map, Value};
 
 use super::owner::Owner;
 use super::variables::{Source, entries};
-use super::{Datasources, Document, Query, Variable, objects, text};
+use super::{Datasources, Document, Query, Variable, objects, resource, text};
 
 /// Rows hold panels, and rows were once nested; deeper than this nothing is looked for.
 const MAX_DEPTH: usize = 8;
 
 /// Whether `json` is a dashboard, or a library panel of its own.
 pub(in crate::cli) fn is_dashboard(json: &Value) -> bool {
-    json.as_object().is_some_and(|object| unwrapped(object).is_some() || is_newer(object))
+    json.as_object().is_some_and(|object| unwrapped(object).is_some() || newer(object).is_some())
 }
 
 /// The queries of a dashboard that are for our datasource. `known` are datasources that other files define.
 pub(in crate::cli) fn read_dashboard(json: &Value, known: &Datasources) -> Document {
-    let mut document = Document::default();
+    let document = Document::default();
     let Some(object) = json.as_object() else { return document };
-    let Some(dashboard) = unwrapped(object) else {
-        if is_newer(object) {
-            document.skip("dashboard", "it has the resource form v2: export it as a classic dashboard");
+    let made;
+    let dashboard = match (newer(object), unwrapped(object)) {
+        (Some(spec), _) => {
+            made = resource::classic(spec);
+            &made
         }
-        return document;
+        (None, Some(dashboard)) => dashboard,
+        (None, None) => return document,
     };
     let mut known = known.clone();
     for (name, plugin_id) in named_datasources(dashboard) {
@@ -64,9 +68,14 @@ fn unwrapped(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
         .or_else(|| library().filter(is_one))
 }
 
-fn is_newer(object: &Map<String, Value>) -> bool {
-    let spec = object.get("spec").and_then(Value::as_object).unwrap_or(object);
-    spec.get("elements").is_some_and(Value::is_object) && spec.contains_key("layout")
+/// The `spec` of a dashboard v2: under `spec`, under `dashboard.spec`, or bare, as the JSON model shows it.
+fn newer(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    fn spec(object: Option<&Map<String, Value>>) -> Option<&Map<String, Value>> {
+        object?.get("spec")?.as_object()
+    }
+    let wrapped = object.get("dashboard").and_then(Value::as_object);
+    let specs = [spec(Some(object)), spec(wrapped), wrapped, Some(object)];
+    specs.into_iter().flatten().find(|spec| resource::is_v2(spec))
 }
 
 /// Variables of type `datasource` and the inputs of an exported dashboard, with the plugin they stand for.
@@ -277,9 +286,88 @@ mod tests {
         }
         let library = json!({"model": {"type": "stat", "title": "L", "datasource": {"type": "duckdb-perf-datasource"}, "targets": [{"rawSql": "SELECT 2"}]}});
         assert_eq!(found(&read(&library)), [("L", "A", "SELECT 2")]);
-        let newer = read(&json!({"kind": "Dashboard", "spec": {"elements": {}, "layout": {}}}));
-        assert!(newer.queries.is_empty() && newer.skipped.len() == 1);
         assert!(!is_dashboard(&json!({"name": "package"})) && !is_dashboard(&json!([1])));
+    }
+
+    /// The same dashboard in both versions of the newer form, as Grafana exports them.
+    #[test]
+    fn the_resource_form_v2() {
+        let plugin = "duckdb-perf-datasource";
+        let layout = json!({"kind": "RowsLayout", "spec": {"rows": [{"kind": "RowsLayoutRow", "spec": {
+            "title": "R", "repeat": {"mode": "variable", "value": "agent"},
+            "layout": {"kind": "GridLayout", "spec": {"items": [
+                {"kind": "GridLayoutItem", "spec": {"x": 0, "element": {"kind": "ElementReference", "name": "panel-1"}}},
+                {"kind": "GridLayoutItem", "spec": {"element": {"kind": "ElementReference", "name": "panel-2"},
+                    "repeat": {"mode": "variable", "value": "pattern"}}},
+            ]}},
+        }}]}});
+        for beta in [true, false] {
+            let query = |plugin: &str, spec: Value| match beta {
+                true => {
+                    json!({"query": {"kind": "DataQuery", "group": plugin, "version": "v0", "datasource": {"name": "u"}, "spec": spec}})
+                }
+                false => {
+                    json!({"query": {"kind": plugin, "spec": spec}, "datasource": {"type": plugin, "uid": "u"}})
+                }
+            };
+            let with = |mut query: Value, more: Value| {
+                query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+                json!({"kind": "X", "spec": query})
+            };
+            let panel = |title: &str, queries: Vec<Value>| {
+                json!({"kind": "Panel", "spec": {"id": 1, "title": title,
+                "data": {"kind": "QueryGroup", "spec": {"queries": queries, "transformations": [], "queryOptions": {"interval": "1d", "timeFrom": "4w"}}},
+                "vizConfig": {"kind": "VizConfig", "spec": {"options": {}}}}})
+            };
+            let spec = json!({
+                "title": "T", "timeSettings": {"from": "now-1w", "to": "now", "autoRefresh": ""}, "layout": layout,
+                "annotations": [
+                    {"kind": "AnnotationQuery", "spec": {"builtIn": true, "name": "built in", "query": {"kind": "DataQuery", "group": "grafana", "spec": {}}}},
+                    with(query(plugin, json!({"rawSql": "SELECT 5"})), json!({"name": "deploys", "enable": true})),
+                ],
+                "variables": [
+                    {"kind": "DatasourceVariable", "spec": {"name": "datasource", "pluginId": plugin}},
+                    {"kind": "QueryVariable", "spec": with(query(plugin, json!({"rawSql": "SELECT 6"})), json!({"name": "pattern", "multi": true, "current": {"value": ["a"]}}))["spec"]},
+                    {"kind": "CustomVariable", "spec": {"name": "agent", "query": "a,b"}},
+                    {"kind": "TextVariable", "spec": {"name": "slow", "query": "5", "current": {"value": "5"}}},
+                ],
+                "elements": {
+                    "panel-1": panel("P", vec![
+                        with(query(plugin, json!({"rawSql": "SELECT 1", "format": "table"})), json!({"refId": "B", "hidden": false})),
+                        with(query("prometheus", json!({"expr": "up"})), json!({"refId": "C"})),
+                    ]),
+                    "panel-2": panel("Q", vec![with(query(plugin, json!({"rawSql": "SELECT 2"})), json!({"refId": "A"}))]),
+                    "panel-3": {"kind": "LibraryPanel", "spec": {"id": 3, "title": "L", "libraryPanel": {"uid": "l", "name": "Lib"}}},
+                },
+            });
+            for json in [
+                json!({"apiVersion": "dashboard.grafana.app/v2beta1", "kind": "Dashboard", "metadata": {}, "spec": spec}),
+                json!({"dashboard": {"spec": spec}}),
+                json!({"dashboard": spec}),
+                spec,
+            ] {
+                let document = read(&json);
+                let expected = [
+                    ("P", "B", "SELECT 1"),
+                    ("Q", "A", "SELECT 2"),
+                    ("annotation deploys", "Anno", "SELECT 5"),
+                ];
+                assert_eq!(found(&document), expected);
+                let repeats: Vec<_> = document.queries.iter().map(|query| query.repeat.as_deref()).collect();
+                assert_eq!(repeats, [Some("agent"), Some("pattern"), None]);
+                let first = document.queries.first().unwrap();
+                assert_eq!(first.range, Some(("now-4w".to_owned(), "now".to_owned())));
+                assert_eq!(first.interval.as_deref(), Some("1d"));
+                assert_eq!(document.range, Some(("now-1w".to_owned(), "now".to_owned())));
+                assert_eq!(document.title, "T");
+                assert_eq!(document.skipped.len(), 1, "the library panel");
+                let variables: Vec<_> =
+                    document.variables.iter().map(|variable| variable.name.as_str()).collect();
+                assert_eq!(variables, ["datasource", "pattern", "agent", "slow"]);
+                let queries: Vec<_> = document.variable_queries().map(|(name, _)| name).collect();
+                assert_eq!(queries, ["pattern"]);
+            }
+        }
     }
 
     #[test]

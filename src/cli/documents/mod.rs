@@ -4,6 +4,7 @@
 mod alerts;
 mod dashboard;
 mod owner;
+mod resource;
 mod statements;
 mod variables;
 

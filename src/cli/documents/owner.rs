@@ -25,17 +25,26 @@ pub(super) enum Owner {
 
 /// Datasources whose type is known: by uid, by name, or as the variable that chooses one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::cli) struct Datasources(BTreeMap<String, String>);
+pub(in crate::cli) struct Datasources {
+    types: BTreeMap<String, String>,
+    /// Whether one that is named and not known is ours.
+    rest_is_ours: bool,
+}
 
 impl Datasources {
     /// Adds one under its uid or name.
     pub(in crate::cli) fn insert(&mut self, key: impl Into<String>, plugin_id: impl Into<String>) {
-        self.0.insert(key.into(), plugin_id.into());
+        self.types.insert(key.into(), plugin_id.into());
     }
 
     /// Adds all of `other`.
     pub(in crate::cli) fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.types.extend(other.types);
+    }
+
+    /// Takes those that are named and not known for ours: of a file that somebody asks to check alone.
+    pub(in crate::cli) fn take_rest_for_ours(&mut self) {
+        self.rest_is_ours = true;
     }
 
     /// Whose a query with this `datasource` is: `{type, uid}`, a uid or name, or nothing.
@@ -63,9 +72,10 @@ impl Datasources {
         if RESERVED.contains(&key) {
             return Owner::Others;
         }
-        let known = self.0.get(key).or_else(|| self.0.get(reference_name(key)?));
+        let known = self.types.get(key).or_else(|| self.types.get(reference_name(key)?));
         match known {
             Some(plugin_id) => owner_of_type(plugin_id),
+            None if self.rest_is_ours => Owner::Ours,
             None => Owner::Unknown(format!(
                 "the type of its datasource `{key}` is not known: give it `datasource.type`"
             )),
@@ -109,6 +119,12 @@ mod tests {
                 expected.as_ref(),
                 "{datasource}"
             );
+        }
+        known.take_rest_for_ours();
+        for (datasource, expected) in
+            [("elsewhere", Owner::Ours), ("prom", Owner::Others), ("__expr__", Owner::Others)]
+        {
+            assert_eq!(known.owner(Some(&json!(datasource))), expected, "{datasource}");
         }
     }
 }

@@ -22,6 +22,9 @@ pub(in crate::cli) struct Variable {
     all_value: Option<String>,
     /// What the file says is chosen.
     current: Vec<String>,
+    is_interval: bool,
+    /// Of an interval variable: into how many steps "auto" cuts the time range, and the shortest step.
+    auto: (i64, String),
 }
 
 /// Where values come from.
@@ -42,6 +45,8 @@ pub(in crate::cli) enum Choice {
     Value(Value),
     /// A text that takes the variable's place before anything else is read (`allValue`).
     Raw(String),
+    /// An interval that suits the time range: that many steps of at least that width.
+    Auto(i64, String),
 }
 
 impl Variable {
@@ -66,6 +71,11 @@ impl Variable {
             include_all: flag("includeAll"),
             all_value: text(entry, "allValue").map(str::to_owned),
             current,
+            is_interval: kind == "interval",
+            auto: (
+                entry.get("auto_count").and_then(Value::as_i64).filter(|count| *count > 0).unwrap_or(30),
+                text(entry, "auto_min").unwrap_or("10s").to_owned(),
+            ),
         })
     }
 
@@ -73,6 +83,12 @@ impl Variable {
     /// else the first value.
     pub(in crate::cli) fn choose(&self, values: &[String]) -> Choice {
         let is_all = |value: &String| value == ALL;
+        if let [value] = self.current.as_slice()
+            && (value.starts_with("$__auto") || self.is_interval && value == "auto")
+        {
+            let (steps, least) = self.auto.clone();
+            return Choice::Auto(steps, least);
+        }
         let still: Vec<&String> = match self.source {
             Source::Query(_) => self.current.iter().filter(|value| values.contains(value)).collect(),
             Source::Values(_) | Source::Elsewhere => {
@@ -275,6 +291,10 @@ mod tests {
             let variable = variable(&entry);
             assert_eq!(variable.source, Source::Values(values(&expected)), "{entry}");
             assert_eq!(variable.choose(&values(&expected)), Choice::Value(chosen), "{entry}");
+        }
+        for value in ["$__auto_interval_v", "$__auto", "auto"] {
+            let auto = json!({"type": "interval", "name": "v", "query": "1h,1d", "auto": true, "auto_count": 10, "auto_min": "1m", "current": {"value": value}});
+            assert_eq!(variable(&auto).choose(&[]), Choice::Auto(10, "1m".to_owned()));
         }
         let elsewhere = variable(
             &json!({"type": "query", "name": "v", "datasource": "theirs", "current": {"value": "x"}}),

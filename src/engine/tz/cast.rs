@@ -1,4 +1,8 @@
 //! Casts that DuckDB lacks or does only in part without ICU: TIMESTAMPTZ to DATE and TIME, VARCHAR to TIMESTAMPTZ.
+//!
+//! And those that it lacks in any build: what pandas and polars write is `TIMESTAMPTZ_NS`, for which DuckDB has neither a cast to
+//! TIMESTAMP nor a function. With a cast to TIMESTAMPTZ that happens by itself, every function and comparison of
+//! TIMESTAMPTZ takes it, as those of TIMESTAMP take `TIMESTAMP_NS`.
 
 #![expect(unsafe_code, reason = "duckdb-rs has no wrapper for casts")]
 
@@ -9,7 +13,9 @@ use duckdb::ffi;
 use super::bridge::{c_text, guarded};
 use super::civil::{self, DATE_INFINITY, INFINITY};
 use super::text;
-use super::vector::{Argument, Column, Date, Output, Returned, Text, Time, TimestampTz};
+use super::vector::{
+    Argument, Column, Date, Output, Returned, Text, Time, Timestamp, TimestampNs, TimestampTz, TimestampTzNs,
+};
 use crate::error::{Error, Result};
 
 /// Registers the casts.
@@ -22,10 +28,37 @@ use crate::error::{Error, Result};
 pub(super) unsafe fn register(connection: ffi::duckdb_connection) -> Result<()> {
     // SAFETY: the caller's promise.
     unsafe {
-        add::<TimestampTz, Date>(connection, "TIMESTAMPTZ to DATE", to_date)?;
-        add::<TimestampTz, Time>(connection, "TIMESTAMPTZ to TIME", to_time)?;
-        add::<Text, TimestampTz>(connection, "VARCHAR to TIMESTAMPTZ", text::parse)
+        add::<TimestampTz, Date>(connection, "TIMESTAMPTZ to DATE", None, to_date)?;
+        add::<TimestampTz, Time>(connection, "TIMESTAMPTZ to TIME", None, to_time)?;
+        add::<Text, TimestampTz>(connection, "VARCHAR to TIMESTAMPTZ", None, text::parse)?;
+        add::<Text, TimestampTzNs>(connection, "VARCHAR to TIMESTAMPTZ_NS", None, text::parse_nanoseconds)?;
+        add::<TimestampNs, TimestampTzNs>(connection, "TIMESTAMP_NS to TIMESTAMPTZ_NS", None, Ok)?;
+        add::<TimestampTzNs, Date>(connection, "TIMESTAMPTZ_NS to DATE", None, |ns| to_date(floored(ns)))?;
+        add::<TimestampTzNs, Time>(connection, "TIMESTAMPTZ_NS to TIME", None, |ns| to_time(rounded(ns)))?;
+        add::<TimestampTzNs, Timestamp>(connection, "TIMESTAMPTZ_NS to TIMESTAMP", None, |ns| {
+            Ok(rounded(ns))
+        })?;
+        let name = "TIMESTAMPTZ_NS to TIMESTAMPTZ";
+        add::<TimestampTzNs, TimestampTz>(connection, name, Some(TO_TIMESTAMPTZ), |ns| Ok(rounded(ns)))?;
+        let name = "TIMESTAMP_NS to TIMESTAMPTZ";
+        add::<TimestampNs, TimestampTz>(connection, name, Some(TO_TIMESTAMPTZ), |ns| Ok(rounded(ns)))
     }
+}
+
+/// What a cast to TIMESTAMPTZ costs that happens by itself: as DuckDB's own ones do (`TargetTypeCost`), and more than one to
+/// TIMESTAMP, which `TIMESTAMP_NS` has as well.
+const TO_TIMESTAMPTZ: i64 = 123;
+
+/// Nanoseconds as microseconds, rounded as DuckDB rounds `TIMESTAMP_NS`: to the nearest one, a half away from 1970.
+fn rounded(ns: i64) -> i64 {
+    let halves = ns / 500;
+    let next = if halves < 0 { halves - 1 } else { halves + 1 };
+    if civil::is_finite(ns) { next / 2 } else { ns }
+}
+
+/// The microsecond that holds a nanosecond.
+fn floored(ns: i64) -> i64 {
+    if civil::is_finite(ns) { ns.div_euclid(1000) } else { ns }
 }
 
 /// The date in UTC; infinities stay.
@@ -51,15 +84,18 @@ type Function<A, R> =
 unsafe fn add<A: Argument + 'static, R: Returned + 'static>(
     connection: ffi::duckdb_connection,
     name: &str,
+    implicit_cost: Option<i64>,
     function: Function<A, R>,
 ) -> Result<()> {
     // SAFETY: every handle is valid until it is destroyed here, once; DuckDB copies what is registered. The extra
-    // info is a box that DuckDB gives back to `drop_function`. The implicit cost is left unset: these casts are
-    // as explicit as the ones they replace.
+    // info is a box that DuckDB gives back to `drop_function`. Without an implicit cost a cast has to be written.
     let state = unsafe {
         let mut cast = ffi::duckdb_create_cast_function();
         ffi::duckdb_cast_function_set_source_type(cast, A::logical_type().raw());
         ffi::duckdb_cast_function_set_target_type(cast, R::logical_type().raw());
+        if let Some(cost) = implicit_cost {
+            ffi::duckdb_cast_function_set_implicit_cast_cost(cast, cost);
+        }
         ffi::duckdb_cast_function_set_function(cast, Some(run::<A, R>));
         let extra = Box::into_raw(Box::new(function));
         ffi::duckdb_cast_function_set_extra_info(cast, extra.cast::<c_void>(), Some(drop_function::<A, R>));

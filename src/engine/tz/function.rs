@@ -104,10 +104,12 @@ fn parts(all: &mut Vec<Overload>) {
         }));
     }
     for name in ["date_diff", "datediff"] {
-        all.push(keyed_pair(name, Part::boundaries));
+        all.push(keyed_pair::<TimestampTz>(name, |micros| micros, Part::boundaries));
+        // DuckDB has a stand-in for this one that asks for ICU, and no other with nanoseconds.
+        all.push(keyed_pair::<TimestampTzNs>(name, |nanos| nanos.div_euclid(1000), Part::boundaries));
     }
     for name in ["date_sub", "datesub"] {
-        all.push(keyed_pair(name, Part::whole_units));
+        all.push(keyed_pair::<TimestampTz>(name, |micros| micros, Part::whole_units));
     }
 }
 
@@ -214,21 +216,20 @@ fn keyed<A: Argument, R: Returned, P: 'static>(
 }
 
 /// `date_diff` and `date_sub`: NULL when an end is infinite.
-fn keyed_pair(name: &'static str, count: fn(Part, i64, i64) -> Result<i64, String>) -> Overload {
-    let parameters = vec![
-        <Text as Argument>::logical_type as fn() -> _,
-        <TimestampTz as Argument>::logical_type,
-        <TimestampTz as Argument>::logical_type,
-    ];
+fn keyed_pair<A: for<'a> Argument<Item<'a> = i64> + 'static>(
+    name: &'static str,
+    to_micros: fn(i64) -> i64,
+    count: fn(Part, i64, i64) -> Result<i64, String>,
+) -> Overload {
+    let parameters = vec![<Text as Argument>::logical_type as fn() -> _, A::logical_type, A::logical_type];
     Overload::new::<BigInt>(name, parameters, move |input, output| {
-        let (words, starts, ends) =
-            (input.column::<Text>(0), input.column::<TimestampTz>(1), input.column::<TimestampTz>(2));
+        let (words, starts, ends) = (input.column::<Text>(0), input.column::<A>(1), input.column::<A>(2));
         let mut memo = Memo::default();
         for row in 0..input.rows() {
             match (words.get(row), starts.get(row).and_then(finite), ends.get(row).and_then(finite)) {
                 (Some(word), Some(start), Some(end)) => {
                     let part = *memo.get(&words, row, word, Part::parse)?;
-                    output.put::<BigInt>(row, Some(count(part, start, end)?));
+                    output.put::<BigInt>(row, Some(count(part, to_micros(start), to_micros(end))?));
                 }
                 _ => output.put_null(row),
             }

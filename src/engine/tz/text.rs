@@ -46,6 +46,25 @@ pub(super) fn parse(text: &str) -> Result<i64, String> {
     }
 }
 
+/// The same in nanoseconds since 1970; what lies outside their years is an error.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_nanoseconds(text: &str) -> Result<i64, String> {
+    let micros = parse(text)?;
+    if !civil::is_finite(micros) {
+        return Ok(micros);
+    }
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).skip(6).chain(std::iter::repeat(b'0'));
+    let nanos = digits.take(3).fold(0, |nanos, digit| nanos * 10 + i64::from(digit - b'0'));
+    micros
+        .checked_mul(1000)
+        .and_then(|whole| whole.checked_add(nanos))
+        .filter(|&nanos| civil::is_finite(nanos) && nanos != i64::MIN)
+        .ok_or_else(|| format!("timestamp field value out of range: \"{text}\""))
+}
+
 enum Suffix<'a> {
     /// Microseconds east of UTC.
     Offset(i64),

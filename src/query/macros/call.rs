@@ -14,6 +14,8 @@ pub(super) struct Call<'e, 'a> {
     pub(super) doc: &'static MacroDoc,
     /// Byte offset of the macro's `$`.
     pub(super) start: usize,
+    /// The tokens from the macro's name to before what follows the call.
+    tokens: Range<usize>,
     args: Vec<Range<usize>>,
 }
 
@@ -28,14 +30,41 @@ impl<'e, 'a> Call<'e, 'a> {
     pub(super) fn new(
         expander: &'e mut Expander<'a>,
         doc: &'static MacroDoc,
-        start: usize,
+        tokens: Range<usize>,
         args: Vec<Range<usize>>,
     ) -> Self {
-        Self { expander, doc, start, args }
+        let start = expander.tokens.get(tokens.start).map_or(0, |token| token.start);
+        Self { expander, doc, start, tokens, args }
     }
 
     pub(super) fn context(&self) -> &'a Context<'a> {
         self.expander.context
+    }
+
+    /// Whether the call is all of a column that is named `time` or `timeend`: `SELECT $__name() AS time, …`, or
+    /// `$__time($__name())`.
+    pub(super) fn is_named_as_time(&self) -> bool {
+        let is_word = |token: &Token<'_>, words: &[&str]| {
+            token.kind == TokenKind::Ident && words.iter().any(|word| token.text.eq_ignore_ascii_case(word))
+        };
+        let solid = |token: &&Token<'_>| !token.is_blank();
+        let mut before =
+            self.expander.tokens.get(..self.tokens.start).unwrap_or_default().iter().rev().filter(solid);
+        let mut after = self.expander.tokens.get(self.tokens.end..).unwrap_or_default().iter().filter(solid);
+        let (Some(last), Some(next)) = (before.next(), after.next()) else { return false };
+        if last.text == "(" {
+            return next.text == ")" && before.next().is_some_and(|token| token.text == "$__time");
+        }
+        let name = if is_word(next, &["as"]) { after.next() } else { Some(next) };
+        let is_time = name.is_some_and(|token| match token.kind {
+            TokenKind::Ident => is_word(token, &["time", "timeend"]),
+            TokenKind::QuotedIdent => {
+                let name = token.text.trim_matches(['"', '`']);
+                ["time", "timeend"].iter().any(|time| name.eq_ignore_ascii_case(time))
+            }
+            _ => false,
+        });
+        is_time && (last.text == "," || is_word(last, &["select", "distinct", "all"]))
     }
 
     pub(super) fn arg_count(&self) -> usize {

@@ -1,8 +1,13 @@
 //! Macros over columns that count seconds or nanoseconds since 1970.
+//!
+//! The frame would guess the unit of a number that is named `time` or `timeend` from its magnitude, as Grafana does. These
+//! macros know it, so that what they name or what is named so right behind them is a TIMESTAMP.
+
+use jiff::Timestamp;
 
 use super::super::Bucket;
 use super::super::offsets::Output;
-use super::super::time::floor_seconds;
+use super::super::time::{floor_seconds, timestamp_literal};
 use super::call::Call;
 use super::call::Part::{Arg, Text};
 use super::timestamps::bucket_of;
@@ -15,12 +20,12 @@ pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
 
 pub(super) fn from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (from, _) = seconds(call);
-    call.write(&[Text(&from)], out)
+    instant(call, &from, call.context().range.from, out)
 }
 
 pub(super) fn to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (_, to) = seconds(call);
-    call.write(&[Text(&to)], out)
+    instant(call, &to, call.context().range.to, out)
 }
 
 pub(super) fn nano_filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
@@ -30,17 +35,35 @@ pub(super) fn nano_filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<(
 
 pub(super) fn nano_from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (from, _) = nanoseconds(call);
-    call.write(&[Text(&from)], out)
+    instant(call, &from, call.context().range.from, out)
 }
 
 pub(super) fn nano_to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (_, to) = nanoseconds(call);
-    call.write(&[Text(&to)], out)
+    instant(call, &to, call.context().range.to, out)
+}
+
+/// An end of the range: a number, or the TIMESTAMP where it is named as a time, for which the number would be guessed at.
+fn instant(call: &mut Call<'_, '_>, number: &str, instant: Timestamp, out: &mut Output) -> Result<()> {
+    let literal = timestamp_literal(instant);
+    call.write(&[Text(if call.is_named_as_time() { &literal } else { number })], out)
+}
+
+/// The bucket's start in seconds; a TIMESTAMP where it is named as a time.
+pub(super) fn group(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    if call.is_named_as_time() { group_as_timestamp(call, out) } else { group_in_seconds(call, out) }
+}
+
+fn group_as_timestamp(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    call.write(&[Text("make_timestamp(")], out)?;
+    // As it stands in GROUP BY, so that DuckDB knows it again.
+    group_in_seconds(call, out)?;
+    call.write(&[Text(" * 1000000)")], out)
 }
 
 /// Seconds are divided as DOUBLE and rounded down, which is exact for whole seconds below 2^53 and right for
 /// negative ones, where DuckDB's `//` rounds towards zero.
-pub(super) fn group(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+fn group_in_seconds(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let bucket = call.bucket_and_fill()?;
     let width = bucket.width();
     if width.subsec_nanos() != 0 {
@@ -78,7 +101,7 @@ pub(super) fn group(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
 }
 
 pub(super) fn group_alias(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
-    group(call, out)?;
+    group_as_timestamp(call, out)?;
     call.write(&[Text(" AS \"time\"")], out)
 }
 

@@ -35,9 +35,10 @@ pub(super) fn expand(raw_sql: &str, context: &Context<'_>) -> Result<Prepared> {
     }
     let mut output = Output::default();
     let all = 0..tokens.len();
-    let mut expander = Expander { sql: raw_sql, tokens, context, fill: None, depth: 0 };
+    let mut expander = Expander { sql: raw_sql, tokens, context, fill: None, is_weekly: false, depth: 0 };
     expander.write(all, &mut output)?;
-    Ok(Prepared { sql: output.text, fill: expander.fill, offsets: output.offsets })
+    let Expander { fill, is_weekly, .. } = expander;
+    Ok(Prepared { sql: output.text, fill, is_weekly, offsets: output.offsets })
 }
 
 /// The text being read.
@@ -46,6 +47,7 @@ struct Expander<'a> {
     tokens: Vec<Token<'a>>,
     context: &'a Context<'a>,
     fill: Option<Fill>,
+    is_weekly: bool,
     /// How many macro calls we are inside of.
     depth: usize,
 }
@@ -64,6 +66,7 @@ impl<'a> Expander<'a> {
                     at + 1
                 }
                 TokenKind::String | TokenKind::EscapeString | TokenKind::QuotedIdent => {
+                    self.check_macro_in_quotes(at, &token)?;
                     self.write_quoted(&token, out)?;
                     at + 1
                 }
@@ -95,6 +98,29 @@ impl<'a> Expander<'a> {
         Err(Error::bad_query(format!("macros and variables add more than {most} MiB to the query"))
             .hint("Choose fewer values, or nest fewer macros")
             .at(start))
+    }
+
+    /// A string that is nothing but a macro's call, where it is compared or cast: it would find nothing, or everything. Elsewhere it
+    /// may be data, such as a text that tells of macros.
+    fn check_macro_in_quotes(&self, at: usize, token: &Token<'_>) -> Result<()> {
+        let Some(call) = macro_in_quotes(token) else { return Ok(()) };
+        let solid = |token: &&Token<'_>| !token.is_blank();
+        let is_word = |token: Option<&Token<'_>>, words: &[&str]| {
+            token.is_some_and(|token| words.iter().any(|word| token.text.eq_ignore_ascii_case(word)))
+        };
+        let before = self.tokens.get(..at).and_then(|before| before.iter().rev().find(solid));
+        let after = self.tokens.get(at + 1..).and_then(|after| after.iter().find(solid));
+        let is_compared = is_word(before, &["=", "<", ">", "between", "and"])
+            || is_word(after, &["=", "<", ">", "!", "between"]);
+        let is_cast = is_word(before, &["timestamp", "timestamptz", "date"])
+            || is_word(before, &["("]) && is_word(after, &["as"])
+            || self.sql.get(token.end()..).is_some_and(|rest| rest.starts_with("::"));
+        if !is_compared && !is_cast {
+            return Ok(());
+        }
+        Err(Error::bad_query(format!("`{call}` stands inside quotes, where it is only text"))
+            .hint(format!("Write `{call}` without the quotes"))
+            .at(token.start))
     }
 
     /// A string or quoted identifier, in which only known variables are replaced: everything else that looks like
@@ -149,7 +175,8 @@ impl<'a> Expander<'a> {
                     .at(token.start));
             }
             self.depth += 1;
-            let done = doc.run(&mut Call::new(self, doc, token.start, args), out);
+            self.is_weekly |= doc.is_weekly();
+            let done = doc.run(&mut Call::new(self, doc, at..next, args), out);
             self.depth -= 1;
             return done.map(|()| next);
         }
@@ -250,6 +277,16 @@ fn write_value(
         Written::Verbatim(text) => out.insert(&text, start),
     }
     Ok(())
+}
+
+/// The macro's call that is all of a string.
+fn macro_in_quotes<'a>(token: &Token<'a>) -> Option<&'a str> {
+    let inside = token.text.strip_prefix(['e', 'E']).unwrap_or(token.text).strip_prefix('\'')?;
+    let call = inside.strip_suffix('\'')?.trim();
+    let name_len = 1 + super::lexer::run(call.strip_prefix('$')?, is_word);
+    table::find(call.get(..name_len)?)?;
+    let rest = call.get(name_len..)?;
+    (rest.starts_with('(') && rest.ends_with(')')).then_some(call)
 }
 
 /// Without `$`.

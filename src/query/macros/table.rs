@@ -40,6 +40,11 @@ impl MacroDoc {
         self.arity.1
     }
 
+    /// Whether it is about ISO weeks.
+    pub(super) fn is_weekly(&self) -> bool {
+        self.name.starts_with("$__week")
+    }
+
     pub(super) fn run(&self, call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
         (self.run)(call, out)
     }
@@ -94,8 +99,8 @@ const MACROS: &[MacroDoc] = table! {
         "Names a column `time`, the time column of a time series.";
         "SELECT $__time(created_at)" => "SELECT created_at AS \"time\""
     "$__timeEpoch(column)" [1..=1] timestamps::time_epoch:
-        "Seconds since 1970 of a timestamp, named `time`.";
-        "SELECT $__timeEpoch(ts)" => "SELECT epoch(CAST(ts AS TIMESTAMP)) AS \"time\""
+        "Names a timestamp `time`, as `$__time` does; a TIMESTAMP here, where other SQL datasources count seconds.";
+        "SELECT $__timeEpoch(ts)" => "SELECT CAST(ts AS TIMESTAMP) AS \"time\""
     "$__timeGroup(column, interval[, fill])" [2..=3] timestamps::group:
         "Start of the bucket that holds a timestamp. Intervals: `5m`, `1h`, `1d`, `1M`, `1y`, `$__interval`; whole weeks (`1w`, `7d`) start on Monday. Fill for empty buckets of a time series: `NULL`, `previous` or a number.";
         "GROUP BY $__timeGroup(ts, '5m', 0)" => "GROUP BY time_bucket(INTERVAL '5 minutes', CAST(ts AS TIMESTAMP), TIMESTAMP '1970-01-01 00:00:00')"
@@ -106,26 +111,26 @@ const MACROS: &[MacroDoc] = table! {
         "Rows of the time range; for a column of seconds since 1970.";
         "$__unixEpochFilter(created)" => "created BETWEEN 1772409600 AND 1773619199"
     "$__unixEpochFrom()" [0..=0] epoch::from:
-        "Start of the time range in seconds since 1970.";
+        "Start of the time range in seconds since 1970; a TIMESTAMP where it is named `time`.";
         "created >= $__unixEpochFrom()" => "created >= 1772409600"
     "$__unixEpochTo()" [0..=0] epoch::to:
-        "End of the time range in seconds since 1970.";
+        "End of the time range in seconds since 1970; a TIMESTAMP where it is named `time`.";
         "created <= $__unixEpochTo()" => "created <= 1773619199"
     "$__unixEpochNanoFilter(column)" [1..=1] epoch::nano_filter:
         "Rows of the time range; for a column of nanoseconds since 1970.";
         "$__unixEpochNanoFilter(created)" => "created BETWEEN 1772409600000000000 AND 1773619199999000000"
     "$__unixEpochNanoFrom()" [0..=0] epoch::nano_from:
-        "Start of the time range in nanoseconds since 1970.";
+        "Start of the time range in nanoseconds since 1970; a TIMESTAMP where it is named `time`.";
         "created >= $__unixEpochNanoFrom()" => "created >= 1772409600000000000"
     "$__unixEpochNanoTo()" [0..=0] epoch::nano_to:
-        "End of the time range in nanoseconds since 1970.";
+        "End of the time range in nanoseconds since 1970; a TIMESTAMP where it is named `time`.";
         "created <= $__unixEpochNanoTo()" => "created <= 1773619199999000000"
     "$__unixEpochGroup(column, interval[, fill])" [2..=3] epoch::group:
-        "Start of the bucket, in seconds since 1970, for a column of seconds since 1970. Intervals and fill as in `$__timeGroup`.";
+        "Start of the bucket, in seconds since 1970, for a column of seconds since 1970; a TIMESTAMP where it is named `time` or `timeEnd`. Intervals and fill as in `$__timeGroup`.";
         "GROUP BY $__unixEpochGroup(created, '5m')" => "GROUP BY CAST(floor((created) / 300) AS BIGINT) * 300"
     "$__unixEpochGroupAlias(column, interval[, fill])" [2..=3] epoch::group_alias:
-        "The same as `$__unixEpochGroup`, named `time`.";
-        "SELECT $__unixEpochGroupAlias(created, '1h', NULL)" => "SELECT CAST(floor((created) / 3600) AS BIGINT) * 3600 AS \"time\""
+        "The same as `$__unixEpochGroup`, as a TIMESTAMP named `time`.";
+        "SELECT $__unixEpochGroupAlias(created, '1h', NULL)" => "SELECT make_timestamp(CAST(floor((created) / 3600) AS BIGINT) * 3600 * 1000000) AS \"time\""
     "$__interval" [0..=0] built_in:
         "The width between two points that suits the panel, as text such as `1m`; also inside strings.";
         "$__timeGroup(ts, $__interval)" => "date_trunc('minute', CAST(ts AS TIMESTAMP))"
@@ -163,14 +168,17 @@ const MACROS: &[MacroDoc] = table! {
         "The ISO week n weeks after the last week of the time range, as YYYYWW; n is a whole number, mostly negative, and 0 when left out. Right across years of 52 and 53 weeks.";
         "week = $__week(-11)" => "week = 202552"
     "$__weekTime(column)" [1..=1] weeks::week_time:
-        "The Monday of an ISO week YYYYWW as TIMESTAMP. It does not check that the year has that week.";
-        "SELECT $__weekTime(week) AS \"time\"" => "SELECT (date_trunc('week', make_date(CAST(week AS INTEGER) // 100, 1, 4)) + to_days((CAST(week AS INTEGER) % 100 - 1) * 7)) AS \"time\""
+        "The Monday of an ISO week YYYYWW as TIMESTAMP; NULL for a number that is no week, such as 202660 or 2601.";
+        "SELECT $__weekTime(week) AS \"time\"" => "SELECT (CASE WHEN CAST(week AS BIGINT) BETWEEN 100001 AND 999953 THEN CASE WHEN CAST(week AS BIGINT) % 100 BETWEEN 1 AND 52 OR CAST(week AS BIGINT) % 100 = week(make_date(CAST(week AS BIGINT) // 100, 12, 28)) THEN date_trunc('week', make_date(CAST(week AS BIGINT) // 100, 1, 4)) + to_days(CAST(CAST(week AS BIGINT) % 100 * 7 - 7 AS INTEGER)) END END) AS \"time\""
     "$__conditionalAll(condition, $variable)" [2..=usize::MAX] conditional_all:
         "The condition, or one that is always true when the variable is set to All.";
         "WHERE $__conditionalAll(pattern IN ($pattern), $pattern)" => "WHERE (pattern IN ('a','b'))"
     "$__searchFilter" [0..=0] built_in:
         "What was typed into the box of a variable, for LIKE: `%` until something is typed; also inside strings.";
         "pattern LIKE $__searchFilter" => "pattern LIKE '%'"
+    "$__nothing" [0..=0] built_in:
+        "Nothing. In a string it keeps apart what would be read as a variable or macro. The frontend puts it into values that look like one.";
+        "SELECT '$${__nothing}__from is a macro'" => "SELECT '$__from is a macro'"
     "$__slowMs" [0..=0] built_in:
         "Above how many milliseconds a query counts as slow: the datasource's setting `slowMs`.";
         "p95_ms > $__slowMs" => "p95_ms > 100"

@@ -31,18 +31,21 @@ pub(super) fn week(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     call.write(&[Text(&last.plus(steps).yyyyww().to_string())], out)
 }
 
-/// 4 January lies in week 1 of its ISO year; `date_trunc` gives that week's Monday as a TIMESTAMP.
+/// 4 January lies in week 1 of its ISO year, and 28 December in its last one; `date_trunc` gives that week's Monday as a
+/// TIMESTAMP. The inner CASE sees only numbers that `make_date` takes, and looks at the calendar only for week 53.
 pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
-    call.write(
-        &[
-            Text("(date_trunc('week', make_date(CAST("),
-            Arg(0),
-            Text(" AS INTEGER) // 100, 1, 4)) + to_days((CAST("),
-            Arg(0),
-            Text(" AS INTEGER) % 100 - 1) * 7))"),
-        ],
-        out,
-    )
+    let parts = [
+        "(CASE WHEN ",
+        " BETWEEN 100001 AND 999953 THEN CASE WHEN ",
+        " % 100 BETWEEN 1 AND 52 OR ",
+        " % 100 = week(make_date(",
+        " // 100, 12, 28)) THEN date_trunc('week', make_date(",
+        " // 100, 1, 4)) + to_days(CAST(",
+    ];
+    for text in parts {
+        call.write(&[Text(text), Text("CAST("), Arg(0), Text(" AS BIGINT)")], out)?;
+    }
+    call.write(&[Text(" % 100 * 7 - 7 AS INTEGER)) END END)")], out)
 }
 
 /// First and last week that the range touches. A range that ends with the first instant of a week does not touch it,

@@ -1,0 +1,2 @@
+-- error: unknown letters `yyyy` in `${__from:date:yyyy-MM-dd}`
+SELECT '${__from:date:yyyy-MM-dd}'
