@@ -47,23 +47,24 @@ impl Engine {
                 Some(function) => views.has_macro(function),
                 None => reader.paths.iter().any(|path| views.know(path)),
             };
-            let arguments =
-<<<<<<< HEAD
-                if is_own { None } else { Some(self.arguments_of(reader, views, &mut all.notices)?) };
-=======
-                if is_own { None } else { Some(self.arguments_of(reader, have_keys, &mut all.notices)?) };
->>>>>>> wt-fair
+            let arguments = if is_own {
+                None
+            } else {
+                Some(self.arguments_of(reader, views, have_keys, &mut all.notices)?)
+            };
             all.of_readers.push(arguments);
         }
         all.notices.dedup();
         Ok(all)
     }
 
-<<<<<<< HEAD
-    fn arguments_of(&self, reader: &Reader, views: &ViewReads, notices: &mut Vec<String>) -> Result<String> {
-=======
-    fn arguments_of(&self, reader: &Reader, have_keys: bool, notices: &mut Vec<String>) -> Result<String> {
->>>>>>> wt-fair
+    fn arguments_of(
+        &self,
+        reader: &Reader,
+        views: &ViewReads,
+        have_keys: bool,
+        notices: &mut Vec<String>,
+    ) -> Result<String> {
         let mut arguments = Vec::new();
         if reader.given("can_have_nan").is_none() {
             arguments.push("can_have_nan = true");
@@ -75,17 +76,12 @@ impl Engine {
         if !has_schema && reader.given("union_by_name").is_none() {
             arguments.push("union_by_name = true");
         }
-<<<<<<< HEAD
-        let files = Files::of(self, reader, views)?;
-        if reader.given("union_by_name") == Some(Some(false)) && !has_schema {
-=======
         let keeps_first = !has_schema && reader.given("union_by_name") == Some(Some(false));
         if !keeps_first && !have_keys {
             return Ok(arguments.join(", "));
         }
-        let files = Files::of(self, reader)?;
+        let files = Files::of(self, reader, views)?;
         if keeps_first {
->>>>>>> wt-fair
             notices.extend(files.schemas(self).and_then(|schemas| types_differ(&schemas)));
         }
         let wish = reader.given("hive_partitioning");
@@ -120,20 +116,9 @@ struct Files(Vec<String>);
 impl Files {
     fn of(engine: &Engine, reader: &Reader, views: &ViewReads) -> Result<Self> {
         let mut files = Vec::new();
-<<<<<<< HEAD
-        // Without a key in it, and without several files, nothing of it is of interest.
-        let is_of_interest = reader.given("union_by_name") == Some(Some(false))
-            || reader
-                .paths
-                .iter()
-                .any(|path| path.contains('=') || is_pattern(path) || !path.ends_with(".parquet"));
-        for path in reader.paths.iter().filter(|_| is_of_interest) {
-            let found = engine.look_at(path, views)?;
-=======
         for path in &reader.paths {
-            let mut found = engine.look_at(path)?;
+            let mut found = engine.look_at(path, views)?;
             found.files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
->>>>>>> wt-fair
             files.extend(found.files.into_iter().map(|file| file.path.to_string_lossy().into_owned()));
         }
         Ok(Self(files))
