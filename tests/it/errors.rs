@@ -116,8 +116,12 @@ async fn half_written_and_differing_reports() {
         "COPY (SELECT 'x' AS other, 202701 AS week) TO '{}' (FORMAT parquet)",
         bad.display()
     ));
-    let glob = host.error("SELECT pattern FROM read_parquet(['query_perf_weekly_202653.parquet', 'query_perf_weekly_202701.parquet'])").await;
-    assert!(glob.contains("union_by_name"), "{glob}");
+    let files = "['query_perf_weekly_202653.parquet', 'query_perf_weekly_202701.parquet']";
+    let differing =
+        host.error(&format!("SELECT pattern FROM read_parquet({files}, union_by_name = false)")).await;
+    assert!(differing.contains("union_by_name"), "{differing}");
+    let by_name = host.rows(&format!("SELECT pattern FROM read_parquet({files}) WHERE week = 202701")).await;
+    assert_eq!(by_name, ["NULL"]);
     assert_eq!(host.rows("SELECT count(*) FROM perf_all_weeks WHERE week = 202701").await, ["1"]);
     host.stop().await;
 }
