@@ -11,7 +11,7 @@ import { api, ask, broken, check, done, eventually, headers, launch, out, range,
 const only = process.argv.slice(2);
 const all = [
   { uid: 'query-perf-overview', height: 1620 },
-  { uid: 'query-perf-pattern', height: 1940 },
+  { uid: 'query-perf-pattern', height: 1990 },
   { uid: 'query-perf-compare', height: 1160 },
   { uid: 'query-perf-agents', height: 1400 },
 ];
@@ -344,7 +344,7 @@ async function seldom() {
   const start = 'WITH booked AS';
   const one = async (what) => ask(`SELECT ${what} FROM perf_all_weeks WHERE starts_with(pattern, '${start}')`);
   const query = `var-pattern=${encodeURIComponent(await one('max(pattern)'))}&var-week=${await one('CAST(max(week) AS VARCHAR)')}`;
-  const page = await pageOf(1600, 1940);
+  const page = await pageOf(1600, 1990);
   await open(page, 'query-perf-pattern', query);
   await page.screenshot({ path: join(out, 'query-perf-pattern-seldom.png') });
   const share = await dashed(page, THRESHOLDS['query-perf-pattern']);

@@ -12,7 +12,7 @@ const TESTDATA = { type: 'grafana-testdata-datasource', uid: 'e2e-testdata' };
 const only = process.argv.slice(2);
 const dashboards = [
   { uid: 'query-perf-overview', height: 1620 },
-  { uid: 'query-perf-pattern', height: 1940 },
+  { uid: 'query-perf-pattern', height: 1990 },
   { uid: 'query-perf-compare', height: 1160 },
   { uid: 'query-perf-agents', height: 1400 },
 ].filter(({ uid }) => only.length === 0 || only.includes(uid));
