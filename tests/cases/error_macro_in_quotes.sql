@@ -1,2 +1,2 @@
--- error: `$__timeFrom()` stands inside quotes, where it is only text (line 1, column 65). Write `$__timeFrom()` without the quotes
+-- error: `$__timeFrom()` stands inside quotes, where it is only text
 SELECT * FROM (SELECT TIMESTAMP '2026-01-01') t(ts) WHERE ts >= '$__timeFrom()'

@@ -1,2 +1,2 @@
--- error: `1q` is not an interval (line 1, column 45). Units are told apart by their case: write `1Q`
+-- error: `1q` is not an interval
 SELECT $__timeGroup(TIMESTAMP '2026-01-01', 1q)
