@@ -74,6 +74,11 @@ impl Astray {
             Self::NoReport(path) => {
                 (path, "is a folder without a Parquet file", "Write the report into it, or move it away")
             }
+            Self::Folder(path) => (
+                path,
+                "is a folder, and a pattern matches no folder",
+                "Name the files in it, too, as in ['weekly_*.parquet', 'weekly_*.parquet/*.parquet']",
+            ),
         };
         (format!("`{}` {what}", path.display()), remedy)
     }
