@@ -150,9 +150,9 @@ async fn an_error_of_the_query_stays_one() {
     patch(&at(&folder, 202_602), |bytes| bytes[4..60].fill(0));
     let host = Host::start(folder.path(), &json!({})).await;
     for sql in [
-        "SELECT error('my own words') FROM perf_all_weeks LIMIT 1",
-        "SELECT error('\"query\" is corrupt') FROM 'query_perf_weekly_*.parquet'",
-        "SELECT CAST('x' AS INTEGER) FROM perf_all_weeks LIMIT 1",
+        "SELECT error('my own words' || p95_ms) FROM perf_all_weeks WHERE week = 202601",
+        "SELECT error('\"query\" is corrupt' || p95_ms) FROM 'query_perf_weekly_*.parquet' WHERE week = 202601",
+        "SELECT CAST(pattern AS INTEGER) FROM perf_all_weeks WHERE week = 202601",
     ] {
         let error = host.error(sql).await;
         assert!(!error.contains(REMEDY), "{sql}: {error}");

@@ -134,7 +134,7 @@ mod tests {
             // A text and a comment are none.
             (
                 "SELECT 'read_parquet(utf8_validation)' /* utf8_validation */",
-                "SELECT 'read_parquet(utf8_validation)' /* utf8_validation */".to_owned(),
+                "SELECT 'read_parquet(utf8_validation)'".to_owned(),
             ),
         ] {
             assert_eq!(runs(sql), Ok(expected), "{sql}");

@@ -132,7 +132,7 @@ impl<'a> Search<'a> {
                 self.pass_by(&at, &name, path, &crawled);
                 continue;
             }
-            let Some((at, found)) = self.entry(&at, &name, &path, kind) else { continue };
+            let Some((at, found)) = self.entry(&at, &name, &path, kind, is_last) else { continue };
             if found.is_dir() {
                 // Patterns match no folders at their end.
                 if is_crawl {
@@ -156,6 +156,7 @@ impl<'a> Search<'a> {
         name: &OsStr,
         named: &Path,
         kind: FileType,
+        is_last: bool,
     ) -> Option<(PathBuf, Metadata)> {
         if !kind.is_symlink() {
             let at = folder.join(name);
@@ -174,7 +175,7 @@ impl<'a> Search<'a> {
             }
             End::Missing | End::Circle => {
                 // Editors mark files that they have open by hidden links to nothing.
-                if !is_hidden(name) {
+                if !is_hidden(name) && (is_last || may_be_folder(name)) {
                     self.astray(Astray::LeadsNowhere(named.to_owned()));
                 }
                 None
@@ -188,7 +189,7 @@ impl<'a> Search<'a> {
         let is_gap = match self.reach.end(folder, Path::new(name), self.findings) {
             End::There(at, found) => found.is_dir() && !at.starts_with(crawled),
             // What it is may not be looked at.
-            End::Out(_) => Path::new(name).extension().is_none(),
+            End::Out(_) => may_be_folder(name),
             End::Missing | End::Circle => false,
         };
         if is_gap && !is_hidden(name) {
@@ -203,6 +204,11 @@ impl<'a> Search<'a> {
     fn astray(&mut self, what: Astray) {
         self.findings.astray.push(what);
     }
+}
+
+/// Whether what a link leads to may be a folder, by the link's name.
+fn may_be_folder(name: &OsStr) -> bool {
+    Path::new(name).extension().is_none()
 }
 
 fn is_hidden(name: &OsStr) -> bool {
