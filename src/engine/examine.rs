@@ -113,7 +113,7 @@ pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&Pa
     };
     let keys = Keys::of(&files, folders);
     let mixed = mixed_reals(&schemas);
-    let mut groups: BTreeMap<(Vec<&str>, Vec<(&str, &str)>), Vec<&str>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Vec<&str>, Vec<(&str, &str)>, bool), Vec<&str>> = BTreeMap::new();
     for (file, columns) in &schemas {
         let is_odd = |name: &str, of: &str| match Wanted::of(name) {
             Some(wanted) => !wanted.is_met_by(of) || of == REAL && mixed.contains(&name.to_lowercase()),
@@ -125,11 +125,12 @@ pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&Pa
             .map(|(name, of)| (name.as_str(), of.as_str()))
             .collect();
         let lacks = |key: &&str| !columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(key));
-        groups.entry((keys.below(file).filter(lacks).collect(), odd)).or_default().push(file);
+        let replaces = reports.is_odd(Path::new(file));
+        groups.entry((keys.below(file).filter(lacks).collect(), odd, replaces)).or_default().push(file);
     }
-    let is_whole = groups.len() == 1 && empty.is_empty() && reports.left_out().is_empty();
+    let is_whole = groups.len() == 1 && empty.is_empty() && !reports.are_by_name();
     let mut examined = Examined::default();
-    for ((names, odd), files) in groups {
+    for ((names, odd, replaces), files) in groups {
         let keys = names.into_iter().map(|name| keys.key(name)).collect();
         for (column, of) in &odd {
             examined.losses.extend(lost(connection, column, of, &files));
@@ -141,7 +142,7 @@ pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&Pa
         } else {
             files.into_iter().map(|file| in_a_glob(Path::new(file))).collect()
         };
-        examined.sources.push(Source { files, odd, keys: Some(keys) });
+        examined.sources.push(Source { files, odd, keys: Some(keys), replaces });
     }
     let more = examined.losses.len().saturating_sub(MOST_NAMED);
     if more > 0 {

@@ -5,22 +5,32 @@ mod views;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::examine::{MOST_SINGLE_LOOKS, is_without_columns, schemas};
+use super::flaws::{self, Budget, Flaw};
 use super::unlisted::Listings;
-use super::{Cancel, Engine, error, sql_text};
+use super::{Cancel, Engine, error, sql_text, text};
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
 use crate::reports::{self, keys_of};
-use crate::source::{Datasource, in_a_glob};
+use crate::source::{Astray, Datasource, Found, in_a_glob};
 
 pub use views::Views;
 
 /// Columns of a report: names and DuckDB's types.
 pub type Columns = Vec<(String, String)>;
+
+/// How long and how much of the reports is read to find damaged ones.
+const LONGEST_READING: Duration = Duration::from_secs(4);
+const MOST_BYTES: u64 = 1 << 30;
+/// A row's week: one report may hold it as text.
+const WEEK: &str = "TRY_CAST(CAST(week AS VARCHAR) AS BIGINT)";
+/// Weeks among which the newest is looked for.
+const MOST_WEEKS: u32 = 10_000;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -29,7 +39,7 @@ pub struct Inspection {
     pub rows: u64,
     /// Reports that were read.
     pub files: u64,
-    /// The newest week as YYYYWW: of the file names, or of the rows where no name tells one.
+    /// The newest week as YYYYWW: of the rows, or of the file names where the rows tell none.
     pub newest_week: Option<i64>,
     /// Distinct sets of columns with one report that has it and how many do, commonest first.
     pub schemas: Vec<(Columns, String, u64)>,
@@ -41,6 +51,10 @@ pub struct Inspection {
     pub without_columns: Vec<String>,
     /// Columns that the names of folders tell and reports have too, with such a report.
     pub told_twice: Vec<(String, String)>,
+    /// Reports that are not read as they are: why and what to do, a sentence each.
+    pub odd: Vec<String>,
+    /// Reports that were not read to their end, because there are too many or they are too large.
+    pub unread: u64,
     /// Tables and views in the attached files.
     pub relations: u64,
     /// What is known of these views.
@@ -73,27 +87,14 @@ impl Engine {
         let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
         let mut found = Inspection::default();
-        let (reports, _) = self.list_reports()?;
+        let (reports, listed) = self.list_reports()?;
         if !self.datasource.folders.is_empty() || !reports.are_missing() {
-            found.left_out = reports
-                .left_out()
-                .iter()
-                .map(|astray| {
-                    let (why, remedy) = astray.explain();
-                    format!("{why}, and left out: {remedy}")
-                })
-                .collect();
-            let files: Vec<String> =
+            found.left_out = reports.left_out().iter().map(left_out).collect();
+            let mut good: Vec<String> =
                 reports.files().map(|file| file.to_string_lossy().into_owned()).collect();
-            let named = files
-                .iter()
-                .filter_map(|file| reports::week_of_file_name(file))
-                .max()
-                .map(reports::IsoWeek::yyyyww);
-            let mut good = files;
             if read_footers(&connection, &good, &mut found).is_err() {
                 // One bad file fails them all: look at each.
-                found = Inspection { left_out: found.left_out, ..Inspection::default() };
+                found = Inspection { left_out: std::mem::take(&mut found.left_out), ..Inspection::default() };
                 for file in std::mem::take(&mut good).into_iter().take(MOST_SINGLE_LOOKS) {
                     cancel.check()?;
                     match read_footers(&connection, std::slice::from_ref(&file), &mut Inspection::default()) {
@@ -102,13 +103,27 @@ impl Engine {
                             found.files += 1;
                             found.without_columns.push(file);
                         }
-                        Err(error) => found.broken.push((file, error)),
+                        Err(error) => {
+                            let error = self.named(Path::new(&file), error);
+                            found.broken.push((file, error));
+                        }
                     }
                 }
                 read_footers(&connection, &good, &mut found)?;
             }
             found.told_twice = told_twice(&self.datasource, &found.schemas);
-            found.newest_week = named.or_else(|| newest_week(&connection, &good));
+            self.read_to_the_end(&listed.files, cancel, &mut found)?;
+            let is_sound = |file: &&Path| {
+                let file = file.to_string_lossy();
+                !found.broken.iter().any(|(broken, _)| *broken == file)
+                    && !found.without_columns.iter().any(|empty| *empty == file)
+            };
+            let sound: Vec<&Path> = reports.files().filter(is_sound).collect();
+            found.newest_week = newest_week(&connection, &sound).or_else(|| {
+                let named =
+                    sound.iter().filter_map(|file| reports::week_of_file_name(&file.to_string_lossy()));
+                named.max().map(reports::IsoWeek::yyyyww)
+            });
         }
         if let Some(held) = &databases {
             found.views = self.inspect_views(held.definitions(), cancel)?;
@@ -118,6 +133,79 @@ impl Engine {
         listings.check()?;
         Ok(found)
     }
+}
+
+impl Engine {
+    /// The error over a report that cannot be read, with what to do.
+    fn named(&self, file: &Path, error: Error) -> Error {
+        match Some(&error).filter(|error| text::is_of_names(error)).and_then(|_| self.odd_name(file)) {
+            Some(column) => Error::new(error.kind, format!("the name of its column `{column}` is not UTF-8"))
+                .hint(text::RENAME),
+            None => damaged(error),
+        }
+    }
+
+    /// Reads what is in the reports, of which the footers tell nothing: the newest first, and no more than a person waits for.
+    fn read_to_the_end(&self, files: &[Found], cancel: &Cancel, found: &mut Inspection) -> Result<()> {
+        let is_broken = |file: &Found| found.broken.iter().any(|(broken, _)| Path::new(broken) == file.path);
+        let mut sound: Vec<Found> = files.iter().filter(|file| !is_broken(file)).cloned().collect();
+        sound.sort_unstable_by(|one, other| other.path.file_name().cmp(&one.path.file_name()));
+        let searched = self.look_for_flaws(&sound, Budget::new(LONGEST_READING, MOST_BYTES), cancel)?;
+        found.unread = searched.unread as u64;
+        for (file, flaw) in searched.flawed {
+            match flaw {
+                Flaw::Damaged(error) => {
+                    found.broken.push((file.to_string_lossy().into_owned(), damaged(error)))
+                }
+                Flaw::Name(_) => {}
+                Flaw::Texts(columns) => {
+                    let why = flaws::not_utf8(&file, &columns);
+                    found.odd.push(format!(
+                        "{why}; the views show `?` for each byte that is not. {}",
+                        flaws::WRITE_UTF8
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error over a report that cannot be read, with what to do.
+fn damaged(error: Error) -> Error {
+    let hint = error.hint.or_else(|| Some(flaws::WRITE_AGAIN.to_owned()));
+    Error { hint, ..error }
+}
+
+/// What is said of something that is left out. The log alone tells where a link leads: that is no business of Viewers.
+fn left_out(astray: &Astray) -> String {
+    if let Some(link) = astray.link() {
+        let target = std::fs::read_link(link);
+        tracing::warn!(link = %link.display(), leads_to = ?target.ok(), "a link among the reports is not followed");
+    }
+    let (why, remedy) = astray.explain();
+    let told = if astray.link().is_some() { " (the plugin's log tells where it leads)" } else { "" };
+    format!("{why}{told}, and left out: {remedy}")
+}
+
+/// The newest week that the rows of `files` tell: names may be wrong.
+fn newest_week(connection: &Connection, files: &[&Path]) -> Option<i64> {
+    let files: Vec<String> = files.iter().map(|file| sql_text(&in_a_glob(file))).collect();
+    let from = format!(
+        "FROM system.main.read_parquet([{}], union_by_name = true, hive_partitioning = false)",
+        files.join(", ")
+    );
+    let is_week = |week: &i64| reports::IsoWeek::from_yyyyww(*week).is_some();
+    let newest = format!("SELECT system.main.max({WEEK}) {from}");
+    let newest = rows_of::<Option<i64>>(connection, &newest).ok()?.into_iter().next().flatten();
+    if newest.as_ref().is_some_and(is_week) {
+        return newest;
+    }
+    // Rows may tell numbers that are no week, and those may be many.
+    let weeks = format!(
+        "SELECT DISTINCT {WEEK} AS week {from} WHERE {WEEK} IS NOT NULL ORDER BY 1 DESC LIMIT {MOST_WEEKS}"
+    );
+    rows_of::<i64>(connection, &weeks).ok()?.into_iter().find(is_week).or(newest)
 }
 
 fn read_footers(connection: &Connection, files: &[String], found: &mut Inspection) -> Result<()> {
@@ -142,17 +230,6 @@ fn read_footers(connection: &Connection, files: &[String], found: &mut Inspectio
     found.schemas = by_columns.into_iter().map(|(columns, (file, count))| (columns, file, count)).collect();
     found.schemas.sort_by_key(|schema| std::cmp::Reverse(schema.2));
     Ok(())
-}
-
-/// The newest week in the rows of `files`, of which some may hold text or nothing of the kind.
-fn newest_week(connection: &Connection, files: &[String]) -> Option<i64> {
-    let list: Vec<String> = files.iter().map(|file| sql_text(&in_a_glob(Path::new(file)))).collect();
-    let newest = format!(
-        "SELECT system.main.max(TRY_CAST(CAST(week AS VARCHAR) AS BIGINT)) \
-         FROM system.main.read_parquet([{}], union_by_name = true, hive_partitioning = false)",
-        list.join(", ")
-    );
-    rows_of::<Option<i64>>(connection, &newest).ok()?.into_iter().next().flatten()
 }
 
 /// Columns that the folders of one of these reports tell although it has them itself.

@@ -8,9 +8,11 @@ mod arguments;
 mod attach;
 mod cancel;
 mod catalog;
+mod companions;
 mod definitions;
 mod error;
 mod examine;
+mod flaws;
 mod gate;
 mod inspect;
 mod open;
@@ -19,6 +21,7 @@ mod reads;
 mod report_writer;
 mod run;
 mod stamp;
+mod text;
 mod types;
 mod tz;
 mod unlisted;
@@ -53,6 +56,8 @@ pub struct Engine {
     attachments: attach::Attachments,
     gate: Arc<gate::Gate>,
     views: views::Views,
+    /// What is wrong with files that were looked at one by one.
+    flaws: flaws::Flaws,
     own: own::OwnObjects,
     /// For attaching and detaching; queries have connections of their own. Dropped before `database`.
     keeper: Mutex<Connection>,
@@ -95,6 +100,7 @@ impl Engine {
             datasource,
             gate,
             views: views::Views::default(),
+            flaws: flaws::Flaws::default(),
             own,
             keeper: Mutex::new(keeper),
             database,

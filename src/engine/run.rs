@@ -14,9 +14,10 @@ use super::reads::{Reports, ViewReads};
 use super::stamp::Stamp;
 use super::types::{self, Reading};
 use super::unlisted::Listings;
-use super::{Cancel, Engine, attach, error, gate};
+use super::{Cancel, Engine, attach, companions, error, flaws, gate, text};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
+use crate::logging;
 use crate::source::{self, Validity};
 use crate::worker::{ExportJob, QueryJob};
 
@@ -63,7 +64,7 @@ struct Ready<'a> {
 }
 
 /// Why a run has no result.
-enum Ending {
+pub(super) enum Ending {
     Failed(Error),
     /// The files changed meanwhile; what was written, or the error, may be a mixture of old and new.
     Changed(Option<Error>),
@@ -145,6 +146,7 @@ impl Engine {
         } else {
             Arc::new(gate::Verdict::unchecked(task.sql.to_owned()))
         };
+        let verdict = if databases.is_some() { companions::with_base(verdict) } else { verdict };
         if !verdict.databases.is_empty() && databases.is_none() {
             // To its writer a file that is read by its path is held like an attached one.
             databases = Some(self.attachments.hold(&self.keeper, cancel)?);
@@ -184,6 +186,14 @@ impl Engine {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);
+        let can_begin = matches!(task.shape, Shape::Frame(_));
+        let result = match result {
+            Err(error) => match self.blame(error, &before, can_begin, cancel) {
+                Ending::Failed(error) => Err(error),
+                changed @ Ending::Changed(_) => return Err(changed),
+            },
+            done => done,
+        };
         if verdict.form == gate::Form::Multiple {
             self.check_own_objects()?;
         }
@@ -201,22 +211,20 @@ impl Engine {
     fn execute(
         &self,
         ready: Ready<'_>,
-        before: &Stamp,
+        stamp: &Stamp,
         over: &mut Option<Arc<Examined>>,
         shape: Shape<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
-        let reports = before.reports.as_ref();
+        let reports = stamp.reports.as_ref();
         let verdict = ready.verdict;
-        let incomplete = reports.and_then(Reports::incomplete);
-        if let (Shape::Csv(_), Some((why, remedy))) = (shape, &incomplete) {
+        let gaps = gaps(stamp);
+        if let (Shape::Csv(_), Some(gap)) = (shape, gaps.first()) {
             // It would look complete: a download has no place for a notice.
-            return Err(
-                Error::new(Kind::Forbidden, format!("a report would be missing: {why}")).hint(*remedy)
-            );
+            return Err(Error::new(Kind::Forbidden, gap.instead.clone()).hint(gap.remedy.clone()));
         }
-        let connection = self.session(&before.bases)?;
+        let connection = self.session(&stamp.bases)?;
         let connection = &connection;
         let prepared = self.ensure_views(verdict, reports, cancel).and_then(|examined| {
             if let (Shape::Csv(_), Some(why)) = (shape, examined.iter().flat_map(|it| &it.losses).next()) {
@@ -225,6 +233,7 @@ impl Engine {
             }
             *over = examined;
             cancel.watch(connection.interrupt_handle());
+            self.make_companions(connection, verdict)?;
             self.begin(connection)?;
             self.prepare(connection, ready)
         });
@@ -252,14 +261,19 @@ impl Engine {
             prepared => prepared,
         }?;
         cancel.check()?;
-        let mut rows = statement.stream_arrow([]).map_err(|error| error::translate(&error))?;
+        let Some(rows) = logging::survived(|| statement.stream_arrow([])) else {
+            return Err(self.of_names(stamp));
+        };
+        let mut rows = rows.map_err(|error| error::translate(&error))?;
         let called = |name: &str| verdict.column_name(&ready.arguments.of_readers, name);
         let mut body = Body::new(types::tagged(&rows.get_schema(), type_names, called), shape, sink)?;
         if let (Some(error), Body::Frame(frame)) = (missing, &mut body) {
             frame.notice(self.no_report(error));
         }
-        if let (Some((why, remedy)), Body::Frame(frame)) = (incomplete, &mut body) {
-            frame.notice(Notice::warning(format!("A report is left out: {why}. {remedy}")));
+        if let Body::Frame(frame) = &mut body {
+            for gap in gaps {
+                frame.notice(Notice::warning(format!("{}. {}", gap.notice, gap.remedy)));
+            }
         }
         if let (Some(examined), Body::Frame(frame)) = (&over, &mut body) {
             for loss in &examined.losses {
@@ -271,6 +285,7 @@ impl Engine {
         }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;
+            text::check(&batch)?;
             if let Flow::Full = body.push(&batch)? {
                 break;
             }
@@ -305,7 +320,10 @@ impl Engine {
     ) -> Result<(Statement<'a>, Vec<String>)> {
         let statement = connection.prepare(ready.sql).map_err(|error| error::translate(&error))?;
         let readings = types::readings(&statement);
-        let types = types::names(&statement, &readings);
+        let types = logging::survived(|| types::names(&statement, &readings)).ok_or_else(|| {
+            Error::bad_query("the name of a column's type is not UTF-8")
+                .hint("Cast the column, for instance to VARCHAR")
+        })?;
         if ready.verdict.form != gate::Form::Subquery
             || readings.iter().all(|reading| *reading == Reading::Plain)
         {
@@ -337,6 +355,32 @@ impl Engine {
             None => message,
         })
     }
+}
+
+/// What a result lacks of what its files hold.
+struct Gap {
+    /// What a panel says.
+    notice: String,
+    /// What a download says that therefore does not take place.
+    instead: String,
+    remedy: String,
+}
+
+fn gaps(stamp: &Stamp) -> Vec<Gap> {
+    let reports = stamp.reports.as_ref();
+    let missing = |what: &str, (why, remedy): (String, &str)| Gap {
+        notice: format!("A {what} is left out: {why}"),
+        instead: format!("a {what} would be missing: {why}"),
+        remedy: remedy.to_owned(),
+    };
+    let replaced = |why: String| Gap {
+        instead: format!("the download would hold other texts than the reports: {why}"),
+        notice: why,
+        remedy: flaws::WRITE_UTF8.to_owned(),
+    };
+    let report = reports.and_then(Reports::incomplete).map(|gap| missing("report", gap));
+    let file = stamp.gap().map(|gap| missing("file", gap));
+    report.into_iter().chain(file).chain(reports.and_then(Reports::replaced).map(replaced)).collect()
 }
 
 /// A result in the making.

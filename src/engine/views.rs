@@ -157,7 +157,7 @@ impl Engine {
 /// Functions that the views call. A macro of that name in an attached file must not take their place.
 const OWN_FUNCTIONS: [&str; 2] = ["read_parquet", "row_number"];
 
-fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
+pub(super) fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
     for view in views {
         let sql = OWN_FUNCTIONS.iter().fold(view.sql.clone(), |sql, function| {
             sql.replace(&format!(" {function}("), &format!(" system.main.{function}("))

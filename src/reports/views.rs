@@ -13,6 +13,8 @@ const SOURCE_REPORTS: &str = "        UNION ALL BY NAME
 ";
 /// What the column with a file's path is called where the folders' names are read.
 const FILE: &str = "\"the file's path\"";
+/// As many rows as there are. No filter is pushed below it: in the file DuckDB would compare with the bytes that are replaced.
+const ALL_ROWS: &str = "LIMIT 9223372036854775807";
 /// How each of its statements begins.
 const SOURCE_CREATE: &str = "CREATE OR REPLACE VIEW ";
 
@@ -37,6 +39,8 @@ pub struct Source {
     pub odd: Vec<(String, String)>,
     /// Columns that the names of the folders tell and the files lack; none where DuckDB may look for them itself.
     pub keys: Option<Vec<Key>>,
+    /// Whether `?` stands in texts for what is not UTF-8.
+    pub replaces: bool,
 }
 
 /// The statements that make the views, to be run one by one in this order.
@@ -90,7 +94,13 @@ impl Source {
             let value = Wanted::of(&key.name).map_or(value.clone(), |wanted| wanted.expression(&value));
             star.push_str(&format!(", {value} AS {}", name_literal(&key.name)));
         }
-        format!("SELECT {star} FROM read_parquet({}, {arguments})", list_literal(&self.files))
+        let files = list_literal(&self.files);
+        if self.replaces {
+            return format!(
+                "SELECT {star} FROM (FROM read_parquet({files}, {arguments}, utf8_validation = 'replace') {ALL_ROWS})"
+            );
+        }
+        format!("SELECT {star} FROM read_parquet({files}, {arguments})")
     }
 }
 
@@ -181,6 +191,7 @@ mod tests {
             files: vec!["a".to_owned()],
             odd: vec![("P95_ms".to_owned(), Wanted::Number.expression("\"P95_ms\""))],
             keys: Some(vec![key]),
+            replaces: false,
         };
         let sql = source.select();
         assert!(

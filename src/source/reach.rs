@@ -62,6 +62,8 @@ pub struct Findings {
     /// The links and folders of the datasource on the way to them, each as it is itself: what they lead to is something else
     /// when one of them is.
     pub passed: Vec<Found>,
+    /// Folders that a pattern matches at its end, as DuckDB would name them. To DuckDB they are no match.
+    pub folders: Vec<PathBuf>,
     /// What was in the way.
     pub astray: Vec<Astray>,
     /// Whether it is the name of a folder, which functions may read as all files in it.
@@ -73,7 +75,7 @@ pub struct Findings {
 impl Findings {
     /// Whether something of the datasource has that name, were it only a link that leads out.
     fn are_something(&self) -> bool {
-        let is_elsewhere = |astray: &Astray| matches!(astray, Astray::Outside(_) | Astray::NoReport(_));
+        let is_elsewhere = |astray: &Astray| matches!(astray, Astray::Outside(_) | Astray::NotOnlyReports(_));
         if self.astray.iter().any(is_elsewhere) {
             return false;
         }
@@ -173,7 +175,7 @@ impl Reach {
         }
         for astray in &mut findings.astray {
             if matches!(astray, Astray::Outside(_)) {
-                *astray = Astray::NoReport(path.into());
+                *astray = Astray::NotOnlyReports(path.into());
             }
         }
         Ok(findings)
@@ -213,7 +215,7 @@ impl Reach {
             // finds no reason to look for one.
             // But in the folder of a database file DuckDB would find one that is no report.
             End::Out(None) if self.is_beside(&start.join(rest)) => {
-                return findings.astray.push(Astray::NoReport(path.into()));
+                return findings.astray.push(Astray::NotOnlyReports(path.into()));
             }
             End::Out(None) if path.contains('/') => {
                 return findings.astray.push(Astray::Outside(path.into()));

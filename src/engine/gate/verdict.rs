@@ -4,7 +4,7 @@ use super::parser::Token;
 use super::places::Places;
 use super::plan::Plan;
 use super::readers::{Composition, Reader};
-use super::{judged, tree};
+use super::{judged, replacing, tree};
 
 /// What a text reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(in crate::engine) struct Verdict {
     /// The one statement that was judged, and that runs.
     pub(in crate::engine) sql: String,
     /// From its positions back to those in the text that came, one step after the other.
-    places: [Places; 2],
+    places: [Places; 3],
     /// What it names and reads.
     pub(in crate::engine) reads: Reads,
     /// Where it reads Parquet files.
@@ -62,6 +62,8 @@ pub(in crate::engine) struct Verdict {
     pub(in crate::engine) databases: Vec<String>,
     /// Whether it gives the same again while the files it reads are the same, as far as its text can tell.
     pub(in crate::engine) is_repeatable: bool,
+    /// How many calls read files whose texts are not UTF-8.
+    pub(super) replaces: usize,
 }
 
 impl Verdict {
@@ -69,7 +71,7 @@ impl Verdict {
     pub(in crate::engine) fn unchecked(sql: String) -> Self {
         Self {
             sql,
-            places: <[Places; 2]>::default(),
+            places: <[Places; 3]>::default(),
             reads: Reads::default(),
             readers: Vec::new(),
             names: Vec::new(),
@@ -78,6 +80,7 @@ impl Verdict {
             form: Form::Multiple,
             databases: Vec::new(),
             is_repeatable: false,
+            replaces: 0,
         }
     }
 
@@ -99,7 +102,7 @@ impl Verdict {
         let called = tree.nodes.iter().map(|node| &node.function).filter(|name| !name.is_empty());
         Self {
             sql: String::new(),
-            places: <[Places; 2]>::default(),
+            places: <[Places; 3]>::default(),
             names: tree.nodes.iter().flat_map(names_of).collect(),
             functions: called.cloned().collect(),
             lists_catalog,
@@ -108,13 +111,23 @@ impl Verdict {
             databases,
             reads,
             readers: Vec::new(),
+            replaces: replacing::count_in(tree),
             form: if is_select { Form::Subquery } else { Form::Alone },
         }
     }
 
+    /// The same of a text that was put together of the one that came, from which `places` lead back.
+    pub(super) fn out_of(mut self, places: Places) -> Self {
+        if let Some(last) = self.places.last_mut() {
+            *last = places;
+        }
+        self
+    }
+
     pub(super) fn with(self, plan: Plan<'_>, places: Places, readers: Vec<Reader>) -> Self {
         let form = if plan.lists.is_some() { Form::Multiple } else { self.form };
-        Self { sql: plan.run.into_owned(), places: [plan.run_places, places], form, readers, ..self }
+        let places = [plan.run_places, places, Places::default()];
+        Self { sql: plan.run.into_owned(), places, form, readers, ..self }
     }
 
     /// The statement with the arguments that `arguments` gives to each place where it reads Parquet files.

@@ -1,6 +1,6 @@
 //! What a query's path does not reach, and what is said of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind};
 
@@ -11,7 +11,7 @@ pub enum Astray {
     Outside(PathBuf),
     /// What may name more than reports, in the folder of a database file of which only these may be read. Nobody has looked whether
     /// something is there.
-    NoReport(PathBuf),
+    NotOnlyReports(PathBuf),
     /// A relative path that begins at two folders.
     TwoPlaces(PathBuf),
     /// A link that leads out of it. Nobody has looked whether something is there.
@@ -22,13 +22,28 @@ pub enum Astray {
     Misread(PathBuf),
     /// No file and no folder: opening it may wait for ever.
     NoFile(PathBuf),
+    /// A link to a folder, met by `**`, which follows none, while nothing else leads there.
+    NotFollowed(PathBuf),
+    /// A folder in a report's place, without any Parquet file in it.
+    NoReport(PathBuf),
+    /// A folder that is called like a Parquet file, where a pattern names files.
+    Folder(PathBuf),
 }
 
 impl Astray {
-    /// Whether a query that meets it must not run. A link that leads to nothing is nothing to DuckDB.
+    /// Whether a query that meets it must not run. What leads to nothing, or is not followed, is nothing to DuckDB.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
-        !matches!(self, Self::LeadsNowhere(_))
+        !matches!(self, Self::LeadsNowhere(_) | Self::NotFollowed(_) | Self::NoReport(_) | Self::Folder(_))
+    }
+
+    /// The link that it is about, if it is about one.
+    #[must_use]
+    pub fn link(&self) -> Option<&Path> {
+        match self {
+            Self::LeadsOut(link) | Self::LeadsNowhere(link) | Self::NotFollowed(link) => Some(link),
+            _ => None,
+        }
     }
 
     /// What it is, as a sentence without its end, and what to do about it.
@@ -40,7 +55,7 @@ impl Astray {
                 "is outside of the datasource's folders and files",
                 "A query reads only the datasource's own folders and files; add a folder to `paths` in its settings",
             ),
-            Self::NoReport(path) => (
+            Self::NotOnlyReports(path) => (
                 path,
                 "names no reports, or more than these: of a database file's folder only the files are read that match `reports`, and relative paths start there or at a folder above",
                 "Write the reports' own pattern or a narrower one, or add the folder to `paths` in the datasource's settings",
@@ -64,6 +79,19 @@ impl Astray {
             Self::NoFile(path) => {
                 (path, "is a pipe, a socket or a device and no file", "Name a file, or put one in its place")
             }
+            Self::NotFollowed(path) => (
+                path,
+                "is a link, and `**` follows no link to a folder",
+                "Add the folder behind the link to `paths` in the datasource's settings, put the files themselves into the datasource's folder, or remove the link",
+            ),
+            Self::NoReport(path) => {
+                (path, "is a folder without a Parquet file", "Write the report into it, or move it away")
+            }
+            Self::Folder(path) => (
+                path,
+                "is a folder, and a pattern matches no folder",
+                "Name the files in it, too, as in ['weekly_*.parquet', 'weekly_*.parquet/*.parquet']",
+            ),
         };
         (format!("`{}` {what}", path.display()), remedy)
     }
@@ -72,8 +100,10 @@ impl Astray {
 impl From<Astray> for Error {
     fn from(astray: Astray) -> Self {
         let kind = match astray {
-            Astray::Outside(_) | Astray::NoReport(_) | Astray::LeadsOut(_) => Kind::Forbidden,
-            Astray::LeadsNowhere(_) => Kind::NotFound,
+            Astray::Outside(_) | Astray::NotOnlyReports(_) | Astray::LeadsOut(_) => Kind::Forbidden,
+            Astray::LeadsNowhere(_) | Astray::NotFollowed(_) | Astray::NoReport(_) | Astray::Folder(_) => {
+                Kind::NotFound
+            }
             Astray::Misread(_) | Astray::NoFile(_) | Astray::TwoPlaces(_) => Kind::BadQuery,
         };
         let (message, remedy) = astray.explain();
