@@ -155,7 +155,7 @@ impl Engine {
         for (file, flaw) in searched.flawed {
             match flaw {
                 Flaw::Damaged(error) => {
-                    found.broken.push((file.to_string_lossy().into_owned(), damaged(error)))
+                    found.broken.push((file.to_string_lossy().into_owned(), damaged(error)));
                 }
                 Flaw::Name(_) => {}
                 Flaw::Texts(columns) => {

@@ -13,6 +13,7 @@ mod definitions;
 mod error;
 mod examine;
 mod flaws;
+mod gaps;
 mod gate;
 mod inspect;
 mod open;

@@ -10,11 +10,12 @@ use duckdb::{Connection, Statement};
 
 use super::arguments::Arguments;
 use super::examine::{self, Examined};
+use super::gaps::gaps;
 use super::reads::{Reports, ViewReads};
 use super::stamp::Stamp;
 use super::types::{self, Reading};
 use super::unlisted::Listings;
-use super::{Cancel, Engine, attach, companions, error, flaws, gate, text};
+use super::{Cancel, Engine, attach, companions, error, gate, text};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
 use crate::logging;
@@ -355,32 +356,6 @@ impl Engine {
             None => message,
         })
     }
-}
-
-/// What a result lacks of what its files hold.
-struct Gap {
-    /// What a panel says.
-    notice: String,
-    /// What a download says that therefore does not take place.
-    instead: String,
-    remedy: String,
-}
-
-fn gaps(stamp: &Stamp) -> Vec<Gap> {
-    let reports = stamp.reports.as_ref();
-    let missing = |what: &str, (why, remedy): (String, &str)| Gap {
-        notice: format!("A {what} is left out: {why}"),
-        instead: format!("a {what} would be missing: {why}"),
-        remedy: remedy.to_owned(),
-    };
-    let replaced = |why: String| Gap {
-        instead: format!("the download would hold other texts than the reports: {why}"),
-        notice: why,
-        remedy: flaws::WRITE_UTF8.to_owned(),
-    };
-    let report = reports.and_then(Reports::incomplete).map(|gap| missing("report", gap));
-    let file = stamp.gap().map(|gap| missing("file", gap));
-    report.into_iter().chain(file).chain(reports.and_then(Reports::replaced).map(replaced)).collect()
 }
 
 /// A result in the making.

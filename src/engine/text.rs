@@ -69,8 +69,8 @@ pub(super) fn is_of_names(error: &Error) -> bool {
 impl Engine {
     /// The error over a statement one of whose columns has a name that is not UTF-8, or one inside its type.
     pub(super) fn of_names(&self, stamp: &Stamp) -> Error {
-        let files = stamp.files().filter(|file| flaws::is_parquet(file)).take(MOST_FILES);
-        let told = files.filter_map(|file| Some(misnamed(file, &self.odd_name(file)?))).next();
+        let mut files = stamp.files().filter(|file| flaws::is_parquet(file)).take(MOST_FILES);
+        let told = files.find_map(|file| Some(misnamed(file, &self.odd_name(file)?)));
         Error::bad_query(told.unwrap_or_else(|| "the name of a column is not UTF-8".to_owned())).hint(RENAME)
     }
 

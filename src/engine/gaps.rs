@@ -1,0 +1,32 @@
+//! What a result lacks, and what panels and downloads say of it: no gap is silent.
+
+use super::flaws;
+use super::reads::Reports;
+use super::stamp::Stamp;
+
+/// What a result lacks of what its files hold.
+pub(super) struct Gap {
+    /// What a panel says.
+    pub(super) notice: String,
+    /// What a download says that therefore does not take place.
+    pub(super) instead: String,
+    pub(super) remedy: String,
+}
+
+/// What the result of a statement lacks whose files were found as `stamp` has them.
+pub(super) fn gaps(stamp: &Stamp) -> Vec<Gap> {
+    let reports = stamp.reports.as_ref();
+    let missing = |what: &str, (why, remedy): (String, &str)| Gap {
+        notice: format!("A {what} is left out: {why}"),
+        instead: format!("a {what} would be missing: {why}"),
+        remedy: remedy.to_owned(),
+    };
+    let replaced = |why: String| Gap {
+        instead: format!("the download would hold other texts than the reports: {why}"),
+        notice: why,
+        remedy: flaws::WRITE_UTF8.to_owned(),
+    };
+    let report = reports.and_then(Reports::incomplete).map(|gap| missing("report", gap));
+    let file = stamp.gap().map(|gap| missing("file", gap));
+    report.into_iter().chain(file).chain(reports.and_then(Reports::replaced).map(replaced)).collect()
+}
