@@ -71,7 +71,7 @@ impl Definitions {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
         })? {
             let text = if kind == "table_macro" { body } else { format!("SELECT {body}") };
-            let verdict = gate.check(&text);
+            let verdict = gate.check_stored(&text);
             if let Ok(verdict) = &verdict {
                 found.reads.add(name.clone(), true, Arc::clone(verdict));
             }

@@ -12,6 +12,7 @@ mod judged;
 mod parser;
 mod places;
 mod plan;
+mod replacing;
 mod statement;
 mod tree;
 mod verdict;
@@ -72,6 +73,20 @@ impl Gate {
         if let Some(at) = sql.find('\0') {
             return Err(Error::bad_query("the query holds a NUL character").hint("Remove it").at(at));
         }
+        if !replacing::may_be_in(sql) {
+            return self.judge_text(sql);
+        }
+        let (walled, count) = replacing::walled(sql, &significant(self.parser.tokens(sql)?));
+        let verdict =
+            self.judge_text(&walled.text).map_err(|error| moved(error, |at| walled.places.back(at)))?;
+        if verdict.replaces == count {
+            Ok(verdict.out_of(walled.places))
+        } else {
+            Err(replacing::not_walled())
+        }
+    }
+
+    fn judge_text(&self, sql: &str) -> Result<Verdict> {
         let (statement, places) = self.single_statement(sql)?;
         let tokens = significant(self.parser.tokens(&statement.text)?);
         let text = match (tokens.first(), tokens.last()) {
@@ -191,7 +206,16 @@ impl Gate {
     /// [`Kind::BadQuery`] for what is no view or does not parse, [`Kind::Forbidden`] for what a query may not do either.
     pub(super) fn check_view(&self, sql: &str) -> Result<Arc<Verdict>> {
         let query = query_of_view(&significant(self.parser.tokens(sql)?)).and_then(|at| sql.get(at..));
-        self.check(query.ok_or_else(|| Error::bad_query("this makes no view"))?)
+        self.check_stored(query.ok_or_else(|| Error::bad_query("this makes no view"))?)
+    }
+
+    /// Checks the text of a view or macro, which DuckDB runs as it is stored.
+    ///
+    /// # Errors
+    /// As [`Gate::check`], and for what is allowed only where the text that runs is put together anew.
+    pub(super) fn check_stored(&self, sql: &str) -> Result<Arc<Verdict>> {
+        let verdict = self.check(sql)?;
+        if verdict.replaces > 0 { Err(replacing::not_walled()) } else { Ok(verdict) }
     }
 }
 

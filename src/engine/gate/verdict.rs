@@ -3,7 +3,7 @@
 use super::parser::Token;
 use super::places::Places;
 use super::plan::Plan;
-use super::{judged, tree};
+use super::{judged, replacing, tree};
 
 /// What a text reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(in crate::engine) struct Verdict {
     /// The one statement that was judged, and that runs.
     pub(in crate::engine) sql: String,
     /// From its positions back to those in the text that came, one step after the other.
-    places: [Places; 2],
+    places: [Places; 3],
     /// What it names and reads.
     pub(in crate::engine) reads: Reads,
     /// Tables and views that it names in any way, without catalog and schema.
@@ -59,6 +59,8 @@ pub(in crate::engine) struct Verdict {
     pub(in crate::engine) databases: Vec<String>,
     /// Whether it gives the same again while the files it reads are the same, as far as its text can tell.
     pub(in crate::engine) is_repeatable: bool,
+    /// How many calls read files whose texts are not UTF-8.
+    pub(super) replaces: usize,
 }
 
 impl Verdict {
@@ -66,7 +68,7 @@ impl Verdict {
     pub(in crate::engine) fn unchecked(sql: String) -> Self {
         Self {
             sql,
-            places: <[Places; 2]>::default(),
+            places: <[Places; 3]>::default(),
             reads: Reads::default(),
             names: Vec::new(),
             functions: Vec::new(),
@@ -74,6 +76,7 @@ impl Verdict {
             form: Form::Multiple,
             databases: Vec::new(),
             is_repeatable: false,
+            replaces: 0,
         }
     }
 
@@ -95,7 +98,7 @@ impl Verdict {
         let called = tree.nodes.iter().map(|node| &node.function).filter(|name| !name.is_empty());
         Self {
             sql: String::new(),
-            places: <[Places; 2]>::default(),
+            places: <[Places; 3]>::default(),
             names: tree.nodes.iter().flat_map(names_of).collect(),
             functions: called.cloned().collect(),
             lists_catalog,
@@ -103,13 +106,27 @@ impl Verdict {
             is_repeatable: is_select && !lists_catalog && !is_restless && databases.is_empty(),
             databases,
             reads,
+            replaces: replacing::count_in(tree),
             form: if is_select { Form::Subquery } else { Form::Alone },
         }
     }
 
+    /// The same of a text that was put together of the one that came, from which `places` lead back.
+    pub(super) fn out_of(mut self, places: Places) -> Self {
+        if let Some(last) = self.places.last_mut() {
+            *last = places;
+        }
+        self
+    }
+
     pub(super) fn with(self, plan: Plan<'_>, places: Places) -> Self {
         let form = if plan.lists.is_some() { Form::Multiple } else { self.form };
-        Self { sql: plan.run.into_owned(), places: [plan.run_places, places], form, ..self }
+        Self {
+            sql: plan.run.into_owned(),
+            places: [plan.run_places, places, Places::default()],
+            form,
+            ..self
+        }
     }
 }
 
