@@ -10,6 +10,8 @@
 //!
 //! Queries that read a database file by its path take such turns as well, where nothing is attached.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -200,7 +202,7 @@ impl Attachments {
                 for earlier in self.files.iter().take(done) {
                     detach(connection, earlier);
                 }
-                return Err(error::translate(&error));
+                return Err(if is_sqlite(file) { no_duckdb(file) } else { error::translate(&error) });
             }
         }
         Ok(())
@@ -229,9 +231,27 @@ fn detach(connection: &Connection, file: &Path) {
     }
 }
 
-fn stem(file: &Path) -> String {
-    file.file_stem().map_or_else(|| "database".to_owned(), |stem| stem.to_string_lossy().into_owned())
+/// Whether a file that could not be attached is a SQLite database, by its first bytes.
+fn is_sqlite(file: &Path) -> bool {
+    let mut magic = [0; 15];
+    File::open(file).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"SQLite format 3"
 }
+
+fn no_duckdb(file: &Path) -> Error {
+    Error::bad_settings(format!("`{}` is a SQLite database and not one of DuckDB", file.display())).hint(
+        "Write what it holds into a DuckDB file or into Parquet reports, for instance with the `sqlite` extension in the DuckDB shell",
+    )
+}
+
+/// The name under which a file is attached: as DuckDB itself would call it.
+fn stem(file: &Path) -> String {
+    let stem =
+        file.file_stem().map_or_else(|| "database".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    if TAKEN.iter().any(|taken| stem.eq_ignore_ascii_case(taken)) { format!("{stem}_db") } else { stem }
+}
+
+/// Names that DuckDB keeps for itself, and that of the instance, which a file would hide.
+const TAKEN: [&str; 4] = ["main", "memory", "system", "temp"];
 
 /// Keeps the files attached.
 pub(super) struct Guard<'a> {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Policy, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{Limits, MB};
+use crate::reports::has_ending_of_parquet;
 
 /// What a worker opens. All paths are canonical.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,7 +130,7 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
             std::fs::read_dir(&path).map_err(|error| denied(&path, "list", &error))?;
             folders.push(path);
         } else {
-            return Err(not_a("folder", &path, "path"));
+            return Err(one_file(&path, written).unwrap_or_else(|| not_a("folder", &path, "path")));
         }
     }
     if let Some(twin) = databases
@@ -260,6 +261,18 @@ fn user() -> String {
 fn not_a(what: &str, path: &Path, field: &str) -> Error {
     Error::bad_settings(format!("`{}` ({field}) is not a {what}", path.display()))
         .hint("`path` is a folder of reports, or a file whose name ends in `.duckdb` or `.db`")
+}
+
+/// What to say where `path` is one report: its folder is what to name, in the words of the settings.
+fn one_file(path: &Path, written: &str) -> Option<Error> {
+    let named = Path::new(plain(written));
+    let (folder, file) = (named.parent()?.display(), named.file_name()?.to_string_lossy());
+    (path.is_file() && has_ending_of_parquet(path)).then(|| {
+        Error::bad_settings(format!("`{}` (path) is one Parquet file and not a folder", named.display()))
+            .hint(format!(
+                "Use its folder `{folder}` as `path`; for this file alone, set `reports` to `{file}`"
+            ))
+    })
 }
 
 fn is_database_name(path: &Path) -> bool {
