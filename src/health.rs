@@ -10,12 +10,15 @@ use serde_json::json;
 use crate::app::Health;
 use crate::engine::Inspection;
 use crate::error::Error;
-use crate::reports::IsoWeek;
+use crate::reports::{IsoWeek, has_ending_of_parquet};
 use crate::source::{Datasource, denied};
 use crate::worker::{Jail, Supervisor};
 
 /// Broken reports that are named one by one.
 const MOST_NAMED: usize = 3;
+
+/// How deep Parquet files are looked for where no report is.
+const DEEPEST: usize = 4;
 
 /// A limit of memory that does not say so would not be one.
 const SPILLS_TO_MEMORY: &str = "the temp folder is in memory (tmpfs): what queries spill, up to four times `memoryLimitMb`, takes memory beyond that limit unless `temp_dir` in the ini section [plugin.duckdb-perf-datasource] names a folder on a disk";
@@ -74,7 +77,9 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
         let folders = names(&datasource.folders);
         if found.files == 0 && found.broken.is_empty() {
             problems.push(format!("{folders} holds no report that matches `{}`", datasource.reports));
-            hints.push(others(datasource));
+            if found.left_out.is_empty() {
+                hints.push(others(datasource));
+            }
         } else {
             findings.push(format!(
                 "{folders}: {}, {}",
@@ -104,7 +109,17 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
         problems.push(message);
         hints.extend(hint);
     }
-    findings.extend(left_out(&found.left_out));
+    findings.extend(left_out(&found.left_out, "left out"));
+    findings.extend(left_out(&found.odd, "like that"));
+    if found.unread > 0 {
+        findings.push(format!(
+            "{} not read to the end by this check, which reads the newest first and stops after some seconds",
+            match found.unread {
+                1 => "1 report was".to_owned(),
+                many => format!("{} were", counted(many, "report")),
+            }
+        ));
+    }
     findings.extend(state.jail.gaps().into_iter().map(str::to_owned));
     if state.spills_to_memory {
         findings.push(SPILLS_TO_MEMORY.to_owned());
@@ -149,12 +164,12 @@ fn newest(number: i64, now: Timestamp) -> String {
     format!("newest week {week} ({age})")
 }
 
-/// What matches like a report and is not read: the first of them by name.
-fn left_out(sentences: &[String]) -> Vec<String> {
+/// What is said of some reports: the first of them by name.
+fn left_out(sentences: &[String], more_are: &str) -> Vec<String> {
     let mut said: Vec<String> = sentences.iter().take(MOST_NAMED).cloned().collect();
     let more = sentences.len().saturating_sub(MOST_NAMED);
     if more > 0 {
-        said.push(format!("{} more left out", counted(more as u64, "file")));
+        said.push(format!("{} more {more_are}", counted(more as u64, "file")));
     }
     said
 }
@@ -184,24 +199,42 @@ fn broken(datasource: &Datasource, found: &Inspection) -> (String, Option<String
     (parts.join("; "), hint)
 }
 
-/// What else is in the folders, for when no report is.
+/// What else is in the folders, for when no report is: with a pattern that would match it.
 fn others(datasource: &Datasource) -> String {
-    let mut parquet: Vec<String> = datasource
-        .folders
-        .iter()
-        .filter_map(|folder| std::fs::read_dir(folder).ok())
-        .flat_map(|entries| entries.filter_map(Result::ok).take(10_000))
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".parquet"))
-        .collect();
-    parquet.sort();
-    match parquet.as_slice() {
-        [] => "There is no Parquet file in it: check `path`, or wait for the first report".to_owned(),
-        [first, ..] => format!(
-            "It holds {}, such as `{first}`: set `reports` to a pattern that matches them",
-            counted(parquet.len() as u64, "other Parquet file")
-        ),
+    let mut parquet: Vec<String> = datasource.folders.iter().flat_map(|folder| parquet_in(folder)).collect();
+    parquet.sort_by(|one, other| (one.contains('/'), one).cmp(&(other.contains('/'), other)));
+    let Some(first) = parquet.first() else {
+        return "There is no Parquet file in it: check `path`, or wait for the first report".to_owned();
+    };
+    let ending = first.rsplit_once('.').map_or("parquet", |(_, ending)| ending);
+    let pattern = if first.contains('/') { format!("**/*.{ending}") } else { format!("*.{ending}") };
+    format!(
+        "It holds {}, such as `{first}`: set `reports` to a pattern that matches them, such as `{pattern}`",
+        counted(parquet.len() as u64, "other Parquet file")
+    )
+}
+
+/// Parquet files in a folder and those in it, as paths from there. Links to folders are not followed, as `**` follows none.
+fn parquet_in(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut left = 10_000_usize;
+    let mut folders = vec![(folder.to_owned(), 0)];
+    while let Some((at, depth)) = folders.pop() {
+        for entry in std::fs::read_dir(&at).into_iter().flatten().filter_map(Result::ok) {
+            let Some(less) = left.checked_sub(1) else { return found };
+            left = less;
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                if depth < DEEPEST {
+                    folders.push((path, depth + 1));
+                }
+            } else if has_ending_of_parquet(&path) {
+                let inside = path.strip_prefix(folder).unwrap_or(&path);
+                found.push(inside.to_string_lossy().into_owned());
+            }
+        }
     }
+    found
 }
 
 fn names(paths: &[std::path::PathBuf]) -> String {

@@ -1,8 +1,9 @@
 //! Where log lines go: to stderr, as hclog JSON under Grafana, as plain text in a shell. Panics are logged as
 //! errors, because Grafana shows a panic's own text at debug level only.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal as _};
-use std::panic::PanicHookInfo;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::prelude::*;
@@ -97,8 +98,25 @@ fn filter(level: &str) -> (EnvFilter, Option<String>) {
     }
 }
 
+thread_local! {
+    /// Whether this thread is in a call whose panic somebody is waiting for.
+    static FORESEEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a call of a library that panics over some data; `None` where it did. Nothing that it was about may be used after that
+/// but for being dropped.
+pub fn survived<T>(call: impl FnOnce() -> T) -> Option<T> {
+    let before = FORESEEN.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(call)).ok();
+    FORESEEN.set(before);
+    outcome
+}
+
 fn log_panic(info: &PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or("(no text)");
+    if FORESEEN.get() {
+        return tracing::debug!("a library gave up: {message}");
+    }
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or_default();

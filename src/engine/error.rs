@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::error::{Error, Kind};
+use crate::reports;
 
 /// Translates an error of DuckDB. Positions are offsets in the text DuckDB got.
 pub(super) fn translate(error: &duckdb::Error) -> Error {
@@ -70,6 +71,18 @@ const NO_DISK: &str = "The query needs more room on disk than the temp folder ha
 /// What to do where memory is missing.
 pub(super) const NO_MEMORY: &str = "Aggregate more or select less, or raise the datasource's `memoryLimitMb`";
 
+/// What DuckDB says of a Parquet file that is damaged.
+const DAMAGES: [&str; 8] = [
+    "No magic bytes found",
+    "too small to be a Parquet file",
+    "Invalid Parquet",
+    "Footer length error",
+    "decompression failure",
+    "is encrypted, but 'encryption_config' was not set",
+    "Could not read enough bytes from file",
+    "TProtocolException",
+];
+
 /// How the names of DuckDB's own tables and views begin.
 const OWN_LISTS: [&str; 5] = ["pg_", "duckdb_", "sqlite_", "information_schema", "pragma_"];
 
@@ -119,13 +132,8 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
-    if has("No magic bytes found") || has("too small to be a Parquet file") || has("Invalid Parquet") {
-        return (
-            Kind::BadQuery,
-            Some(
-                "The file is half-written or not Parquet: let the job write under another name and rename it when done",
-            ),
-        );
+    if DAMAGES.iter().any(|damage| has(damage)) {
+        return (Kind::BadQuery, Some(super::flaws::WRITE_AGAIN));
     }
     if io && has("Could not set lock on file") {
         return (
@@ -133,6 +141,12 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             Some(
                 "Another process has the database file open for writing; the query works when it closes the file",
             ),
+        );
+    }
+    if is("Permission") && has("Loading external extensions is disabled") {
+        return (
+            Kind::Forbidden,
+            Some("The plugin reads Parquet, CSV, JSON and DuckDB files, and loads no extension for others"),
         );
     }
     if has("not a valid DuckDB database file") {
@@ -166,6 +180,14 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
+    if is("Catalog") && names_parquet(message) {
+        return (
+            Kind::BadQuery,
+            Some(
+                "By its name alone DuckDB reads only what ends in `.parquet`: write FROM read_parquet('…') with the file's name",
+            ),
+        );
+    }
     if is("Catalog") && message.starts_with("Table with name perf_") && !has("Did you mean \"perf_") {
         return (
             Kind::BadQuery,
@@ -180,6 +202,20 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
         return (Kind::Internal, Some(hint));
     }
     if is("Permission") { (Kind::Forbidden, None) } else { (Kind::BadQuery, None) }
+}
+
+/// Whether a table that is not there has the name of a Parquet file.
+fn names_parquet(message: &str) -> bool {
+    let name =
+        message.strip_prefix("Table with name ").and_then(|rest| rest.split(" does not exist!").next());
+    let others = ["snappy", "gzip", "gz", "zstd"];
+    name.is_some_and(|name| {
+        let name = name.to_ascii_lowercase();
+        let ends =
+            |name: &str| reports::PARQUET_ENDINGS.iter().any(|ending| name.ends_with(&format!(".{ending}")));
+        ends(&name)
+            || name.rsplit_once('.').is_some_and(|(stem, ending)| others.contains(&ending) && ends(stem))
+    })
 }
 
 #[cfg(test)]

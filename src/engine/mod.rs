@@ -7,8 +7,10 @@
 mod attach;
 mod cancel;
 mod catalog;
+mod companions;
 mod definitions;
 mod error;
+mod flaws;
 mod gate;
 mod inspect;
 mod open;
@@ -17,6 +19,7 @@ mod reads;
 mod report_writer;
 mod run;
 mod stamp;
+mod text;
 mod types;
 mod tz;
 mod unlisted;
@@ -50,6 +53,8 @@ pub struct Engine {
     attachments: attach::Attachments,
     gate: Arc<gate::Gate>,
     views: views::Views,
+    /// What is wrong with files that were looked at one by one.
+    flaws: flaws::Flaws,
     own: own::OwnObjects,
     /// For attaching and detaching; queries have connections of their own. Dropped before `database`.
     keeper: Mutex<Connection>,
@@ -92,6 +97,7 @@ impl Engine {
             datasource,
             gate,
             views: views::Views::default(),
+            flaws: flaws::Flaws::default(),
             own,
             keeper: Mutex::new(keeper),
             database,

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::stamp::Stamp;
-use super::{Engine, gate, unlisted};
+use super::stamp::{Stamp, explain_first};
+use super::{Engine, flaws, gate, unlisted};
 use crate::error::Result;
 use crate::reports;
-use crate::source::{Astray, Findings, Looks, Validity, in_a_glob, is_pattern};
+use crate::source::{Astray, Findings, Found, Looks, Validity, in_a_glob, is_pattern};
 
 /// The reports at one moment.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,20 +16,39 @@ pub(super) struct Reports {
     by_glob: Vec<(String, Vec<PathBuf>)>,
     /// What matches and is not read.
     left_out: Vec<Astray>,
+    /// Folders in a report's place, and all in them: what is written there belongs to a report.
+    folders: Vec<PathBuf>,
+    /// Files whose texts are not all UTF-8, with the columns.
+    odd: Vec<(PathBuf, Vec<String>)>,
 }
 
 impl Reports {
-    /// What the views are made over: the patterns that match a report, or all where none does. Where something is left out, the
-    /// other files by their names: DuckDB would fail with the one, whatever it is.
+    /// What the views are made over: the patterns that match a report, or all where none does. Where the patterns do not tell all,
+    /// the files by their names: DuckDB would fail with one that is left out, and matches no folder.
     pub(super) fn sources(&self) -> Vec<String> {
-        if !self.left_out.is_empty() {
-            return self.files().map(in_a_glob).collect();
+        if self.are_by_name() {
+            return self.files().filter(|file| !self.is_odd(file)).map(in_a_glob).collect();
         }
         let globs = |all: bool| {
             let globs = self.by_glob.iter().filter(move |(_, files)| all || !files.is_empty());
             globs.map(|(glob, _)| glob.clone()).collect()
         };
         globs(self.are_missing())
+    }
+
+    /// Those of which the views read the texts with `?` in the place of what is not UTF-8.
+    pub(super) fn odd_sources(&self) -> Vec<String> {
+        self.odd.iter().map(|(file, _)| in_a_glob(file)).collect()
+    }
+
+    /// Whether it is one of those.
+    pub(super) fn is_odd(&self, file: &Path) -> bool {
+        self.odd.iter().any(|(odd, _)| odd == file)
+    }
+
+    /// Whether the views are over these files and not over whatever the patterns match.
+    pub(super) fn are_by_name(&self) -> bool {
+        !(self.left_out.is_empty() && self.folders.is_empty() && self.odd.is_empty())
     }
 
     /// Whether none is there.
@@ -49,13 +68,18 @@ impl Reports {
 
     /// What to say of the files that are left out: what they are, and what to do.
     pub(super) fn incomplete(&self) -> Option<(String, &'static str)> {
-        let (first, remedy) = self.left_out.first()?.explain();
-        let more = match self.left_out.len() - 1 {
+        explain_first(&self.left_out)
+    }
+
+    /// What to say of the texts that are not shown as they are.
+    pub(super) fn replaced(&self) -> Option<String> {
+        let (first, columns) = self.odd.first()?;
+        let more = match self.odd.len() - 1 {
             0 => String::new(),
-            1 => " (and one file more like it)".to_owned(),
-            more => format!(" (and {more} files more like it)"),
+            1 => " (and one report more like it)".to_owned(),
+            more => format!(" (and {more} reports more like it)"),
         };
-        Some((format!("{first}{more}"), remedy))
+        Some(format!("{}{more}: `?` stands for each byte that is not", flaws::not_utf8(first, columns)))
     }
 }
 
@@ -105,8 +129,12 @@ impl Engine {
     pub(super) fn list_reports(&self) -> Result<(Reports, Findings)> {
         let (mut reports, mut all) = (Reports::default(), Findings::default());
         for glob in self.datasource.report_globs() {
-            let Findings { mut files, passed, astray, .. } =
+            let Findings { mut files, passed, astray, folders, is_folder } =
                 self.reach.find(&glob).map_err(unlisted::failed)?;
+            let folders = if is_folder { vec![PathBuf::from(&glob)] } else { folders };
+            for folder in folders.into_iter().filter(|_| can_be_a_folder(&glob)) {
+                self.add_parts(&folder, &mut files, &mut reports, &mut all)?;
+            }
             files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
             reports.by_glob.push((glob, files.iter().map(|file| file.path.clone()).collect()));
             reports.left_out.extend(astray);
@@ -115,7 +143,51 @@ impl Engine {
         }
         reports.left_out.sort_unstable();
         reports.left_out.dedup();
+        reports.folders.sort_unstable();
+        reports.folders.dedup();
+        reports.odd = all
+            .files
+            .iter()
+            .filter_map(|file| Some((file.path.clone(), self.flaws.odd_columns(&file.path, file.look?)?)))
+            .collect();
         Ok((reports, all))
+    }
+
+    /// Adds the Parquet files of a folder that stands in a report's place, as Spark, dask and parallel writers of DuckDB make them.
+    fn add_parts(
+        &self,
+        folder: &Path,
+        files: &mut Vec<Found>,
+        reports: &mut Reports,
+        all: &mut Findings,
+    ) -> Result<()> {
+        let inside = format!("{}/**/*", in_a_glob(folder));
+        let Findings { files: found, passed, astray, .. } =
+            self.reach.find(&inside).map_err(unlisted::failed)?;
+        // By its name DuckDB would take it for a file.
+        files.retain(|file| file.path != folder);
+        let is_part = |file: &Found| {
+            let inside = file.path.strip_prefix(folder).unwrap_or(&file.path);
+            is_written(inside) && reports::has_ending_of_parquet(inside)
+        };
+        let parts: Vec<Found> = found.into_iter().filter(is_part).collect();
+        if parts.is_empty() {
+            reports.left_out.push(Astray::NoReport(folder.to_owned()));
+        }
+        for part in parts {
+            // `**` may have matched it already.
+            if !files.iter().any(|file| file.path == part.path) {
+                files.push(part);
+            }
+        }
+        let is_seen = |astray: &Astray| {
+            astray.link().is_none_or(|link| is_written(link.strip_prefix(folder).unwrap_or(link)))
+        };
+        reports.left_out.extend(astray.into_iter().filter(is_seen));
+        reports.folders.push(folder.to_owned());
+        reports.folders.extend(passed.iter().map(|passed| passed.path.clone()));
+        all.passed.extend(passed);
+        Ok(())
     }
 
     /// How everything that the statement reads looks before it runs, which `stamp` has found, and so how long its result
@@ -135,6 +207,7 @@ impl Engine {
         // A link that leads elsewhere, or a folder in another's place, shows in the folder that it is in.
         seen.extend(stamp.passed().filter_map(Path::parent).map(Path::to_owned));
         seen.extend(stamp.files().map(Path::to_owned));
+        seen.extend(stamp.reports.iter().flat_map(|reports| &reports.folders).cloned());
         if seen.len() > Looks::MOST {
             return Validity::Never;
         }
@@ -167,6 +240,17 @@ impl Engine {
         let at = self.datasource.base_path.join(&folder);
         self.datasource.folders.iter().any(|own| at.starts_with(own)) && add_all_folders(folder, seen)
     }
+}
+
+/// Whether a folder that matches `glob` may be a report: one that matches `*` is any folder.
+fn can_be_a_folder(glob: &str) -> bool {
+    glob.rsplit('/').next().is_some_and(|part| part.contains(|c| !"*?".contains(c)))
+}
+
+/// Whether a file belongs to what a job has written, by its path in the report's folder: `_SUCCESS`, `_metadata`, `_temporary/…` and
+/// hidden ones do not.
+fn is_written(path: &Path) -> bool {
+    path.iter().all(|part| !matches!(part.as_encoded_bytes().first(), Some(b'_' | b'.')))
 }
 
 /// Whether a text reads one of the views over the reports.

@@ -9,11 +9,13 @@ use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
 use super::reads::{Reports, ViewReads};
+use super::stamp::Stamp;
 use super::types::{self, Reading};
 use super::unlisted::Listings;
-use super::{Cancel, Engine, attach, error, gate};
+use super::{Cancel, Engine, attach, companions, error, flaws, gate, text};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
+use crate::logging;
 use crate::source::{self, Validity};
 use crate::worker::{ExportJob, QueryJob};
 
@@ -51,7 +53,7 @@ enum Shape<'a> {
 }
 
 /// Why a run has no result.
-enum Ending {
+pub(super) enum Ending {
     Failed(Error),
     /// The files changed meanwhile; what was written, or the error, may be a mixture of old and new.
     Changed(Option<Error>),
@@ -133,6 +135,7 @@ impl Engine {
         } else {
             Arc::new(gate::Verdict::unchecked(task.sql.to_owned()))
         };
+        let verdict = if databases.is_some() { companions::with_base(verdict) } else { verdict };
         if !verdict.databases.is_empty() && databases.is_none() {
             // To its writer a file that is read by its path is held like an attached one.
             databases = Some(self.attachments.hold(&self.keeper, cancel)?);
@@ -150,7 +153,7 @@ impl Engine {
         let before = self.first_stamp(&verdict, views)?;
         let reports = before.reports.as_ref();
         let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
-        let mut result = self.execute(&verdict, reports, task.shape, cancel, sink);
+        let mut result = self.execute(&verdict, &before, task.shape, cancel, sink);
         let asked = Instant::now();
         while !verdict.databases.is_empty()
             && attach::is_locked(&result)
@@ -159,7 +162,7 @@ impl Engine {
             std::thread::sleep(attach::LOOK_AGAIN);
             cancel.check()?;
             sink.restart()?;
-            result = self.execute(&verdict, reports, task.shape, cancel, sink);
+            result = self.execute(&verdict, &before, task.shape, cancel, sink);
         }
         // An interrupted query stays one.
         cancel.check()?;
@@ -169,6 +172,14 @@ impl Engine {
             return Err(Ending::Changed(result.err()));
         }
         drop(databases);
+        let can_begin = matches!(task.shape, Shape::Frame(_));
+        let result = match result {
+            Err(error) => match self.blame(error, &before, can_begin, cancel) {
+                Ending::Failed(error) => Err(error),
+                changed @ Ending::Changed(_) => return Err(changed),
+            },
+            done => done,
+        };
         if verdict.form == gate::Form::Multiple {
             self.check_own_objects()?;
         }
@@ -186,22 +197,22 @@ impl Engine {
     fn execute(
         &self,
         verdict: &gate::Verdict,
-        reports: Option<&Reports>,
+        stamp: &Stamp,
         shape: Shape<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
-        let incomplete = reports.and_then(Reports::incomplete);
-        if let (Shape::Csv(_), Some((why, remedy))) = (shape, &incomplete) {
+        let reports = stamp.reports.as_ref();
+        let gaps = gaps(stamp);
+        if let (Shape::Csv(_), Some(gap)) = (shape, gaps.first()) {
             // It would look complete: a download has no place for a notice.
-            return Err(
-                Error::new(Kind::Forbidden, format!("a report would be missing: {why}")).hint(*remedy)
-            );
+            return Err(Error::new(Kind::Forbidden, gap.instead.clone()).hint(gap.remedy.clone()));
         }
         let connection = self.session()?;
         let connection = &connection;
         let prepared = self.ensure_views(verdict, reports, cancel).and_then(|()| {
             cancel.watch(connection.interrupt_handle());
+            self.make_companions(connection, verdict)?;
             self.begin(connection)?;
             self.prepare(connection, verdict)
         });
@@ -229,16 +240,22 @@ impl Engine {
             prepared => prepared,
         }?;
         cancel.check()?;
-        let mut rows = statement.stream_arrow([]).map_err(|error| error::translate(&error))?;
+        let Some(rows) = logging::survived(|| statement.stream_arrow([])) else {
+            return Err(self.of_names(stamp));
+        };
+        let mut rows = rows.map_err(|error| error::translate(&error))?;
         let mut body = Body::new(types::tagged(&rows.get_schema(), type_names), shape, sink)?;
         if let (Some(error), Body::Frame(frame)) = (missing, &mut body) {
             frame.notice(self.no_report(error));
         }
-        if let (Some((why, remedy)), Body::Frame(frame)) = (incomplete, &mut body) {
-            frame.notice(Notice::warning(format!("A report is left out: {why}. {remedy}")));
+        if let Body::Frame(frame) = &mut body {
+            for gap in gaps {
+                frame.notice(Notice::warning(format!("{}. {}", gap.notice, gap.remedy)));
+            }
         }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;
+            text::check(&batch)?;
             if let Flow::Full = body.push(&batch)? {
                 break;
             }
@@ -273,7 +290,10 @@ impl Engine {
     ) -> Result<(Statement<'a>, Vec<String>)> {
         let statement = connection.prepare(&verdict.sql).map_err(|error| error::translate(&error))?;
         let readings = types::readings(&statement);
-        let types = types::names(&statement, &readings);
+        let types = logging::survived(|| types::names(&statement, &readings)).ok_or_else(|| {
+            Error::bad_query("the name of a column's type is not UTF-8")
+                .hint("Cast the column, for instance to VARCHAR")
+        })?;
         if verdict.form != gate::Form::Subquery || readings.iter().all(|reading| *reading == Reading::Plain) {
             return Ok((statement, types));
         }
@@ -303,6 +323,32 @@ impl Engine {
             None => message,
         })
     }
+}
+
+/// What a result lacks of what its files hold.
+struct Gap {
+    /// What a panel says.
+    notice: String,
+    /// What a download says that therefore does not take place.
+    instead: String,
+    remedy: String,
+}
+
+fn gaps(stamp: &Stamp) -> Vec<Gap> {
+    let reports = stamp.reports.as_ref();
+    let missing = |what: &str, (why, remedy): (String, &str)| Gap {
+        notice: format!("A {what} is left out: {why}"),
+        instead: format!("a {what} would be missing: {why}"),
+        remedy: remedy.to_owned(),
+    };
+    let replaced = |why: String| Gap {
+        instead: format!("the download would hold other texts than the reports: {why}"),
+        notice: why,
+        remedy: flaws::WRITE_UTF8.to_owned(),
+    };
+    let report = reports.and_then(Reports::incomplete).map(|gap| missing("report", gap));
+    let file = stamp.gap().map(|gap| missing("file", gap));
+    report.into_iter().chain(file).chain(reports.and_then(Reports::replaced).map(replaced)).collect()
 }
 
 /// A result in the making.

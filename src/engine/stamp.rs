@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use super::reads::{self, Reports, ViewReads};
 use super::{Engine, gate, unlisted};
 use crate::error::{Error, Result};
+use crate::reports::has_ending_of_parquet;
 use crate::source::{Astray, Findings, Found, Look, TICK};
 
 /// What a function that is given a folder reads of it, at any depth.
@@ -22,6 +23,8 @@ pub(super) struct Stamp {
     seen: Vec<Seen>,
     /// Links and folders on the way to them.
     passed: Vec<Seen>,
+    /// What the statement's patterns match and DuckDB does not read.
+    gaps: Vec<Astray>,
     /// The reports, where the statement or a view that it names reads the views over them.
     pub(super) reports: Option<Reports>,
 }
@@ -33,6 +36,16 @@ impl Stamp {
     /// The files, in order.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
         self.seen.iter().map(|(file, _)| Path::new(file))
+    }
+
+    /// The files with their looks.
+    pub(super) fn found(&self) -> impl Iterator<Item = Found> {
+        self.seen.iter().map(|(file, look)| Found { path: file.into(), look: *look })
+    }
+
+    /// What to say of files that a pattern of the statement's matches and that are not read: what they are, and what to do.
+    pub(super) fn gap(&self) -> Option<(String, &'static str)> {
+        explain_first(&self.gaps)
     }
 
     /// The links and folders on the way to them, by absolute path.
@@ -82,11 +95,12 @@ impl Engine {
         let (named, others) = views.split(verdict);
         for path in [reads].into_iter().chain(named.iter().copied()).flat_map(|reads| &reads.files) {
             let mut found = self.look_at(path)?;
-            refuse(std::mem::take(&mut found.astray)).map_err(|error| {
-                match verdict.sql.find(path.as_str()) {
-                    Some(at) => error.at(verdict.place_of(at)),
-                    None => error,
-                }
+            let (forbidden, gaps) =
+                std::mem::take(&mut found.astray).into_iter().partition(Astray::is_forbidden);
+            stamp.gaps.extend::<Vec<Astray>>(gaps);
+            refuse(forbidden).map_err(|error| match verdict.sql.find(path.as_str()) {
+                Some(at) => error.at(verdict.place_of(at)),
+                None => error,
             })?;
             stamp.add(found);
         }
@@ -106,6 +120,11 @@ impl Engine {
                 stamp.add(found);
             }
         }
+        let Stamp { gaps, seen, .. } = &mut stamp;
+        let is_read = |folder: &Path| seen.iter().any(|(file, _)| Path::new(file).starts_with(folder));
+        gaps.retain(|gap| !matches!(gap, Astray::Folder(folder) if is_read(folder)));
+        stamp.gaps.sort_unstable();
+        stamp.gaps.dedup();
         // Stable: of two looks at the same place the first stays the first.
         for looks in [&mut stamp.seen, &mut stamp.passed] {
             looks.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -116,6 +135,10 @@ impl Engine {
     /// The files that `path` names or, as a pattern, matches; of a folder those that functions may read of it.
     fn look_at(&self, path: &str) -> Result<Findings> {
         let mut findings = self.reach.find(path).map_err(unlisted::failed)?;
+        let folders = std::mem::take(&mut findings.folders);
+        findings
+            .astray
+            .extend(folders.into_iter().filter(|name| has_ending_of_parquet(name)).map(Astray::Folder));
         if findings.is_folder {
             for ending in READ_OF_FOLDERS {
                 let pattern = format!("{}/**/*.{ending}", path.trim_end_matches('/'));
@@ -135,6 +158,17 @@ impl Engine {
 fn refuse(mut astray: Vec<Astray>) -> Result<()> {
     astray.sort_unstable();
     astray.into_iter().find(Astray::is_forbidden).map_or(Ok(()), |astray| Err(Error::from(astray)))
+}
+
+/// What to say of what is not read: the first, how many more there are, and what to do.
+pub(super) fn explain_first(astray: &[Astray]) -> Option<(String, &'static str)> {
+    let (first, remedy) = astray.first()?.explain();
+    let more = match astray.len() - 1 {
+        0 => String::new(),
+        1 => " (and one file more like it)".to_owned(),
+        more => format!(" (and {more} files more like it)"),
+    };
+    Some((format!("{first}{more}"), remedy))
 }
 
 #[cfg(test)]

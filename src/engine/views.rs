@@ -18,6 +18,8 @@ pub(super) struct Views(Mutex<Option<Made>>);
 struct Made {
     /// The patterns or files that they are over.
     sources: Vec<String>,
+    /// And the files of which they replace what is no UTF-8.
+    odd: Vec<String>,
     /// How DuckDB lists them.
     listed: BTreeSet<String>,
 }
@@ -60,13 +62,15 @@ impl Engine {
 
     /// Makes the views over `reports`, `again` even if they are there: reports may have changed the type of a column.
     pub(super) fn make_views(&self, cancel: &Cancel, again: bool, reports: &Reports) -> Result<()> {
-        let sources = reports.sources();
+        let (sources, odd) = (reports.sources(), reports.odd_sources());
         let mut made = lock(&self.views.0);
-        let is_made = made.as_ref().is_some_and(|made| made.sources == sources);
+        let is_made = made.as_ref().is_some_and(|made| made.sources == sources && made.odd == odd);
         if self.datasource.folders.is_empty() || (is_made && !again) {
             return Ok(());
         }
-        if let (true, [glob, ..]) = (sources.is_empty(), self.datasource.report_globs().as_slice()) {
+        if let (true, [glob, ..]) =
+            (sources.is_empty() && odd.is_empty(), self.datasource.report_globs().as_slice())
+        {
             // As DuckDB says it where nothing matches.
             return Err(Error::new(
                 Kind::NotFound,
@@ -75,8 +79,9 @@ impl Engine {
         }
         let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
-        make(&connection, &reports::create_views(&sources, self.datasource.slow_ms, false))?;
-        *made = Some(Made { sources, listed: own::views(&connection)? });
+        let views = |sources: &[String]| reports::create_views(sources, self.datasource.slow_ms, false);
+        make(&connection, &replacing(views(&sources), &views(&odd)))?;
+        *made = Some(Made { sources, odd, listed: own::views(&connection)? });
         Ok(())
     }
 
@@ -84,9 +89,11 @@ impl Engine {
     /// moment, and made the views over those.
     pub(super) fn are_views_over(&self, reports: Option<&Reports>) -> bool {
         // Without any, the views are over no report, and this query's own.
-        let is_mixed = |reports: &&Reports| !reports.left_out().is_empty() && !reports.are_missing();
+        let is_mixed = |reports: &&Reports| reports.are_by_name() && !reports.are_missing();
         let Some(reports) = reports.filter(is_mixed) else { return true };
-        lock(&self.views.0).as_ref().is_none_or(|made| made.sources == reports.sources())
+        lock(&self.views.0)
+            .as_ref()
+            .is_none_or(|made| made.sources == reports.sources() && made.odd == reports.odd_sources())
     }
 
     /// Whether the views are those that were made.
@@ -128,10 +135,48 @@ impl Engine {
     }
 }
 
+/// As many rows as there are. No filter is pushed below it: in the file DuckDB would compare with the bytes that are replaced.
+const ALL_ROWS: &str = "LIMIT 9223372036854775807";
+
+/// The views over the sources of both, with `?` in the texts of the `odd` ones for what is no UTF-8.
+fn replacing(mut views: Vec<reports::View>, odd: &[reports::View]) -> Vec<reports::View> {
+    if views.is_empty() {
+        views = odd.to_vec();
+    }
+    for (view, odd) in views.iter_mut().zip(odd) {
+        let (Some(read), Some(odd)) = (reading(&view.sql), reading(&odd.sql)) else { continue };
+        let replaced =
+            format!("FROM {}, utf8_validation = 'replace') {ALL_ROWS}", odd.strip_suffix(')').unwrap_or(odd));
+        let both = if read == odd {
+            format!("({replaced})")
+        } else {
+            format!("(FROM {read} UNION ALL BY NAME ({replaced}))")
+        };
+        view.sql = view.sql.replace(read, &both);
+    }
+    views
+}
+
+/// The call in a view that reads the reports.
+fn reading(sql: &str) -> Option<&str> {
+    let start = sql.find("read_parquet(")?;
+    let (mut depth, mut is_text) = (0_usize, false);
+    for (at, c) in sql.get(start..)?.char_indices() {
+        match c {
+            '\'' => is_text = !is_text,
+            '(' if !is_text => depth += 1,
+            ')' if !is_text && depth == 1 => return sql.get(start..=start + at),
+            ')' if !is_text => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
 /// Functions that the views call. A macro of that name in an attached file must not take their place.
 const OWN_FUNCTIONS: [&str; 2] = ["read_parquet", "row_number"];
 
-fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
+pub(super) fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
     for view in views {
         let sql = OWN_FUNCTIONS.iter().fold(view.sql.clone(), |sql, function| {
             sql.replace(&format!(" {function}("), &format!(" system.main.{function}("))

@@ -1,10 +1,15 @@
 //! Names of report files: which week a file holds, and which files are not reports yet. Works on names only;
 //! listing the folder and matching the glob happen elsewhere.
 
+use std::path::Path;
+
 use super::IsoWeek;
 
 /// The glob of the reports where the datasource sets none, relative to its folder.
 pub const DEFAULT_REPORTS_GLOB: &str = "query_perf_weekly_*.parquet";
+
+/// What the names of Parquet files end in.
+pub const PARQUET_ENDINGS: [&str; 3] = ["parquet", "parq", "pq"];
 
 /// Weeks outside these years are taken for some other number in a file's name.
 const YEARS: std::ops::RangeInclusive<i64> = 1970..=2200;
@@ -63,6 +68,13 @@ pub fn is_temporary(name: &str) -> bool {
         || name.starts_with("tmp_")
         || name.ends_with('~')
         || ["tmp", "part", "partial"].iter().any(|temporary| ending.eq_ignore_ascii_case(temporary))
+}
+
+/// Whether a file is Parquet by how its name ends: `.parquet`, `.parq` or `.pq`.
+#[must_use]
+pub fn has_ending_of_parquet(file: &Path) -> bool {
+    file.extension()
+        .is_some_and(|ending| PARQUET_ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
 fn base_name(path: &str) -> &str {

@@ -11,7 +11,8 @@ mod provisioned_tests;
 
 pub use demo::{Demo, DemoOptions, DemoReport, DemoRow, MAX_PATTERNS, MAX_WEEKS, SLOW_MS, generate};
 pub use files::{
-    DEFAULT_REPORTS_GLOB, ReportFile, is_temporary, report_file_name, sort_reports, week_of_file_name,
+    DEFAULT_REPORTS_GLOB, PARQUET_ENDINGS, ReportFile, has_ending_of_parquet, is_temporary, report_file_name,
+    sort_reports, week_of_file_name,
 };
 pub use named::{ALL, Asked, EVERYTHING, NamedQuery, Parameter, ParameterKind};
 pub use views::{VIEW_NAMES, View, create_empty_views, create_views, string_literal};

@@ -46,6 +46,12 @@ impl Look {
         Self { size: 0, modified: (0, 0), changed: moved, ..look }
     }
 
+    /// Its size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// What is at `path` now, links followed.
     #[must_use]
     pub fn at(path: &Path) -> Option<Self> {

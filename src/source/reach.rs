@@ -54,6 +54,8 @@ pub struct Findings {
     /// The links and folders of the datasource on the way to them, each as it is itself: what they lead to is something else
     /// when one of them is.
     pub passed: Vec<Found>,
+    /// Folders that a pattern matches at its end, as DuckDB would name them. To DuckDB they are no match.
+    pub folders: Vec<PathBuf>,
     /// What was in the way.
     pub astray: Vec<Astray>,
     /// Whether it is the name of a folder, which functions may read as all files in it.

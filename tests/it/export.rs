@@ -34,7 +34,7 @@ async fn open(host: &Host, url: &str) -> ResourceStream {
 }
 
 /// Status and body.
-async fn get(host: &Host, url: &str) -> (i32, String) {
+pub(crate) async fn get(host: &Host, url: &str) -> (i32, String) {
     let answer = host.plugin.resource(&host.settings, "GET", url, Bytes::new()).await.unwrap();
     (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
 }

@@ -23,8 +23,17 @@ struct Branch {
     named: PathBuf,
     /// Where it is.
     at: PathBuf,
+    /// Where the crawl of `**` began that it is in; where it is, for another.
+    crawled: PathBuf,
     /// Parts of the pattern that are done.
     done: usize,
+}
+
+impl Branch {
+    /// Of another folder than that of a crawl.
+    fn of(named: PathBuf, at: PathBuf, done: usize) -> Self {
+        Self { named, crawled: at.clone(), at, done }
+    }
 }
 
 impl<'a> Search<'a> {
@@ -44,7 +53,7 @@ impl<'a> Search<'a> {
         if rest.ends_with('/') {
             parts.push("");
         }
-        let mut branches = vec![Branch { named, at, done: 0 }];
+        let mut branches = vec![Branch::of(named, at, 0)];
         while let Some(branch) = branches.pop() {
             let Some(part) = parts.get(branch.done) else { continue };
             let is_last = branch.done + 1 == parts.len();
@@ -67,10 +76,13 @@ impl<'a> Search<'a> {
                 self.astray(astray);
             }
             End::There(_, found) if is_last && (found.is_file() || found.is_dir()) => {
+                if found.is_dir() {
+                    self.findings.folders.push(named.clone());
+                }
                 self.findings.files.push(Found { path: named, look: Some(Look::from(&found)) });
             }
             End::There(at, found) if found.is_dir() => {
-                branches.push(Branch { named, at, done: branch.done + 1 });
+                branches.push(Branch::of(named, at, branch.done + 1));
             }
             End::There(..) | End::Missing | End::Circle => {}
         }
@@ -84,7 +96,7 @@ impl<'a> Search<'a> {
         is_last: bool,
         branches: &mut Vec<Branch>,
     ) -> io::Result<()> {
-        let Branch { named, at, done } = branch;
+        let Branch { named, at, crawled, done } = branch;
         if !self.reach.is_inside(&at) {
             let outside = self.outside();
             self.astray(outside);
@@ -99,7 +111,7 @@ impl<'a> Search<'a> {
             entries => entries?,
         };
         if is_crawl && !is_last {
-            branches.push(Branch { named: named.clone(), at: at.clone(), done: done + 1 });
+            branches.push(Branch::of(named.clone(), at.clone(), done + 1));
         }
         for entry in entries {
             let entry = entry?;
@@ -117,15 +129,18 @@ impl<'a> Search<'a> {
             }
             let kind = entry.file_type()?;
             if is_crawl && kind.is_symlink() {
+                self.pass_by(&at, &name, path, &crawled);
                 continue;
             }
             let Some((at, found)) = self.entry(&at, &name, &path, kind, is_last) else { continue };
             if found.is_dir() {
                 // Patterns match no folders at their end.
                 if is_crawl {
-                    branches.push(Branch { named: path, at, done });
-                } else if !is_last {
-                    branches.push(Branch { named: path, at, done: done + 1 });
+                    branches.push(Branch { named: path, at, crawled: crawled.clone(), done });
+                } else if is_last {
+                    self.findings.folders.push(path);
+                } else {
+                    branches.push(Branch::of(path, at, done + 1));
                 }
             } else if is_last && found.is_file() {
                 self.findings.files.push(Found { path, look: Some(Look::from(&found)) });
@@ -159,11 +174,26 @@ impl<'a> Search<'a> {
                 None
             }
             End::Missing | End::Circle => {
-                if is_last {
+                // Editors mark files that they have open by hidden links to nothing.
+                if !is_hidden(name) && (is_last || may_be_folder(name)) {
                     self.astray(Astray::LeadsNowhere(named.to_owned()));
                 }
                 None
             }
+        }
+    }
+
+    /// A link that `**` meets in `folder` and does not follow. Told where it may be one to a folder that nothing else leads to:
+    /// a file it would be found by its own name.
+    fn pass_by(&mut self, folder: &Path, name: &OsStr, named: PathBuf, crawled: &Path) {
+        let is_gap = match self.reach.end(folder, Path::new(name), self.findings) {
+            End::There(at, found) => found.is_dir() && !at.starts_with(crawled),
+            // What it is may not be looked at.
+            End::Out(_) => may_be_folder(name),
+            End::Missing | End::Circle => false,
+        };
+        if is_gap && !is_hidden(name) {
+            self.astray(Astray::NotFollowed(named));
         }
     }
 
@@ -174,6 +204,15 @@ impl<'a> Search<'a> {
     fn astray(&mut self, what: Astray) {
         self.findings.astray.push(what);
     }
+}
+
+/// Whether what a link leads to may be a folder, by the link's name.
+fn may_be_folder(name: &OsStr) -> bool {
+    Path::new(name).extension().is_none()
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(b".")
 }
 
 fn is_closed(error: &io::Error) -> bool {

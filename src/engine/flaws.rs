@@ -1,0 +1,322 @@
+//! Parquet files that cannot be read as they are. DuckDB's error often names no file, or fails all that a query reads for one byte of
+//! one of them: so after such an error the files are read one by one, each once for as long as it looks the same.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use duckdb::Connection;
+
+use super::run::Ending;
+use super::stamp::Stamp;
+use super::{Cancel, Engine, error, lock, sql_name, sql_text, text};
+use crate::error::{Error, Kind, Result};
+use crate::reports::has_ending_of_parquet;
+use crate::source::{Found, Look, in_a_glob};
+
+/// Files of which is kept how they were found.
+const MOST_KNOWN: usize = 50_000;
+/// Files that are tried together first.
+const TOGETHER: usize = 64;
+/// Columns that are tried one by one.
+const MOST_COLUMNS: usize = 200;
+
+/// What to do about a file that cannot be read.
+pub(super) const WRITE_AGAIN: &str = "The file is damaged, half-written or not Parquet: write it again or move it away, and let the job write under another name and rename it when done";
+/// What to do about texts that are no UTF-8.
+pub(super) const WRITE_UTF8: &str = "Write the report again with its texts in UTF-8";
+
+/// What is wrong with a file.
+#[derive(Debug, Clone)]
+pub(super) enum Flaw {
+    /// Texts in these columns are no UTF-8; the rest can be read.
+    Texts(Vec<String>),
+    /// The name of this column is no UTF-8; the others can be read.
+    Name(String),
+    /// It cannot be read, for this reason of DuckDB's.
+    Damaged(Error),
+}
+
+/// What is known of the files that were read one by one, by how they looked then; none for one that can be read.
+#[derive(Default)]
+pub(super) struct Flaws(Mutex<HashMap<PathBuf, (Look, Option<Flaw>)>>);
+
+impl Flaws {
+    /// What is known of a file that looks like this; the inner one is none where nothing is wrong with it.
+    #[expect(clippy::option_option, reason = "whether it is known, and what is")]
+    fn known(&self, file: &Path, look: Look) -> Option<Option<Flaw>> {
+        lock(&self.0).get(file).filter(|(then, _)| *then == look).map(|(_, flaw)| flaw.clone())
+    }
+
+    fn learn(&self, file: &Path, look: Look, flaw: Option<Flaw>) {
+        let mut known = lock(&self.0);
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(file.to_owned(), (look, flaw));
+    }
+
+    /// The columns of a file whose texts are no UTF-8, where that is known.
+    pub(super) fn odd_columns(&self, file: &Path, look: Look) -> Option<Vec<String>> {
+        match self.known(file, look)?? {
+            Flaw::Texts(columns) => Some(columns),
+            Flaw::Name(_) | Flaw::Damaged(_) => None,
+        }
+    }
+}
+
+/// How much may be read to find out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    until: Instant,
+    bytes: u64,
+}
+
+impl Budget {
+    pub(super) fn new(time: Duration, bytes: u64) -> Self {
+        Self { until: Instant::now() + time, bytes }
+    }
+
+    /// That of a query which has failed anyway, and has a deadline of its own.
+    fn of_a_query() -> Self {
+        Self::new(Duration::from_secs(20), 8 << 30)
+    }
+
+    fn takes(&mut self, bytes: u64) -> bool {
+        let left = self.bytes.checked_sub(bytes).filter(|_| Instant::now() < self.until);
+        left.is_some_and(|left| {
+            self.bytes = left;
+            true
+        })
+    }
+}
+
+/// What was found in some files.
+#[derive(Debug, Default)]
+pub(super) struct Searched {
+    /// Those with a flaw, in their order.
+    pub(super) flawed: Vec<(PathBuf, Flaw)>,
+    /// How many nobody has looked at: the budget was used up.
+    pub(super) unread: usize,
+}
+
+impl Engine {
+    /// Reads the files that are not known yet, up to `budget`, and tells of all of them.
+    ///
+    /// # Errors
+    /// [`Kind::Cancelled`], and those of a new connection.
+    pub(super) fn look_for_flaws(
+        &self,
+        files: &[Found],
+        mut budget: Budget,
+        cancel: &Cancel,
+    ) -> Result<Searched> {
+        let looked: Vec<(&Path, Look)> =
+            files.iter().filter_map(|file| Some((file.path.as_path(), file.look?))).collect();
+        let unknown: Vec<(&Path, Look)> =
+            looked.iter().filter(|(file, look)| self.flaws.known(file, *look).is_none()).copied().collect();
+        let mut unread = 0;
+        if !unknown.is_empty() {
+            let connection = self.own_connection()?;
+            cancel.watch(connection.interrupt_handle());
+            for some in unknown.chunks(TOGETHER) {
+                cancel.check()?;
+                if budget.takes(some.iter().map(|(_, look)| look.size()).sum()) {
+                    self.read_all(&connection, some, cancel)?;
+                } else {
+                    unread += some.len();
+                }
+            }
+        }
+        let flaw = |(file, look): &(&Path, Look)| Some((file.to_path_buf(), self.flaws.known(file, *look)??));
+        Ok(Searched { flawed: looked.iter().filter_map(flaw).collect(), unread })
+    }
+
+    /// Reads `files` together, and where that fails their halves.
+    fn read_all(&self, connection: &Connection, files: &[(&Path, Look)], cancel: &Cancel) -> Result<()> {
+        let outcome = read(connection, files.iter().map(|(file, _)| *file), "");
+        cancel.check()?;
+        match (outcome, files) {
+            (Ok(()), _) => files.iter().for_each(|(file, look)| self.flaws.learn(file, *look, None)),
+            (Err(error), [(file, look)]) => {
+                let flaw = self.flaw(connection, file, error);
+                cancel.check()?;
+                self.flaws.learn(file, *look, flaw);
+            }
+            (Err(_), _) => {
+                let (first, second) = files.split_at(files.len() / 2);
+                self.read_all(connection, first, cancel)?;
+                self.read_all(connection, second, cancel)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with one file whose reading failed.
+    fn flaw(&self, connection: &Connection, file: &Path, error: Error) -> Option<Flaw> {
+        // A file without columns holds nothing that could be damaged.
+        let is_empty = error.message.contains("Need at least one non-root column");
+        if is_empty || !may_be_of_a_file(&error) || error.message.starts_with("Not implemented") {
+            return None;
+        }
+        if text::is_of_names(&error)
+            && let Some(column) = self.odd_name(file)
+        {
+            return Some(Flaw::Name(column));
+        }
+        let replaced = ", utf8_validation = 'replace'";
+        if is_of_texts(&error) && read(connection, [file].into_iter(), replaced).is_ok() {
+            return Some(Flaw::Texts(odd_columns(connection, file)));
+        }
+        Some(Flaw::Damaged(error))
+    }
+
+    /// Why a run failed, where that is for one of the files that it read: `error` in better words, or that it can begin anew because
+    /// the views will read those files otherwise. `can_begin` whether it may.
+    pub(super) fn blame(&self, error: Error, stamp: &Stamp, can_begin: bool, cancel: &Cancel) -> Ending {
+        if !may_be_of_a_file(&error) {
+            return Ending::Failed(error);
+        }
+        let files: Vec<Found> = stamp.found().filter(|file| is_parquet(&file.path)).collect();
+        let found = match self.look_for_flaws(&files, Budget::of_a_query(), cancel) {
+            Ok(found) => found,
+            Err(stopped) if stopped.kind == Kind::Cancelled => return Ending::Failed(stopped),
+            Err(_) => return Ending::Failed(error),
+        };
+        let damaged = |(file, flaw): &(PathBuf, Flaw)| match flaw {
+            Flaw::Damaged(why) if is_told(&error, file, why) => Some(file.clone()),
+            _ => None,
+        };
+        if let Some(file) = found.flawed.iter().find_map(damaged) {
+            return Ending::Failed(of_damaged(&file, error));
+        }
+        let misnamed = |(file, flaw): &(PathBuf, Flaw)| match flaw {
+            Flaw::Name(column) if text::is_of_names(&error) => Some(text::misnamed(file, column)),
+            _ => None,
+        };
+        if let Some(message) = found.flawed.iter().find_map(misnamed) {
+            return Ending::Failed(Error { message, hint: Some(text::RENAME.to_owned()), ..error });
+        }
+        let is_odd = |file: &Path| {
+            found.flawed.iter().find_map(|(odd, flaw)| match flaw {
+                Flaw::Texts(columns) if odd == file => Some(columns),
+                _ => None,
+            })
+        };
+        let mut odd = files.iter().filter_map(|file| Some((&file.path, is_odd(&file.path)?))).peekable();
+        let Some((first, columns)) = odd.peek().filter(|_| is_of_texts(&error)).copied() else {
+            return Ending::Failed(error);
+        };
+        let of_views = stamp.reports.as_ref();
+        let is_news = |file: &Path| {
+            of_views
+                .is_some_and(|reports| reports.files().any(|report| report == file) && !reports.is_odd(file))
+        };
+        if can_begin && odd.any(|(file, _)| is_news(file)) {
+            return Ending::Changed(Some(error));
+        }
+        let message = format!("{}: {}", not_utf8(first, columns), error.message);
+        let hint = "Write the file again with its texts in UTF-8, or read it with `?` in their place: read_parquet('…', utf8_validation = 'replace')";
+        Ending::Failed(Error { message, hint: Some(hint.to_owned()), ..error })
+    }
+}
+
+/// What is said of texts that are no UTF-8.
+pub(super) fn not_utf8(file: &Path, columns: &[String]) -> String {
+    let columns: Vec<String> = columns.iter().map(|column| format!("`{column}`")).collect();
+    let of = match columns.as_slice() {
+        [] => String::new(),
+        [one] => format!(" in column {one}"),
+        several => format!(" in the columns {}", several.join(", ")),
+    };
+    format!("`{}` holds texts that are not UTF-8{of}", file.display())
+}
+
+/// The error over a file that cannot be read.
+pub(super) fn of_damaged(file: &Path, error: Error) -> Error {
+    let named = file.to_string_lossy();
+    let message = if error.message.contains(named.as_ref()) {
+        error.message
+    } else {
+        format!("`{named}` cannot be read: {}", error.message)
+    };
+    Error { message, hint: Some(WRITE_AGAIN.to_owned()), position: None, ..error }
+}
+
+/// Whether an error may be about what is in a file. What it says may be the sender's, so that this only decides who looks.
+fn may_be_of_a_file(error: &Error) -> bool {
+    const CLASSES: [&str; 7] = [
+        "DuckDB: ",
+        "IO Error",
+        "Invalid",
+        "INTERNAL Error",
+        "Out of Range",
+        "Serialization",
+        "Not implemented",
+    ];
+    matches!(error.kind, Kind::BadQuery | Kind::Internal)
+        && CLASSES.iter().any(|class| error.message.starts_with(class))
+}
+
+/// Whether `error`, a query's, may come from `file`, over which DuckDB says `why`: the sender may have made one as well.
+fn is_told(error: &Error, file: &Path, why: &Error) -> bool {
+    const OF_FILES: [&str; 6] = ["arquet", "orrupt", "ecompress", "enough bytes", "TProtocol", "page"];
+    let said = &error.message;
+    let has_name = file.file_name().is_some_and(|name| said.contains(name.to_string_lossy().as_ref()));
+    has_name
+        || said == &why.message
+        || said.starts_with("DuckDB: ")
+        || error.kind == Kind::Internal
+        || OF_FILES.iter().any(|word| said.contains(word)) && !said.contains('"') && !said.contains('\'')
+}
+
+fn is_of_texts(error: &Error) -> bool {
+    error.message.contains("is not valid UTF8") || text::is_of_names(error)
+}
+
+/// Whether a file is Parquet by its name or its first bytes.
+pub(super) fn is_parquet(file: &Path) -> bool {
+    let mut magic = [0; 4];
+    has_ending_of_parquet(file)
+        || File::open(file).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"PAR1"
+}
+
+/// Reads every value of `files`; `how` are more arguments of `read_parquet`.
+fn read<'a>(connection: &Connection, files: impl Iterator<Item = &'a Path>, how: &str) -> Result<()> {
+    values(connection, files, how, "t")
+}
+
+fn values<'a>(
+    connection: &Connection,
+    files: impl Iterator<Item = &'a Path>,
+    how: &str,
+    what: &str,
+) -> Result<()> {
+    let files: Vec<String> = files.map(|file| sql_text(&in_a_glob(file))).collect();
+    let sql = format!(
+        "SELECT system.main.bit_xor(system.main.hash({what})) FROM system.main.read_parquet([{}], union_by_name = true{how}) AS t",
+        files.join(", ")
+    );
+    connection
+        .prepare(&sql)
+        .and_then(|mut statement| statement.query_row([], |_| Ok(())))
+        .map_err(|error| error::translate(&error))
+}
+
+/// The columns of a file in which texts are no UTF-8.
+fn odd_columns(connection: &Connection, file: &Path) -> Vec<String> {
+    let named = sql_text(&in_a_glob(file));
+    let sql = format!("SELECT column_name FROM (DESCRIBE FROM system.main.read_parquet({named}))");
+    let columns: Vec<String> = connection
+        .prepare(&sql)
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .unwrap_or_default();
+    let is_odd = |column: &String| {
+        let column = format!("t.{}", sql_name(column));
+        values(connection, [file].into_iter(), "", &column).is_err_and(|error| is_of_texts(&error))
+    };
+    columns.into_iter().take(MOST_COLUMNS).filter(is_odd).collect()
+}

@@ -1,0 +1,130 @@
+//! Bytes that are not UTF-8 where a text should be. DuckDB does not check all that it passes on: names of columns as they stand in a
+//! file, and what functions tell of a file. duckdb-rs panics over such a name, and Rust's own texts must never hold such bytes.
+
+#![expect(
+    unsafe_code,
+    reason = "duckdb-rs tells no names before it runs a statement, and fails on them after"
+)]
+
+use std::ffi::{CStr, CString};
+use std::path::Path;
+use std::ptr;
+
+use arrow::array::{Array as _, RecordBatch};
+use arrow::datatypes::DataType;
+use duckdb::core::LogicalTypeHandle;
+use duckdb::ffi;
+
+use super::stamp::Stamp;
+use super::{Engine, flaws, sql_text};
+use crate::error::{Error, Result};
+use crate::source::in_a_glob;
+
+/// Files in which a name is looked for.
+const MOST_FILES: usize = 2_000;
+
+/// What to do about a name that is no UTF-8. DuckDB cannot read such a column, whatever the query calls it.
+pub(super) const RENAME: &str =
+    "Rename it where the file is written; until then the other columns can be read by their names";
+
+/// # Errors
+/// The first column in which a text, at any depth, is no UTF-8.
+pub(super) fn check(batch: &RecordBatch) -> Result<()> {
+    let schema = batch.schema_ref();
+    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+        if holds_text(field.data_type()) && column.to_data().validate_full().is_err() {
+            return Err(Error::bad_query(format!(
+                "column `{}` holds a text that is not UTF-8",
+                field.name()
+            ))
+            .hint("Read it as bytes with encode(…), or leave the column out"));
+        }
+    }
+    Ok(())
+}
+
+fn holds_text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => true,
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => holds_text(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_text(field.data_type())),
+        DataType::Union(fields, _) => fields.iter().any(|(_, field)| holds_text(field.data_type())),
+        _ => false,
+    }
+}
+
+/// What is said of a file's column.
+pub(super) fn misnamed(file: &Path, column: &str) -> String {
+    format!("`{}` has a column whose name is not UTF-8, `{column}`", file.display())
+}
+
+/// Whether an error of DuckDB's may be about such a name.
+pub(super) fn is_of_names(error: &Error) -> bool {
+    error.message.contains("Invalid unicode")
+}
+
+impl Engine {
+    /// The error over a statement one of whose columns has a name that is not UTF-8, or one inside its type.
+    pub(super) fn of_names(&self, stamp: &Stamp) -> Error {
+        let mut files = stamp.files().filter(|file| flaws::is_parquet(file)).take(MOST_FILES);
+        let told = files.find_map(|file| Some(misnamed(file, &self.odd_name(file)?)));
+        Error::bad_query(told.unwrap_or_else(|| "the name of a column is not UTF-8".to_owned())).hint(RENAME)
+    }
+
+    /// The first column of a Parquet file whose name, or one inside its type, is no UTF-8, as far as it can be shown.
+    pub(super) fn odd_name(&self, file: &Path) -> Option<String> {
+        let sql = format!("FROM system.main.read_parquet({})", sql_text(&in_a_glob(file)));
+        let names = names(self.database.raw(), &sql);
+        let shown = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        if let Some(odd) = names.iter().find(|name| std::str::from_utf8(name).is_err()) {
+            return Some(shown(odd));
+        }
+        let connection = self.own_connection().ok()?;
+        let statement = connection.prepare(&sql).ok()?;
+        let has_odd = |place: usize| has_odd_name(&statement.column_logical_type(place), 0);
+        (0..statement.column_count()).find(|place| has_odd(*place)).map(|place| {
+            names.get(place).map_or_else(String::new, |name| format!("{} (inside its type)", shown(name)))
+        })
+    }
+}
+
+/// Whether a name inside a type is no UTF-8: such bytes come replaced.
+fn has_odd_name(kind: &LogicalTypeHandle, depth: usize) -> bool {
+    use duckdb::core::LogicalTypeId::{Struct, Union};
+    let is_named = matches!(kind.id(), Struct | Union);
+    depth < 64
+        && (0..kind.num_children()).any(|index| {
+            is_named && kind.child_name(index).contains(char::REPLACEMENT_CHARACTER)
+                || has_odd_name(&kind.child(index), depth + 1)
+        })
+}
+
+/// The names of a statement's columns, by their bytes; none where it cannot be prepared.
+fn names(database: ffi::duckdb_database, sql: &str) -> Vec<Vec<u8>> {
+    let Ok(sql) = CString::new(sql) else { return Vec::new() };
+    let mut names = Vec::new();
+    let mut connection: ffi::duckdb_connection = ptr::null_mut();
+    // SAFETY: the database is open for as long as the engine; what is made here is checked, used on this thread alone and destroyed
+    // once. A name is a NUL-terminated copy that is ours to free.
+    unsafe {
+        if ffi::duckdb_connect(database, &raw mut connection) != ffi::DuckDBSuccess {
+            return names;
+        }
+        let mut statement: ffi::duckdb_prepared_statement = ptr::null_mut();
+        if ffi::duckdb_prepare(connection, sql.as_ptr(), &raw mut statement) == ffi::DuckDBSuccess {
+            for column in 0..ffi::duckdb_prepared_statement_column_count(statement) {
+                let name = ffi::duckdb_prepared_statement_column_name(statement, column);
+                if !name.is_null() {
+                    names.push(CStr::from_ptr(name).to_bytes().to_vec());
+                    ffi::duckdb_free(name.cast_mut().cast());
+                }
+            }
+        }
+        ffi::duckdb_destroy_prepare(&raw mut statement);
+        ffi::duckdb_disconnect(&raw mut connection);
+    }
+    names
+}
