@@ -11,7 +11,7 @@ use duckdb::{Connection, Statement};
 use super::arguments::Arguments;
 use super::examine::{self, Examined};
 use super::gaps::gaps;
-use super::reads::{Reports, ViewReads};
+use super::reads::ViewReads;
 use super::stamp::Stamp;
 use super::types::{self, Reading};
 use super::unlisted::Listings;
