@@ -163,52 +163,8 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
-    if is("Conversion") && has("$__") {
-        return (
-            Kind::BadQuery,
-            Some("Inside quotes a macro is only text: write it outside of them, as in `ts >= $__timeFrom()`"),
-        );
-    }
-    if is("Conversion") && has("Could not convert Timestamp to higher precision") {
-        return (
-            Kind::BadQuery,
-            Some(
-                "Nanoseconds reach from 1677 to 2262: choose a shorter time range, or compare with `ts::TIMESTAMP`",
-            ),
-        );
-    }
-    if has("No function matches")
-        && (has("'range(TIMESTAMP WITH TIME ZONE") || has("'generate_series(TIMESTAMP WITH TIME ZONE"))
-    {
-        return (Kind::BadQuery, Some("Cast the ends to TIMESTAMP, for instance `now()::TIMESTAMP`"));
-    }
-    if has("union_by_name")
-        || has("schema mismatch")
-        || has("Schema mismatch")
-        || has("If you are trying to read files with different schemas")
-    {
-        return (
-            Kind::BadQuery,
-            Some(
-                "The reports differ in their columns: use `perf_all_weeks` or read_parquet(…, union_by_name = true)",
-            ),
-        );
-    }
-    if is("Catalog") && names_parquet(message) {
-        return (
-            Kind::BadQuery,
-            Some(
-                "By its name alone DuckDB reads only what ends in `.parquet`: write FROM read_parquet('…') with the file's name",
-            ),
-        );
-    }
-    if is("Catalog") && message.starts_with("Table with name perf_") && !has("Did you mean \"perf_") {
-        return (
-            Kind::BadQuery,
-            Some(
-                "The views over the reports are `perf_all_weeks`, `perf_slow_patterns` and `perf_top_patterns`",
-            ),
-        );
+    if let Some(hint) = advice(class, message) {
+        return (Kind::BadQuery, Some(hint));
     }
     // Where the system gives no stack, DuckDB fails on that in the middle of telling its own internal error.
     if is("Internal") || is("Fatal") || is("Invalid") && message == "stoull" {
@@ -216,6 +172,47 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
         return (Kind::Internal, Some(hint));
     }
     if is("Permission") { (Kind::Forbidden, None) } else { (Kind::BadQuery, None) }
+}
+
+/// What to write instead, by what DuckDB's sentence says.
+fn advice(class: &str, message: &str) -> Option<&'static str> {
+    let has = |part: &str| message.contains(part);
+    let is = |one: &str| class.eq_ignore_ascii_case(one);
+    if is("Conversion") && has("$__") {
+        return Some(
+            "Inside quotes a macro is only text: write it outside of them, as in `ts >= $__timeFrom()`",
+        );
+    }
+    if is("Conversion") && has("Could not convert Timestamp to higher precision") {
+        return Some(
+            "Nanoseconds reach from 1677 to 2262: choose a shorter time range, or compare with `ts::TIMESTAMP`",
+        );
+    }
+    if has("No function matches")
+        && (has("'range(TIMESTAMP WITH TIME ZONE") || has("'generate_series(TIMESTAMP WITH TIME ZONE"))
+    {
+        return Some("Cast the ends to TIMESTAMP, for instance `now()::TIMESTAMP`");
+    }
+    if has("union_by_name")
+        || has("schema mismatch")
+        || has("Schema mismatch")
+        || has("If you are trying to read files with different schemas")
+    {
+        return Some(
+            "The reports differ in their columns: use `perf_all_weeks` or read_parquet(…, union_by_name = true)",
+        );
+    }
+    if is("Catalog") && names_parquet(message) {
+        return Some(
+            "By its name alone DuckDB reads only what ends in `.parquet`: write FROM read_parquet('…') with the file's name",
+        );
+    }
+    if is("Catalog") && message.starts_with("Table with name perf_") && !has("Did you mean \"perf_") {
+        return Some(
+            "The views over the reports are `perf_all_weeks`, `perf_slow_patterns` and `perf_top_patterns`",
+        );
+    }
+    None
 }
 
 /// Whether a table that is not there has the name of a Parquet file.

@@ -27,6 +27,9 @@ const NO_COLUMN: &str = "Need at least one non-root column";
 /// A file and its columns: names and DuckDB's types. Nested ones are one column.
 pub(super) type Schema = (String, Vec<(String, String)>);
 
+/// How a file is read: the keys of its folders, its odd columns with their types, and whether its texts are mended.
+type Reading<'a> = (Vec<&'a str>, Vec<(&'a str, &'a str)>, bool);
+
 /// What was found of the reports.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Examined {
@@ -91,7 +94,9 @@ fn read_schemas(connection: &Connection, files: &[String]) -> Result<Vec<Schema>
             left -= 1;
             inner = children;
             let column = (text(1)?, text(2)?);
-            found.last_mut().map(|(_, columns)| columns.push(column));
+            if let Some((_, columns)) = found.last_mut() {
+                columns.push(column);
+            }
         }
     }
     Ok(found)
@@ -113,7 +118,7 @@ pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&Pa
     };
     let keys = Keys::of(&files, folders);
     let mixed = mixed_reals(&schemas);
-    let mut groups: BTreeMap<(Vec<&str>, Vec<(&str, &str)>, bool), Vec<&str>> = BTreeMap::new();
+    let mut groups: BTreeMap<Reading<'_>, Vec<&str>> = BTreeMap::new();
     for (file, columns) in &schemas {
         let is_odd = |name: &str, of: &str| match Wanted::of(name) {
             Some(wanted) => !wanted.is_met_by(of) || of == REAL && mixed.contains(&name.to_lowercase()),
@@ -201,8 +206,8 @@ fn lost(connection: &Connection, column: &str, of: &str, files: &[&str]) -> Opti
     );
     match connection.query_row(&query, [], |row| row.get::<_, i64>(0)) {
         Ok(0) => None,
-        Ok(lost) => Some(format!(
-            "{told}, where {lost} of its values cannot be read as {} and count as missing",
+        Ok(missing) => Some(format!(
+            "{told}, where {missing} of its values cannot be read as {} and count as missing",
             wanted.words()
         )),
         Err(error) => {

@@ -89,20 +89,19 @@ impl Engine {
         }
         let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());
-        let examined = match known {
-            Some(examined) => examined,
-            None => {
-                let folders: Vec<_> = self.datasource.report_folders().collect();
-                Arc::new(examine(&connection, reports, &folders)?)
-            }
+        let examined = if let Some(examined) = known {
+            examined
+        } else {
+            let folders: Vec<_> = self.datasource.report_folders().collect();
+            Arc::new(examine(&connection, reports, &folders)?)
         };
-        match made.as_mut().filter(|made| !again && made.examined.sources == examined.sources) {
-            Some(made) => (made.reports, made.examined) = (reports.clone(), Arc::clone(&examined)),
-            None => {
-                make(&connection, &reports::create_views(&examined.sources, self.datasource.slow_ms, false))?;
-                let listed = own::views(&connection)?;
-                *made = Some(Made { reports: reports.clone(), examined: Arc::clone(&examined), listed });
-            }
+        let fits = |made: &&mut Made| !again && made.examined.sources == examined.sources;
+        if let Some(made) = made.as_mut().filter(fits) {
+            (made.reports, made.examined) = (reports.clone(), Arc::clone(&examined));
+        } else {
+            make(&connection, &reports::create_views(&examined.sources, self.datasource.slow_ms, false))?;
+            let listed = own::views(&connection)?;
+            *made = Some(Made { reports: reports.clone(), examined: Arc::clone(&examined), listed });
         }
         Ok(examined)
     }

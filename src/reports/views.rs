@@ -52,10 +52,10 @@ pub struct Source {
 #[must_use]
 pub fn create_views(sources: &[Source], slow_ms: f64, temp: bool) -> Vec<View> {
     let threshold = number_literal(slow_ms);
-    let reads: String = sources
-        .iter()
-        .map(|source| format!("        UNION ALL BY NAME\n        {}\n", source.select()))
-        .collect();
+    let reads = sources.iter().fold(String::new(), |mut reads, source| {
+        reads.extend(["        UNION ALL BY NAME\n        ", &source.select(), "\n"]);
+        reads
+    });
     VIEW_NAMES
         .iter()
         .filter_map(|&name| {
@@ -81,18 +81,18 @@ impl Source {
         };
         let mut star = "*".to_owned();
         if !keys.is_empty() {
-            arguments.push_str(&format!(", filename = {}", string_literal(FILE.trim_matches('"'))));
-            star.push_str(&format!(" EXCLUDE ({FILE})"));
+            arguments.extend([", filename = ", &string_literal(FILE.trim_matches('"'))]);
+            star.extend([" EXCLUDE (", FILE, ")"]);
         }
         if !self.odd.is_empty() {
             let values = self.odd.iter().map(|(name, value)| format!("{value} AS {}", name_literal(name)));
-            star.push_str(&format!(" REPLACE ({})", values.collect::<Vec<_>>().join(", ")));
+            star.extend([" REPLACE (", &values.collect::<Vec<_>>().join(", "), ")"]);
         }
         for key in keys {
             let value = key.expression(FILE);
             // A column that the views know is of the type they know.
             let value = Wanted::of(&key.name).map_or(value.clone(), |wanted| wanted.expression(&value));
-            star.push_str(&format!(", {value} AS {}", name_literal(&key.name)));
+            star.extend([", ", &value, " AS ", &name_literal(&key.name)]);
         }
         let files = list_literal(&self.files);
         if self.replaces {

@@ -302,11 +302,10 @@ mod tests {
             ]}},
         }}]}});
         for beta in [true, false] {
-            let query = |plugin: &str, spec: Value| match beta {
-                true => {
+            let query = |plugin: &str, spec: Value| {
+                if beta {
                     json!({"query": {"kind": "DataQuery", "group": plugin, "version": "v0", "datasource": {"name": "u"}, "spec": spec}})
-                }
-                false => {
+                } else {
                     json!({"query": {"kind": plugin, "spec": spec}, "datasource": {"type": plugin, "uid": "u"}})
                 }
             };

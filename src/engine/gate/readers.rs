@@ -45,6 +45,7 @@ enum Before {
 
 impl Reader {
     /// What is said of an argument: none where it is not given, otherwise whether it is plainly true or false.
+    #[expect(clippy::option_option, reason = "whether it is given, and what is known of its value")]
     pub(in crate::engine) fn given(&self, name: &str) -> Option<Option<bool>> {
         self.given.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
