@@ -185,7 +185,7 @@ fn left_out(astray: &Astray) -> String {
     }
     let (why, remedy) = astray.explain();
     let told = if astray.link().is_some() { " (the plugin's log tells where it leads)" } else { "" };
-    format!("{why}{told}, and left out: {remedy}")
+    format!("{why}, and left out{told}: {remedy}")
 }
 
 /// The newest week that the rows of `files` tell: names may be wrong.

@@ -43,7 +43,7 @@ async fn texts_that_expand_do_not_fill_the_broker() {
     let host = Host::start(&reports(), &json!({ "memoryLimitMb": limit, "timeoutSeconds": PATIENT })).await;
     host.rows("SELECT 1").await;
     let queries: Vec<_> = (0..1_900).map(inflated).collect();
-    let (answers, peak) = peak(&host, host.ask_all(&queries)).await;
+    let (answers, peak) = Box::pin(peak(&host, host.ask_all(&queries))).await;
     println!("broker and worker take at most {peak} MB");
     assert!(peak < limit + 256, "{peak} MB");
 
