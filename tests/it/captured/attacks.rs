@@ -181,7 +181,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     of(Asked::Health, "findings-of-small-values", "an answer of another form", |worker| { let id = worker.job(); pour(worker, id, &findings("schemas"), "1,", "1]}", 4 << 20); }),
     Attack { said: None, ends: Ends::Not, most_mb: 100, ..of(Asked::Health, "findings-of-empty-texts", "", |worker| {
         let id = worker.job();
-        pour(worker, id, &findings("schemas"), r#"["","",1],"#, r#"["","",1]]}"#, (8 << 20) - 100);
+        pour(worker, id, &findings("schemas"), r#"[[["",""]],"",1],"#, r#"[[["",""]],"",1]]}"#, (8 << 20) - 100);
     }) },
     Attack { said: None, ends: Ends::Other, most_mb: 250, ..of(Asked::Health, "findings-of-empty-sentences", "", |worker| {
         let id = worker.job();
@@ -189,9 +189,9 @@ pub(super) const ATTACKS: &[Attack] = &[
     }) },
     Attack { said: None, ends: Ends::Not, most_mb: 150, ..of(Asked::Health, "findings-of-a-million-columns", "", |worker| {
         let id = worker.job();
-        let columns = |from: u32| (from..from + 400_000).map(|n| format!("{n:x}")).collect::<Vec<_>>().join(", ");
+        let columns = |from: u32| (from..from + 250_000).map(|n| format!(r#"["{n:x}",""]"#)).collect::<Vec<_>>().join(",");
         let (a, b) = (columns(0x10_0000), columns(0x30_0000));
-        pour(worker, id, &findings("schemas"), "", &format!(r#"["{a}","/d/a",1],["{b}","/d/b",1]]}}"#), 1);
+        pour(worker, id, &findings("schemas"), "", &format!(r#"[[{a}],"/d/a",1],[[{b}],"/d/b",1]]}}"#), 1);
     }) },
 
     // Downloads.
