@@ -22,7 +22,7 @@ use crate::source::{Astray, Datasource, Found, in_a_glob};
 pub use views::Views;
 
 /// Columns of a report: names and DuckDB's types.
-pub type Columns = Vec<(String, String)>;
+pub type Columns = Box<[(String, String)]>;
 
 /// How long and how much of the reports is read to find damaged ones.
 const LONGEST_READING: Duration = Duration::from_secs(4);
@@ -225,7 +225,7 @@ fn read_footers(connection: &Connection, files: &[String], found: &mut Inspectio
     found.files += files.len() as u64;
     let mut by_columns: BTreeMap<Columns, (String, u64)> = BTreeMap::new();
     for (file, columns) in schemas {
-        by_columns.entry(columns).or_insert_with(|| (file, 0)).1 += 1;
+        by_columns.entry(columns.into()).or_insert_with(|| (file, 0)).1 += 1;
     }
     found.schemas = by_columns.into_iter().map(|(columns, (file, count))| (columns, file, count)).collect();
     found.schemas.sort_by_key(|schema| std::cmp::Reverse(schema.2));

@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn said(schemas: &[(&str, &str, u64)]) -> Vec<String> {
-        let schemas = schemas.iter().map(|&(text, file, count)| (columns(text), file.into(), count));
+        let schemas = schemas.iter().map(|&(text, file, count)| (columns(text).into(), file.into(), count));
         unfit(&Inspection { schemas: schemas.collect(), ..Inspection::default() })
     }
 
