@@ -90,7 +90,7 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
                 counted(found.rows, "row")
             ));
             findings.extend(found.newest_week.map(|week| newest(week, now)));
-            findings.extend(columns::differences(found));
+            findings.extend(columns::differences(found, !datasource.databases.is_empty()));
             findings.extend(columns::remarks(found));
             // Views of an attached file may stand for those over the reports.
             if datasource.databases.is_empty() {

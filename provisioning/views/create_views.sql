@@ -16,8 +16,8 @@
 -- else the reports hold. Columns are matched by name. The empty SELECT gives a column that no report has (old
 -- ones lack slow_flag) its name and type, and fixes the order. No second time column on purpose: so
 -- `SELECT * FROM perf_all_weeks` is a time series over `week` as it stands; its Monday is $__weekTime(week).
--- NaN is what some writers store for the percentile of no samples. DuckDB takes it for the largest number, so it is NULL
--- here, and its row is not slow. `can_have_nan`: the statistics in the files, by which DuckDB passes over rows, leave NaN out.
+-- NaN is what some writers store for the percentile of no samples, and pandas for any number that is missing. DuckDB takes
+-- it for the largest number and for true, so it is NULL here, and a row without a p95 is not slow. `can_have_nan`: the statistics in the files, by which DuckDB passes over rows, leave NaN out.
 -- A number that one report holds as text is read as the number it is; what is no number there is NULL.
 CREATE OR REPLACE VIEW perf_all_weeks AS
 SELECT * REPLACE (
@@ -33,10 +33,11 @@ FROM (
     SELECT * REPLACE (
         TRY_CAST(week AS INTEGER) AS week,
         CAST(pattern AS VARCHAR) AS pattern,
+        CASE WHEN TRY_CAST(samples AS DOUBLE) <> 'nan'::DOUBLE THEN samples END AS samples,
         TRY_CAST(p50_ms AS DOUBLE) AS p50_ms,
         TRY_CAST(p95_ms AS DOUBLE) AS p95_ms,
         TRY_CAST(p99_ms AS DOUBLE) AS p99_ms,
-        TRY_CAST(slow_flag AS BOOLEAN) AS slow_flag
+        TRY_CAST(CASE WHEN TRY_CAST(slow_flag AS DOUBLE) = 'nan'::DOUBLE THEN NULL ELSE slow_flag END AS BOOLEAN) AS slow_flag
     )
     FROM (
         SELECT

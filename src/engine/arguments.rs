@@ -45,26 +45,17 @@ impl Engine {
         for reader in &verdict.readers {
             let is_own = match reader.function() {
                 Some(function) => views.has_macro(function),
-                None => reader.paths.iter().any(|path| views.know(path)),
+                None => views.know(&reader.parts),
             };
-            let arguments = if is_own {
-                None
-            } else {
-                Some(self.arguments_of(reader, views, have_keys, &mut all.notices)?)
-            };
+            let arguments =
+                if is_own { None } else { Some(self.arguments_of(reader, have_keys, &mut all.notices)?) };
             all.of_readers.push(arguments);
         }
         all.notices.dedup();
         Ok(all)
     }
 
-    fn arguments_of(
-        &self,
-        reader: &Reader,
-        views: &ViewReads,
-        have_keys: bool,
-        notices: &mut Vec<String>,
-    ) -> Result<String> {
+    fn arguments_of(&self, reader: &Reader, have_keys: bool, notices: &mut Vec<String>) -> Result<String> {
         let mut arguments = Vec::new();
         if reader.given("can_have_nan").is_none() {
             arguments.push("can_have_nan = true");
@@ -80,7 +71,7 @@ impl Engine {
         if !keeps_first && !have_keys {
             return Ok(arguments.join(", "));
         }
-        let files = Files::of(self, reader, views)?;
+        let files = Files::of(self, reader)?;
         if keeps_first {
             notices.extend(files.schemas(self).and_then(|schemas| types_differ(&schemas)));
         }
@@ -114,10 +105,10 @@ impl Engine {
 struct Files(Vec<String>);
 
 impl Files {
-    fn of(engine: &Engine, reader: &Reader, views: &ViewReads) -> Result<Self> {
+    fn of(engine: &Engine, reader: &Reader) -> Result<Self> {
         let mut files = Vec::new();
         for path in &reader.paths {
-            let mut found = engine.look_at(path, views)?;
+            let mut found = engine.look_at(path)?;
             found.files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
             files.extend(found.files.into_iter().map(|file| file.path.to_string_lossy().into_owned()));
         }

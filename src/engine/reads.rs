@@ -77,8 +77,8 @@ impl Reports {
 #[derive(Debug, Default)]
 pub(super) struct ViewReads {
     all: Vec<ViewRead>,
-    /// The names by which a query can name the tables and views there, in small letters.
-    relations: HashSet<String>,
+    /// The names by which a query can name the tables and views there, in small letters and in their parts.
+    relations: HashSet<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -97,18 +97,17 @@ impl ViewReads {
     /// Adds a table or view that is there: by catalog, schema and name.
     pub(super) fn add_relation(&mut self, path: [&str; 3]) {
         let [catalog, schema, name] = path.map(str::to_lowercase);
-        let names = [
-            format!("{catalog}.{schema}.{name}"),
-            format!("{catalog}.{name}"),
-            format!("{schema}.{name}"),
-            name,
-        ];
-        self.relations.extend(names);
+        if schema == "main" {
+            self.relations.extend([vec![catalog.clone(), name.clone()], vec![name.clone()]]);
+        }
+        self.relations.extend([vec![schema.clone(), name.clone()], vec![catalog, schema, name]]);
     }
 
-    /// Whether there is a table or view of that name, which may have a catalog and a schema in front.
-    pub(super) fn know(&self, name: &str) -> bool {
-        self.relations.contains(&name.to_lowercase())
+    /// Whether a name in these parts is that of a table or view.
+    pub(super) fn know(&self, parts: &[String]) -> bool {
+        let parts: Vec<String> =
+            parts.iter().filter(|part| !part.is_empty()).map(|part| part.to_lowercase()).collect();
+        self.relations.contains(&parts)
     }
 
     /// What all of them read.

@@ -10,7 +10,7 @@ use crate::reports::{COLUMNS, Wanted};
 const MOST_NAMED: usize = 20;
 
 /// How the weeks differ in their columns, if they do.
-pub(super) fn differences(found: &Inspection) -> Option<String> {
+pub(super) fn differences(found: &Inspection, has_own_views: bool) -> Option<String> {
     let [(columns, _, most), rest @ ..] = found.schemas.as_slice() else { return None };
     let (other, example, _) = rest.first()?;
     let (usual, odd): (HashSet<_>, HashSet<_>) = (columns.iter().collect(), other.iter().collect());
@@ -28,8 +28,10 @@ pub(super) fn differences(found: &Inspection) -> Option<String> {
         more => difference.push(format!("and {more} more")),
     }
     let others = rest.iter().fold(0_u64, |sum, schema| sum.saturating_add(schema.2));
+    // A database file may bring a view of that name.
+    let reads = if has_own_views { "" } else { "; `perf_all_weeks` reads them all" };
     Some(format!(
-        "the weeks differ in their columns: {most} agree, {others} differ, such as `{}` ({}); `perf_all_weeks` reads them all",
+        "the weeks differ in their columns: {most} agree, {others} differ, such as `{}` ({}){reads}",
         base_name(example),
         difference.join(", ")
     ))
@@ -137,7 +139,7 @@ mod tests {
         let columns =
             |from: u32| (from..from + 100_000).map(|n| (format!("c{n}"), "INTEGER".to_owned())).collect();
         let schemas = vec![(columns(0), "/d/a.parquet".into(), 2), (columns(50), "/d/b.parquet".into(), 1)];
-        let said = differences(&Inspection { schemas, ..Inspection::default() }).unwrap();
+        let said = differences(&Inspection { schemas, ..Inspection::default() }, false).unwrap();
         assert!(said.contains("2 agree, 1 differ, such as `b.parquet` (with `c100000 INTEGER`, "), "{said}");
         assert!(said.contains(", and 80 more)") && said.len() < 2_000, "{said}");
     }

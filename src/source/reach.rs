@@ -5,6 +5,7 @@
 //! links its parts match. So the answer to a pattern would tell whether something outside is there.
 
 mod astray;
+mod findings;
 mod parts;
 mod search;
 
@@ -23,6 +24,7 @@ use super::resolve::write_ahead_logs;
 use super::{Datasource, Look, in_a_glob};
 
 pub use self::astray::Astray;
+pub use self::findings::{Findings, Found};
 
 /// Links that one path may lead through, as many as the kernel follows.
 const MOST_LINKS: u32 = 40;
@@ -41,51 +43,8 @@ pub struct Reach {
     way: HashSet<PathBuf>,
     /// Where relative paths start.
     base: PathBuf,
-    /// Where those start that name nothing there, nearest first.
-    search: Vec<PathBuf>,
-}
-
-/// A file that a path or pattern names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// As DuckDB names it.
-    pub path: PathBuf,
-    /// How it looks, links followed; none when it is not there.
-    pub look: Option<Look>,
-}
-
-/// What a path or pattern names.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// The files.
-    pub files: Vec<Found>,
-    /// The links and folders of the datasource on the way to them, each as it is itself: what they lead to is something else
-    /// when one of them is.
-    pub passed: Vec<Found>,
-    /// Folders that a pattern matches at its end, as DuckDB would name them. To DuckDB they are no match.
-    pub folders: Vec<PathBuf>,
-    /// What was in the way.
-    pub astray: Vec<Astray>,
-    /// Whether it is the name of a folder, which functions may read as all files in it.
-    pub is_folder: bool,
-    /// Where the relative path starts, if not at the base path.
-    pub base: Option<PathBuf>,
-}
-
-impl Findings {
-    /// Whether something of the datasource has that name, were it only a link that leads out.
-    fn are_something(&self) -> bool {
-        let is_elsewhere = |astray: &Astray| matches!(astray, Astray::Outside(_) | Astray::NotOnlyReports(_));
-        if self.astray.iter().any(is_elsewhere) {
-            return false;
-        }
-        self.is_folder || !self.astray.is_empty() || self.files.iter().any(|file| file.look.is_some())
-    }
-
-    fn pass(&mut self, path: &Path, found: &Metadata) {
-        let look = if found.is_dir() { Look::of_way(found) } else { Look::from(found) };
-        self.passed.push(Found { path: path.to_owned(), look: Some(look) });
-    }
+    /// Where those start that name nothing there: at and above each database file, nearest first.
+    search: Vec<Vec<PathBuf>>,
 }
 
 /// Where a path ends.
@@ -158,20 +117,45 @@ impl Reach {
     /// When a folder cannot be listed although it is there and ours to see.
     pub fn find(&self, path: &str) -> io::Result<Findings> {
         let mut findings = self.find_from(&self.base, path)?;
-        let is_relative = !local(path).starts_with(['/', '~']);
-        if !is_relative || self.search.is_empty() || findings.are_something() {
+        if local(path).starts_with(['/', '~']) || self.search.is_empty() {
             return Ok(findings);
         }
-        for base in &self.search {
-            let found = self.find_from(base, path)?;
-            if found.are_something() {
-                // DuckDB looks where it is before it looks there.
-                if self.is_also_at_base(path) {
-                    findings.astray = vec![Astray::TwoPlaces(path.into())];
-                    return Ok(findings);
+        let (mut found, mut missing) = (Vec::new(), None);
+        if findings.are_something() {
+            found.push((self.base.clone(), None));
+        }
+        for chain in &self.search {
+            for base in chain {
+                let there = self.find_from(base, path)?;
+                if there.are_something() {
+                    if found.iter().all(|(known, _)| known != base) {
+                        found.push((base.clone(), Some(there)));
+                    }
+                    break;
                 }
-                return Ok(Findings { base: Some(base.clone()), ..found });
+                if there.astray.is_empty() && missing.is_none() {
+                    missing = Some((base.clone(), there));
+                }
             }
+        }
+        match (found.pop(), found.is_empty()) {
+            (Some((_, None)), true) => return Ok(findings),
+            // DuckDB looks where it is before it looks there.
+            (Some((base, Some(there))), true) if base == self.base || !self.is_also_at_base(path) => {
+                return Ok(Findings { base: Some(base).filter(|base| *base != self.base), ..there });
+            }
+            (Some(_), _) => {
+                findings.astray = vec![Astray::TwoPlaces(path.into())];
+                return Ok(findings);
+            }
+            (None, _) => {}
+        }
+        if findings.astray.is_empty() {
+            return Ok(findings);
+        }
+        // It would name reports if they were there.
+        if let Some((base, there)) = missing {
+            return Ok(Findings { base: Some(base), ..there });
         }
         for astray in &mut findings.astray {
             if matches!(astray, Astray::Outside(_)) {
@@ -209,7 +193,7 @@ impl Reach {
         let mut look = None;
         let (_, start, rest) = self.start(base, path);
         let named = if base == self.base { PathBuf::from(path) } else { base.join(path) };
-        match self.end(&start, Path::new(rest), findings) {
+        match self.end(&start, Path::new(rest), true, findings) {
             End::Out(Some(link)) => return findings.astray.push(Astray::LeadsOut(link)),
             // A table of another schema, `logs.json`, may look like a file of a folder that is none of ours: there DuckDB
             // finds no reason to look for one.
@@ -217,7 +201,7 @@ impl Reach {
             End::Out(None) if self.is_beside(&start.join(rest)) => {
                 return findings.astray.push(Astray::NotOnlyReports(path.into()));
             }
-            End::Out(None) if path.contains('/') => {
+            End::Out(None) if path.contains('/') || base != self.base => {
                 return findings.astray.push(Astray::Outside(path.into()));
             }
             End::There(_, found) if found.is_dir() => {
@@ -236,14 +220,14 @@ impl Reach {
     /// Whether `path`, which is absolute, leads to a file of the datasource.
     #[must_use]
     pub fn has_file(&self, path: &Path) -> bool {
-        matches!(self.end(Path::new("/"), path, &mut Findings::default()), End::There(_, found) if found.is_file())
+        matches!(self.end(Path::new("/"), path, true, &mut Findings::default()), End::There(_, found) if found.is_file())
     }
 
     /// What is in the way of opening `database` with the logs that DuckDB looks for beside it.
     #[must_use]
     pub fn logs_astray(&self, database: &Path) -> Option<Astray> {
         write_ahead_logs(database).into_iter().find_map(|log| {
-            match self.end(Path::new("/"), &self.base.join(&log), &mut Findings::default()) {
+            match self.end(Path::new("/"), &self.base.join(&log), true, &mut Findings::default()) {
                 End::Out(Some(link)) => Some(Astray::LeadsOut(link)),
                 End::There(_, found) if !found.is_file() => Some(Astray::NoFile(log)),
                 _ => None,
@@ -268,8 +252,9 @@ impl Reach {
         }
     }
 
-    /// Where `path` leads from `start`, which is canonical and ours. Notes what it passes.
-    fn end(&self, start: &Path, path: &Path, findings: &mut Findings) -> End {
+    /// Where `path` leads from `start`, which is canonical and ours; to the end of what somebody wrote, or to a part on the way, where
+    /// `is_last` is false. Notes what it passes.
+    fn end(&self, start: &Path, path: &Path, is_last: bool, findings: &mut Findings) -> End {
         let mut at = start.to_owned();
         let mut left = parts(path);
         let mut first_link = None;
@@ -286,7 +271,10 @@ impl Reach {
             } else {
                 at.push(OsStr::from_bytes(&part));
             }
-            if !self.holds(&at) {
+            // Beside a database file the name alone decides, before anything is looked at: what only leads to reports is none.
+            let is_end = is_last && left.is_empty();
+            let is_other = is_end && self.is_beside(&at) && !self.is_ours(&at) && !self.way.contains(&at);
+            if is_other || !self.holds(&at) {
                 return End::Out(first_link);
             }
             let Ok(found) = std::fs::symlink_metadata(&at) else {

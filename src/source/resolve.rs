@@ -25,8 +25,8 @@ pub struct Datasource {
     pub beside: Vec<PathBuf>,
     /// Where relative paths in SQL start.
     pub base_path: PathBuf,
-    /// Where those start that name nothing there, unless the settings say: at and above the database files, nearest first.
-    pub search: Vec<PathBuf>,
+    /// Where those start that name nothing there, unless the settings say: at and above each database file, nearest first.
+    pub search: Vec<Vec<PathBuf>>,
     /// All of these as the settings name them, perhaps through links.
     pub written: Vec<PathBuf>,
     /// Glob of the weekly reports, relative to each folder.
@@ -168,7 +168,7 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
     let beside = beside(&databases, &folders, policy);
     let search = match settings.base_path {
         Some(_) => Vec::new(),
-        None => search(&databases, &base_path),
+        None => databases.iter().map(|file| search(file)).collect(),
     };
     Ok(Datasource {
         folders,
@@ -195,17 +195,11 @@ fn beside(databases: &[PathBuf], folders: &[PathBuf], policy: &Policy) -> Vec<Pa
     beside
 }
 
-/// Where relative paths may start beside `base`. DuckDB takes a list of folders with commas between them, so that one with a comma
-/// in its name cannot be among them.
-fn search(databases: &[PathBuf], base: &Path) -> Vec<PathBuf> {
-    let mut search: Vec<PathBuf> = Vec::new();
-    for folder in databases.iter().flat_map(|file| file.ancestors().skip(1)) {
-        let is_known = folder == base || search.iter().any(|known| known == folder);
-        if !is_known && folder.to_str().is_some_and(|text| !text.contains(',')) {
-            search.push(folder.to_owned());
-        }
-    }
-    search
+/// Where relative paths may start that are about the reports of `database`. DuckDB takes a list of folders with commas between them,
+/// so that one with a comma in its name cannot be among them.
+fn search(database: &Path) -> Vec<PathBuf> {
+    let has_no_comma = |folder: &&Path| folder.to_str().is_some_and(|text| !text.contains(','));
+    database.ancestors().skip(1).filter(has_no_comma).map(Path::to_owned).collect()
 }
 
 /// An error over a path, in the words of the settings: where a link leads is no business of those who read it.

@@ -14,7 +14,12 @@ pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Erro
         let mut roots = datasource.report_folders().chain(&datasource.databases);
         // Relative paths start at the base path, but what lies below it is not the datasource's for that.
         query.contains(path)
-            || datasource.search.iter().chain([&datasource.base_path]).any(|base| base == Path::new(path))
+            || datasource
+                .search
+                .iter()
+                .flatten()
+                .chain([&datasource.base_path])
+                .any(|base| base == Path::new(path))
             || roots.any(|root: &PathBuf| belongs(path, root))
     };
     Error {

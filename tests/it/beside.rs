@@ -3,12 +3,12 @@
 
 use std::path::PathBuf;
 
-use duckdb_perf::app::App;
+use duckdb_perf::app::{App, InstanceSettings};
 use duckdb_perf::source::Policy;
 use duckdb_perf::worker::{Walls, use_executable};
 
 use crate::documents::Repository;
-use crate::support::{executable, query, report_name};
+use crate::support::{executable, query, report_name, rows};
 
 /// Ways to read what is no report; `{}` is the name of a file that is there or is not.
 const WAYS: &[&str] = &[
@@ -92,7 +92,7 @@ fn filled(way: &str, repository: &Repository, name: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_reports_are_read() {
     let repository = planted();
-    let host = repository.host().await;
+    let mut host = repository.host().await;
     for way in WAYS {
         let mut told = Vec::new();
         for name in ["secret", "nosuch"] {
@@ -105,6 +105,29 @@ async fn only_reports_are_read() {
         assert!(is_refused && !told[0].contains(SECRET), "{way}: {told:?}");
         assert_eq!(told[0], told[1], "{way}: tells whether a file is there");
     }
+    // A pattern that leads through folders opens no more: only files that match it, not what may lie on the way to them.
+    let settings = repository.settings();
+    for reports in ["**/x_*.parquet", "*/x_*.parquet", "sub/**/x.parquet", "**/sub/x.parquet"] {
+        let mut json: serde_json::Value = serde_json::from_slice(&settings.json_data).unwrap();
+        json["reports"] = reports.into();
+        host.settings = InstanceSettings { json_data: json.to_string().into(), ..settings.clone() };
+        let sizes = [
+            "SELECT size FROM read_blob('{}.csv')",
+            "FROM read_csv('{reports}/sub')",
+            "FROM read_text('{}')",
+        ];
+        for way in WAYS.iter().chain(&sizes) {
+            let mut told = Vec::new();
+            for name in ["secret", "nosuch"] {
+                let answer = host.ask(&filled(way, &repository, name), "table").await;
+                let rows = answer.frames.first().map(|_| rows(&answer));
+                told.push(format!("{:?} {rows:?}", answer.error).replace(name, "{}"));
+            }
+            assert!(!told[0].contains(SECRET), "{reports}: {way}: {told:?}");
+            assert_eq!(told[0], told[1], "{reports}: {way}: tells whether a file is there");
+        }
+    }
+    host.settings = settings;
     // A link to what is no report is told; without it the others are read.
     let link: PathBuf = repository.reports().join(report_name(202_500));
     let all = "SELECT count(*) > 0 FROM 'query_perf_weekly_2025*.parquet'";

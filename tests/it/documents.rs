@@ -153,6 +153,51 @@ async fn the_health_check_says_which_settings_would_make_the_views_work() {
     host.stop().await;
 }
 
+/// Two files with views over the same relative path, each with its own reports: no view reads the other's.
+#[tokio::test(flavor = "multi_thread")]
+async fn relative_paths_that_two_files_could_mean_are_refused() {
+    let (one, other) = (Repository::new(), Repository::new());
+    std::fs::rename(other.reports().join("perf.duckdb"), other.reports().join("second.duckdb")).unwrap();
+    let mut host = one.host().await;
+    let mut json: Value = serde_json::from_slice(&host.settings.json_data).unwrap();
+    json["paths"] = json!([other.reports().join("second.duckdb")]);
+    host.settings.json_data = json.to_string().into();
+    for sql in [
+        "FROM second.main.perf_all_weeks",
+        "FROM perf.main.perf_all_weeks",
+        "FROM 'g/reports/query_perf_weekly_202545.parquet'",
+    ] {
+        let error = host.error(sql).await;
+        assert!(error.contains("may start beside") && error.contains("`basePath`"), "{sql}: {error}");
+    }
+    let health = host.plugin.health(&host.settings).await.unwrap();
+    assert!(!health.ok && health.message.contains("6 of 6 views"), "{health:?}");
+    json["basePath"] = json!(one.path());
+    host.settings.json_data = json.to_string().into();
+    assert_eq!(host.rows("SELECT count(DISTINCT week) FROM perf.main.perf_all_weeks").await, ["8"]);
+    host.stop().await;
+}
+
+/// Before the first report, or while they are replaced.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_reports_the_document_hears_that_none_is_there() {
+    let repository = Repository::new();
+    for file in std::fs::read_dir(repository.reports()).unwrap().map(Result::unwrap) {
+        if file.path().extension().is_some_and(|extension| extension == "parquet") {
+            std::fs::remove_file(file.path()).unwrap();
+        }
+    }
+    let host = repository.host().await;
+    for sql in ["FROM perf_all_weeks", "FROM 'g/reports/query_perf_weekly_*.parquet'"] {
+        let error = host.error(sql).await;
+        assert!(error.contains("No files found that match the pattern"), "{sql}: {error}");
+    }
+    let health = host.plugin.health(&host.settings).await.unwrap();
+    let says = format!("{} {}", health.message, health.details);
+    assert!(!health.ok && says.contains("No files found") && !says.contains("`\"paths\""), "{says}");
+    host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_as_written_from_a_base_path() {
     let repository = Repository::new();

@@ -22,6 +22,8 @@ pub(in crate::engine) struct Reader {
     pub(in crate::engine) paths: Vec<String>,
     /// Arguments that it is given by name, in small letters, and whether they are plainly true or false.
     given: Vec<(String, Option<bool>)>,
+    /// The parts of a name in the place of a table's.
+    pub(in crate::engine) parts: Vec<String>,
     form: Form,
 }
 
@@ -97,10 +99,12 @@ impl Composition {
                     }
                     let from = if *before == Before::From { "FROM " } else { "" };
                     let path = reader.paths.concat().replace('\'', "''");
-                    text.insert(&format!("{from}{FUNCTION}('{path}', {arguments})"), span.start);
-                    if let Some(alias) = alias {
+                    // Blanks: a text may stand right behind a word, and a word right behind it.
+                    text.insert(&format!(" {from}{FUNCTION}('{path}', {arguments})"), span.start);
+                    if let Some(alias) = alias.as_ref().filter(|alias| !alias.is_empty()) {
                         text.insert(&format!(" AS \"{}\"", alias.replace('"', "\"\"")), span.start);
                     }
+                    text.insert(" ", span.start);
                     copied = span.end;
                 }
             }
@@ -225,6 +229,7 @@ fn call(function: usize, tokens: &[Token<'_>]) -> Result<Option<Reader>> {
                 return Ok(Some(Reader {
                     paths,
                     given,
+                    parts: Vec::new(),
                     form: Form::Call { function, end: token.start, has_comma },
                 }));
             }
@@ -276,7 +281,7 @@ fn table(node: &Node, tokens: &[Token<'_>], at: usize) -> Option<Reader> {
     };
     let alias = (!node.has_alias).then(|| own.to_owned());
     let form = Form::Table { span: first.start..last.end(), before, alias };
-    Some(Reader { paths: vec![path], given: Vec::new(), form })
+    Some(Reader { paths: vec![path], given: Vec::new(), parts: node.path.clone(), form })
 }
 
 /// What is needed before a function at the token `at`, by the word before it.

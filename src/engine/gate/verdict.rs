@@ -13,12 +13,19 @@ pub(in crate::engine) struct Reads {
     pub(in crate::engine) tables: Vec<String>,
     /// Files and patterns that it reads, as tables or by its functions.
     pub(in crate::engine) files: Vec<String>,
+    /// The parts of tables' names among them; none where a function is given the same.
+    pub(in crate::engine) maybe_tables: Vec<Vec<String>>,
 }
 
 impl Reads {
     fn of(tree: &tree::Tree) -> Self {
         let tables = || tree.nodes.iter().filter(|node| node.kind == "BASE_TABLE");
+        let is_given = |name: &String| tree.nodes.iter().flat_map(files_of).any(|file| file == name);
         Self {
+            maybe_tables: tables()
+                .filter(|table| judged::may_be_file(&table.full_name()) && !is_given(&table.full_name()))
+                .map(|table| table.path.clone())
+                .collect(),
             files: tables()
                 .map(tree::Node::full_name)
                 .filter(|name| judged::may_be_file(name))

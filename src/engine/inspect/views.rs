@@ -59,7 +59,7 @@ impl Engine {
             match self.plan(&sql, definitions, cancel) {
                 Ok(stamp) => {
                     found.sound += 1;
-                    files.extend(stamp.files().map(Path::to_owned));
+                    files.extend(stamp.files().map(|file| self.datasource.base_path.join(file)));
                     bases.extend(if stamp.bases.is_empty() && stamp.files().any(Path::is_relative) {
                         BTreeSet::from([self.datasource.base_path.clone()])
                     } else {
@@ -108,17 +108,22 @@ impl Engine {
         let is_fine = |found: &crate::source::Findings| {
             found.astray.is_empty() && found.files.iter().any(|file| file.look.is_some())
         };
-        if self.reach.find(path).is_ok_and(|found| is_fine(&found)) {
+        // Nor where the path would name reports if they were there.
+        if self
+            .reach
+            .find(path)
+            .is_ok_and(|found| is_fine(&found) || found.astray.is_empty() && found.base.is_some())
+        {
             return;
         }
         let plain: PathBuf = path.split_inclusive('/').take_while(|part| !is_pattern(part)).collect();
         let folder = if is_pattern(path) { plain.as_path() } else { plain.parent().unwrap_or(&plain) };
         let datasource = &self.datasource;
         let there = std::iter::once(&datasource.base_path)
-            .chain(&datasource.search)
+            .chain(datasource.search.iter().flatten())
             .map(|base| base.join(folder))
             .find_map(|folder| folder.canonicalize().ok().filter(|folder| folder.is_dir()));
-        match there.filter(|folder| !datasource.folders.iter().any(|own| folder.starts_with(own))) {
+        match there.filter(|folder| !datasource.report_folders().any(|own| folder.starts_with(own))) {
             Some(folder) => {
                 lacking.insert(folder);
             }

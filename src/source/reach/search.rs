@@ -72,7 +72,7 @@ impl<'a> Search<'a> {
     fn step(&mut self, branch: Branch, part: &str, is_last: bool, branches: &mut Vec<Branch>) {
         // A folder asked for by a slash at the end has none in its name.
         let named = if part.is_empty() { branch.named } else { branch.named.join(part) };
-        match self.reach.end(&branch.at, Path::new(part), self.findings) {
+        match self.reach.end(&branch.at, Path::new(part), is_last, self.findings) {
             End::Out(link) => {
                 let astray = link.map_or_else(|| self.outside(), Astray::LeadsOut);
                 self.astray(astray);
@@ -165,7 +165,7 @@ impl<'a> Search<'a> {
             }
             return Some((at, found));
         }
-        match self.reach.end(folder, Path::new(name), self.findings) {
+        match self.reach.end(folder, Path::new(name), is_last, self.findings) {
             End::There(at, found) => Some((at, found)),
             End::Out(_) => {
                 self.astray(Astray::LeadsOut(named.to_owned()));
@@ -184,7 +184,7 @@ impl<'a> Search<'a> {
     /// A link that `**` meets in `folder` and does not follow. Told where it may be one to a folder that nothing else leads to:
     /// a file it would be found by its own name.
     fn pass_by(&mut self, folder: &Path, name: &OsStr, named: PathBuf, crawled: &Path) {
-        let is_gap = match self.reach.end(folder, Path::new(name), self.findings) {
+        let is_gap = match self.reach.end(folder, Path::new(name), false, self.findings) {
             End::There(at, found) => found.is_dir() && !at.starts_with(crawled),
             // What it is may not be looked at.
             End::Out(_) => may_be_folder(name),

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::parquet::{Values, write};
 use super::{get, reports};
-use crate::support::Host;
+use crate::support::{Host, duckdb};
 
 const NAN: f64 = f64::NAN;
 
@@ -90,6 +90,59 @@ async fn nan_is_no_number_in_the_views() {
 }
 
 /// A job in DuckDB itself stores `slow_flag` as true for such a row.
+/// pandas makes numbers with NaN of whole numbers and flags of which one is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_and_flags_that_are_nan_are_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "SELECT 202601 AS week, pattern, samples, p95_ms, slow_flag FROM (VALUES \
+                ('a', 'nan'::DOUBLE, 10.0, 1.0::DOUBLE), ('b', 5, 20, 0), ('c', 3, 30, 'nan')) AS t(pattern, samples, p95_ms, slow_flag)";
+    reports(
+        folder.path(),
+        &[
+            (202_601, rows),
+            (
+                202_602,
+                "SELECT 202602 AS week, 'a' AS pattern, 7 AS samples, 10.0 AS p95_ms, false AS slow_flag",
+            ),
+        ],
+    );
+    let host = Host::start(folder.path(), &json!({})).await;
+    for (sql, expected) in [
+        ("SELECT sum(samples)::BIGINT FROM perf_all_weeks", "15"),
+        ("SELECT count(*) FROM perf_all_weeks WHERE samples >= 500", "0"),
+        ("SELECT count(*) FROM perf_all_weeks WHERE isnan(samples)", "0"),
+        ("SELECT string_agg(pattern, ',' ORDER BY pattern) FROM perf_all_weeks WHERE slow_flag", "a"),
+    ] {
+        assert_eq!(host.rows(sql).await, [expected], "{sql}");
+    }
+    host.stop().await;
+}
+
+/// A name may stand right behind a word, and a word right behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_blank_is_needed_beside_a_files_name() {
+    let folder = tempfile::tempdir().unwrap();
+    duckdb(&format!(
+        "COPY (SELECT 1 AS i, 2.0 AS d) TO '{}' (FORMAT parquet)",
+        folder.path().join("a.parquet").display()
+    ));
+    let host = Host::start(folder.path(), &json!({})).await;
+    for sql in [
+        "SELECT i FROM'a.parquet'",
+        "FROM'a.parquet'SELECT i",
+        "TABLE'a.parquet'",
+        "DESCRIBE'a.parquet'",
+        "SELECT i FROM a.parquet JOIN'a.parquet'AS b USING(i)",
+        "SELECT i FROM a.parquet JOIN(FROM'a.parquet')USING(i)",
+        "EXPLAIN FROM'a.parquet'",
+        "UNPIVOT'a.parquet'ON i",
+        "FROM'a.parquet'WHERE i=1",
+    ] {
+        assert!(!host.rows(sql).await.is_empty(), "{sql}");
+    }
+    host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_without_a_number_is_not_slow_whatever_its_flag_says() {
     let folder = tempfile::tempdir().unwrap();
