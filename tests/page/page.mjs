@@ -89,6 +89,7 @@ const extent = (page, panel, row) =>
 /** Moves down a chart until there is something to click; the series that the tooltip marks. */
 async function seek(page, panel, part) {
   const over = page.locator(`[data-panel="${panel}"] .u-over`);
+  await over.scrollIntoViewIfNeeded();
   const box = await over.boundingBox();
   for (let y = 2; y < box.height; y += 4) {
     await page.mouse.move(box.x + box.width * part, box.y + y);
