@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::pattern::Pattern;
 use super::{Policy, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{Limits, MB};
@@ -51,6 +52,14 @@ impl Datasource {
     /// [`Kind::Forbidden`] naming the first that is none.
     pub fn check_files(&self) -> Result<()> {
         self.databases.iter().chain(&self.write_ahead_logs()).try_for_each(|path| check_file(path))
+    }
+
+    /// Whether a path is that of a report beside a database file, or of the folder that it is in; by its text alone.
+    #[must_use]
+    pub fn is_beside(&self, path: &Path) -> bool {
+        let reports = Pattern::of(&self.reports);
+        let inside = self.beside.iter().filter_map(|folder| path.strip_prefix(folder).ok());
+        inside.into_iter().any(|name| name.as_os_str().is_empty() || reports.matches(name))
     }
 
     /// The folders in which reports are looked for.

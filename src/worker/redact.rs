@@ -11,7 +11,7 @@ const ELSEWHERE: &str = "(a path outside the datasource)";
 /// in it.
 pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Error {
     let known = |path: &str| {
-        let mut roots = datasource.report_folders().chain(&datasource.databases);
+        let mut roots = datasource.folders.iter().chain(&datasource.databases);
         // Relative paths start at the base path, but what lies below it is not the datasource's for that.
         query.contains(path)
             || datasource
@@ -21,6 +21,7 @@ pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Erro
                 .chain([&datasource.base_path])
                 .any(|base| base == Path::new(path))
             || roots.any(|root: &PathBuf| belongs(path, root))
+            || datasource.is_beside(Path::new(path))
     };
     Error {
         message: without_foreign_paths(&error.message, &known),
@@ -92,6 +93,28 @@ mod tests {
             let error = redact(Error::bad_query(text.clone()).hint("Look at `/usr/y`"), &datasource, "");
             assert_eq!(error.message, text.replace("/usr/x", ELSEWHERE), "{base}");
             assert_eq!(error.hint.unwrap(), format!("Look at `{ELSEWHERE}`"), "{base}");
+        }
+    }
+
+    /// Of a database file's folder nothing but the reports is the datasource's.
+    #[test]
+    fn beside_a_database_file_only_reports_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        std::fs::write(folder.join("perf.duckdb"), "").unwrap();
+        let json = serde_json::json!({ "path": folder.join("perf.duckdb") }).to_string();
+        let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        for (name, is_named) in [
+            ("query_perf_weekly_202601.parquet", true),
+            ("query_perf_weekly_*.parquet", true),
+            ("perf.duckdb.wal", true),
+            ("tmp_perf.duckdb", false),
+            ("secret.csv", false),
+            ("sub/query_perf_weekly_202601.parquet", false),
+        ] {
+            let text = format!("Cannot open \"{}\"", folder.join(name).display());
+            let told = redact(Error::bad_query(text.clone()), &datasource, "").message;
+            assert_eq!(told == text, is_named, "{told}");
         }
     }
 
