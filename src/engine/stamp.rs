@@ -98,20 +98,8 @@ impl Engine {
         let reads = &verdict.reads;
         let (named, others) = views.split(verdict);
         let is_table = |path: &String| {
-            let mut of_that_name = reads
-                .maybe_tables
-                .iter()
-                .filter(|parts| {
-                    parts
-                        .iter()
-                        .filter(|part| !part.is_empty())
-                        .map(String::as_str)
-                        .collect::<Vec<_>>()
-                        .join(".")
-                        == *path
-                })
-                .peekable();
-            of_that_name.peek().is_some() && of_that_name.all(|parts| views.know(parts))
+            let mut of_that_name = reads.maybe_tables.iter().filter(|(name, _)| name == path).peekable();
+            of_that_name.peek().is_some() && of_that_name.all(|(_, parts)| views.know(parts))
         };
         for path in [reads].into_iter().chain(named.iter().copied()).flat_map(|reads| &reads.files) {
             let mut found = self.look_at(path)?;

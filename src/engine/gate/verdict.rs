@@ -13,8 +13,8 @@ pub(in crate::engine) struct Reads {
     pub(in crate::engine) tables: Vec<String>,
     /// Files and patterns that it reads, as tables or by its functions.
     pub(in crate::engine) files: Vec<String>,
-    /// The parts of tables' names among them; none where a function is given the same.
-    pub(in crate::engine) maybe_tables: Vec<Vec<String>>,
+    /// Those among them that are names of tables, with their parts; none where a function is given the same.
+    pub(in crate::engine) maybe_tables: Vec<(String, Vec<String>)>,
 }
 
 impl Reads {
@@ -23,8 +23,8 @@ impl Reads {
         let is_given = |name: &String| tree.nodes.iter().flat_map(files_of).any(|file| file == name);
         Self {
             maybe_tables: tables()
-                .filter(|table| judged::may_be_file(&table.full_name()) && !is_given(&table.full_name()))
-                .map(|table| table.path.clone())
+                .map(|table| (table.full_name(), table.path.clone()))
+                .filter(|(name, _)| judged::may_be_file(name) && !is_given(name))
                 .collect(),
             files: tables()
                 .map(tree::Node::full_name)
