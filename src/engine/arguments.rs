@@ -7,11 +7,11 @@
 
 use std::path::Path;
 
-use super::Engine;
 use super::examine::{self, Schema};
 use super::gate::{Reader, Verdict};
 use super::reads::ViewReads;
 use super::stamp::Stamp;
+use super::{Cancel, Engine};
 use crate::error::Result;
 use crate::reports::keys_of;
 
@@ -38,15 +38,20 @@ impl Engine {
     /// attached files, whose macros may stand for a function.
     ///
     /// # Errors
-    /// A folder that cannot be listed, or those of the database.
-    pub(super) fn arguments(&self, verdict: &Verdict, views: &ViewReads, stamp: &Stamp) -> Result<Arguments> {
+    /// A folder that cannot be listed, those of the database, and [`crate::error::Kind::Cancelled`].
+    pub(super) fn arguments(
+        &self,
+        verdict: &Verdict,
+        views: &ViewReads,
+        stamp: &Stamp,
+        cancel: &Cancel,
+    ) -> Result<Arguments> {
         let mut all = Arguments::default();
         let have_keys = stamp.files().any(|file| file.as_os_str().as_encoded_bytes().contains(&b'='));
         for reader in &verdict.readers {
-            let is_own = match reader.function() {
-                Some(function) => views.has_macro(function),
-                None => views.know(&reader.parts),
-            };
+            cancel.check()?;
+            let is_own = reader.function().is_some_and(|function| views.has_macro(function))
+                || views.know(&reader.parts);
             let arguments =
                 if is_own { None } else { Some(self.arguments_of(reader, have_keys, &mut all.notices)?) };
             all.of_readers.push(arguments);

@@ -118,25 +118,30 @@ impl Engine {
             files.iter().filter_map(|file| Some((file.path.as_path(), file.look?))).collect();
         let unknown: Vec<(&Path, Look)> =
             looked.iter().filter(|(file, look)| self.flaws.known(file, *look).is_none()).copied().collect();
-        let mut unread = 0;
         if !unknown.is_empty() {
             let connection = self.own_connection()?;
             cancel.watch(connection.interrupt_handle());
             for some in unknown.chunks(TOGETHER) {
                 cancel.check()?;
-                if budget.takes(some.iter().map(|(_, look)| look.size()).sum()) {
-                    self.read_all(&connection, some, cancel)?;
-                } else {
-                    unread += some.len();
-                }
+                self.read_all(&connection, some, &mut budget, cancel)?;
             }
         }
         let flaw = |(file, look): &(&Path, Look)| Some((file.to_path_buf(), self.flaws.known(file, *look)??));
+        let unread = unknown.iter().filter(|(file, look)| self.flaws.known(file, *look).is_none()).count();
         Ok(Searched { flawed: looked.iter().filter_map(flaw).collect(), unread })
     }
 
-    /// Reads `files` together, and where that fails their halves.
-    fn read_all(&self, connection: &Connection, files: &[(&Path, Look)], cancel: &Cancel) -> Result<()> {
+    /// Reads `files` together, and where that fails their halves, as far as `budget` goes.
+    fn read_all(
+        &self,
+        connection: &Connection,
+        files: &[(&Path, Look)],
+        budget: &mut Budget,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        if !budget.takes(files.iter().map(|(_, look)| look.size()).sum()) {
+            return Ok(());
+        }
         let outcome = read(connection, files.iter().map(|(file, _)| *file), "");
         cancel.check()?;
         match (outcome, files) {
@@ -148,8 +153,8 @@ impl Engine {
             }
             (Err(_), _) => {
                 let (first, second) = files.split_at(files.len() / 2);
-                self.read_all(connection, first, cancel)?;
-                self.read_all(connection, second, cancel)?;
+                self.read_all(connection, first, budget, cancel)?;
+                self.read_all(connection, second, budget, cancel)?;
             }
         }
         Ok(())

@@ -19,13 +19,14 @@ mod statement;
 mod tree;
 mod verdict;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 pub(super) use self::judged::is_function_of_the_engine;
 use self::parser::{Parser, Statement, StatementKind, Token};
 use self::places::Places;
 use self::plan::{Plan, empty, no_subquery, not_allowed};
+use self::readers::Composition;
 pub(super) use self::readers::Reader;
 use self::statement::{check_types_of, query_of_view, significant};
 pub(super) use self::verdict::{Form, Reads, Verdict};
@@ -38,6 +39,8 @@ pub(super) struct Gate {
     parser: Parser,
     /// Verdicts by text: a dashboard asks the same again and again.
     verdicts: Mutex<HashMap<String, Arc<Verdict>>>,
+    /// Texts that were composed of others that passed, and passed themselves.
+    composed: Mutex<HashSet<String>>,
 }
 
 impl Gate {
@@ -49,7 +52,7 @@ impl Gate {
     /// # Errors
     /// [`Kind::Internal`] when that cannot be opened.
     pub(super) fn open() -> Result<Self> {
-        Ok(Self { parser: Parser::open()?, verdicts: Mutex::default() })
+        Ok(Self { parser: Parser::open()?, verdicts: Mutex::default(), composed: Mutex::default() })
     }
 
     /// Checks one text, or remembers that it passed. Nothing is bound or run.
@@ -70,6 +73,34 @@ impl Gate {
             known.insert(sql.to_owned(), Arc::clone(&verdict));
         }
         Ok(verdict)
+    }
+
+    /// The statement of `verdict` with the arguments that `arguments` gives to each place where it reads Parquet files. What was put
+    /// together is judged like what came.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] where that is another statement.
+    pub(super) fn with_arguments(
+        &self,
+        verdict: &Verdict,
+        arguments: &[Option<String>],
+    ) -> Result<Composition> {
+        let composition = verdict.with_arguments(arguments);
+        let sql = &composition.sql;
+        if *sql == verdict.sql || lock(&self.composed).contains(sql) {
+            return Ok(composition);
+        }
+        if !verdict.is_of(sql, &self.judge_text(sql)?) {
+            return Err(not_followed());
+        }
+        if sql.len() <= Self::LONGEST {
+            let mut known = lock(&self.composed);
+            if known.len() >= Self::MOST {
+                known.clear();
+            }
+            known.insert(sql.clone());
+        }
+        Ok(composition)
     }
 
     fn judge(&self, sql: &str) -> Result<Verdict> {

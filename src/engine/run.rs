@@ -164,8 +164,8 @@ impl Engine {
         let views = databases.as_ref().map_or(&none, |held| &held.definitions().reads);
         let before = self.first_stamp(&verdict, views)?;
         let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
-        let arguments = self.arguments(&verdict, views, &before)?;
-        let statement = verdict.with_arguments(&arguments.of_readers);
+        let arguments = self.arguments(&verdict, views, &before, cancel)?;
+        let statement = self.gate.with_arguments(&verdict, &arguments.of_readers)?;
         let ready = Ready { verdict: &verdict, sql: &statement.sql, arguments: &arguments };
         let mut over = None;
         let mut result = self.execute(ready, &before, &mut over, task.shape, cancel, sink);

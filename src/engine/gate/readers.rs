@@ -1,6 +1,7 @@
 //! Where a statement reads Parquet files, so that the engine can give DuckDB's reader the arguments that make its answers true,
 //! whether a function is called or a file stands where a table does.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::judged;
@@ -13,6 +14,8 @@ use crate::error::{Error, Kind, Result};
 const FUNCTIONS: [&str; 3] = ["read_parquet", "parquet_scan", "read_single_parquet_file"];
 /// What stands for the name of a file.
 const FUNCTION: &str = "system.main.parquet_scan";
+/// The catalog of DuckDB's own functions.
+const SYSTEM: &str = "system";
 const CAN_HAVE_NAN: &str = "can_have_nan";
 
 /// One place where a statement reads Parquet files.
@@ -22,15 +25,16 @@ pub(in crate::engine) struct Reader {
     pub(in crate::engine) paths: Vec<String>,
     /// Arguments that it is given by name, in small letters, and whether they are plainly true or false.
     given: Vec<(String, Option<bool>)>,
-    /// The parts of a name in the place of a table's.
+    /// The parts of a name in the place of a table's; none of a call.
     pub(in crate::engine) parts: Vec<String>,
     form: Form,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Form {
-    /// A call of a function of that index, which ends before the closing parenthesis there; whether a comma stands before it.
-    Call { function: usize, end: usize, has_comma: bool },
+    /// A call of a function of that index, which ends before the closing parenthesis there; whether it is named as DuckDB's own, and
+    /// whether a comma stands before its end.
+    Call { function: usize, is_systems: bool, end: usize, has_comma: bool },
     /// The name of a file in the place of a table's.
     Table { span: Range<usize>, before: Before, alias: Option<String> },
 }
@@ -57,11 +61,12 @@ impl Reader {
         matches!(self.form, Form::Call { function: 2, .. })
     }
 
-    /// The name of the function that is called; none for a file in the place of a table.
+    /// The name of the function that is called, where a macro may take its place; none for a file in the place of a table, and for
+    /// one that is named as DuckDB's own.
     pub(in crate::engine) fn function(&self) -> Option<&'static str> {
         match self.form {
-            Form::Call { function, .. } => FUNCTIONS.get(function).copied(),
-            Form::Table { .. } => None,
+            Form::Call { function, is_systems: false, .. } => FUNCTIONS.get(function).copied(),
+            _ => None,
         }
     }
 }
@@ -113,13 +118,24 @@ impl Composition {
         Self { sql: text.text, places: text.places }
     }
 
-    /// The name of a column as the statement itself gives it: DuckDB calls one after its expression, in which a file may be read.
-    pub(super) fn column_name(readers: &[Reader], arguments: &[Option<String>], name: &str) -> String {
+    /// The name of a column as the statement `sql` itself gives it: DuckDB calls one after its expression, in which a file may be
+    /// read. What a person wrote stays.
+    pub(super) fn column_name(
+        sql: &str,
+        readers: &[Reader],
+        arguments: &[Option<String>],
+        name: &str,
+    ) -> String {
         let mut plain = name.to_owned();
+        let mut put_back = |from: &str, to: &str| {
+            if !sql.contains(from) {
+                plain = plain.replace(from, to);
+            }
+        };
         for (reader, arguments) in readers.iter().zip(arguments) {
             // As DuckDB writes what was put in.
             for argument in arguments.iter().flat_map(|arguments| arguments.split(", ")) {
-                plain = plain.replace(&format!(", ({argument})"), "");
+                put_back(&format!(", ({argument})"), "");
             }
             let (Form::Table { alias, .. }, [path]) = (&reader.form, reader.paths.as_slice()) else {
                 continue;
@@ -129,9 +145,9 @@ impl Composition {
             for alias in
                 alias.iter().flat_map(|alias| [format!("\"{}\"", alias.replace('"', "\"\"")), alias.clone()])
             {
-                plain = plain.replace(&format!("{call} AS {alias}"), &table);
+                put_back(&format!("{call} AS {alias}"), &table);
             }
-            plain = plain.replace(&call, &table);
+            put_back(&call, &table);
         }
         plain
     }
@@ -167,47 +183,47 @@ pub(super) fn find(
     back: impl Fn(usize) -> usize,
     judged_back: impl Fn(usize) -> usize,
 ) -> Result<Option<Vec<Reader>>> {
-    let mut found = Vec::new();
-    for (index, function) in FUNCTIONS.iter().enumerate() {
-        let calls = (0..tokens.len()).filter(|at| {
-            tokens.get(*at).is_some_and(|token| token.is_name(function))
-                && tokens.get(at + 1).is_some_and(|token| token.text == "(")
-        });
-        let before = found.len();
-        for at in calls {
-            let Some(call) = call(index, tokens.get(at + 2..).unwrap_or_default())? else { return Ok(None) };
-            found.push(call);
-        }
-        if found.len() - before != tree.nodes.iter().filter(|node| function_of(node) == Some(index)).count() {
-            return Ok(None);
-        }
+    // More than one stands for the same where something was put in.
+    let mut at_place: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (at, token) in tokens.iter().enumerate() {
+        at_place.entry(back(token.start)).or_default().push(at);
     }
-    let mut bare: Vec<usize> = Vec::new();
-    for node in tree.nodes.iter().filter(|node| is_file(tree, node)) {
+    // Of what stands behind these words DuckDB tells no place.
+    let mut bare: Vec<usize> = (1..tokens.len()).filter(|at| before(tokens, *at).is_some()).collect();
+    let mut found = Vec::new();
+    for node in &tree.nodes {
+        let function = function_of(node);
+        if function.is_none() && !is_file(tree, node) {
+            continue;
+        }
+        let is_it = |at: &usize| match function {
+            Some(function) => name_of_call(tokens, *at, function).is_some(),
+            None => is_named_at(node, tokens, *at),
+        };
         let at = match node.position {
             Some(position) => {
-                let place = judged_back(position);
-                let mut there = (0..tokens.len())
-                    .filter(|at| tokens.get(*at).is_some_and(|token| back(token.start) == place));
-                there.find_map(|at| {
-                    // Behind `name:` where the other name stands in front.
-                    let is_named =
-                        node.has_alias && tokens.get(at + 1).is_some_and(|token| token.text == ":");
-                    let at = if is_named { at + 2 } else { at };
-                    is_named_at(node, tokens, at).then_some(at)
-                })
+                let there = at_place.get(&judged_back(position)).into_iter().flatten();
+                // Behind `name:` where the other name stands in front.
+                let behind = |at: usize| if is(tokens, at + 1, ":") { at + 2 } else { at };
+                there.map(|at| behind(*at)).find(is_it)
             }
-            // Of what stands behind these words it tells none.
-            None => (1..tokens.len()).find(|at| {
-                before(tokens, *at).is_some() && !bare.contains(at) && is_named_at(node, tokens, *at)
-            }),
+            None => bare.iter().position(is_it).map(|index| bare.remove(index)),
         };
         let Some(at) = at else { return Ok(None) };
-        if node.position.is_none() {
-            bare.push(at);
+        let reader = match function.zip(function.and_then(|function| name_of_call(tokens, at, function))) {
+            Some((function, name)) => {
+                let is_systems = name > at && tokens.get(at).is_some_and(|token| token.is_name(SYSTEM));
+                call(function, is_systems, tokens.get(name + 2..).unwrap_or_default())?
+            }
+            None => table(node, tokens, at),
+        };
+        let Some(reader) = reader else { return Ok(None) };
+        // However it is spelled.
+        let promises = node.names.iter().filter(|(_, name)| name.eq_ignore_ascii_case(CAN_HAVE_NAN)).count();
+        if promises > usize::from(reader.given(CAN_HAVE_NAN).is_some()) {
+            return Ok(None);
         }
-        let Some(table) = table(node, tokens, at) else { return Ok(None) };
-        found.push(table);
+        found.push(reader);
     }
     found.sort_by_key(|reader| match &reader.form {
         Form::Call { end, .. } => *end,
@@ -217,8 +233,21 @@ pub(super) fn find(
     Ok(Some(found))
 }
 
+/// The token that is the last part of a function's name which starts at the token `at` and is called.
+fn name_of_call(tokens: &[Token<'_>], mut at: usize, function: usize) -> Option<usize> {
+    while is(tokens, at + 1, ".") {
+        at += 2;
+    }
+    let is_it = tokens.get(at)?.is_name(FUNCTIONS.get(function)?) && is(tokens, at + 1, "(");
+    is_it.then_some(at)
+}
+
+fn is(tokens: &[Token<'_>], at: usize, text: &str) -> bool {
+    tokens.get(at).is_some_and(|token| token.text == text)
+}
+
 /// A call, of the tokens behind its opening parenthesis.
-fn call(function: usize, tokens: &[Token<'_>]) -> Result<Option<Reader>> {
+fn call(function: usize, is_systems: bool, tokens: &[Token<'_>]) -> Result<Option<Reader>> {
     let (mut paths, mut given) = (Vec::new(), Vec::new());
     let (mut depth, mut is_path) = (0_usize, true);
     for (at, token) in tokens.iter().enumerate() {
@@ -230,7 +259,7 @@ fn call(function: usize, tokens: &[Token<'_>]) -> Result<Option<Reader>> {
                     paths,
                     given,
                     parts: Vec::new(),
-                    form: Form::Call { function, end: token.start, has_comma },
+                    form: Form::Call { function, is_systems, end: token.start, has_comma },
                 }));
             }
             "(" | "[" | "{" => depth += 1,
@@ -313,3 +342,7 @@ fn unquoted(text: &str) -> String {
     }
     text.to_owned()
 }
+
+#[cfg(test)]
+#[path = "readers_tests.rs"]
+mod tests;

@@ -24,7 +24,11 @@ pub(super) fn walled<'a>(sql: &'a str, tokens: &[Token<'a>]) -> (Composed<'a>, u
     let mut composed = Composed::of(sql);
     let (mut copied, mut count) = (0, 0);
     let mut at = 0;
-    while let Some((first, end)) = next_call(tokens, at) {
+    while let Some((first, closing)) = next_call(tokens, at) {
+        // It belongs to the call.
+        let has_numbers =
+            is_word(tokens.get(closing + 1), "WITH") && is_word(tokens.get(closing + 2), "ORDINALITY");
+        let end = if has_numbers { closing + 2 } else { closing };
         let (start, behind) = (place(tokens, first), tokens.get(end).map_or(sql.len(), Token::end));
         composed.copy(copied..start);
         composed.insert(WALL[0], start);
@@ -97,6 +101,10 @@ fn is(token: Option<&Token<'_>>, text: &str) -> bool {
     token.is_some_and(|token| token.text == text)
 }
 
+fn is_word(token: Option<&Token<'_>>, word: &str) -> bool {
+    token.is_some_and(|token| token.is_word(word))
+}
+
 fn is_name(token: &Token<'_>, name: &str) -> bool {
     matches!(token.kind, TokenKind::Keyword | TokenKind::Identifier) && token.is_name(name)
 }
@@ -129,6 +137,12 @@ mod tests {
                 "FROM parquet_scan('a', utf8_validation = 'replace') a, (FROM read_parquet('b', utf8_validation => 'strict')) b, read_parquet('c')",
                 format!(
                     "FROM (FROM parquet_scan('a', utf8_validation = 'replace') LIMIT {limit}) a, (FROM (FROM read_parquet('b', utf8_validation => 'strict') LIMIT {limit})) b, read_parquet('c')"
+                ),
+            ),
+            (
+                "FROM read_parquet('a', utf8_validation = 'replace') WITH ORDINALITY AS t(a, n) WHERE n > 1",
+                format!(
+                    "FROM (FROM read_parquet('a', utf8_validation = 'replace') WITH ORDINALITY LIMIT {limit}) AS t(a, n) WHERE n > 1"
                 ),
             ),
             // A text and a comment are none.

@@ -138,13 +138,26 @@ impl Verdict {
     }
 
     /// The statement with the arguments that `arguments` gives to each place where it reads Parquet files.
-    pub(in crate::engine) fn with_arguments(&self, arguments: &[Option<String>]) -> Composition {
+    pub(super) fn with_arguments(&self, arguments: &[Option<String>]) -> Composition {
         Composition::of(&self.sql, &self.readers, arguments)
+    }
+
+    /// Whether `again`, the verdict on what was composed of it as `sql`, is of the same statement.
+    pub(super) fn is_of(&self, sql: &str, again: &Self) -> bool {
+        // Of a PIVOT without lists the items are put in parentheses, each time anew.
+        let is_same = match self.form {
+            Form::Multiple => {
+                let without = |text: &str| text.replace(['(', ')'], "");
+                without(&again.sql) == without(sql)
+            }
+            Form::Subquery | Form::Alone => again.sql == sql.trim_end(),
+        };
+        is_same && again.form == self.form && again.readers.len() == self.readers.len()
     }
 
     /// The name of a column of it, without them.
     pub(in crate::engine) fn column_name(&self, arguments: &[Option<String>], name: &str) -> String {
-        Composition::column_name(&self.readers, arguments, name)
+        Composition::column_name(&self.sql, &self.readers, arguments, name)
     }
 }
 

@@ -238,3 +238,24 @@ async fn statistics_are_not_to_be_promised_anything() {
     assert_eq!(pivoted, ["9 | 6"]);
     host.stop().await;
 }
+
+/// A macro of a database file hides DuckDB's function of the same name, and only where that is not named in full.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_macro_takes_the_place_of_the_function_that_it_hides_alone() {
+    let folder = folder();
+    let file = folder.path().join("more/perf.duckdb");
+    duckdb(&format!(
+        "ATTACH '{}' AS f; CREATE MACRO f.read_parquet(p) AS TABLE SELECT 7 AS v, p AS path",
+        file.display()
+    ));
+    let host = Host::start(&file, &json!({"paths": [folder.path()], "reports": "*.parquet"})).await;
+    for (function, expected) in
+        [("read_parquet", "1"), ("system.main.read_parquet", "8"), ("parquet_scan", "8")]
+    {
+        let sql =
+            format!("SELECT count(*) FROM {function}('double.parquet') WHERE v > 5 AND v <> 10 AND v <> 20");
+        let rows = host.rows(&sql).await;
+        assert_eq!(rows, [expected], "{function}");
+    }
+    host.stop().await;
+}

@@ -1,0 +1,148 @@
+//! Where statements read Parquet files, and what becomes of them.
+
+use super::super::Gate;
+use crate::error::{Error, Kind, Result};
+
+/// `sql` as it runs when each place where it reads gets an argument.
+fn composed(sql: &str) -> Result<String> {
+    let gate = Gate::open()?;
+    let verdict = gate.check(sql)?;
+    let arguments = vec![Some("can_have_nan = true".to_owned()); verdict.readers.len()];
+    Ok(gate.with_arguments(&verdict, &arguments)?.sql)
+}
+
+/// Calls: each `@` is where the argument goes.
+const CALLS: &[&str] = &[
+    "FROM read_parquet('a'@)",
+    "FROM READ_PARQUET(['a', 'b']@) AS t",
+    "FROM \"read_parquet\"('a', union_by_name = (1 = 1)@)",
+    "FROM t: read_parquet('a'@)",
+    "FROM t : system.main.parquet_scan('a'@)",
+    "FROM system.main.\"parquet_scan\"('a'@) WITH ORDINALITY",
+    "FROM main.read_single_parquet_file('a'@)",
+    "SELECT * FROM a, read_parquet('a'@) x, LATERAL (FROM read_parquet('b'@)) JOIN parquet_scan('c'@) USING (i)",
+    "FROM a UNION ALL BY NAME (FROM read_parquet('b'@))",
+    "WITH c AS (FROM read_parquet('a'@)) FROM c WHERE EXISTS (FROM read_parquet('b'@) WHERE b = c.b)",
+    "SELECT (SELECT max(a) FROM read_parquet('a'@)) AS \"read_parquet('a')\"",
+    "EXPLAIN SELECT * FROM read_parquet('a'@)",
+    "PIVOT read_parquet('a'@) ON a IN (1, 2) USING sum(b)",
+    "PIVOT read_parquet('a'@) ON a USING sum(b)",
+    "UNPIVOT read_parquet('a'@) ON a, b INTO NAME n VALUE v",
+    "SUMMARIZE FROM read_parquet('a'@)",
+    "FROM (DESCRIBE FROM read_parquet('a'@))",
+    // Other names that look like calls.
+    "SELECT a AS read_parquet FROM read_parquet('a'@) AS read_parquet(a, b)",
+    "WITH read_parquet(a) AS (SELECT 1) FROM read_parquet, parquet_scan('x'@)",
+    "SELECT 'read_parquet(''a'')', \"parquet_scan\" FROM t",
+    "FROM \"read_parquet\"",
+];
+
+#[test]
+fn calls_get_their_arguments() {
+    for call in CALLS {
+        let given = composed(&call.replace('@', "")).unwrap_or_else(|error| panic!("{call}: {error:?}"));
+        let expected = call.replace('@', ", can_have_nan = true");
+        let query = expected.strip_prefix("EXPLAIN ").unwrap_or(&expected);
+        let given = given.replace("ON (a)", "ON a");
+        assert!(given.ends_with(query), "{call}: {given}");
+    }
+}
+
+#[test]
+fn files_in_the_place_of_tables_become_calls() {
+    let of = |path: &str| format!("system.main.parquet_scan('{path}', can_have_nan = true)");
+    for (sql, expected) in [
+        ("FROM 'x/a.parquet'", format!("FROM  {} AS \"a\" ", of("x/a.parquet"))),
+        ("FROM 'a.parquet' AS t WHERE t.b", format!("FROM  {}  AS t WHERE t.b", of("a.parquet"))),
+        ("FROM t: 'a.parquet'", format!("FROM t:  {} ", of("a.parquet"))),
+        ("FROM \"it's\".parquet", format!("FROM  {} AS \"it's\" ", of("it''s.parquet"))),
+        ("(TABLE 'a.parquet')", format!("(FROM  {} AS \"a\" )", of("a.parquet"))),
+        ("DESCRIBE 'a.parquet'", format!("DESCRIBE  FROM {} AS \"a\" ", of("a.parquet"))),
+        (
+            "FROM 'b.parquet', (DESCRIBE 'a.parquet'), (DESCRIBE 'b.parquet')",
+            format!(
+                "FROM  {b} AS \"b\" , (DESCRIBE  FROM {a} AS \"a\" ), (DESCRIBE  FROM {b} AS \"b\" )",
+                a = of("a.parquet"),
+                b = of("b.parquet")
+            ),
+        ),
+        ("WITH \"a.parquet\" AS (SELECT 1) FROM \"a.parquet\"", String::new()),
+    ] {
+        let expected = if expected.is_empty() { sql.to_owned() } else { expected };
+        assert_eq!(composed(sql).map_err(|error| error.message), Ok(expected), "{sql}");
+    }
+}
+
+#[test]
+fn no_spelling_promises_that_nothing_is_nan() {
+    for promise in [
+        "can_have_nan = false",
+        "can_have_nan := false",
+        "CAN_HAVE_NAN => 0",
+        "\"can_have_nan\" = false",
+        "(can_have_nan = false)",
+        "((can_have_nan) = false)",
+        "(\"Can_Have_NaN\" = false)",
+        "can_have_nan = true, (can_have_nan = false)",
+        "can_have_nan = CAST('false' AS BOOLEAN)",
+        "false AS can_have_nan",
+    ] {
+        for call in ["read_parquet", "system.main.parquet_scan", "\"READ_PARQUET\""] {
+            let sql = format!("FROM {call}('a', {promise})");
+            let refused = composed(&sql).map_err(|Error { kind, .. }| kind);
+            assert!(matches!(refused, Err(Kind::Forbidden | Kind::BadQuery)), "{sql}: {refused:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_put_in_cannot_make_another_statement() {
+    let gate = Gate::open().unwrap();
+    let verdict = gate.check("FROM read_parquet('a')").unwrap();
+    for argument in [
+        "can_have_nan = true); DROP TABLE t; --",
+        "can_have_nan = true), read_parquet('b'",
+        "a = (SELECT 1)) FROM read_csv('b'",
+    ] {
+        let refused = gate.with_arguments(&verdict, &[Some(argument.to_owned())]).map(|it| it.sql);
+        assert!(refused.is_err(), "{argument}: {refused:?}");
+    }
+}
+
+#[test]
+fn names_that_a_person_chose_stay() {
+    let gate = Gate::open().unwrap();
+    let sql = "SELECT 1 AS \"x, (can_have_nan = true)\" FROM read_parquet('a')";
+    let verdict = gate.check(sql).unwrap();
+    let arguments = [Some("can_have_nan = true".to_owned())];
+    let name = "x, (can_have_nan = true)";
+    assert_eq!(verdict.column_name(&arguments, name), name);
+    let verdict = gate.check("SELECT (SELECT 1 FROM read_parquet('a'))").unwrap();
+    let name = "(SELECT 1 FROM read_parquet('a', (can_have_nan = true)))";
+    assert_eq!(verdict.column_name(&arguments, name), "(SELECT 1 FROM read_parquet('a'))");
+}
+
+#[test]
+fn only_what_a_macro_may_hide_is_named() {
+    let gate = Gate::open().unwrap();
+    for (sql, name) in [
+        ("FROM read_parquet('a')", Some("read_parquet")),
+        ("FROM main.\"Parquet_Scan\"('a')", Some("parquet_scan")),
+        ("FROM perf.main.read_parquet('a')", Some("read_parquet")),
+        ("FROM system.main.read_parquet('a')", None),
+        ("FROM \"SYSTEM\".read_parquet('a')", None),
+        ("FROM 'a.parquet'", None),
+    ] {
+        let verdict = gate.check(sql).unwrap();
+        assert_eq!(verdict.readers.iter().map(super::Reader::function).collect::<Vec<_>>(), [name], "{sql}");
+    }
+}
+
+/// The time is that of one pass over the text for all of them together.
+#[test]
+fn thousands_of_places_are_found() {
+    let places: Vec<String> =
+        (0..3_000).map(|i| format!("(DESCRIBE 'f{i}.parquet'), read_parquet('g{i}') g{i}")).collect();
+    let gate = Gate::open().unwrap();
+    assert_eq!(gate.check(&format!("FROM {}", places.join(", "))).unwrap().readers.len(), 6_000);
+}
