@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use duckdb_perf::app::{App, DataQuery, InstanceSettings};
 use duckdb_perf::frame;
 use duckdb_perf::plugin::client::Plugin;
+use duckdb_perf::protocol::{self, Walls};
 use duckdb_perf::source::Policy;
-use duckdb_perf::worker::{self, Walls};
+use duckdb_perf::worker;
 
 /// Two million rows, five columns: bigint, double, varchar, timestamp, double.
 const LARGE: &str = "SELECT range AS id, range * 0.5 AS a, 'pattern ' || (range % 1000) AS pattern, \
@@ -24,7 +25,7 @@ const LARGE: &str = "SELECT range AS id, range * 0.5 AS a, 'pattern ' || (range 
 const PROCESSES: usize = 12;
 
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some(worker::WORKER_ARGUMENT) {
+    if std::env::args().nth(1).as_deref() == Some(protocol::WORKER_ARGUMENT) {
         worker::serve().unwrap();
         return;
     }

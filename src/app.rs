@@ -17,16 +17,17 @@ use tokio_stream::Stream;
 
 use self::asking::Asking;
 use self::instances::{Instance, InstanceKey};
+use crate::broker::{Export, Exported, Making, Ticket};
 use crate::cache::{Answer, Cache, Key};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{self, CsvOptions};
 use crate::health;
 use crate::limits::MB;
 use crate::metrics::{Asked, Metrics};
+use crate::protocol::{ExportJob, QueryJob, Walls};
 use crate::query::TimeRange;
 use crate::rundir::RunDir;
 use crate::source::{self, Policy};
-use crate::worker::{Export, ExportJob, Exported, Making, QueryJob, Ticket, Walls};
 
 /// A datasource as an edge hands it over: not yet parsed, because a broken one must answer with an error
 /// of its own and not fail a request that it is only part of.

@@ -16,11 +16,12 @@ use bytes::Bytes;
 use moka::future::Cache as Store;
 use tokio::sync::watch;
 
+use crate::broker::{Reply, Resting, Slot};
 use crate::error::{Error, Kind, Result};
 use crate::frame::Options;
 use crate::metrics::Served;
+use crate::protocol::QueryJob;
 use crate::source::{Looks, Validity};
-use crate::worker::{QueryJob, Reply, Resting, Slot};
 
 /// One result takes at most this part of the whole.
 const MOST_SHARE: u64 = 4;

@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::app::Health;
+use crate::broker::Supervisor;
 use crate::engine::Inspection;
 use crate::error::Error;
+use crate::protocol::Jail;
 use crate::reports::{IsoWeek, has_ending_of_parquet};
 use crate::source::{Datasource, denied};
-use crate::worker::{Jail, Supervisor};
 
 /// Broken reports that are named one by one.
 const MOST_NAMED: usize = 3;
@@ -269,7 +270,7 @@ fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::Enforced;
+    use crate::protocol::Enforced;
 
     const JAILED: State<'static> = State {
         engine: "v2.0.0",

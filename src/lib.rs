@@ -11,6 +11,7 @@
 //! queries and can be killed at any time. `ARCHITECTURE.md` has the map and the invariants.
 
 pub mod app;
+pub mod broker;
 pub mod cache;
 pub mod cli;
 pub mod engine;
@@ -21,7 +22,9 @@ pub mod http;
 pub mod limits;
 pub mod logging;
 pub mod metrics;
+pub mod os;
 pub mod plugin;
+pub mod protocol;
 pub mod query;
 pub mod reports;
 pub mod rundir;

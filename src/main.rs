@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use duckdb_perf::logging::{self, Format};
-use duckdb_perf::{app::App, cli, http, plugin, worker};
+use duckdb_perf::{app::App, cli, http, os, plugin, protocol, worker};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().is_some_and(|argument| argument == worker::WORKER_ARGUMENT) {
+    if arguments.next().is_some_and(|argument| argument == protocol::WORKER_ARGUMENT) {
         logging::init_worker(&arguments.next().unwrap_or_default());
         return match worker::serve() {
             Ok(()) => ExitCode::SUCCESS,
@@ -18,12 +18,12 @@ fn main() -> ExitCode {
             }
         };
     }
-    worker::give_memory_back();
+    os::give_memory_back();
     let is_plugin = plugin::is_grafana_child();
     let (format, level) = if is_plugin { (Format::Hclog, "info") } else { (Format::Text, "warn") };
     logging::init(format, level);
     // A datasource's secrets, the token of `serve`, that of Grafana's API: each edge holds some.
-    if let Err(error) = worker::close_to_others() {
+    if let Err(error) = os::close_to_others() {
         tracing::warn!(%error, "debuggers are not kept out");
     }
     if is_plugin {

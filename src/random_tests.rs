@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::query::{Context, QueryModel, TimeRange, TokenKind, Variable, Variables, prepare, tokens};
 use crate::source::{Policy, Settings};
-use crate::{engine, worker};
+use crate::{engine, protocol};
 
 const CASES: u64 = 40_000;
 /// What SQL, macros, JSON and trees are made of; random texts are strung together from these and random characters.
@@ -161,5 +161,5 @@ fn the_lexer_cuts_as_duckdb_does_and_the_gate_reads_any_text_and_tree() {
 
 #[test]
 fn messages_of_a_worker_are_read_or_refused() {
-    each_text("worker messages", |random, text| worker::read_anything(text, random.next(64)));
+    each_text("worker messages", |random, text| protocol::read_anything(text, random.next(64)));
 }

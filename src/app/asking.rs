@@ -8,9 +8,9 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::DataQuery;
 use crate::error::{Error, Result, line_and_column};
 use crate::frame::{CsvOptions, Options, ShortRange};
+use crate::protocol::{ExportJob, QueryJob};
 use crate::query::{self, Context, Format, Prepared, QueryModel};
 use crate::source::Datasource;
-use crate::worker::{ExportJob, QueryJob};
 
 /// Bytes of a query model: text and template variables.
 const LONGEST_QUERY: usize = 512 << 10;

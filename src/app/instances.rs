@@ -9,11 +9,11 @@ use bytes::Bytes;
 
 use super::asking::{Asking, Longs};
 use super::{App, DataQuery, InstanceSettings, lock};
+use crate::broker::{self, Supervisor, Terms};
 use crate::cache::Scope;
 use crate::error::{Error, Kind, Result};
 use crate::rundir::{self, RunDir};
 use crate::source::{self, Policy, Settings};
-use crate::worker::{self, Supervisor, Terms};
 
 /// Organisation and uid.
 pub(super) type InstanceKey = (i64, String);
@@ -62,7 +62,7 @@ impl App {
         let datasource = source::resolve(&Settings::parse(&settings.json_data, &settings.url)?, policy)?;
         let run_dir = self.run_dir(policy)?;
         let terms = Terms {
-            idle: policy.idle_seconds.map_or(worker::IDLE, Duration::from_secs),
+            idle: policy.idle_seconds.map_or(broker::IDLE, Duration::from_secs),
             walls: self.walls,
             require_jail: policy.require_jail,
         };

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use super::instances::Instance;
 use super::{App, lock};
+use crate::broker;
 use crate::engine;
 use crate::metrics::{Now, ReportsNow};
 use crate::source::Datasource;
-use crate::worker;
 
 /// A datasource that nobody asked for so long is forgotten, with its series: two reports' time.
 const FORGOTTEN: Duration = Duration::from_hours(14 * 24);
@@ -35,7 +35,7 @@ impl App {
         let mut listings = tokio::task::JoinSet::new();
         for (uid, instance) in instances {
             let of_uid = now.datasources.entry(uid.clone()).or_default();
-            (of_uid.workers, of_uid.worker_memory) = worker::workers_of(instance.supervisor.series());
+            (of_uid.workers, of_uid.worker_memory) = broker::workers_of(instance.supervisor.series());
             let datasource = instance.supervisor.datasource().clone();
             // One listing at a time: those that hang would fill the pool of threads, scrape by scrape.
             if let Some(turn) = Arc::clone(&instance.listing)

@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::broker::{Frame, Held};
 use crate::limits::{Limits, MB};
 use crate::query::{Bucket, Fill, FillMode, Format, TimeRange};
-use crate::worker::{Frame, Held};
 
 fn limits() -> Limits {
     Limits {

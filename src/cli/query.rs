@@ -15,10 +15,10 @@ use super::render::{self, Layout};
 use super::vars::VarArgs;
 use super::{Stop, report};
 use crate::app::{App, ExportOptions, InstanceSettings};
+use crate::broker::Exported;
 use crate::error::{Error, Kind, Result};
 use crate::frame::Decoded;
 use crate::query::{Format, parse_interval};
-use crate::worker::Exported;
 
 /// The time range when none is given.
 const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");

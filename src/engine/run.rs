@@ -19,8 +19,8 @@ use super::{Cancel, Engine, attach, companions, error, gate, text};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
 use crate::logging;
+use crate::protocol::{ExportJob, QueryJob};
 use crate::source::{self, Validity};
-use crate::worker::{ExportJob, QueryJob};
 
 /// How often a query is run anew because its files changed under it.
 const MOST_RUNS: usize = 4;

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::Builder;
 use std::time::Duration;
 
-use super::{CONCURRENT, EXPORTS, STACK};
+use super::STACK;
 use crate::engine::Cancel;
+use crate::protocol::{CONCURRENT, EXPORTS};
 
 /// How often a query that is to stop is asked again.
 const AGAIN: Duration = Duration::from_millis(5);

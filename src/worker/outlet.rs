@@ -10,11 +10,11 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::messages::{CHUNK, Tag, WINDOW};
 use super::server::Sink;
 use super::spool::{self, Spool, SpoolPlace};
 use crate::engine::FrameSink;
 use crate::error::{Error, Kind, Result};
+use crate::protocol::{CHUNK, Tag, WINDOW};
 
 /// How many chunks the broker still takes.
 #[derive(Debug, Clone)]
@@ -211,8 +211,8 @@ impl Write for Outlet<'_> {
 mod tests {
     use std::os::unix::net::UnixStream;
 
-    use super::super::messages;
     use super::*;
+    use crate::protocol;
 
     fn sink() -> (Sink, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
@@ -232,7 +232,7 @@ mod tests {
 
     fn received(mut from: UnixStream) -> Vec<Vec<u8>> {
         let mut chunks = Vec::new();
-        while let Some(message) = messages::read(&mut from).unwrap() {
+        while let Some(message) = protocol::read(&mut from).unwrap() {
             assert_eq!((message.id, message.tag), (7, Tag::Chunk));
             chunks.push(message.payload);
         }

@@ -13,12 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::crew::Crew;
 use super::jail;
-use super::messages::{self, CHUNK, Done, Job, LONGEST_ANSWER, LONGEST_LOOKS, Message, Open, Opened, Tag};
 use super::outlet::{Credits, Outlet};
 use super::redact::redact;
 use super::spool::SpoolPlace;
 use crate::engine::{Cancel, Engine, FrameSink};
 use crate::error::{Error, Kind, Result};
+use crate::os;
+use crate::protocol::{self, CHUNK, Done, Job, LONGEST_ANSWER, LONGEST_LOOKS, Message, Open, Opened, Tag};
 use crate::source::{Datasource, Validity};
 
 /// Runs the worker until the broker closes the socket on standard input.
@@ -31,8 +32,8 @@ pub fn serve() -> io::Result<()> {
     let sink = Sink::new(source.try_clone()?);
     // The broker has opened this process's figures before it sends anything. From the first message on there are secrets.
     rustix::net::recv(&source, &mut [0; 1], rustix::net::RecvFlags::PEEK)?;
-    jail::close_to_others()?;
-    let Some(first) = messages::read(&mut source)? else { return Ok(()) };
+    os::close_to_others()?;
+    let Some(first) = protocol::read(&mut source)? else { return Ok(()) };
     let Open { datasource, temp_dir, walls, require_jail } = parse(&first, Tag::Open)?;
     let context = Arc::new(datasource.clone());
     let terms = jail::Terms { walls, required: require_jail, inherits_nothing };
@@ -56,7 +57,7 @@ pub fn serve() -> io::Result<()> {
     jail::bound_memory(&figures, &context, walls);
     let place = Arc::new(Place::new(context, temp_dir));
     let jobs = Jobs::default();
-    while let Some(message) = messages::read(&mut source)? {
+    while let Some(message) = protocol::read(&mut source)? {
         match message.tag {
             Tag::Job => crew.run(job(&engine, &place, &jobs, &sink, &message)?),
             Tag::Cancel => {
@@ -215,7 +216,7 @@ impl Sink {
 
     /// A payload in two parts.
     fn send_joined(&self, id: u64, tag: Tag, payload: [&[u8]; 2]) -> io::Result<()> {
-        messages::write(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), id, tag, payload)
+        protocol::write(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), id, tag, payload)
     }
 
     fn done(&self, id: u64, done: &Done) -> io::Result<()> {

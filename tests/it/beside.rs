@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use duckdb_perf::app::{App, InstanceSettings};
+use duckdb_perf::broker::use_executable;
+use duckdb_perf::protocol::Walls;
 use duckdb_perf::source::Policy;
-use duckdb_perf::worker::{Walls, use_executable};
 
 use crate::documents::Repository;
 use crate::support::{executable, query, report_name, rows};

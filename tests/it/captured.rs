@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use duckdb_perf::app::{App, ExportOptions, InstanceSettings};
+use duckdb_perf::broker::use_executable;
 use duckdb_perf::frame;
 use duckdb_perf::source::Policy;
-use duckdb_perf::worker::use_executable;
 use serde_json::json;
 use tokio_stream::StreamExt as _;
 

@@ -16,7 +16,7 @@ mod target;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use duckdb_perf::worker::Walls;
+use duckdb_perf::protocol::Walls;
 
 use self::attacks::Attack;
 use self::sandbox::Sandbox;

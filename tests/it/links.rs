@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use duckdb_perf::app::App;
+use duckdb_perf::broker::use_executable;
+use duckdb_perf::protocol::Walls;
 use duckdb_perf::source::Policy;
-use duckdb_perf::worker::{Walls, use_executable};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use duckdb_perf::app::{App, DataQuery, ExportOptions, InstanceSettings};
+use duckdb_perf::broker::use_executable;
 use duckdb_perf::plugin::client::Answer;
+use duckdb_perf::protocol::Walls;
 use duckdb_perf::source::Policy;
-use duckdb_perf::worker::{Walls, use_executable};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_stream::StreamExt as _;

@@ -1,13 +1,13 @@
-//! What a process does to itself: descriptors, core dumps, capabilities, resource limits.
+//! What a worker does to itself: descriptors, capabilities, resource limits.
 
 #![expect(unsafe_code, reason = "the C library's switches for its allocator, descriptors and signals")]
 
 use std::io;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::Resource;
 
-use super::super::figures::Figures;
 use crate::limits::{Limits, MB};
+use crate::os::{Figures, limit};
 
 /// Files a worker may have open: a query over years of weekly reports opens hundreds.
 const MOST_FILES: u64 = 4096;
@@ -20,41 +20,12 @@ const FIRST_STACK: u64 = 8 * MB;
 /// Signals that wait, of all processes of the user: none is sent but one that ends the worker.
 const MOST_SIGNALS: u64 = 64;
 
-/// Bytes of a buffer that is given back at once.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const LARGE_BUFFER: libc::c_int = 256 << 10;
-
 /// What [`prepare`] has made of the process.
 pub(in crate::worker) struct Prepared {
     /// Its own, opened while `/proc` can still be.
     pub(in crate::worker) figures: Figures,
     /// Whether no descriptor of the broker's is left.
     pub(in crate::worker) inherits_nothing: bool,
-}
-
-/// Leaves no core file, and is closed to debuggers and to whoever reads another process's memory or environment: for
-/// every process that holds secrets, the broker as well as its workers. The limit alone would not do: it does not count
-/// where the system pipes core files to a program. What this process reads in `/proc` of itself stays readable, whoever it
-/// runs as; of its children, what it opened before they did the same.
-///
-/// # Errors
-/// Those of the operating system.
-pub fn close_to_others() -> io::Result<()> {
-    limit(Resource::Core, 0);
-    #[cfg(target_os = "linux")]
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
-    Ok(())
-}
-
-/// Lets the C library give large buffers back to the system as soon as they are freed. By itself it learns from each
-/// large one to keep the next: for the broker, which counts what results take.
-pub fn give_memory_back() {
-    // SAFETY: called while the process has one thread; the values are ones that mallopt knows.
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BUFFER);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE_BUFFER);
-    }
 }
 
 /// First thing in a worker, while nothing is open but standard input, output and error: ends with its broker, keeps
@@ -148,13 +119,4 @@ pub(super) fn bound_memory(figures: &Figures, limits: &Limits) {
     let more = BESIDE_DUCKDB + limits.memory_bytes;
     limit(Resource::Data, now.data.saturating_add(more));
     limit(Resource::As, now.addresses.saturating_add(more + SET_ASIDE));
-}
-
-/// Lowers a limit for good, to `most` or what the process has already.
-fn limit(resource: Resource, most: u64) {
-    let most = getrlimit(resource).maximum.map_or(most, |now| now.min(most));
-    let limit = Rlimit { current: Some(most), maximum: Some(most) };
-    if let Err(error) = setrlimit(resource, limit) {
-        tracing::warn!(?resource, %error, "a limit cannot be set");
-    }
 }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use landlock::ABI;
 
 use super::*;
+use crate::broker::{Disk, Room};
 use crate::source::{Policy, Settings, resolve};
-use crate::worker::disk::{Disk, Room};
 
 mod captured;
 

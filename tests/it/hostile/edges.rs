@@ -5,7 +5,7 @@ use std::process::Command;
 
 use bytes::Bytes;
 use duckdb_perf::plugin::client::Plugin;
-use duckdb_perf::worker::Walls;
+use duckdb_perf::protocol::Walls;
 use serde_json::{Value, json};
 
 use super::attacks::Attack;

@@ -1,7 +1,7 @@
 //! What the gate lets through means what was written: where it judges a text of another form than the one that was sent, as for
 //! `EXPLAIN` and `PIVOT`, the answer is the one that DuckDB gives to the text itself.
 
-use duckdb_perf::worker::Walls;
+use duckdb_perf::protocol::Walls;
 
 use super::attacks::Attack;
 use super::sandbox::Sandbox;

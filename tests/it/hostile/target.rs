@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use duckdb_perf::app::{App, DataQuery, InstanceSettings};
+use duckdb_perf::broker::use_executable;
 use duckdb_perf::frame;
 use duckdb_perf::plugin::client::{Answer as PluginAnswer, Plugin};
+use duckdb_perf::protocol::Walls;
 use duckdb_perf::source::Policy;
-use duckdb_perf::worker::{Walls, use_executable};
 use serde_json::{Value, json};
 
 use super::attacks::Attack;

@@ -2,7 +2,7 @@
 //! plugin's own lookups are right, and what the file's owner made can be used.
 
 use duckdb::Connection;
-use duckdb_perf::worker::Walls;
+use duckdb_perf::protocol::Walls;
 use serde_json::json;
 
 use super::{Shared, changed};

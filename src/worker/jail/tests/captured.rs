@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::limits::MB;
-use crate::worker::figures::locks;
+use crate::os::locks;
+use crate::protocol::DONE;
 
 const PAGE: usize = 4096;
 const READ_WRITE: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;

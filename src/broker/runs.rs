@@ -10,11 +10,11 @@ use super::cause::{Cause, Death};
 use super::client::{JobFailure, JobReply, Worker};
 use super::export::{self, Started};
 use super::memory;
-use super::messages::Job;
 use super::queue::{Ticket, Turn};
 use super::settle::settle;
 use super::supervisor::Supervisor;
 use crate::error::{Error, Kind, Result};
+use crate::protocol::Job;
 
 /// A query that is run again has at least this long, or its whole time if that is less.
 const LEAST_RERUN: Duration = Duration::from_secs(2);

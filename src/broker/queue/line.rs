@@ -277,7 +277,7 @@ impl Drop for Seat {
 }
 
 /// One place to run, or all of them, for as long as this lives.
-pub(in crate::worker) struct Turn {
+pub(in crate::broker) struct Turn {
     line: Arc<Line>,
     share: usize,
 }

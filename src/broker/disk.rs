@@ -10,8 +10,9 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::jail::{DONE, SPILL, is_written};
 use crate::limits::Limits;
+use crate::os::is_written;
+use crate::protocol::{DONE, SPILL};
 
 /// Bytes of the smallest block that DuckDB spills to a file of its own.
 const SMALLEST_FILE: u64 = 256 << 10;
@@ -22,22 +23,22 @@ const REMOVING: Duration = Duration::from_millis(20);
 
 /// What a worker's files take.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Room {
+pub(crate) struct Room {
     /// Bytes on disk, without what the file system sets aside for files to grow.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// Also those that this look has removed.
-    pub(super) files: u64,
+    pub(crate) files: u64,
     /// Whether files were renamed where they are counted. DuckDB never does; whoever does it all the time is not seen.
-    pub(super) is_hiding: bool,
+    pub(crate) is_hiding: bool,
 }
 
 /// How many files a worker may have at most.
-pub(super) fn most_files(limits: &Limits) -> u64 {
+pub(crate) fn most_files(limits: &Limits) -> u64 {
     limits.disk_bytes() / SMALLEST_FILE + OTHER_FILES
 }
 
 /// A worker's folder.
-pub(super) struct Disk {
+pub(crate) struct Disk {
     folder: PathBuf,
     /// Readable once a file was renamed in it; `None` where that cannot be seen.
     renames: Option<File>,
@@ -48,7 +49,7 @@ impl Disk {
     ///
     /// # Errors
     /// Those of the operating system.
-    pub(super) fn furnish(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn furnish(folder: &Path) -> io::Result<Self> {
         for name in [SPILL, DONE] {
             DirBuilder::new().mode(0o700).create(folder.join(name))?;
         }
@@ -60,13 +61,13 @@ impl Disk {
     }
 
     /// Where the worker may write.
-    pub(super) fn spill(&self) -> PathBuf {
+    pub(crate) fn spill(&self) -> PathBuf {
         self.folder.join(SPILL)
     }
 
     /// Looks at all files, and removes some of those that are done with. Stops beyond `most` files: a worker that makes
     /// them faster than they are removed would keep this from its end. Those that are removed count, too.
-    pub(super) fn take_stock(&self, most: u64) -> Room {
+    pub(crate) fn take_stock(&self, most: u64) -> Room {
         let mut room = Room::default();
         // In this order: a file that is moved meanwhile is seen twice and not never.
         count(&self.spill(), most, &mut room);

@@ -11,19 +11,20 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::oneshot;
 
+use super::Deaths;
 use super::cause::{Cause, Death};
 use super::conduct::Conduct;
 use super::disk::Disk;
 use super::export::Intake;
-use super::figures::Figures;
 use super::held::{Frame, Held};
 use super::memory::{self, Family};
-use super::messages::{self, Done, HEADER, Job, Tag};
 use super::queue::Turn;
-use super::{Deaths, Jail};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::metrics::Series;
+use crate::os::Figures;
+use crate::protocol::Jail;
+use crate::protocol::{self, Done, HEADER, Job, Tag};
 
 /// How long a killed process is waited for, with its temp folder: less than the plugin has for its whole end, which goes on with
 /// its own folder.
@@ -223,7 +224,7 @@ impl Worker {
         let mut message = vec![0; HEADER];
         serde_json::to_writer(&mut message, &job)?;
         drop(job);
-        let header = messages::header(id, Tag::Job, message.len() - HEADER)?;
+        let header = protocol::header(id, Tag::Job, message.len() - HEADER)?;
         for (byte, of_header) in message.iter_mut().zip(header) {
             *byte = of_header;
         }
@@ -358,7 +359,7 @@ impl Drop for InFlight {
 }
 
 pub(super) async fn write(writer: &mut OwnedWriteHalf, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
-    let mut message = messages::header(id, tag, payload.len())?.to_vec();
+    let mut message = protocol::header(id, tag, payload.len())?.to_vec();
     message.extend_from_slice(payload);
     writer.write_all(&message).await
 }

@@ -16,10 +16,10 @@ use tokio_stream::Stream;
 use super::cause::{Cause, Death};
 use super::client::{InFlight, JobFailure, JobReply, Worker};
 use super::held::Frame;
-use super::messages::{Done, Job, Tag, WINDOW};
 use super::queue::Turn;
 use super::settle::{closed, settle};
 use crate::error::{Error, Kind, Result};
+use crate::protocol::{Done, Job, Tag, WINDOW};
 
 /// A download that takes nothing for this long is given up.
 const STALLED: Duration = Duration::from_mins(1);

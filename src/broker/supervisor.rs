@@ -10,21 +10,22 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
+use super::Deaths;
 use super::cause::Cause;
 use super::client::Worker;
 use super::disk::Disk;
 use super::export::Export;
 use super::held::{Frame, Held};
 use super::memory::{self, Family};
-use super::messages::{Done, ExportJob, Job, Open, QueryJob};
 use super::opening::{Owner, StartFailure};
 use super::queue::{Place, Queue, Ticket};
 use super::runs::{Begun, Company, Making, Whole};
 use super::settle::closed;
-use super::{Deaths, Jail, Walls};
 use crate::engine::Inspection;
 use crate::error::{Error, Kind, Result};
 use crate::metrics::Series;
+use crate::protocol::{Done, ExportJob, Job, Open, QueryJob};
+use crate::protocol::{Jail, Walls};
 use crate::rundir;
 use crate::source::{Datasource, Roots, Validity};
 

@@ -9,10 +9,10 @@ use tokio::sync::oneshot;
 
 pub(super) use self::line::Turn;
 use self::line::{Denied, Full, Line, Outcome, Room, Seat};
-use super::{CONCURRENT, EXPORTS};
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
 use crate::metrics::{Series, Up};
+use crate::protocol::{CONCURRENT, EXPORTS};
 
 /// Queries of one datasource that wait, and bytes of their models; more are refused at once.
 const QUERIES: Room = Room { places: CONCURRENT, waiting: 200, bytes: 16 << 20 };

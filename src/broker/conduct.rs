@@ -2,10 +2,10 @@
 //! message is judged by its header, before a byte of it is kept.
 
 use super::client::JobReply;
-use super::messages::{CHUNK, Job, LONGEST_ANSWER, LONGEST_CONTROL, LONGEST_LOOKS, Tag};
 use crate::engine::{Catalog, Inspection};
 use crate::error::Error;
 use crate::frame;
+use crate::protocol::{CHUNK, Job, LONGEST_ANSWER, LONGEST_CONTROL, LONGEST_LOOKS, Tag};
 use crate::query::Format;
 use crate::shape;
 use crate::source::{Looks, Validity};
@@ -142,8 +142,8 @@ mod tests {
 
     use super::*;
     use crate::frame::Options;
+    use crate::protocol::{ExportJob, QueryJob};
     use crate::query::TimeRange;
-    use crate::worker::{ExportJob, QueryJob};
 
     fn query(keep: bool) -> Conduct {
         let options = Options {

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::WORKER_ARGUMENT;
 use crate::metrics::Series;
+use crate::protocol::WORKER_ARGUMENT;
 
 /// The socket's buffers: a large result crosses in fewer switches. The system may give less.
 const SOCKET_BUFFER: usize = 4 << 20;

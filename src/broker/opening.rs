@@ -11,15 +11,15 @@ use tokio::net::UnixStream;
 
 use super::client::{Worker, write};
 use super::disk::Disk;
-use super::figures::Figures;
 use super::held::Held;
 use super::memory::{self, Family};
-use super::messages::{self, HEADER, Open, Opened, Tag};
 use super::reader::{self, describe};
 use super::spawn::{self, Spawned};
 use super::{Deaths, log};
 use crate::error::{Error, Kind, Result};
 use crate::metrics::Series;
+use crate::os::Figures;
+use crate::protocol::{self, HEADER, Open, Opened, Tag};
 
 /// How long a worker may take to open its datasource.
 const OPENING: Duration = Duration::from_secs(20);
@@ -69,7 +69,7 @@ impl Worker {
             write(&mut writer, 0, Tag::Open, &serde_json::to_vec(open)?).await?;
             let mut header = [0; HEADER];
             reader.read_exact(&mut header).await?;
-            let (length, id, tag) = messages::parse_header(&header)?;
+            let (length, id, tag) = protocol::parse_header(&header)?;
             if id != 0 || !matches!(tag, Tag::Opened | Tag::Failed) {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the worker spoke out of turn"));
             }

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use super::cause::Cause;
 use super::client::Worker;
 use super::disk::{self, Room};
-use super::figures::locks;
 use super::held::Held;
 use crate::limits::MB;
 use crate::metrics::Series;
+use crate::os::locks;
 
 const INTERVAL: Duration = Duration::from_millis(5);
 /// Between two looks at workers that do nothing.

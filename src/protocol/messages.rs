@@ -12,29 +12,29 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Jail, Walls};
+use super::walls::{Jail, Walls};
 use crate::frame::{CsvOptions, Options};
 use crate::source::{Datasource, Validity};
 
 /// Bytes of a chunk of a frame or of an answer; only the last may have fewer. A chunk of CSV has less than twice as many.
-pub(super) const CHUNK: usize = 512 << 10;
+pub(crate) const CHUNK: usize = 512 << 10;
 /// Longest payload of what a worker says, but for chunks and looks.
-pub(super) const LONGEST_CONTROL: usize = 64 << 10;
+pub(crate) const LONGEST_CONTROL: usize = 64 << 10;
 /// Longest [`Done`] of a query whose result somebody wants to keep: it names every file that was read.
-pub(super) const LONGEST_LOOKS: usize = 4 << 20;
+pub(crate) const LONGEST_LOOKS: usize = 4 << 20;
 /// Longest answer to [`Job::Inspect`] and [`Job::Catalog`].
-pub(super) const LONGEST_ANSWER: usize = 8 << 20;
+pub(crate) const LONGEST_ANSWER: usize = 8 << 20;
 /// Longest job: a text of 2 MB in which every character takes six.
 const LONGEST_JOB: usize = 16 << 20;
 /// Chunks of an export that may be on their way.
-pub(super) const WINDOW: u32 = 8;
+pub(crate) const WINDOW: u32 = 8;
 /// Bytes before the payload.
-pub(super) const HEADER: usize = 4 + 8 + 1;
+pub(crate) const HEADER: usize = 4 + 8 + 1;
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Tag {
+pub(crate) enum Tag {
     /// Broker: open this [`Datasource`]. First message, id 0.
     Open = 1,
     /// Broker: do this [`Job`].
@@ -85,7 +85,7 @@ impl Tag {
 
 /// First message to a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Open {
+pub(crate) struct Open {
     /// What to open.
     pub datasource: Datasource,
     /// The one folder the worker may write.
@@ -98,7 +98,7 @@ pub(super) struct Open {
 
 /// Answer to [`Open`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Opened {
+pub(crate) struct Opened {
     /// DuckDB's version, `v2.0.0`.
     pub engine_version: String,
     /// How much of the jail the system gave.
@@ -108,7 +108,7 @@ pub(super) struct Opened {
 /// What a worker can be asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
-pub(super) enum Job {
+pub(crate) enum Job {
     /// Run one query and stream its frame.
     Query(Arc<QueryJob>),
     /// Run one query and stream its rows as CSV.
@@ -142,7 +142,7 @@ pub struct ExportJob {
 
 /// The end of a job that went well.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Done {
+pub(crate) struct Done {
     /// Rows in the frame or CSV.
     #[serde(default)]
     pub rows: u64,
@@ -156,7 +156,7 @@ pub(super) struct Done {
 
 /// One message as read.
 #[derive(Debug)]
-pub(super) struct Message {
+pub(crate) struct Message {
     /// The request, or 0.
     pub id: u64,
     /// What the payload is.
@@ -169,7 +169,7 @@ pub(super) struct Message {
 ///
 /// # Errors
 /// When the payload is longer than its kind may be.
-pub(super) fn header(id: u64, tag: Tag, payload_len: usize) -> io::Result<[u8; HEADER]> {
+pub(crate) fn header(id: u64, tag: Tag, payload_len: usize) -> io::Result<[u8; HEADER]> {
     let length = u32::try_from(payload_len + HEADER - 4)
         .ok()
         .filter(|_| payload_len <= tag.most())
@@ -185,7 +185,7 @@ pub(super) fn header(id: u64, tag: Tag, payload_len: usize) -> io::Result<[u8; H
 ///
 /// # Errors
 /// When the bytes are not such a header, or announce a longer payload than their kind may have.
-pub(super) fn parse_header(bytes: &[u8]) -> io::Result<(usize, u64, Tag)> {
+pub(crate) fn parse_header(bytes: &[u8]) -> io::Result<(usize, u64, Tag)> {
     let parsed = || {
         let (length, rest) = bytes.split_first_chunk()?;
         let (id, tag) = rest.split_first_chunk()?;
@@ -206,7 +206,7 @@ pub(super) fn parse_header(bytes: &[u8]) -> io::Result<(usize, u64, Tag)> {
 ///
 /// # Errors
 /// Those of the sink, and a payload that is longer than its kind may be.
-pub(super) fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: [&[u8]; 2]) -> io::Result<()> {
+pub(crate) fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: [&[u8]; 2]) -> io::Result<()> {
     let [first, second] = payload;
     let header = header(id, tag, first.len() + second.len())?;
     let mut parts = [&header[..], first, second].map(io::IoSlice::new);
@@ -227,7 +227,7 @@ pub(super) fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: [&[u8]; 2
 ///
 /// # Errors
 /// Those of the source, and bytes that are no message.
-pub(super) fn read(source: &mut impl Read) -> io::Result<Option<Message>> {
+pub(crate) fn read(source: &mut impl Read) -> io::Result<Option<Message>> {
     let mut bytes = [0; HEADER];
     if let Err(error) = source.read_exact(&mut bytes) {
         return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(None) } else { Err(error) };

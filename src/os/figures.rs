@@ -13,23 +13,23 @@ const BETWEEN: Duration = Duration::from_millis(2);
 /// broker where `/proc` hides processes (`hidepid`, systemd's `ProtectProc=invisible`), which hides those that are closed
 /// to debuggers from their own user.
 #[derive(Debug)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     status: Option<File>,
 }
 
 /// A process's memory in bytes.
-pub(super) struct Size {
+pub(crate) struct Size {
     /// What it has of the machine: in memory, swapped out, and the tables of its pages.
-    pub(super) taken: u64,
+    pub(crate) taken: u64,
     /// Writable and private, touched or not: what `RLIMIT_DATA` counts.
-    pub(super) data: u64,
+    pub(crate) data: u64,
     /// What `RLIMIT_AS` counts.
-    pub(super) addresses: u64,
+    pub(crate) addresses: u64,
 }
 
 impl Figures {
     /// Those of a process that has just been started. Until its executable is in place it is as closed as its parent.
-    pub(super) async fn of_new(pid: u32) -> Self {
+    pub(crate) async fn of_new(pid: u32) -> Self {
         for _ in 0..ATTEMPTS {
             if status(pid).is_ok() {
                 break;
@@ -40,7 +40,7 @@ impl Figures {
     }
 
     /// Opens them. That they cannot be had is logged.
-    pub(super) fn of(pid: u32) -> Self {
+    pub(crate) fn of(pid: u32) -> Self {
         let status = status(pid);
         if let Err(error) = &status {
             tracing::warn!(%error, pid, "the memory of a worker cannot be watched");
@@ -49,7 +49,7 @@ impl Figures {
     }
 
     /// `None` when the process has ended, or the figures cannot be had.
-    pub(super) fn size(&self) -> Option<Size> {
+    pub(crate) fn size(&self) -> Option<Size> {
         let mut text = [0; 4096];
         let length = self.status.as_ref()?.read_at(&mut text, 0).ok()?;
         // The process's own name is among it, and a line that does not fit any more.
@@ -79,7 +79,7 @@ fn status(pid: u32) -> io::Result<File> {
 
 /// How many locks on ranges of files each of the processes has; nothing where that cannot be read. The kernel has memory for
 /// each, bounds their number for nobody, and counts it as nobody's.
-pub(super) fn locks(pids: &[u32]) -> Vec<usize> {
+pub(crate) fn locks(pids: &[u32]) -> Vec<usize> {
     let text = std::fs::read_to_string("/proc/locks").unwrap_or_default();
     let mut counts = vec![0; pids.len()];
     // `1: POSIX  ADVISORY  READ 1234 08:01:123 0 EOF`

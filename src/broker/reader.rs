@@ -12,9 +12,9 @@ use tokio::net::unix::OwnedReadHalf;
 use super::cause::{Cause, Death};
 use super::client::{JobFailure, JobReply, Pending, Worker};
 use super::held::{Frame, most_held};
-use super::messages::{self, Done, HEADER, Tag};
 use crate::error::{Error, Kind};
 use crate::limits::MB;
+use crate::protocol::{self, Done, HEADER, Tag};
 
 /// Reads until the worker ends. `temp_dir` is removed after it, with whatever it spilled.
 pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir: TempDir) {
@@ -101,7 +101,7 @@ async fn message(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, pace: &mut Pa
     let mut header = Vec::with_capacity(HEADER);
     pace.read(reader, HEADER, &mut header).await?;
     let (length, id, tag) =
-        messages::parse_header(&header).map_err(|_| "sent what is no message, or one that is too long")?;
+        protocol::parse_header(&header).map_err(|_| "sent what is no message, or one that is too long")?;
     match worker.state().jobs.get_mut(&id) {
         Some(job) => job.conduct.note(tag, length)?,
         // An entry stays until the worker has ended the job, whoever has gone away.

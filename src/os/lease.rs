@@ -1,0 +1,53 @@
+//! Whether somebody writes a file.
+
+#![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "leases are asked for through the C library"))]
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Whether somebody has the file open for writing. A file system that cannot tell, such as NFS, counts as no.
+///
+/// # Errors
+/// When it cannot be opened.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_written(path: &Path) -> io::Result<bool> {
+    use std::os::fd::AsRawFd as _;
+    /// Of fcntl(2); the crate lacks it.
+    const F_SETSIG: libc::c_int = 10;
+    let file = open(path)?;
+    let set = |command, value: libc::c_int| {
+        // SAFETY: these commands take a number, and the descriptor is open.
+        match unsafe { libc::fcntl(file.as_raw_fd(), command, value) } {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    };
+    // A lease for reading is given only on a file that nobody writes. Whoever opens it meanwhile sends a signal: one that
+    // is ignored, and not the usual one, which ends the process.
+    set(F_SETSIG, libc::SIGURG)?;
+    match set(libc::F_SETLEASE, libc::F_RDLCK) {
+        // Given back here: a process that is just being started may have the descriptor, too.
+        Ok(()) => {
+            set(libc::F_SETLEASE, libc::F_UNLCK)?;
+            Ok(false)
+        }
+        Err(error) => Ok(error.raw_os_error() == Some(libc::EAGAIN)),
+    }
+}
+
+/// Whether somebody has the file open for writing: not known on this system.
+///
+/// # Errors
+/// When it cannot be opened.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_written(path: &Path) -> io::Result<bool> {
+    open(path).map(|_| false)
+}
+
+/// Opens for reading what a worker made, whatever it is by now.
+fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+}
