@@ -15,48 +15,25 @@ use super::Deaths;
 use super::cause::{Cause, Death};
 use super::conduct::Conduct;
 use super::disk::Disk;
-use super::export::Intake;
+use super::family::Family;
 use super::held::{Frame, Held};
-use super::memory::{self, Family};
+use super::pulse;
 use super::queue::Turn;
+use super::reply::{Answer, JobFailure, JobReply, UNRULY_HINT};
+use super::stream::Intake;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::metrics::Series;
 use crate::os::Figures;
-use crate::protocol::Jail;
-use crate::protocol::{self, Done, HEADER, Job, Tag};
+use crate::protocol::{self, HEADER, Jail, Job, Tag};
 
 /// How long a killed process is waited for, with its temp folder: less than the plugin has for its whole end, which goes on with
 /// its own folder.
 const GOING: Duration = Duration::from_millis(700);
 /// Bytes of a frame that is judged where it came in; a longer one might hold up others for a moment.
 const AT_ONCE: usize = 256 << 10;
-/// What to do when a worker did what none does.
-pub(super) const UNRULY_HINT: &str =
-    "Run the query again; if it fails again, please report it with what was asked before";
 /// How long an interrupted job may take to end before its worker is killed.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
-
-/// What a job came to.
-pub(super) struct JobReply {
-    /// The frame's bytes, or the answer's; empty for exports.
-    pub(super) frame: Frame,
-    /// What the worker said at the end.
-    pub(super) done: Done,
-    /// How it got there.
-    pub(super) conduct: Conduct,
-}
-
-/// Why there is no reply.
-#[derive(Debug)]
-pub(super) enum JobFailure {
-    /// The job failed; the worker lives.
-    Failed(Error),
-    /// The job ran past its deadline. The worker was killed if it did not listen.
-    Deadline,
-    /// The worker ended while the job was in it, for a reason that was not this job's deadline.
-    Died(Death),
-}
 
 /// A running worker.
 pub(super) struct Worker {
@@ -105,9 +82,6 @@ pub(super) struct Pending {
     pub(super) turn: Arc<Turn>,
 }
 
-/// Tells how a job ended.
-pub(super) type Answer = oneshot::Sender<Result<JobReply, JobFailure>>;
-
 impl Worker {
     /// Runs one job. Dropping the future cancels the job, and kills the worker if it does not listen.
     pub(super) async fn run(
@@ -141,7 +115,7 @@ impl Worker {
 
     /// What a job came to, if it is what such a job gives; else the worker ends.
     async fn judged(&self, reply: JobReply) -> Result<JobReply, JobFailure> {
-        let judge = |reply: JobReply| (reply.conduct.judge(&reply), reply);
+        let judge = |reply: JobReply| (reply.conduct.judge(reply.frame.as_ref(), &reply.done), reply);
         let (judgement, reply) = if reply.frame.as_ref().len() < AT_ONCE {
             judge(reply)
         } else {
@@ -181,7 +155,7 @@ impl Worker {
             let (conduct, turn) = (Conduct::of(job), Arc::clone(turn));
             state.jobs.insert(id, Pending { conduct, frame, answer: Some(answer), intake, turn });
         }
-        memory::wake();
+        pulse::wake();
         Ok(InFlight { worker: Arc::clone(self), id, ended: false })
     }
 

@@ -1,11 +1,10 @@
 //! What a worker may send for a job, and what it has sent of that. A worker that was taken over sends what it likes: each
 //! message is judged by its header, before a byte of it is kept.
 
-use super::client::JobReply;
 use crate::engine::{Catalog, Inspection};
 use crate::error::Error;
 use crate::frame;
-use crate::protocol::{CHUNK, Job, LONGEST_ANSWER, LONGEST_CONTROL, LONGEST_LOOKS, Tag};
+use crate::protocol::{CHUNK, Done, Job, LONGEST_ANSWER, LONGEST_CONTROL, LONGEST_LOOKS, Tag};
 use crate::query::Format;
 use crate::shape;
 use crate::source::{Looks, Validity};
@@ -102,12 +101,11 @@ impl Conduct {
         }
     }
 
-    /// Judges what came of the job.
+    /// Judges what came of the job: its frame or answer, and what was said at the end.
     ///
     /// # Errors
     /// `Internal` when it is not what such a job gives.
-    pub(super) fn judge(&self, reply: &JobReply) -> Result<(), Error> {
-        let bytes = reply.frame.as_ref();
+    pub(super) fn judge(&self, bytes: &[u8], done: &Done) -> Result<(), Error> {
         let form = |checked: serde_json::Result<()>| {
             checked
                 .map_err(|error| Error::internal(format!("a worker sent an answer of another form: {error}")))
@@ -115,10 +113,10 @@ impl Conduct {
         match self.kind {
             Kind::Query { most_rows, most_bytes, .. } => {
                 let rows = frame::check(bytes, most_bytes)?;
-                if rows != reply.done.rows {
+                if rows != done.rows {
                     return Err(Error::internal("a worker sent a frame with other rows than it says"));
                 }
-                match (&reply.done.validity, most_rows) {
+                match (&done.validity, most_rows) {
                     // Each of them is looked at before each hit.
                     (Validity::While(looks), _) if looks.len() > Looks::MOST => {
                         Err(Error::internal("a worker names more files than a query that is kept may read"))

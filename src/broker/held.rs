@@ -5,8 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 
-use super::memory::{RESERVE, SMALLEST_WORKER};
-use crate::limits::Limits;
+use crate::limits::{Limits, MB};
+
+/// The broker without frames, but with the texts of the queries that wait (16 MB) and are about to run, and what a worker
+/// may still take between two looks and its end.
+pub(super) const RESERVE: u64 = 112 * MB;
+/// What a worker needs to answer at all; frames never take it.
+pub(super) const SMALLEST_WORKER: u64 = 128 * MB;
 
 /// A frame lies in the broker twice while it is sent.
 const COPIES: u64 = 2;

@@ -5,13 +5,14 @@
 //! over waits for no job. A datasource can have several: the one in use, and those that still serve a slow download or the
 //! last queries of old settings. They count together.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::cause::Cause;
 use super::client::Worker;
 use super::disk::{self, Room};
-use super::held::Held;
+use super::held::{Held, RESERVE};
+use super::pulse;
 use crate::limits::MB;
 use crate::metrics::Series;
 use crate::os::locks;
@@ -23,42 +24,18 @@ const REST: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_secs(1);
 /// Locks on files that a worker may have: DuckDB takes one of each database file.
 const MOST_LOCKS: usize = 10_000;
-/// The broker without frames, but with the texts of the queries that wait (16 MB) and are about to run, and what a worker
-/// may still take between two looks and its end.
-pub(super) const RESERVE: u64 = 112 * MB;
-/// What a worker needs to answer at all; frames never take it.
-pub(super) const SMALLEST_WORKER: u64 = 128 * MB;
 /// What the C library keeps of freed memory in any case.
 const KEPT: u64 = 64 * MB;
 
-#[derive(Default)]
-struct Watch {
-    state: Mutex<State>,
-    woken: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    workers: Vec<Weak<Worker>>,
-    /// Set when a job has begun since the last look.
-    has_woken: bool,
-}
-
-impl Watch {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Watches `worker` until it ends.
 pub(super) fn watch(worker: &Arc<Worker>) {
-    shared().state().workers.push(Arc::downgrade(worker));
+    watched().push(Arc::downgrade(worker));
 }
 
 /// The worker processes whose ends are counted in `series`, and their memory in bytes.
 #[must_use]
 pub fn workers_of(series: &Arc<Series>) -> (usize, u64) {
-    let workers = shared().state().workers.clone();
+    let workers = watched().clone();
     let its = workers
         .iter()
         .filter_map(Weak::upgrade)
@@ -68,36 +45,32 @@ pub fn workers_of(series: &Arc<Series>) -> (usize, u64) {
         .fold((0, 0), |(count, sum), one| (count + 1, sum + one))
 }
 
-/// A job has begun somewhere.
-pub(super) fn wake() {
-    let watch = shared();
-    watch.state().has_woken = true;
-    watch.woken.notify_one();
-}
+type Workers = Mutex<Vec<Weak<Worker>>>;
 
-fn shared() -> &'static Watch {
-    static WATCH: OnceLock<Watch> = OnceLock::new();
+/// All of them; watched from the first use on.
+fn watched() -> MutexGuard<'static, Vec<Weak<Worker>>> {
+    static WATCHED: OnceLock<Workers> = OnceLock::new();
     let mut is_new = false;
-    let watch = WATCH.get_or_init(|| {
+    let workers = WATCHED.get_or_init(|| {
         is_new = true;
-        Watch::default()
+        Workers::default()
     });
     if is_new
-        && let Err(error) = std::thread::Builder::new().name("memory-watch".into()).spawn(|| run(shared()))
+        && let Err(error) = std::thread::Builder::new().name("memory-watch".into()).spawn(|| run(workers))
     {
         tracing::error!(%error, "workers' memory is not watched; only their own limits hold");
     }
-    watch
+    workers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn run(watch: &Watch) {
+fn run(workers: &Workers) {
     let mut locks_seen = Instant::now();
     loop {
+        pulse::clear();
         let living: Vec<_> = {
-            let mut state = watch.state();
-            state.has_woken = false;
-            state.workers.retain(|worker| worker.upgrade().is_some_and(|worker| !worker.is_dead()));
-            state.workers.iter().filter_map(Weak::upgrade).collect()
+            let mut workers = workers.lock().unwrap_or_else(PoisonError::into_inner);
+            workers.retain(|worker| worker.upgrade().is_some_and(|worker| !worker.is_dead()));
+            workers.iter().filter_map(Weak::upgrade).collect()
         };
         let wait = if living.is_empty() { IDLE } else { REST };
         let since = Instant::now();
@@ -109,7 +82,7 @@ fn run(watch: &Watch) {
             // A worker that makes looking long, with many files, takes no core of the broker with that.
             std::thread::sleep((3 * since.elapsed()).clamp(INTERVAL, REST));
         } else {
-            drop(watch.woken.wait_timeout_while(watch.state(), wait, |state| !state.has_woken));
+            pulse::wait(wait);
         }
     }
 }
@@ -207,16 +180,6 @@ fn left_for(family: &[Arc<Worker>]) -> u64 {
         }
     }
     total.saturating_sub(RESERVE + held.iter().map(|held| held.bytes()).sum::<u64>())
-}
-
-/// Whose workers count together: those of one datasource, beyond a change of its settings.
-#[derive(Debug, Clone, Default)]
-pub struct Family(Arc<()>);
-
-impl PartialEq for Family {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
 }
 
 /// What one worker takes, of memory or in its temp folder.

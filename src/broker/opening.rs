@@ -11,8 +11,9 @@ use tokio::net::UnixStream;
 
 use super::client::{Worker, write};
 use super::disk::Disk;
+use super::family::Family;
 use super::held::Held;
-use super::memory::{self, Family};
+use super::memory;
 use super::reader::{self, describe};
 use super::spawn::{self, Spawned};
 use super::{Deaths, log};

@@ -10,8 +10,9 @@ use tokio::io::{AsyncReadExt, sink};
 use tokio::net::unix::OwnedReadHalf;
 
 use super::cause::{Cause, Death};
-use super::client::{JobFailure, JobReply, Pending, Worker};
+use super::client::{Pending, Worker};
 use super::held::{Frame, most_held};
+use super::reply::{JobFailure, JobReply};
 use crate::error::{Error, Kind};
 use crate::limits::MB;
 use crate::protocol::{self, Done, HEADER, Tag};

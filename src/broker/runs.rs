@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cause::{Cause, Death};
-use super::client::{JobFailure, JobReply, Worker};
+use super::client::Worker;
 use super::export::{self, Started};
+use super::keeper::{Company, Keeper};
 use super::memory;
 use super::queue::{Ticket, Turn};
+use super::reply::{JobFailure, JobReply};
 use super::settle::settle;
-use super::supervisor::Supervisor;
 use crate::error::{Error, Kind, Result};
 use crate::protocol::Job;
 
@@ -65,13 +66,6 @@ impl Ask for Begun {
     ) -> Result<Started, JobFailure> {
         export::start(worker, job, turn, deadline).await
     }
-}
-
-/// Who else may be in a job's worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Company {
-    Any,
-    None,
 }
 
 /// What was around a run.
@@ -143,7 +137,7 @@ impl Clock {
     }
 }
 
-impl Supervisor {
+impl Keeper {
     /// Runs the job that `make` gives, when it is its turn.
     pub(super) async fn run<'a, A: Ask>(
         &self,
@@ -162,7 +156,7 @@ impl Supervisor {
     ) -> Result<A::Answer> {
         let timeout = self.datasource.limits.timeout;
         let turn = self.queue.turn(ticket).await?;
-        let running = self.series().runs();
+        let running = self.owner.series.runs();
         let mut clock = Clock::of(timeout);
         let mut retries = 0;
         let innocent = loop {
@@ -178,7 +172,7 @@ impl Supervisor {
         };
         drop((running, turn));
         let turn = self.queue.alone(ticket.caller).await?;
-        let _running = self.series().runs();
+        let _running = self.owner.series.runs();
         // Others wait for a query that runs alone, so it has only what is left of its time; unless it lost that through
         // no fault of its own.
         if innocent {

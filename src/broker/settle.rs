@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cause::{Cause, Death};
-use super::client::{JobFailure, UNRULY_HINT};
+use super::reply::{JobFailure, UNRULY_HINT};
 use crate::error::{Error, Kind, Result};
 
 /// A job's end in words for its sender.

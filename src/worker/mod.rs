@@ -8,6 +8,7 @@ mod jail;
 mod outlet;
 mod redact;
 mod server;
+mod sink;
 mod spool;
 
 pub use server::serve;

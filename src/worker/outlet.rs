@@ -10,7 +10,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::server::Sink;
+use super::sink::Sink;
 use super::spool::{self, Spool, SpoolPlace};
 use crate::engine::FrameSink;
 use crate::error::{Error, Kind, Result};

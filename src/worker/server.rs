@@ -15,12 +15,13 @@ use super::crew::Crew;
 use super::jail;
 use super::outlet::{Credits, Outlet};
 use super::redact::redact;
+use super::sink::{Sink, broker_gone};
 use super::spool::SpoolPlace;
 use crate::engine::{Cancel, Engine, FrameSink};
 use crate::error::{Error, Kind, Result};
 use crate::os;
-use crate::protocol::{self, CHUNK, Done, Job, LONGEST_ANSWER, LONGEST_LOOKS, Message, Open, Opened, Tag};
-use crate::source::{Datasource, Validity};
+use crate::protocol::{self, CHUNK, Done, Job, LONGEST_ANSWER, Message, Open, Opened, Tag};
+use crate::source::Datasource;
 
 /// Runs the worker until the broker closes the socket on standard input.
 ///
@@ -194,43 +195,6 @@ fn run(engine: &Engine, place: &Place, job: Job, handles: &Running, id: u64, sin
             chunks.flush().map_err(|error| broker_gone(&error))?;
             Ok(Done::default())
         }
-    }
-}
-
-fn broker_gone(error: &io::Error) -> Error {
-    Error::new(Kind::Cancelled, format!("the broker is gone: {error}"))
-}
-
-/// The socket, shared by the jobs' threads; one message is written at a time.
-#[derive(Clone)]
-pub(super) struct Sink(Arc<Mutex<UnixStream>>);
-
-impl Sink {
-    pub(super) fn new(socket: UnixStream) -> Self {
-        Self(Arc::new(Mutex::new(socket)))
-    }
-
-    pub(super) fn send(&self, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
-        self.send_joined(id, tag, [payload, &[]])
-    }
-
-    /// A payload in two parts.
-    fn send_joined(&self, id: u64, tag: Tag, payload: [&[u8]; 2]) -> io::Result<()> {
-        protocol::write(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), id, tag, payload)
-    }
-
-    fn done(&self, id: u64, done: &Done) -> io::Result<()> {
-        let mut payload = serde_json::to_vec(done).map_err(io::Error::other)?;
-        if payload.len() > LONGEST_LOOKS {
-            // Thousands of files with very long names: the result is as good, and only kept for nobody.
-            let done = Done { validity: Validity::Never, ..*done };
-            payload = serde_json::to_vec(&done).map_err(io::Error::other)?;
-        }
-        self.send(id, Tag::Done, &payload)
-    }
-
-    fn json(&self, id: u64, tag: Tag, value: &impl serde::Serialize) -> io::Result<()> {
-        self.send(id, tag, &serde_json::to_vec(value).map_err(io::Error::other)?)
     }
 }
 

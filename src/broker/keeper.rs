@@ -1,0 +1,211 @@
+//! Keeps one worker for one datasource: started on first use, replaced when it ends, stopped when idle.
+
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+use super::cause::Cause;
+use super::client::Worker;
+use super::disk::Disk;
+use super::family::Family;
+use super::held::Held;
+use super::memory;
+use super::opening::{Owner, StartFailure};
+use super::queue::Queue;
+use super::settle::closed;
+use crate::error::{Error, Kind, Result};
+use crate::metrics::Series;
+use crate::protocol::{Open, Walls};
+use crate::source::{Datasource, Roots};
+
+/// A worker nobody asked anything for this long is stopped, unless the operator says otherwise.
+pub const IDLE: Duration = Duration::from_mins(10);
+/// What workers are started under.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// A worker nobody asked anything for this long is stopped.
+    pub idle: Duration,
+    /// What stands between its queries and the machine.
+    pub walls: Walls,
+    /// Whether it must not run where the kernel has no Landlock.
+    pub require_jail: bool,
+}
+
+/// Who else may be in a job's worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    Any,
+    None,
+}
+
+/// Keeps one worker for one datasource, and whose turn it is to use it.
+pub(super) struct Keeper {
+    pub(super) datasource: Datasource,
+    pub(super) temp_root: PathBuf,
+    terms: Terms,
+    seat: Mutex<Seat>,
+    pub(super) queue: Queue,
+    /// Set for good when the plugin ends: no worker is started any more.
+    closed: AtomicBool,
+    pub(super) owner: Owner,
+}
+
+/// Where the worker in use is.
+#[derive(Default)]
+struct Seat {
+    slot: Option<Slot>,
+    /// When the last one could not open the datasource, and why.
+    failed: Option<(Instant, Error)>,
+}
+
+/// The worker in use, and what it was opened for as it was then.
+struct Slot {
+    worker: Arc<Worker>,
+    roots: Arc<Roots>,
+}
+
+impl Keeper {
+    /// For `datasource`; workers get temp folders below `temp_root`, share memory with those of the same `family`, and
+    /// what happens is counted in `series`.
+    pub(super) fn new(
+        datasource: Datasource,
+        temp_root: PathBuf,
+        terms: Terms,
+        family: Family,
+        series: Arc<Series>,
+    ) -> Self {
+        let held = Arc::new(Held::new(&datasource.limits));
+        Self {
+            queue: Queue::new(datasource.limits.timeout, Arc::clone(&series)),
+            datasource,
+            temp_root,
+            terms,
+            seat: Mutex::default(),
+            closed: AtomicBool::new(false),
+            owner: Owner { family, held, deaths: Arc::default(), series },
+        }
+    }
+
+    /// Ends the worker and waits until its temp folder is removed; jobs in it fail.
+    pub(super) async fn stop(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        if let Some(slot) = self.seat.lock().await.slot.take() {
+            slot.worker.kill(Cause::Closed);
+            slot.worker.gone().await;
+        }
+    }
+
+    /// The worker, started if there is none, the last one has ended, what it was opened for was replaced, or it has jobs
+    /// and a query is to be alone; and what it was opened for.
+    pub(super) async fn worker(&self, company: Company) -> Result<(Arc<Worker>, Arc<Roots>)> {
+        let mut seat = self.seat.lock().await;
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(closed());
+        }
+        let roots = self.roots().await;
+        if let Some(gone) = roots.missing(&self.datasource) {
+            return Err(Error::new(Kind::NotFound, format!("`{}` is not there any more", gone.display()))
+                .hint("Check `path` in the datasource's settings, or whether its file system is mounted"));
+        }
+        if let Some(Slot { worker, roots: then }) = seat.slot.as_ref().filter(|slot| !slot.worker.is_dead()) {
+            let jobs = worker.jobs();
+            if !roots.are_among(then) {
+                worker.retire(Cause::Outdated);
+            } else if company == Company::None && jobs > 0 {
+                worker.retire(Cause::Aside);
+            } else if jobs == 0 && memory::is_swollen(worker) {
+                worker.kill(Cause::Swollen);
+            } else {
+                return Ok((Arc::clone(worker), Arc::clone(then)));
+            }
+        }
+        // One that is set aside is nobody's place any more, whether or not there will be another.
+        seat.slot = None;
+        let pause = self.owner.deaths.pause();
+        match &seat.failed {
+            // Nothing is known of what has changed since; a dashboard's panels need not wait for each other to hear it.
+            Some((at, error)) if at.elapsed() < pause => return Err(error.clone()),
+            Some(_) => {}
+            None => tokio::time::sleep(pause).await,
+        }
+        seat.failed = None;
+        let worker = match self.start().await {
+            // Whatever ended it may have meant another process, or this one by chance.
+            Err(StartFailure::Died(_)) => self.start().await,
+            started => started,
+        };
+        let worker = worker.map_err(|failure| match failure {
+            StartFailure::Died(error) => error,
+            StartFailure::Failed(error) => {
+                seat.failed = Some((Instant::now(), error.clone()));
+                error
+            }
+        })?;
+        let roots = Arc::new(roots);
+        seat.slot = Some(Slot { worker: Arc::clone(&worker), roots: Arc::clone(&roots) });
+        drop(seat);
+        tokio::spawn(stop_when_idle(Arc::downgrade(&worker), self.terms.idle));
+        Ok((worker, roots))
+    }
+
+    /// What is there now.
+    pub(super) async fn roots(&self) -> Roots {
+        let datasource = self.datasource.clone();
+        tokio::task::spawn_blocking(move || Roots::of(&datasource)).await.unwrap_or_default()
+    }
+
+    async fn start(&self) -> Result<Arc<Worker>, StartFailure> {
+        let temp_dir = self.temp_dir().map_err(|error| {
+            tracing::error!(%error, folder = %self.temp_root.display(), "no temp folder can be made");
+            Error::new(Kind::Unavailable, format!("no temp folder can be made: {}", error.kind()))
+                .hint("Give the plugin's user a writable temp folder, or set `temp_dir` in the ini section [plugin.duckdb-perf-datasource]")
+        });
+        let (temp_dir, disk) = temp_dir.map_err(StartFailure::Failed)?;
+        let open = Open {
+            datasource: self.datasource.clone(),
+            temp_dir: disk.spill(),
+            walls: self.terms.walls,
+            require_jail: self.terms.require_jail,
+        };
+        Worker::start(&open, (temp_dir, disk), self.owner.clone()).await
+    }
+
+    /// A folder for one worker. Cleaners of temp folders may have removed what it lies in.
+    fn temp_dir(&self) -> std::io::Result<(TempDir, Disk)> {
+        if !self.temp_root.is_dir() {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.temp_root)?;
+        }
+        // Without this it would be open to whom the process's umask leaves it open.
+        let only_ours = std::fs::Permissions::from_mode(0o700);
+        let folder =
+            tempfile::Builder::new().prefix("worker-").permissions(only_ours).tempdir_in(&self.temp_root)?;
+        let disk = Disk::furnish(folder.path())?;
+        Ok((folder, disk))
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(slot) = self.seat.get_mut().slot.take() {
+            slot.worker.kill(Cause::Closed);
+        }
+    }
+}
+
+async fn stop_when_idle(worker: std::sync::Weak<Worker>, idle: Duration) {
+    loop {
+        let Some(worker) = worker.upgrade().filter(|worker| !worker.is_dead()) else { return };
+        let wait = match worker.idle() {
+            Some(quiet) if quiet >= idle => return worker.kill(Cause::Idle),
+            Some(quiet) => idle.saturating_sub(quiet),
+            None => idle,
+        };
+        drop(worker);
+        tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
+    }
+}
