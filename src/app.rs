@@ -21,7 +21,7 @@ use crate::broker::{Export, Exported, Making, Ticket};
 use crate::cache::{Answer, Cache, Key};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{self, CsvOptions};
-use crate::health;
+use crate::health::{self, Health};
 use crate::limits::MB;
 use crate::metrics::{Asked, Metrics};
 use crate::protocol::{ExportJob, QueryJob, Walls};
@@ -158,17 +158,6 @@ impl Stream for CsvExport {
         }
         Poll::Ready(item)
     }
-}
-
-/// What the health check found.
-#[derive(Debug, Clone)]
-pub struct Health {
-    /// Whether dashboards can work.
-    pub ok: bool,
-    /// One or more sentences for a person.
-    pub message: String,
-    /// A JSON object for machines; `verboseMessage` is shown by Grafana's settings page.
-    pub details: serde_json::Value,
 }
 
 /// The plugin's state: the operator's policy and the instances of the datasources in use.

@@ -8,7 +8,6 @@ use std::path::{Component, Path};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::app::Health;
 use crate::broker::Supervisor;
 use crate::engine::Inspection;
 use crate::error::Error;
@@ -24,6 +23,17 @@ const DEEPEST: usize = 4;
 
 /// A limit of memory that does not say so would not be one.
 const SPILLS_TO_MEMORY: &str = "the temp folder is in memory (tmpfs): what queries spill, up to four times `memoryLimitMb`, takes memory beyond that limit unless `temp_dir` in the ini section [plugin.duckdb-perf-datasource] names a folder on a disk";
+
+/// What the health check found.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// Whether dashboards can work.
+    pub ok: bool,
+    /// One or more sentences for a person.
+    pub message: String,
+    /// A JSON object for machines; `verboseMessage` is shown by Grafana's settings page.
+    pub details: serde_json::Value,
+}
 
 /// Looks at the files through a worker and says what is there.
 pub async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {

@@ -23,8 +23,9 @@ use tonic::{Request, Status, Streaming};
 use tower::service_fn;
 
 use super::{convert, diagnostics, grpc, handshake, messages};
-use crate::app::{DataQuery, Health, InstanceSettings};
+use crate::app::{DataQuery, InstanceSettings};
 use crate::error::{Error, Kind, Result};
+use crate::health::Health;
 
 /// How long Grafana waits for the handshake line.
 const START_TIMEOUT: Duration = Duration::from_mins(1);

@@ -11,8 +11,9 @@ use grafana_plugin_sdk::pluginv2::{
 use tonic::{Request, Response, Status};
 
 use super::{convert, grpc};
-use crate::app::{App, Health};
+use crate::app::App;
 use crate::error::{Error, Result};
+use crate::health::Health;
 
 /// Serves `pluginv2.Diagnostics/{CheckHealth,CollectMetrics}`.
 pub(super) fn server(app: Arc<App>) -> DiagnosticsServer<impl Diagnostics> {

@@ -13,7 +13,6 @@ mod data;
 mod diagnostics;
 mod grpc;
 mod handshake;
-mod hclog;
 mod lifecycle;
 mod messages;
 mod resource;
@@ -28,7 +27,6 @@ use tonic_health::ServingStatus;
 
 use budget::Budget;
 pub use handshake::is_grafana_child;
-pub use hclog::layer as hclog_layer;
 pub use resource::Router;
 
 use crate::app::App;

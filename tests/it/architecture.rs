@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A crate's paths and the only folder or file under `src` that may use them.
-const WALLS: &[(&[&str], &str)] = &[
-    (&["duckdb::", "libduckdb_sys::"], "engine/"),
-    (&["tonic::", "tonic_health::", "prost::", "grafana_plugin_sdk::"], "plugin/"),
-    (&["axum::", "tower_http::", "utoipa::", "utoipa_axum::", "subtle::"], "http/"),
-    (&["clap::"], "cli/"),
-    (&["ureq::"], "cli/provision/http.rs"),
-    (&["landlock::", "seccompiler::", "libc::"], "worker/jail/"),
-    (&["prometheus_client::"], "metrics"),
-    (&["moka::"], "cache.rs"),
+/// A crate's paths and the only folders or files under `src` that may use them.
+const WALLS: &[(&[&str], &[&str])] = &[
+    (&["duckdb::", "libduckdb_sys::"], &["engine/"]),
+    (&["tonic::", "tonic_health::", "prost::"], &["plugin/"]),
+    (&["grafana_plugin_sdk::"], &["plugin/", "logging/hclog.rs"]),
+    (&["axum::", "tower_http::", "utoipa::", "utoipa_axum::", "subtle::"], &["http/"]),
+    (&["clap::"], &["cli/"]),
+    (&["ureq::"], &["cli/provision/http.rs"]),
+    (&["landlock::", "seccompiler::", "libc::"], &["worker/jail/", "os/"]),
+    (&["prometheus_client::"], &["metrics"]),
+    (&["moka::"], &["cache.rs"]),
 ];
 /// What the pure modules never touch.
 const IMPURE: &[&str] = &[
@@ -69,8 +70,8 @@ fn code(folder: &str) -> Vec<(String, Vec<String>)> {
 fn crates_stay_behind_their_walls() {
     let mut breaches = Vec::new();
     for (file, lines) in code("src") {
-        for (crates, home) in WALLS {
-            for line in lines.iter().filter(|_| !file.starts_with(home)) {
+        for (crates, homes) in WALLS {
+            for line in lines.iter().filter(|_| !homes.iter().any(|home| file.starts_with(home))) {
                 // `crate::duckdb` or `my_duckdb::` are other names.
                 let named = crates.iter().any(|name| {
                     line.match_indices(name).any(|(at, _)| {
@@ -84,6 +85,79 @@ fn crates_stay_behind_their_walls() {
         }
     }
     assert!(breaches.is_empty(), "named outside their folder:\n{}", breaches.join("\n"));
+}
+
+/// Which rooms of `src` a room may use, beside itself and what stands below all others: `error`, `limits`, `shape`, `rundir`,
+/// `logging`, `os`, `metrics`. Rooms depend downwards only.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("cli", &["plugin", "http", "app", "broker", "engine", "frame", "query", "source", "reports"]),
+    ("plugin", &["app", "health", "query"]),
+    ("http", &["app", "frame", "query", "reports"]),
+    ("app", &["health", "cache", "broker", "engine", "protocol", "source", "frame", "query"]),
+    ("health", &["broker", "engine", "protocol", "source", "reports"]),
+    ("cache", &["broker", "protocol", "source", "frame"]),
+    ("broker", &["engine", "protocol", "source", "frame", "query"]),
+    ("worker", &["engine", "protocol", "source"]),
+    ("engine", &["protocol", "source", "frame", "query", "reports"]),
+    ("protocol", &["source", "frame"]),
+    ("source", &["reports"]),
+    ("frame", &["query", "reports"]),
+    ("query", &["reports"]),
+    ("reports", &[]),
+    ("metrics", &[]),
+    ("os", &[]),
+    ("logging", &[]),
+    ("rundir", &[]),
+    ("shape", &[]),
+    ("limits", &[]),
+    ("error", &[]),
+];
+/// Those below all others, the lowest last; each may use what comes after it.
+const GROUND: &[&str] = &["metrics", "os", "logging", "rundir", "shape", "limits", "error"];
+
+/// The room a file is in, or that a path behind `crate::` leads to.
+fn room(path: &str) -> &str {
+    path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+}
+
+#[test]
+fn rooms_depend_downwards_only() {
+    let level = |name: &str| ROOMS.iter().position(|(room, _)| *room == name);
+    for (at, (name, uses)) in ROOMS.iter().enumerate() {
+        assert!(uses.iter().all(|below| level(below).is_some_and(|level| level > at)), "{name} looks up");
+    }
+    let mut breaches = Vec::new();
+    for (file, lines) in code("src")
+        .into_iter()
+        .filter(|(file, _)| !["lib.rs", "main.rs", "random_tests.rs"].contains(&&**file))
+    {
+        let own = room(&file);
+        let Some((_, uses)) = ROOMS.iter().find(|(name, _)| *name == own) else {
+            breaches.push(format!("{file}: a room that the table lacks"));
+            continue;
+        };
+        let text = lines.join(" ");
+        for (at, start) in text.match_indices("crate::") {
+            let rest = &text[at + start.len()..];
+            // `use crate::{error::Error, frame};`
+            let group = rest.strip_prefix('{').and_then(|group| group.split_once("};"));
+            let used = group.map_or_else(
+                || vec![room(rest)],
+                |(group, _)| group.split(',').map(|one| room(one.trim())).collect(),
+            );
+            for used in used {
+                let is_ground = GROUND.iter().position(|name| *name == used).is_some_and(|used| {
+                    GROUND.iter().position(|name| *name == own).is_none_or(|own| own < used)
+                });
+                if used != own && !is_ground && !uses.contains(&used) {
+                    breaches.push(format!("{file} uses {used}"));
+                }
+            }
+        }
+    }
+    breaches.sort();
+    breaches.dedup();
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
 #[test]
@@ -100,12 +174,11 @@ fn pure_modules_do_no_io_and_have_no_clock() {
 }
 
 #[test]
-fn unsafe_stays_in_the_engine_and_the_jail() {
+fn unsafe_stays_in_the_engine_and_beside_the_operating_system() {
     let breaches: Vec<_> = code("src")
         .into_iter()
         .filter(|(file, lines)| {
-            !file.starts_with("engine/")
-                && !file.starts_with("worker/jail/")
+            !["engine/", "worker/jail/", "os/"].iter().any(|home| file.starts_with(home))
                 && lines.iter().any(|line| line.contains("unsafe "))
         })
         .map(|(file, _)| file)

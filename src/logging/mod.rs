@@ -1,6 +1,8 @@
 //! Where log lines go: to stderr, as hclog JSON under Grafana, as plain text in a shell. Panics are logged as
 //! errors, because Grafana shows a panic's own text at debug level only.
 
+mod hclog;
+
 use std::cell::Cell;
 use std::io::{self, IsTerminal as _};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -35,7 +37,7 @@ pub fn init(format: Format, level: &str) {
 fn start(format: Format, filter: EnvFilter) -> bool {
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
-        Format::Hclog => registry.with(crate::plugin::hclog_layer()).try_init(),
+        Format::Hclog => registry.with(hclog::layer()).try_init(),
         Format::Text => {
             let layer = tracing_subscriber::fmt::layer()
                 .with_writer(io::stderr)

@@ -14,7 +14,7 @@ const MAX_VALUE_BYTES: usize = 8 << 10;
 
 /// Writes events to stderr as JSON lines with `@level`, `@message` and `@timestamp`.
 #[must_use]
-pub fn layer<S>() -> impl Layer<S>
+pub(super) fn layer<S>() -> impl Layer<S>
 where
     S: tracing::Subscriber + for<'span> LookupSpan<'span>,
 {
