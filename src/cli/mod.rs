@@ -129,20 +129,12 @@ pub async fn run() -> ExitCode {
     }
 }
 
-#[cfg(unix)]
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
     tokio::select! {
         pressed = tokio::signal::ctrl_c() => if pressed.is_err() { std::future::pending().await },
         _ = terminate.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
     }
 }
 

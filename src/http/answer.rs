@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -96,12 +97,15 @@ fn notices(frame: &Decoded) -> Vec<String> {
     texts.map(str::to_owned).chain(lost).collect()
 }
 
+/// What stands for itself in a header is visible ASCII and spaces; every other byte, and `%`, is written `%XX`.
+const UNSAFE: &AsciiSet = &CONTROLS.add(b'%');
+
 /// Notices as values of a header, as many as fit; the last one says how many did not.
 fn headers(notices: &[String]) -> Vec<HeaderValue> {
     let mut room = NOTICE_BYTES;
     let mut values = Vec::new();
     for (at, notice) in notices.iter().enumerate() {
-        let text = encoded(notice);
+        let text = utf8_percent_encode(notice, UNSAFE).to_string();
         let value = room.checked_sub(text.len()).zip(HeaderValue::from_str(&text).ok());
         let Some((rest, value)) = value else {
             let left = notices.len() - at;
@@ -114,20 +118,6 @@ fn headers(notices: &[String]) -> Vec<HeaderValue> {
         values.push(value);
     }
     values
-}
-
-/// `text` in visible ASCII and spaces: every other byte, and `%`, as `%XX`.
-fn encoded(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if (b' '..=b'~').contains(&byte) && byte != b'%' {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

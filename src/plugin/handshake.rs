@@ -3,9 +3,17 @@
 //! The line is go-plugin's (v1.7.0, `server.go`): core protocol 1, Grafana's protocol 2, network, address,
 //! `grpc`. Nothing else is ever written to stdout.
 
+use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tokio::net::UnixListener;
+use tokio_stream::wrappers::UnixListenerStream;
 
 use crate::error::{Error, Kind, Result};
+use crate::rundir::{self, RunDir};
 
 /// The name of the magic cookie's variable, as Grafana sets it for every backend plugin.
 const COOKIE_NAME: &str = "grafana_plugin_type";
@@ -29,178 +37,132 @@ fn announce(network: &str, address: &str) -> Result<()> {
     })
 }
 
-#[cfg(unix)]
-pub(super) use unix::listen;
+/// The longest path of a socket, in bytes: `sun_path` has 108 with its closing zero on Linux.
+const MAX_PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+/// What follows the parent directory: `/duckdb-perf-4194304-abcdef/plugin.sock`, and some air.
+const TAIL_BYTES: usize = 44;
 
-#[cfg(unix)]
-mod unix {
-    use std::fs::{self, Permissions};
-    use std::os::unix::ffi::OsStrExt as _;
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::path::{Path, PathBuf};
-
-    use tokio::net::UnixListener;
-    use tokio_stream::wrappers::UnixListenerStream;
-
-    use super::{Error, Kind, Result, announce, io};
-    use crate::rundir::{self, RunDir};
-
-    /// The longest path of a socket, in bytes: `sun_path` has 108 with its closing zero on Linux.
-    const MAX_PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
-    /// What follows the parent directory: `/duckdb-perf-4194304-abcdef/plugin.sock`, and some air.
-    const TAIL_BYTES: usize = 44;
-
-    /// The socket that Grafana connects to. Dropping it removes the socket.
-    pub(in super::super) struct Listening {
-        /// The connections.
-        pub(in super::super) incoming: UnixListenerStream,
-        /// Holds the socket; must outlive the serving.
-        pub(in super::super) directory: RunDir,
-    }
-
-    /// Opens a unix socket in a fresh directory and says so on stdout. `temp_dir` is the operator's.
-    ///
-    /// # Errors
-    /// `Unavailable` when no directory can hold a socket or stdout is closed.
-    pub(in super::super) fn listen(temp_dir: Option<&Path>) -> Result<Listening> {
-        let group = std::env::var("PLUGIN_UNIX_SOCKET_GROUP").ok().filter(|group| !group.is_empty());
-        let mut failures = Vec::new();
-        for parent in parents(std::env::var_os("PLUGIN_UNIX_SOCKET_DIR").map(PathBuf::from), temp_dir) {
-            match open(&parent, group.as_deref()) {
-                Ok((listener, directory)) => {
-                    let path = directory.path().join("plugin.sock");
-                    let address = path.to_str().unwrap_or_default();
-                    announce("unix", address)?;
-                    // After the line: the host waits for it.
-                    std::thread::spawn(move || {
-                        for swept in rundir::sweep(&parent) {
-                            tracing::info!(path = %swept.display(), "removed what a killed process left behind");
-                        }
-                    });
-                    let incoming = UnixListenerStream::new(listener);
-                    return Ok(Listening { incoming, directory });
-                }
-                Err(error) => failures.push(format!("`{}`: {error}", parent.display())),
-            }
-        }
-        Err(Error::new(Kind::Unavailable, format!("no folder can hold the socket ({})", failures.join("; ")))
-            .hint("Set `temp_dir` in the ini section [plugin.duckdb-perf-datasource] to a folder that Grafana's user may write"))
-    }
-
-    /// Where the socket may be, best first: the host's wish, the temporary directory, `/tmp`, the operator's `temp_dir`, which
-    /// is all there is on a read-only root file system; without those whose name is too long or no text.
-    fn parents(wish: Option<PathBuf>, temp_dir: Option<&Path>) -> Vec<PathBuf> {
-        let mut parents = Vec::new();
-        let wish = wish.filter(|path| !path.as_os_str().is_empty());
-        let usual = [std::env::temp_dir(), PathBuf::from("/tmp")];
-        for parent in wish.into_iter().chain(usual).chain(temp_dir.map(Path::to_owned)) {
-            let fits = parent.as_os_str().as_bytes().len() + TAIL_BYTES <= MAX_PATH_BYTES;
-            if fits && parent.to_str().is_some() && !parents.contains(&parent) {
-                parents.push(parent);
-            }
-        }
-        parents
-    }
-
-    fn open(parent: &Path, group: Option<&str>) -> io::Result<(UnixListener, RunDir)> {
-        let directory = RunDir::create(parent)?;
-        let socket = directory.path().join("plugin.sock");
-        let listener = UnixListener::bind(&socket)?;
-        if let Some(group) = group {
-            // The host asks for it when it runs as another user of this group.
-            let gid = group_id(group)?;
-            for (path, mode) in [(directory.path(), 0o710), (&*socket, 0o660)] {
-                std::os::unix::fs::chown(path, None, Some(gid))?;
-                fs::set_permissions(path, Permissions::from_mode(mode))?;
-            }
-        }
-        Ok((listener, directory))
-    }
-
-    /// The number of a group given by number or name.
-    fn group_id(group: &str) -> io::Result<u32> {
-        if let Ok(gid) = group.parse() {
-            return Ok(gid);
-        }
-        find_group(&fs::read_to_string("/etc/group")?, group)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no group `{group}`")))
-    }
-
-    /// Looks a name up in the text of `/etc/group`: `name:password:number:members`.
-    fn find_group(text: &str, name: &str) -> Option<u32> {
-        text.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            (fields.next()? == name).then(|| fields.nth(1)?.parse().ok()).flatten()
-        })
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn a_folder_with_a_long_name_is_passed_over() {
-            let long = PathBuf::from(format!("/{}", "x".repeat(90)));
-            assert!(!parents(Some(long), None).is_empty());
-            assert!(
-                parents(Some(PathBuf::from(format!("/{}", "x".repeat(90)))), None)
-                    .iter()
-                    .all(|p| p.as_os_str().len() < 80)
-            );
-            assert_eq!(parents(Some(PathBuf::from("/run/x")), None).first(), Some(&PathBuf::from("/run/x")));
-            assert_eq!(parents(Some(PathBuf::new()), None), parents(None, None));
-            assert_eq!(parents(None, Some(Path::new("/spill"))).last(), Some(&PathBuf::from("/spill")));
-        }
-
-        #[test]
-        fn groups_are_found_by_name() {
-            let text = "root:x:0:\ngrafana:x:472:a,b\nbroken\n";
-            assert_eq!(find_group(text, "grafana"), Some(472));
-            assert_eq!(find_group(text, "graf"), None);
-            assert_eq!(find_group(text, "broken"), None);
-        }
-
-        #[tokio::test]
-        async fn a_group_may_enter_when_asked_for() {
-            let parent = tempfile::tempdir().unwrap();
-            let gid = rustix::process::getegid().as_raw().to_string();
-            for (group, directory_mode, socket_mode) in
-                [(None, 0o700, None), (Some(&*gid), 0o710, Some(0o660))]
-            {
-                let (_listener, directory) = open(parent.path(), group).unwrap();
-                let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-                assert_eq!(mode(directory.path()), directory_mode);
-                if let Some(expected) = socket_mode {
-                    assert_eq!(mode(&directory.path().join("plugin.sock")), expected);
-                }
-            }
-        }
-    }
+/// The socket that Grafana connects to. Dropping it removes the socket.
+pub(super) struct Listening {
+    /// The connections.
+    pub(super) incoming: UnixListenerStream,
+    /// Holds the socket; must outlive the serving.
+    pub(super) directory: RunDir,
 }
 
-#[cfg(not(unix))]
-pub(super) use tcp::listen;
+/// Opens a unix socket in a fresh directory and says so on stdout. `temp_dir` is the operator's.
+///
+/// # Errors
+/// `Unavailable` when no directory can hold a socket or stdout is closed.
+pub(super) fn listen(temp_dir: Option<&Path>) -> Result<Listening> {
+    let group = std::env::var("PLUGIN_UNIX_SOCKET_GROUP").ok().filter(|group| !group.is_empty());
+    let mut failures = Vec::new();
+    for parent in parents(std::env::var_os("PLUGIN_UNIX_SOCKET_DIR").map(PathBuf::from), temp_dir) {
+        match open(&parent, group.as_deref()) {
+            Ok((listener, directory)) => {
+                let path = directory.path().join("plugin.sock");
+                let address = path.to_str().unwrap_or_default();
+                announce("unix", address)?;
+                // After the line: the host waits for it.
+                std::thread::spawn(move || {
+                    for swept in rundir::sweep(&parent) {
+                        tracing::info!(path = %swept.display(), "removed what a killed process left behind");
+                    }
+                });
+                let incoming = UnixListenerStream::new(listener);
+                return Ok(Listening { incoming, directory });
+            }
+            Err(error) => failures.push(format!("`{}`: {error}", parent.display())),
+        }
+    }
+    Err(Error::new(Kind::Unavailable, format!("no folder can hold the socket ({})", failures.join("; ")))
+        .hint("Set `temp_dir` in the ini section [plugin.duckdb-perf-datasource] to a folder that Grafana's user may write"))
+}
 
-#[cfg(not(unix))]
-mod tcp {
-    use tokio_stream::wrappers::TcpListenerStream;
+/// Where the socket may be, best first: the host's wish, the temporary directory, `/tmp`, the operator's `temp_dir`, which
+/// is all there is on a read-only root file system; without those whose name is too long or no text.
+fn parents(wish: Option<PathBuf>, temp_dir: Option<&Path>) -> Vec<PathBuf> {
+    let mut parents = Vec::new();
+    let wish = wish.filter(|path| !path.as_os_str().is_empty());
+    let usual = [std::env::temp_dir(), PathBuf::from("/tmp")];
+    for parent in wish.into_iter().chain(usual).chain(temp_dir.map(Path::to_owned)) {
+        let fits = parent.as_os_str().as_bytes().len() + TAIL_BYTES <= MAX_PATH_BYTES;
+        if fits && parent.to_str().is_some() && !parents.contains(&parent) {
+            parents.push(parent);
+        }
+    }
+    parents
+}
 
-    use super::{Error, Kind, Result};
+fn open(parent: &Path, group: Option<&str>) -> io::Result<(UnixListener, RunDir)> {
+    let directory = RunDir::create(parent)?;
+    let socket = directory.path().join("plugin.sock");
+    let listener = UnixListener::bind(&socket)?;
+    if let Some(group) = group {
+        // The host asks for it when it runs as another user of this group.
+        let gid = group_id(group)?;
+        for (path, mode) in [(directory.path(), 0o710), (&*socket, 0o660)] {
+            std::os::unix::fs::chown(path, None, Some(gid))?;
+            fs::set_permissions(path, Permissions::from_mode(mode))?;
+        }
+    }
+    Ok((listener, directory))
+}
 
-    /// The port that Grafana connects to.
-    pub(in super::super) struct Listening {
-        /// The connections.
-        pub(in super::super) incoming: TcpListenerStream,
+/// The number of a group given by number or name.
+fn group_id(group: &str) -> io::Result<u32> {
+    if let Ok(gid) = group.parse() {
+        return Ok(gid);
+    }
+    find_group(&fs::read_to_string("/etc/group")?, group)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no group `{group}`")))
+}
+
+/// Looks a name up in the text of `/etc/group`: `name:password:number:members`.
+fn find_group(text: &str, name: &str) -> Option<u32> {
+    text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then(|| fields.nth(1)?.parse().ok()).flatten()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_a_long_name_is_passed_over() {
+        let long = PathBuf::from(format!("/{}", "x".repeat(90)));
+        assert!(!parents(Some(long), None).is_empty());
+        assert!(
+            parents(Some(PathBuf::from(format!("/{}", "x".repeat(90)))), None)
+                .iter()
+                .all(|p| p.as_os_str().len() < 80)
+        );
+        assert_eq!(parents(Some(PathBuf::from("/run/x")), None).first(), Some(&PathBuf::from("/run/x")));
+        assert_eq!(parents(Some(PathBuf::new()), None), parents(None, None));
+        assert_eq!(parents(None, Some(Path::new("/spill"))).last(), Some(&PathBuf::from("/spill")));
     }
 
-    /// Opens a port on the loopback interface and says so on stdout: the SDK's own handshake.
-    ///
-    /// # Errors
-    /// `Unavailable` when no port can be opened.
-    pub(in super::super) async fn listen() -> Result<Listening> {
-        let listener = grafana_plugin_sdk::backend::initialize()
-            .await
-            .map_err(|error| Error::new(Kind::Unavailable, format!("no port can be opened: {error}")))?;
-        Ok(Listening { incoming: TcpListenerStream::new(listener) })
+    #[test]
+    fn groups_are_found_by_name() {
+        let text = "root:x:0:\ngrafana:x:472:a,b\nbroken\n";
+        assert_eq!(find_group(text, "grafana"), Some(472));
+        assert_eq!(find_group(text, "graf"), None);
+        assert_eq!(find_group(text, "broken"), None);
+    }
+
+    #[tokio::test]
+    async fn a_group_may_enter_when_asked_for() {
+        let parent = tempfile::tempdir().unwrap();
+        let gid = rustix::process::getegid().as_raw().to_string();
+        for (group, directory_mode, socket_mode) in [(None, 0o700, None), (Some(&*gid), 0o710, Some(0o660))] {
+            let (_listener, directory) = open(parent.path(), group).unwrap();
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(directory.path()), directory_mode);
+            if let Some(expected) = socket_mode {
+                assert_eq!(mode(&directory.path().join("plugin.sock")), expected);
+            }
+        }
     }
 }

@@ -5,82 +5,57 @@
 //! come at all when the parent died before we asked for it. So it is only a hint to look at once whether the
 //! parent is still the same, which is looked at every second anyway.
 
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-#[cfg(unix)]
-pub(super) use unix::watch;
+use crate::error::{Error, Kind, Result};
 
-/// Without signals: Ctrl+C only. The host ends its plugins through `Shutdown`.
+/// How often the parent is looked at.
+const PARENT_EVERY: Duration = Duration::from_secs(1);
+
+/// Starts watching; the returned token is cancelled when it is time to go. Must be called inside a
+/// runtime, before anything is made that would have to be cleaned up.
 ///
 /// # Errors
-/// None; the same form as on unix.
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same form as on unix")]
-pub(super) fn watch() -> crate::error::Result<CancellationToken> {
+/// `Unavailable` when the operating system refuses signal handlers.
+pub(super) fn watch() -> Result<CancellationToken> {
+    let parent = getppid();
+    let refused = |error| Error::new(Kind::Unavailable, format!("signals cannot be watched: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+    let mut parent_thread_ended = signal(SignalKind::user_defined1()).map_err(refused)?;
+    #[cfg(target_os = "linux")]
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::USR1)) {
+        tracing::debug!(%error, "the parent's end will be noticed a second late");
+    }
     let stop = CancellationToken::new();
     let token = stop.clone();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            token.cancel();
-        }
+        let mut tick = interval(PARENT_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let reason = loop {
+            tokio::select! {
+                () = token.cancelled() => return,
+                _ = terminate.recv() => break "SIGTERM",
+                _ = interrupt.recv() => break "SIGINT",
+                _ = parent_thread_ended.recv() => {}
+                _ = tick.tick() => {}
+            }
+            if is_orphan(parent) {
+                break "the host is gone";
+            }
+        };
+        tracing::info!(reason, "stopping");
+        token.cancel();
     });
     Ok(stop)
 }
 
-#[cfg(unix)]
-mod unix {
-    use std::time::Duration;
-
-    use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
-    use tokio::signal::unix::{SignalKind, signal};
-    use tokio::time::{MissedTickBehavior, interval};
-
-    use super::CancellationToken;
-    use crate::error::{Error, Kind, Result};
-
-    /// How often the parent is looked at.
-    const PARENT_EVERY: Duration = Duration::from_secs(1);
-
-    /// Starts watching; the returned token is cancelled when it is time to go. Must be called inside a
-    /// runtime, before anything is made that would have to be cleaned up.
-    ///
-    /// # Errors
-    /// `Unavailable` when the operating system refuses signal handlers.
-    pub(in super::super) fn watch() -> Result<CancellationToken> {
-        let parent = getppid();
-        let refused = |error| Error::new(Kind::Unavailable, format!("signals cannot be watched: {error}"));
-        let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
-        let mut parent_thread_ended = signal(SignalKind::user_defined1()).map_err(refused)?;
-        #[cfg(target_os = "linux")]
-        if let Err(error) = set_parent_process_death_signal(Some(Signal::USR1)) {
-            tracing::debug!(%error, "the parent's end will be noticed a second late");
-        }
-        let stop = CancellationToken::new();
-        let token = stop.clone();
-        tokio::spawn(async move {
-            let mut tick = interval(PARENT_EVERY);
-            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let reason = loop {
-                tokio::select! {
-                    () = token.cancelled() => return,
-                    _ = terminate.recv() => break "SIGTERM",
-                    _ = interrupt.recv() => break "SIGINT",
-                    _ = parent_thread_ended.recv() => {}
-                    _ = tick.tick() => {}
-                }
-                if is_orphan(parent) {
-                    break "the host is gone";
-                }
-            };
-            tracing::info!(reason, "stopping");
-            token.cancel();
-        });
-        Ok(stop)
-    }
-
-    /// Whether the process that started us has ended: orphans get another parent.
-    fn is_orphan(parent: Option<Pid>) -> bool {
-        getppid() != parent
-    }
+/// Whether the process that started us has ended: orphans get another parent.
+fn is_orphan(parent: Option<Pid>) -> bool {
+    getppid() != parent
 }

@@ -59,10 +59,7 @@ const _: () = assert!(CALLS_GRACE.as_millis() + APP_GRACE.as_millis() + REST_GRA
 /// `Unavailable` when there is nobody to serve: no socket, no reader of stdout, no signal handlers.
 pub async fn serve(app: Arc<App>, router: impl Router) -> Result<()> {
     let stop = lifecycle::watch()?;
-    #[cfg(unix)]
     let listening = handshake::listen(app.temp_dir())?;
-    #[cfg(not(unix))]
-    let listening = handshake::listen().await?;
 
     let (mut reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status(HEALTH_SERVICE, ServingStatus::Serving).await;
@@ -90,7 +87,6 @@ pub async fn serve(app: Arc<App>, router: impl Router) -> Result<()> {
         // Without workers the calls that still ran have failed, and let go of what they held.
         outcome = timeout(REST_GRACE, &mut server).await.ok();
     }
-    #[cfg(unix)]
     drop(listening.directory);
     tracing::info!("plugin stopped");
     outcome

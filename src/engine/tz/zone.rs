@@ -168,22 +168,7 @@ fn unknown(name: &str) -> String {
 
 /// Edits between two names, ignoring case.
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<u8> = right.bytes().map(|byte| byte.to_ascii_lowercase()).collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, left) in left.bytes().map(|byte| byte.to_ascii_lowercase()).enumerate() {
-        let mut diagonal = index;
-        let mut before = index + 1;
-        if let Some(first) = row.first_mut() {
-            *first = before;
-        }
-        for (cell, right) in row.iter_mut().skip(1).zip(&right) {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = *cell;
-            before = replaced.min(diagonal + 1).min(before + 1);
-            *cell = before;
-        }
-    }
-    row.last().copied().unwrap_or_default()
+    strsim::levenshtein(&left.to_ascii_lowercase(), &right.to_ascii_lowercase())
 }
 
 /// Names that ICU, and so DuckDB elsewhere, takes beside IANA's.

@@ -9,7 +9,7 @@ pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> O
     let most = (name.len() / 3).clamp(1, 3);
     known
         .filter(|candidate| candidate.len() <= longest)
-        .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|candidate| (strsim::levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, _)| *distance <= most)
         .map(|(_, candidate)| candidate)
@@ -24,26 +24,6 @@ pub(super) fn list<'k>(names: impl Iterator<Item = &'k str>) -> String {
         0 => first,
         more => format!("{first} and {more} more"),
     }
-}
-
-/// Levenshtein distance in characters.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (count, from) in left.chars().enumerate() {
-        let mut diagonal = count;
-        let mut before = count + 1;
-        for (cell, to) in row.iter_mut().skip(1).zip(&right) {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = *cell;
-            before = changed.min(*cell + 1).min(before + 1);
-            *cell = before;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = count + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -63,8 +43,6 @@ mod tests {
         for (name, expected) in cases {
             assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
         }
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
         assert_eq!(nearest(&"a".repeat(1_000_000), known.into_iter()), None);
     }
 
