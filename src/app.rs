@@ -7,12 +7,13 @@ mod scrape;
 use std::collections::HashMap;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio_stream::Stream;
 
 use self::asking::Asking;
@@ -364,7 +365,7 @@ impl App {
 
     /// Ends all workers. Queries that still run end with them.
     pub async fn shutdown(&self) {
-        let instances: Vec<_> = std::mem::take(&mut *lock(&self.instances)).into_values().collect();
+        let instances: Vec<_> = std::mem::take(&mut *self.instances.lock()).into_values().collect();
         let mut ending = tokio::task::JoinSet::new();
         for instance in instances {
             self.cache.end(&instance.scope);
@@ -372,7 +373,7 @@ impl App {
         }
         ending.join_all().await;
         // A request that nobody lets end may still hold it.
-        if let Some(run_dir) = lock(&self.run_dir).take()
+        if let Some(run_dir) = self.run_dir.lock().take()
             && let Err(error) = run_dir.remove()
         {
             tracing::debug!(%error, "the temp folder stays");
@@ -384,7 +385,3 @@ impl App {
 const CACHE_MB: u64 = 64;
 /// Bytes of an expanded text that is kept while its query waits.
 const KEPT_TEXT: usize = 16 << 10;
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -8,9 +8,10 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, prometheus_text};
 use prometheus_client::metrics::counter::Counter;
@@ -226,9 +227,9 @@ pub struct Metrics(Mutex<BTreeMap<String, Arc<Series>>>);
 impl Metrics {
     /// The series of a datasource, which somebody asks now.
     pub fn of(&self, uid: &str) -> Arc<Series> {
-        let mut all = lock(&self.0);
+        let mut all = self.0.lock();
         if let Some(series) = all.get(uid) {
-            *lock(&series.asked) = Instant::now();
+            *series.asked.lock() = Instant::now();
             return Arc::clone(series);
         }
         Arc::clone(all.entry(uid.to_owned()).or_insert_with(|| Arc::new(Series::new(uid))))
@@ -236,10 +237,10 @@ impl Metrics {
 
     /// Drops the series of datasources that nobody asked for so long, and says which.
     pub fn forget(&self, unused: Duration) -> Vec<String> {
-        let mut all = lock(&self.0);
+        let mut all = self.0.lock();
         let old: Vec<String> = all
             .iter()
-            .filter(|(_, series)| lock(&series.asked).elapsed() >= unused)
+            .filter(|(_, series)| series.asked.lock().elapsed() >= unused)
             .map(|(uid, _)| uid.clone())
             .collect();
         for uid in &old {
@@ -251,7 +252,7 @@ impl Metrics {
     /// Everything in Prometheus' text format, version 0.0.4.
     #[must_use]
     pub fn text(&self, now: Now) -> String {
-        let series = lock(&self.0).values().map(Arc::clone).collect();
+        let series = self.0.lock().values().map(Arc::clone).collect();
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Scrape { series, now }));
         let mut text = String::new();
@@ -259,10 +260,6 @@ impl Metrics {
         let _ = prometheus_text::encode(&mut text, &registry);
         text
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is not counted but looked at, when somebody asks for the metrics.

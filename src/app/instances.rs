@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::asking::{Asking, Longs};
-use super::{App, DataQuery, InstanceSettings, lock};
+use super::{App, DataQuery, InstanceSettings};
 use crate::broker::{self, Supervisor, Terms};
 use crate::cache::Scope;
 use crate::error::{Error, Kind, Result};
@@ -55,7 +55,7 @@ impl App {
     pub(super) fn instance(&self, settings: &InstanceSettings) -> Result<Arc<Instance>> {
         let series = self.metrics.of(&settings.uid);
         let key = (settings.org_id, settings.uid.clone());
-        if let Some(instance) = lock(&self.instances).get(&key).filter(|instance| instance.is_of(settings)) {
+        if let Some(instance) = self.instances.lock().get(&key).filter(|instance| instance.is_of(settings)) {
             return Ok(Arc::clone(instance));
         }
         let policy = self.policy.as_ref().map_err(Clone::clone)?;
@@ -67,7 +67,7 @@ impl App {
             require_jail: policy.require_jail,
         };
         // The last queries of the old settings share the datasource's memory with the first of the new ones.
-        let family = lock(&self.instances).get(&key).map(|old| old.supervisor.family()).unwrap_or_default();
+        let family = self.instances.lock().get(&key).map(|old| old.supervisor.family()).unwrap_or_default();
         let run_path = run_dir.path().to_owned();
         let instance = Arc::new(Instance {
             url: settings.url.clone(),
@@ -79,7 +79,7 @@ impl App {
             listing: Arc::default(),
             _run_dir: run_dir,
         });
-        let mut instances = lock(&self.instances);
+        let mut instances = self.instances.lock();
         // Another first query may have been faster; ours has no worker yet.
         if let Some(faster) = instances.get(&key).filter(|instance| instance.is_of(settings)) {
             return Ok(Arc::clone(faster));
@@ -91,7 +91,7 @@ impl App {
     }
 
     fn run_dir(&self, policy: &Policy) -> Result<Arc<RunDir>> {
-        let mut slot = lock(&self.run_dir);
+        let mut slot = self.run_dir.lock();
         if let Some(run_dir) = &*slot {
             return Ok(Arc::clone(run_dir));
         }

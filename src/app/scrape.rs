@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::App;
 use super::instances::Instance;
-use super::{App, lock};
 use crate::broker;
 use crate::engine;
 use crate::metrics::{Now, ReportsNow};
@@ -22,7 +22,9 @@ impl App {
     /// Metrics in Prometheus' text format.
     pub async fn metrics(&self) -> String {
         self.forget(FORGOTTEN);
-        let instances: Vec<(String, Arc<Instance>)> = lock(&self.instances)
+        let instances: Vec<(String, Arc<Instance>)> = self
+            .instances
+            .lock()
             .iter()
             .map(|((_, uid), instance)| (uid.clone(), Arc::clone(instance)))
             .collect();
@@ -77,7 +79,7 @@ impl App {
     fn forget(&self, unused: Duration) {
         let forgotten = self.metrics.forget(unused);
         if !forgotten.is_empty() {
-            lock(&self.instances).retain(|(_, uid), instance| {
+            self.instances.lock().retain(|(_, uid), instance| {
                 let stays = !forgotten.contains(uid);
                 if !stays {
                     self.cache.end(&instance.scope);

@@ -2,8 +2,9 @@
 //! sentence for the health check.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// What is older is forgotten.
 const WINDOW: Duration = Duration::from_mins(5);
@@ -50,7 +51,7 @@ impl Deaths {
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut VecDeque<(Instant, Option<String>)>) -> T) -> T {
-        let mut deaths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut deaths = self.0.lock();
         while deaths.front().is_some_and(|(at, _)| at.elapsed() > WINDOW) {
             deaths.pop_front();
         }

@@ -1,9 +1,10 @@
 //! Frames in the broker: counted as long as they live, so that the watch knows what is left for the workers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::limits::{Limits, MB};
 
@@ -53,7 +54,7 @@ impl Held {
 
     /// Throws away what rests. Whether there was anything.
     pub(super) fn relieve(&self) -> bool {
-        let slots = std::mem::take(&mut *self.slots.lock().unwrap_or_else(PoisonError::into_inner));
+        let slots = std::mem::take(&mut *self.slots.lock());
         slots.iter().filter_map(Weak::upgrade).filter(|slot| slot.clear()).count() > 0
     }
 }
@@ -147,7 +148,7 @@ impl Resting {
     #[must_use]
     pub fn in_a_slot(&self) -> Arc<Slot> {
         let slot = Arc::new(Slot(Mutex::new(Some(self.clone()))));
-        let mut slots = self.1.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.1.slots.lock();
         slots.retain(|slot| slot.strong_count() > 0);
         slots.push(Arc::downgrade(&slot));
         slot
@@ -162,12 +163,12 @@ impl Slot {
     /// The frame, if it is still there.
     #[must_use]
     pub fn resting(&self) -> Option<Resting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 
     /// Lets it go. Whether it was there.
     pub fn clear(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+        self.0.lock().take().is_some()
     }
 }
 

@@ -5,8 +5,10 @@
 //! over waits for no job. A datasource can have several: the one in use, and those that still serve a slow download or the
 //! last queries of old settings. They count together.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::cause::Cause;
 use super::client::Worker;
@@ -60,7 +62,7 @@ fn watched() -> MutexGuard<'static, Vec<Weak<Worker>>> {
     {
         tracing::error!(%error, "workers' memory is not watched; only their own limits hold");
     }
-    workers.lock().unwrap_or_else(PoisonError::into_inner)
+    workers.lock()
 }
 
 fn run(workers: &Workers) {
@@ -68,7 +70,7 @@ fn run(workers: &Workers) {
     loop {
         pulse::clear();
         let living: Vec<_> = {
-            let mut workers = workers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut workers = workers.lock();
             workers.retain(|worker| worker.upgrade().is_some_and(|worker| !worker.is_dead()));
             workers.iter().filter_map(Weak::upgrade).collect()
         };

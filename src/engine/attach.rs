@@ -13,13 +13,14 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use duckdb::Connection;
+use parking_lot::{Condvar, Mutex};
 
 use super::definitions::Definitions;
-use super::{Cancel, error, gate, lock, sql_name, sql_text};
+use super::{Cancel, error, gate, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
 use crate::source::{Look, write_ahead_logs};
 
@@ -97,7 +98,7 @@ impl Attachments {
         cancel: &Cancel,
     ) -> Result<Guard<'a>> {
         let asked = Instant::now();
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let (definitions, in_time) = loop {
             let now = self.fingerprints()?;
             let is_free = state.free_until.is_some_and(|until| Instant::now() < until);
@@ -111,15 +112,15 @@ impl Attachments {
                 Some(_) if state.users == 0 => self.release(&mut state, connection),
                 Some(_) => {
                     state.put_off();
-                    state = self.wait(state);
+                    self.changed.wait_for(&mut state, LOOK_AGAIN);
                     cancel.check()?;
                 }
                 None if !is_free => {
                     let looks = self.looks();
                     // Not in the match itself: the connection must be free again before anything waits.
-                    let attached = self.attach(&lock(connection));
+                    let attached = self.attach(&connection.lock());
                     if is_locked(&attached) && asked.elapsed() < PATIENCE {
-                        state = self.wait(state);
+                        self.changed.wait_for(&mut state, LOOK_AGAIN);
                         cancel.check()?;
                         continue;
                     }
@@ -127,12 +128,12 @@ impl Attachments {
                     let known = match &state.known {
                         // A file that has just changed may change once more and look the same.
                         Some((then, known)) if *then == looks && !are_young(&looks) => Ok(Arc::clone(known)),
-                        _ => Definitions::read(&self.gate, &lock(connection), &self.names()).map(Arc::new),
+                        _ => Definitions::read(&self.gate, &connection.lock(), &self.names()).map(Arc::new),
                     };
                     let definitions = match known {
                         Ok(definitions) => definitions,
                         Err(error) => {
-                            self.detach(&lock(connection));
+                            self.detach(&connection.lock());
                             return Err(error);
                         }
                     };
@@ -145,7 +146,7 @@ impl Attachments {
                     break (definitions, true);
                 }
                 None => {
-                    state = self.wait(state);
+                    self.changed.wait_for(&mut state, LOOK_AGAIN);
                     cancel.check()?;
                 }
             }
@@ -156,13 +157,9 @@ impl Attachments {
         Ok(Guard { attachments: self, connection, definitions, in_time, number: state.next })
     }
 
-    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.changed.wait_timeout(state, LOOK_AGAIN).unwrap_or_else(PoisonError::into_inner).0
-    }
-
     /// Detaches the files that nobody reads any more; after a long turn they are left to writers for a moment.
     fn release(&self, state: &mut State, connection: &Mutex<Connection>) {
-        self.detach(&lock(connection));
+        self.detach(&connection.lock());
         state.awaited = None;
         let turn = state.attached.take().map(|attached| attached.since.elapsed());
         if turn.is_some_and(|turn| turn >= TURN) {
@@ -267,7 +264,7 @@ impl Guard<'_> {
     /// The job of `cancel` can begin anew where it would keep others waiting.
     pub(super) fn can_wait(&self, cancel: &Cancel) {
         if cancel.can_be_put_off() {
-            lock(&self.attachments.state).patient.push((self.number, cancel.clone()));
+            self.attachments.state.lock().patient.push((self.number, cancel.clone()));
         }
     }
 
@@ -279,7 +276,7 @@ impl Guard<'_> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        let mut state = lock(&self.attachments.state);
+        let mut state = self.attachments.state.lock();
         state.users = state.users.saturating_sub(1);
         state.in_time = state.in_time.saturating_sub(usize::from(self.in_time));
         state.patient.retain(|(number, _)| *number != self.number);

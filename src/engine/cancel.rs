@@ -1,11 +1,11 @@
 //! Stopping a job from another thread, for good or to begin it anew.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use duckdb::InterruptHandle;
+use parking_lot::Mutex;
 
-use super::lock;
 use crate::error::{Error, Kind, Result};
 
 /// Stops one job. DuckDB's interrupt is lost between prepare and execute, so it is repeated until the job
@@ -30,7 +30,7 @@ impl Cancel {
     pub fn interrupt(&self) -> bool {
         self.0.cancelled.store(true, Ordering::SeqCst);
         let has_ended = self.0.ended.load(Ordering::SeqCst);
-        if !has_ended && let Some(handle) = lock(&self.0.handle).as_ref() {
+        if !has_ended && let Some(handle) = self.0.handle.lock().as_ref() {
             handle.interrupt();
         }
         !has_ended
@@ -39,12 +39,12 @@ impl Cancel {
     /// The job has ended; nothing is interrupted any more.
     pub fn end(&self) {
         self.0.ended.store(true, Ordering::SeqCst);
-        lock(&self.0.handle).take();
+        self.0.handle.lock().take();
     }
 
     /// What an interrupt reaches from now on.
     pub(super) fn watch(&self, handle: Arc<InterruptHandle>) {
-        *lock(&self.0.handle) = Some(handle);
+        *self.0.handle.lock() = Some(handle);
     }
 
     /// Fails once the job is cancelled or put off.
@@ -61,7 +61,7 @@ impl Cancel {
     /// Stops the job so that it begins anew. An interrupt can be lost, so this is called again while it goes on.
     pub(super) fn put_off(&self) {
         self.0.put_off.store(true, Ordering::SeqCst);
-        if let Some(handle) = lock(&self.0.handle).as_ref() {
+        if let Some(handle) = self.0.handle.lock().as_ref() {
             handle.interrupt();
         }
     }

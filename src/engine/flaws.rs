@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use duckdb::Connection;
+use parking_lot::Mutex;
 
 use super::run::Ending;
 use super::stamp::Stamp;
-use super::{Cancel, Engine, error, lock, sql_name, sql_text, text};
+use super::{Cancel, Engine, error, sql_name, sql_text, text};
 use crate::error::{Error, Kind, Result};
 use crate::reports::has_ending_of_parquet;
 use crate::source::{Found, Look, in_a_glob};
@@ -48,11 +48,11 @@ impl Flaws {
     /// What is known of a file that looks like this; the inner one is none where nothing is wrong with it.
     #[expect(clippy::option_option, reason = "whether it is known, and what is")]
     fn known(&self, file: &Path, look: Look) -> Option<Option<Flaw>> {
-        lock(&self.0).get(file).filter(|(then, _)| *then == look).map(|(_, flaw)| flaw.clone())
+        self.0.lock().get(file).filter(|(then, _)| *then == look).map(|(_, flaw)| flaw.clone())
     }
 
     fn learn(&self, file: &Path, look: Look, flaw: Option<Flaw>) {
-        let mut known = lock(&self.0);
+        let mut known = self.0.lock();
         if known.len() >= MOST_KNOWN {
             known.clear();
         }

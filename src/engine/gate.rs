@@ -20,7 +20,9 @@ mod tree;
 mod verdict;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 pub(super) use self::judged::is_function_of_the_engine;
 use self::parser::{Parser, Statement, StatementKind, Token};
@@ -30,7 +32,7 @@ use self::readers::Composition;
 pub(super) use self::readers::Reader;
 use self::statement::{check_types_of, query_of_view, significant};
 pub(super) use self::verdict::{Form, Reads, Verdict};
-use super::{error, lock};
+use super::error;
 use crate::error::{Error, Kind, Result};
 use crate::query;
 
@@ -61,12 +63,12 @@ impl Gate {
     /// [`Kind::BadQuery`] for text that does not parse, is empty or has parameters; [`Kind::Forbidden`] for a
     /// second statement and for anything but reading, naming the construct and its position.
     pub(super) fn check(&self, sql: &str) -> Result<Arc<Verdict>> {
-        if let Some(known) = lock(&self.verdicts).get(sql) {
+        if let Some(known) = self.verdicts.lock().get(sql) {
             return Ok(Arc::clone(known));
         }
         let verdict = Arc::new(self.judge(sql)?);
         if sql.len() <= Self::LONGEST {
-            let mut known = lock(&self.verdicts);
+            let mut known = self.verdicts.lock();
             if known.len() >= Self::MOST {
                 known.clear();
             }
@@ -87,14 +89,14 @@ impl Gate {
     ) -> Result<Composition> {
         let composition = verdict.with_arguments(arguments);
         let sql = &composition.sql;
-        if *sql == verdict.sql || lock(&self.composed).contains(sql) {
+        if *sql == verdict.sql || self.composed.lock().contains(sql) {
             return Ok(composition);
         }
         if !verdict.is_of(sql, &self.judge_text(sql)?) {
             return Err(not_followed());
         }
         if sql.len() <= Self::LONGEST {
-            let mut known = lock(&self.composed);
+            let mut known = self.composed.lock();
             if known.len() >= Self::MOST {
                 known.clear();
             }

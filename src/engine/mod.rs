@@ -31,9 +31,10 @@ mod views_file;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use duckdb::Connection;
+use parking_lot::Mutex;
 
 #[cfg(test)]
 pub(crate) use gate::read_anything;
@@ -164,9 +165,4 @@ fn sql_text(text: &str) -> String {
 /// `name` as a quoted DuckDB identifier.
 fn sql_name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Locks without caring whether another thread panicked while it held the lock.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,13 +2,14 @@
 //! them and a report is there; a view of the same name in an attached file comes first in the search path.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use duckdb::Connection;
+use parking_lot::Mutex;
 
 use super::examine::{Examined, examine};
 use super::reads::Reports;
-use super::{Cancel, Engine, error, gate, lock, own};
+use super::{Cancel, Engine, error, gate, own};
 use crate::error::{Error, Kind, Result};
 use crate::reports;
 
@@ -50,7 +51,7 @@ impl Engine {
             (Want::Named, Some(reports)) => return self.make_views(cancel, false, reports).map(Some),
             // A view of an attached file may stand on them.
             (_, Some(reports)) => self.make_views(cancel, false, reports),
-            (Want::Listed, None) if lock(&self.views.0).is_none() => {
+            (Want::Listed, None) if self.views.0.lock().is_none() => {
                 self.list_reports().and_then(|(reports, _)| self.make_views(cancel, false, &reports))
             }
             _ => return Ok(None),
@@ -73,7 +74,7 @@ impl Engine {
         again: bool,
         reports: &Reports,
     ) -> Result<Arc<Examined>> {
-        let mut made = lock(&self.views.0);
+        let mut made = self.views.0.lock();
         if self.datasource.folders.is_empty() && reports.are_missing() {
             return Ok(Arc::default());
         }
@@ -110,12 +111,12 @@ impl Engine {
     /// moment, and made the views over those.
     pub(super) fn are_views_over(&self, examined: Option<&Examined>) -> bool {
         let Some(examined) = examined else { return true };
-        lock(&self.views.0).as_ref().is_none_or(|made| made.examined.sources == examined.sources)
+        self.views.0.lock().as_ref().is_none_or(|made| made.examined.sources == examined.sources)
     }
 
     /// Whether the views are those that were made.
     pub(super) fn views_are_as_made(&self, connection: &Connection) -> Result<bool> {
-        let made = lock(&self.views.0);
+        let made = self.views.0.lock();
         let listed = own::views(connection)?;
         Ok(made.as_ref().map_or(listed.is_empty(), |made| made.listed == listed))
     }

@@ -3,9 +3,11 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::Builder;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::STACK;
 use crate::engine::Cancel;
@@ -32,7 +34,7 @@ impl Crew {
         let waiting = Arc::new(Mutex::new(waiting));
         for n in 0..CONCURRENT + EXPORTS {
             let waiting = Arc::clone(&waiting);
-            let next = move || waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let next = move || waiting.lock().recv();
             let name = CString::new(format!("job-{n}"))?;
             Builder::new().name(format!("job-{n}")).stack_size(STACK).spawn(move || {
                 call_it(c"free");

@@ -8,7 +8,9 @@
 //! file of the temp folder: a slow download would keep that file open, and its writer out.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::sink::Sink;
 use super::spool::{self, Spool, SpoolPlace};
@@ -49,12 +51,8 @@ impl Credits {
 
     /// Waits for one and takes it; `false` when there will be none.
     fn take(&self) -> bool {
-        let account = self.lock();
-        let mut account = self
-            .0
-            .1
-            .wait_while(account, |account| account.chunks == 0 && !account.closed)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut account = self.lock();
+        self.0.1.wait_while(&mut account, |account| account.chunks == 0 && !account.closed);
         if account.closed {
             return false;
         }
@@ -63,7 +61,7 @@ impl Credits {
     }
 
     fn lock(&self) -> MutexGuard<'_, Account> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.0.lock()
     }
 }
 

@@ -9,7 +9,9 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::crew::Crew;
 use super::jail;
@@ -107,7 +109,7 @@ struct Jobs(Arc<Mutex<HashMap<u64, Running>>>);
 
 impl Jobs {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Running>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::error::{Error, Kind};
 use crate::protocol::{self, Done, LONGEST_LOOKS, Tag};
@@ -23,7 +25,7 @@ impl Sink {
 
     /// A payload in two parts.
     pub(super) fn send_joined(&self, id: u64, tag: Tag, payload: [&[u8]; 2]) -> io::Result<()> {
-        protocol::write(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), id, tag, payload)
+        protocol::write(&mut *self.0.lock(), id, tag, payload)
     }
 
     pub(super) fn done(&self, id: u64, done: &Done) -> io::Result<()> {

@@ -26,11 +26,11 @@ impl World {
     /// From now on the turn has begun so long ago.
     fn began(&self, ago: Duration) {
         let since = Instant::now().checked_sub(ago).unwrap();
-        lock(&self.attachments.state).attached.as_mut().unwrap().since = since;
+        self.attachments.state.lock().attached.as_mut().unwrap().since = since;
     }
 
     fn is_waited_for(&self) -> bool {
-        lock(&self.attachments.state).awaited.is_some()
+        self.attachments.state.lock().awaited.is_some()
     }
 }
 
@@ -82,7 +82,7 @@ fn those_that_come_late_are_put_off_and_only_once() {
     assert!(cancel.begins_anew() && cancel.check().is_ok());
     let again = world.hold_with(&cancel);
     again.can_wait(&cancel);
-    assert!(lock(&world.attachments.state).patient.is_empty(), "it would never end");
+    assert!(world.attachments.state.lock().patient.is_empty(), "it would never end");
     assert!(!cancel.begins_anew());
 }
 

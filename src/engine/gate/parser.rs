@@ -7,11 +7,10 @@
 #![expect(unsafe_code, reason = "the C API tells statements and tokens, which duckdb-rs has no wrapper for")]
 
 use std::ptr;
-use std::sync::Mutex;
 
 use libduckdb_sys::v2::{self, DUCKDB_V2_STATEMENT_TYPE, DUCKDB_V2_TOKEN_TYPE};
+use parking_lot::Mutex;
 
-use super::super::lock;
 use super::handles::{
     Chunk, Instance, ParsedStatement, ResultHandle, Statements, Tokens, Value, call, copied,
 };
@@ -139,7 +138,7 @@ impl Parser {
     }
 
     fn with_session<T>(&self, work: impl FnOnce(&Session) -> Result<T>) -> Result<T> {
-        let idle = lock(&self.idle).pop();
+        let idle = self.idle.lock().pop();
         let session = match idle {
             Some(session) => session,
             None => Session::new(&self.instance)?,
@@ -147,7 +146,7 @@ impl Parser {
         let result = work(&session);
         // After a failure of DuckDB itself the next one begins with a new connection.
         if result.is_ok() {
-            lock(&self.idle).push(session);
+            self.idle.lock().push(session);
         }
         result
     }
