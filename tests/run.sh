@@ -49,22 +49,22 @@ jest_tests() {
 tests/tools.sh || exit 1
 command -v npm >/dev/null || { echo "error: npm not found; install Node 20 or later" >&2; exit 1; }
 
-# Downloads first, and more than once where they fail.
+# Downloads first, and more than once where they fail; then what a slip fails in a minute.
 part "frontend: install" one tests/retry.sh npm --prefix frontend ci --no-audit --no-fund
 part "rust: install" one tests/retry.sh cargo fetch --locked
+part "rust: format" one cargo fmt --check
+part "frontend: format" one npm --prefix frontend run --silent format:check
+part "frontend: types" one npm --prefix frontend run --silent typecheck
+part "frontend: lint" one npm --prefix frontend run --silent lint
 # The executable carries the page.
 part "frontend: page" one npm --prefix frontend run --silent build:preview
-part "rust: format" one cargo fmt --check
 part "frontend: build" one npm --prefix frontend run --silent build
+part "rust: lint" one cargo clippy --release --all-targets --quiet -- -D warnings
 part "rust: build" one cargo build --release
 # What is copied into Grafana, for the tests of it.
 part "plugin folder" one tests/plugin_folder.sh "$CARGO_TARGET_DIR/release/duckdb-perf" dist/duckdb-perf-datasource
 part "rust: tests" cargo_tests cargo test --release --no-fail-fast
-part "rust: lint" one cargo clippy --release --all-targets --quiet -- -D warnings
 
-part "frontend: types" one npm --prefix frontend run --silent typecheck
-part "frontend: lint" one npm --prefix frontend run --silent lint
-part "frontend: format" one npm --prefix frontend run --silent format:check
 part "frontend: tests" jest_tests npm --prefix frontend test
 part "views in older DuckDBs" page_checks tests/compat/run.sh "$CARGO_TARGET_DIR/release/duckdb-perf"
 part "page in a browser" page_checks tests/page/run.sh "$CARGO_TARGET_DIR/release/duckdb-perf"
