@@ -31,12 +31,12 @@ pub(crate) fn settings(folder: &Path) -> InstanceSettings {
 }
 
 /// A query as the dashboard sends it.
-pub(crate) fn query(sql: &str, format: &str) -> DataQuery {
+pub(crate) fn query(sql: &str, format: &str) -> DataQuery<Bytes> {
     let variables = json!({ "pattern": "$__all", "week": "newest", "agent": "$__all", "slow_ms": "" });
     let model = json!({ "rawSql": sql, "format": format, "variables": variables });
     DataQuery {
         ref_id: "A".to_owned(),
-        json: Bytes::from(model.to_string()),
+        model: Bytes::from(model.to_string()),
         range: TimeRange::parse("2026-07-06T00:00:00Z", "2027-01-03T23:59:59Z", jiff::Timestamp::now())
             .unwrap(),
         interval: Duration::from_hours(1),
@@ -46,9 +46,9 @@ pub(crate) fn query(sql: &str, format: &str) -> DataQuery {
 }
 
 /// The dashboard's five panels.
-pub(crate) fn panels() -> Vec<DataQuery> {
+pub(crate) fn panels() -> Vec<DataQuery<Bytes>> {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
-    let panels: Vec<DataQuery> = dashboard["panels"]
+    let panels: Vec<DataQuery<Bytes>> = dashboard["panels"]
         .as_array()
         .unwrap()
         .iter()
@@ -76,8 +76,8 @@ impl Alone {
     }
 
     /// Runs the query to Arrow batches; with `encode` they are written as one Arrow IPC file. Returns its bytes.
-    pub(crate) fn run(&self, query: &DataQuery, encode: bool) -> usize {
-        let model = QueryModel::from_json(&query.json).unwrap();
+    pub(crate) fn run(&self, query: &DataQuery<Bytes>, encode: bool) -> usize {
+        let model = QueryModel::from_json(&query.model).unwrap();
         let context = Context {
             range: query.range,
             interval: query.interval,

@@ -10,6 +10,7 @@ mod fixture;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use duckdb_perf::app::{App, DataQuery, InstanceSettings};
 use duckdb_perf::frame;
 use duckdb_perf::plugin::client::Plugin;
@@ -103,7 +104,7 @@ async fn compare(
     app: &App,
     settings: &InstanceSettings,
     name: &str,
-    queries: &[DataQuery],
+    queries: &[DataQuery<Bytes>],
     folder: &Path,
     rounds: usize,
 ) {
@@ -227,7 +228,7 @@ async fn judged(settings: &InstanceSettings, rounds: usize) {
         let (mut checks, mut queries) = (Vec::new(), Vec::new());
         for _ in 0..=rounds {
             let started = Instant::now();
-            let frame = app.query(settings, query.clone()).await.frame;
+            let frame = app.query_on_the_wire(settings, query.clone(), ()).await.frame;
             queries.push(started.elapsed());
             let started = Instant::now();
             std::hint::black_box(frame::check(&frame, u64::MAX)).unwrap();
@@ -245,7 +246,7 @@ fn settings_of(folder: &Path) -> InstanceSettings {
 }
 
 /// The same through the plugin process and its gRPC socket, as Grafana asks; and the time to its first answer.
-async fn over_grpc(settings: &InstanceSettings, query: &DataQuery, rounds: usize) {
+async fn over_grpc(settings: &InstanceSettings, query: &DataQuery<Bytes>, rounds: usize) {
     let executable = Path::new(env!("CARGO_BIN_EXE_duckdb-perf"));
     let none: [(&str, &str); 0] = [];
     let (mut first, mut next) = (Vec::new(), Vec::new());
@@ -276,8 +277,8 @@ async fn start(app: &App, settings: &InstanceSettings) {
     println!("{:<42} {:>9.2}", "start of a worker to its first answer", median(times));
 }
 
-async fn ask(app: &App, settings: &InstanceSettings, query: &DataQuery) -> usize {
-    let outcome = app.query(settings, query.clone()).await;
+async fn ask(app: &App, settings: &InstanceSettings, query: &DataQuery<Bytes>) -> usize {
+    let outcome = app.query_on_the_wire(settings, query.clone(), ()).await;
     assert_eq!(outcome.error, None);
     outcome.frame.len()
 }
@@ -287,7 +288,7 @@ fn megabytes(bytes: usize) -> f64 {
     f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1e6
 }
 
-fn timed(alone: &fixture::Alone, queries: &[DataQuery], encode: bool) -> Duration {
+fn timed(alone: &fixture::Alone, queries: &[DataQuery<Bytes>], encode: bool) -> Duration {
     let started = Instant::now();
     for query in queries {
         std::hint::black_box(alone.run(query, encode));

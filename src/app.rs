@@ -1,7 +1,7 @@
 //! What the three edges may ask: query, export, health, catalog. Keeps one instance per datasource.
 
-mod asking;
 mod instances;
+mod plan;
 mod scrape;
 
 use std::collections::HashMap;
@@ -16,17 +16,17 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio_stream::Stream;
 
-use self::asking::Asking;
 use self::instances::{Instance, InstanceKey};
-use crate::broker::{Export, Exported, Making, Ticket};
+use self::plan::{Failure, Origin, QueryPlan};
+use crate::broker::{Export, Exported, Ticket};
 use crate::cache::{Answer, Cache, Key};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{self, CsvOptions};
 use crate::health::{self, Health};
 use crate::limits::MB;
 use crate::metrics::{Asked, Metrics};
-use crate::protocol::{ExportJob, QueryJob, Walls};
-use crate::query::TimeRange;
+use crate::protocol::Walls;
+use crate::query::{QueryModel, TimeRange};
 use crate::rundir::RunDir;
 use crate::source::{self, Policy};
 
@@ -68,13 +68,13 @@ impl std::fmt::Debug for InstanceSettings {
     }
 }
 
-/// One query of a request.
+/// One query of a request. Its model is JSON text only on the wire: [`DataQuery::read`].
 #[derive(Debug, Clone)]
-pub struct DataQuery {
+pub struct DataQuery<Model = QueryModel> {
     /// The query's letter.
     pub ref_id: String,
-    /// The query model as JSON text.
-    pub json: Bytes,
+    /// What is asked.
+    pub model: Model,
     /// The dashboard's or alert rule's time range.
     pub range: TimeRange,
     /// The interval Grafana suggests; zero when unknown.
@@ -83,6 +83,18 @@ pub struct DataQuery {
     pub max_data_points: i64,
     /// Whether an alert rule asks, and so nobody who could choose another time range.
     pub is_of_alert: bool,
+}
+
+impl DataQuery<Bytes> {
+    /// Reads the model, which is JSON text.
+    ///
+    /// # Errors
+    /// As [`QueryModel::from_json`].
+    pub fn read(self) -> Result<DataQuery> {
+        let Self { ref_id, model, range, interval, max_data_points, is_of_alert } = self;
+        let model = QueryModel::from_json(&model)?;
+        Ok(DataQuery { ref_id, model, range, interval, max_data_points, is_of_alert })
+    }
 }
 
 /// What a query came to. The frame is there in both cases: after a failure it is empty and carries only
@@ -115,13 +127,13 @@ pub struct ExportOptions {
 /// It ends with `None` only when every row was given; an error may come after any piece, and is the last item.
 pub struct CsvExport {
     pieces: Export,
-    query: DataQuery,
+    origin: Origin,
     /// Bytes that were given so far.
     bytes: usize,
     /// Counts the download when it ends; gone then.
     asked: Option<Asked>,
     /// Dropped after the export, which runs in its worker.
-    instance: Arc<Instance>,
+    _instance: Arc<Instance>,
 }
 
 impl CsvExport {
@@ -130,10 +142,6 @@ impl CsvExport {
     pub fn summary(&self) -> Option<Exported> {
         self.pieces.summary()
     }
-
-    fn placed(&self, error: Error) -> Error {
-        self.instance.asking(&self.query).placed_at_once(error).shortened()
-    }
 }
 
 impl Stream for CsvExport {
@@ -141,7 +149,7 @@ impl Stream for CsvExport {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(Pin::new(&mut self.pieces).poll_next(context));
-        let item = item.map(|item| item.map_err(|error| self.placed(error)));
+        let item = item.map(|item| item.map_err(|error| self.origin.placed(error).shortened()));
         match &item {
             Some(Ok(piece)) => self.bytes += piece.len(),
             Some(Err(error)) => {
@@ -215,89 +223,100 @@ impl App {
 
     /// Runs one query. Never fails as a whole; dropping the future cancels the query.
     pub async fn query(&self, settings: &InstanceSettings, query: DataQuery) -> QueryOutcome {
-        self.query_from(settings, query, ()).await
+        let (ref_id, bytes) = (query.ref_id.clone(), query.model.len());
+        self.query_from(settings, (ref_id, bytes), || Ok(query), ()).await
     }
 
-    /// The same for a query whose text its sender counts by `hold`, which is dropped when the queue does.
-    pub async fn query_from(
+    /// The same for a query whose model is still JSON text, which its sender counts by `hold` until the queue does.
+    pub async fn query_on_the_wire(
         &self,
         settings: &InstanceSettings,
-        query: DataQuery,
+        query: DataQuery<Bytes>,
+        hold: impl Send,
+    ) -> QueryOutcome {
+        let (ref_id, bytes) = (query.ref_id.clone(), query.model.len());
+        self.query_from(settings, (ref_id, bytes), || query.read(), hold).await
+    }
+
+    async fn query_from(
+        &self,
+        settings: &InstanceSettings,
+        (ref_id, bytes): (String, usize),
+        read: impl FnOnce() -> Result<DataQuery> + Send,
         hold: impl Send,
     ) -> QueryOutcome {
         let asked = self.metrics.of(&settings.uid).asked();
-        let mut shown = String::new();
-        match self.run(settings, &query, hold, &mut shown).await {
+        match self.run(settings, bytes, read, hold).await {
             Ok(Answer { frame, rows }) => {
                 asked.ended(Ok((rows, frame.len())));
                 QueryOutcome { frame, error: None, place: None }
             }
-            Err(error) => {
+            Err(Failure { error, shown, place }) => {
                 asked.ended(Err(&error));
-                let (error, ref_id) = (error.shortened(), &query.ref_id);
+                let error = error.shortened();
                 if error.kind == Kind::Internal {
                     tracing::error!(ref_id, error = error.full_text(), "a query failed by our own mistake");
                 } else {
                     tracing::debug!(ref_id, error = error.full_text(), "a query failed");
                 }
-                let place = match self.instance(settings) {
-                    Ok(instance) => instance.longs.place_of(&error, &query.json).await,
-                    Err(_) => None,
-                };
-                let frame = frame::empty_frame(ref_id, &shown, &[]).into();
+                let frame = frame::empty_frame(&ref_id, &shown, &[]).into();
                 QueryOutcome { frame, error: Some(error), place }
             }
         }
     }
 
-    /// `shown` becomes what the person is shown of the text, as soon as it is known.
+    /// The instance that is asked, and what is to be done there. A long model, of so many bytes, is read when it is its turn.
+    async fn plan(
+        &self,
+        settings: &InstanceSettings,
+        bytes: usize,
+        read: impl FnOnce() -> Result<DataQuery> + Send,
+    ) -> Result<(Arc<Instance>, QueryPlan), Failure> {
+        let instance = self.instance(settings);
+        let longs = instance.as_ref().map_or(&plan::OF_NONE, |instance| &instance.longs);
+        let one = longs.turn(bytes).await;
+        let query = read().map_err(Failure::before_text)?;
+        let plan = match &instance {
+            Ok(instance) => QueryPlan::of(query, instance.supervisor.datasource()),
+            Err(error) => Err(Failure::in_text(error.clone(), &query.model.raw_sql)),
+        };
+        drop(one);
+        Ok((instance.map_err(Failure::before_text)?, plan?))
+    }
+
     async fn run(
         &self,
         settings: &InstanceSettings,
-        query: &DataQuery,
+        bytes: usize,
+        read: impl FnOnce() -> Result<DataQuery> + Send,
         hold: impl Send,
-        shown: &mut String,
-    ) -> Result<Answer> {
-        let instance = self.instance(settings);
-        let longs = instance.as_ref().map_or(&asking::OF_NONE, |instance| &instance.longs);
-        *shown = asking::shown(&longs.query_model(&query.json).await?.raw_sql);
-        let instance = instance?;
+    ) -> Result<Answer, Failure> {
+        let (instance, plan) = self.plan(settings, bytes, read).await?;
         let Instance { supervisor, scope, .. } = &*instance;
         let datasource = supervisor.datasource();
-        let keep = self.cache.is_on();
-        let asking = Asking { row_limit: settings.row_limit, keep, ..instance.asking(query) };
-        let job = asking.job().await?;
-        shown.clone_from(&job.options.executed_query);
-        let key = Key::new(scope, &job)?;
-        // Most are short; a long one is made again when it is its turn.
-        let short = (job.sql.len() <= KEPT_TEXT).then(|| Arc::new(job));
-        let bytes = query.json.len() + short.as_ref().map_or(0, |job| 2 * job.sql.len());
-        let ticket = Ticket { caller: &settings.caller, bytes };
-        let make = || -> Making<'_, Arc<QueryJob>> {
-            let short = short.clone();
-            Box::pin(async move {
-                match short {
-                    Some(job) => Ok(job),
-                    None => asking.job().await.map(Arc::new),
-                }
-            })
+        let ticket = Ticket { caller: &settings.caller, bytes: plan.bytes() };
+        let (job, origin) = plan.query(datasource, settings.row_limit, self.cache.is_on());
+        let key = Key::new(scope, &job);
+        let sql = Arc::clone(&job);
+        let failure = |error: Error| {
+            let error = source::explain_missing(origin.placed(error), datasource);
+            let place = origin.place_of(&error);
+            Failure { error, shown: frame::shown(&sql.sql), place }
         };
+        let key = key.map_err(failure)?;
         let wait = || Ok(supervisor.wait(ticket)?.lost());
         drop(hold);
-        let (answer, how) = self.cache.answer(scope, key, wait, supervisor.query(ticket, make)).await;
+        let (answer, how) = self.cache.answer(scope, key, wait, supervisor.query(ticket, job)).await;
         supervisor.series().served(how);
-        match answer {
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(source::explain_missing(asking.placed(error).await, datasource)),
-        }
+        answer.map_err(failure)
     }
 
     /// Runs one query and gives its rows as CSV while they come. Its `format` does not matter: rows are always a table.
     /// The panels' row limit does not hold here, the operator's `max_rows` does: one row more is an error.
     ///
     /// # Errors
-    /// Whatever is wrong before the first piece: the query model, the gate's refusal, DuckDB's error with its position
-    /// in the text as the person wrote it, a full queue. Results of less than 4 MB are whole when the first piece comes.
+    /// Whatever is wrong before the first piece: the gate's refusal, DuckDB's error with its position in the text as the person
+    /// wrote it, a full queue. Results of less than 4 MB are whole when the first piece comes.
     pub async fn export(
         &self,
         settings: &InstanceSettings,
@@ -305,10 +324,10 @@ impl App {
         options: ExportOptions,
     ) -> Result<CsvExport> {
         let mut asked = self.metrics.of(&settings.uid).asked();
-        match self.begin_export(settings, &query, options).await {
-            Ok((pieces, instance)) => {
+        match self.begin_export(settings, query, options).await {
+            Ok((pieces, origin, instance)) => {
                 asked.begins();
-                Ok(CsvExport { pieces, query, bytes: 0, asked: Some(asked), instance })
+                Ok(CsvExport { pieces, origin, bytes: 0, asked: Some(asked), _instance: instance })
             }
             Err(error) => {
                 asked.ended(Err(&error));
@@ -320,30 +339,22 @@ impl App {
     async fn begin_export(
         &self,
         settings: &InstanceSettings,
-        query: &DataQuery,
+        query: DataQuery,
         options: ExportOptions,
-    ) -> Result<(Export, Arc<Instance>)> {
-        let instance = self.instance(settings);
-        instance
-            .as_ref()
-            .map_or(&asking::OF_NONE, |instance| &instance.longs)
-            .query_model(&query.json)
-            .await?;
-        let instance = instance?;
+    ) -> Result<(Export, Origin, Arc<Instance>)> {
+        let plan = self.plan(settings, query.model.len(), || Ok(query)).await;
+        let (instance, plan) = plan.map_err(|failure| failure.error)?;
         let datasource = instance.supervisor.datasource();
-        let asking = Asking { row_limit: settings.row_limit, ..instance.asking(query) };
         let csv = CsvOptions {
             max_rows: options.max_rows,
             most_rows: datasource.limits.most_rows,
             raw: options.raw,
         };
-        // What is wrong with it need not wait.
-        asking.prepare().await?;
-        let ticket = Ticket { caller: &settings.caller, bytes: query.json.len() };
-        let make = || -> Making<'_, ExportJob> { Box::pin(asking.export(csv.clone())) };
-        match instance.supervisor.export(ticket, make, options.patient).await {
-            Ok(pieces) => Ok((pieces, instance)),
-            Err(error) => Err(source::explain_missing(asking.placed(error).await, datasource).shortened()),
+        let ticket = Ticket { caller: &settings.caller, bytes: plan.bytes() };
+        let (job, origin) = plan.export(csv);
+        match instance.supervisor.export(ticket, job, options.patient).await {
+            Ok(pieces) => Ok((pieces, origin, instance)),
+            Err(error) => Err(source::explain_missing(origin.placed(error), datasource).shortened()),
         }
     }
 
@@ -383,5 +394,3 @@ impl App {
 
 /// Megabytes of results that are kept, unless the operator says otherwise.
 const CACHE_MB: u64 = 64;
-/// Bytes of an expanded text that is kept while its query waits.
-const KEPT_TEXT: usize = 16 << 10;

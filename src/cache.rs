@@ -80,13 +80,13 @@ impl Key {
             fill,
             range,
             short_range,
-            executed_query,
+            executed_query: _,
             row_limit_setting,
         } = options;
         // A dashboard's time range moves on with every refresh; what it has to do with the rows is in the text.
         let filled = fill.as_ref().map(|fill| (fill, range));
         let limits = (max_rows, max_bytes, row_limit_setting);
-        let parts = (sql, (ref_id, format, limits, filled, short_range, executed_query));
+        let parts = (sql, (ref_id, format, limits, filled, short_range));
         let mut digest = Digest::default();
         serde_json::to_writer(&mut digest, &parts).map_err(|error| Error::internal(error.to_string()))?;
         Ok(Self { scope: scope.id, digest: digest.0.map(|hasher| hasher.finish()) })

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::asking::{Asking, Longs};
-use super::{App, DataQuery, InstanceSettings};
+use super::plan::Longs;
+use super::{App, InstanceSettings};
 use crate::broker::{self, Supervisor, Terms};
 use crate::cache::Scope;
 use crate::error::{Error, Kind, Result};
@@ -38,12 +38,6 @@ pub(super) struct Instance {
 impl Instance {
     fn is_of(&self, settings: &InstanceSettings) -> bool {
         self.url == settings.url && self.json_data == settings.json_data && self.secrets == settings.secrets
-    }
-
-    /// `query` to this datasource, without a row limit, its result not kept.
-    pub(super) fn asking<'a>(&'a self, query: &'a DataQuery) -> Asking<'a> {
-        let datasource = self.supervisor.datasource();
-        Asking { query, datasource, longs: &self.longs, row_limit: None, keep: false }
     }
 }
 

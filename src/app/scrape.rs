@@ -104,7 +104,7 @@ fn reports(datasource: &Datasource, now: Timestamp) -> io::Result<ReportsNow> {
 mod tests {
     use super::*;
     use crate::app::{DataQuery, InstanceSettings};
-    use crate::query::TimeRange;
+    use crate::query::{QueryModel, TimeRange};
     use crate::source::{Policy, Settings, resolve};
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         let now = Timestamp::now();
         let query = DataQuery {
             ref_id: "A".into(),
-            json: "{}".into(),
+            model: QueryModel::default(),
             range: TimeRange::parse("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", now).unwrap(),
             interval: Duration::ZERO,
             max_data_points: 0,

@@ -160,7 +160,7 @@ mod tests {
 
     fn export() -> Conduct {
         let options = crate::frame::CsvOptions { max_rows: None, most_rows: None, raw: false };
-        Conduct::of(&Job::Export(Box::new(ExportJob { sql: String::new(), options })))
+        Conduct::of(&Job::Export(Arc::new(ExportJob { sql: String::new(), options })))
     }
 
     #[test]

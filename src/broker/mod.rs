@@ -31,7 +31,6 @@ pub use held::{Frame, Held, Resting, Slot};
 pub use keeper::{IDLE, Terms};
 pub use memory::workers_of;
 pub use queue::{Place, Ticket};
-pub use runs::Making;
 pub use spawn::use_executable;
 pub use stream::{Export, Exported};
 pub use supervisor::{Inspected, Reply, Supervisor};

@@ -2,7 +2,6 @@
 //! again.
 
 use std::fmt::Write as _;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,9 +22,6 @@ const LEAST_RERUN: Duration = Duration::from_secs(2);
 const TOLD: Duration = Duration::from_secs(3);
 /// How often a job is given to the next worker because the last one was just ending or outdated.
 const MOST_RETRIES: usize = 2;
-
-/// A job that is being made, each time it is run.
-pub type Making<'a, Job> = Pin<Box<dyn Future<Output = Result<Job>> + Send + 'a>>;
 
 /// A way to ask a worker, and what it gives.
 pub(super) trait Ask {
@@ -138,29 +134,21 @@ impl Clock {
 }
 
 impl Keeper {
-    /// Runs the job that `make` gives, when it is its turn.
-    pub(super) async fn run<'a, A: Ask>(
-        &self,
-        ticket: Ticket<'_>,
-        make: impl Fn() -> Making<'a, Job> + Send + Sync,
-    ) -> Result<A::Answer> {
+    /// Runs a job when it is its turn.
+    pub(super) async fn run<A: Ask>(&self, ticket: Ticket<'_>, job: Job) -> Result<A::Answer> {
         let asked = Instant::now();
-        let result = self.run_in_turn::<A>(ticket, make).await;
+        let result = self.run_in_turn::<A>(ticket, &job).await;
         result.map_err(|error| with_delay(error, asked.elapsed(), self.datasource.limits.timeout))
     }
 
-    async fn run_in_turn<'a, A: Ask>(
-        &self,
-        ticket: Ticket<'_>,
-        make: impl Fn() -> Making<'a, Job> + Send + Sync,
-    ) -> Result<A::Answer> {
+    async fn run_in_turn<A: Ask>(&self, ticket: Ticket<'_>, job: &Job) -> Result<A::Answer> {
         let timeout = self.datasource.limits.timeout;
         let turn = self.queue.turn(ticket).await?;
         let running = self.owner.series.runs();
         let mut clock = Clock::of(timeout);
         let mut retries = 0;
         let innocent = loop {
-            let (result, around) = self.attempt::<A>(&make, &turn, &mut clock, Company::Any).await?;
+            let (result, around) = self.attempt::<A>(job, &turn, &mut clock, Company::Any).await?;
             match Next::after(&result, around) {
                 Next::Again | Next::AgainElsewhere if retries < MOST_RETRIES => {}
                 Next::AgainElsewhere if result.is_ok() => return Err(replaced()),
@@ -179,29 +167,28 @@ impl Keeper {
             clock = Clock::of(timeout);
         }
         for _ in 0..MOST_RETRIES {
-            let (result, around) = self.attempt::<A>(&make, &turn, &mut clock, Company::None).await?;
+            let (result, around) = self.attempt::<A>(job, &turn, &mut clock, Company::None).await?;
             let next = Next::after(&result, Around { crowded: false, ..around });
             if !matches!(next, Next::Again | Next::AgainElsewhere) {
                 return settle(result, timeout);
             }
         }
-        let (result, around) = self.attempt::<A>(&make, &turn, &mut clock, Company::None).await?;
+        let (result, around) = self.attempt::<A>(job, &turn, &mut clock, Company::None).await?;
         if result.is_ok() && around.outdated { Err(replaced()) } else { settle(result, timeout) }
     }
 
     /// Runs the job once.
-    async fn attempt<'a, A: Ask>(
+    async fn attempt<A: Ask>(
         &self,
-        make: &(impl Fn() -> Making<'a, Job> + Send + Sync),
+        job: &Job,
         turn: &Arc<Turn>,
         clock: &mut Clock,
         company: Company,
     ) -> Result<(Result<A::Answer, JobFailure>, Around)> {
         let (worker, roots) = self.worker(company).await?;
         let (before, was_shared) = (worker.admitted(), worker.jobs() > 0);
-        let job = make().await?;
         let asked = Instant::now();
-        let result = A::ask(&worker, job, turn, clock.left()).await;
+        let result = A::ask(&worker, job.clone(), turn, clock.left()).await;
         clock.used += asked.elapsed();
         // Others that came later count too, even those that ended earlier.
         let shared = was_shared || worker.admitted() > before + 1;

@@ -1,6 +1,5 @@
 //! What a datasource's worker may be asked.
 
-use std::future::ready;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use super::family::Family;
 use super::held::Frame;
 use super::keeper::{Company, Keeper, Terms};
 use super::queue::{Place, Ticket};
-use super::runs::{Begun, Making, Whole};
+use super::runs::{Begun, Whole};
 use super::stream::Export;
 use crate::engine::Inspection;
 use crate::error::{Error, Result};
@@ -85,19 +84,13 @@ impl Supervisor {
         &self.0.owner.deaths
     }
 
-    /// Runs the query that `make` gives: when it is its turn, and again each time it is run, so that no long text waits.
-    /// Dropping the future cancels it. Positions of errors are those in its text.
+    /// Runs a query when it is its turn. Dropping the future cancels it. Positions of errors are those in its text.
     ///
     /// # Errors
-    /// Those of `make`, and what the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when
+    /// What the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when
     /// workers die of it; [`Kind::Busy`] when too many wait already; [`Kind::Exhausted`] when it takes too much memory.
-    pub async fn query<'a>(
-        &self,
-        ticket: Ticket<'_>,
-        make: impl Fn() -> Making<'a, Arc<QueryJob>> + Send + Sync,
-    ) -> Result<Reply> {
-        let make = || of_kind(make(), Job::Query);
-        let reply = self.0.run::<Whole>(ticket, make).await?;
+    pub async fn query(&self, ticket: Ticket<'_>, job: Arc<QueryJob>) -> Result<Reply> {
+        let reply = self.0.run::<Whole>(ticket, Job::Query(job)).await?;
         let Done { rows, validity, .. } = reply.done;
         Ok(Reply { frame: reply.frame, rows, validity })
     }
@@ -107,16 +100,10 @@ impl Supervisor {
     ///
     /// # Errors
     /// As [`Supervisor::query`].
-    pub async fn export<'a>(
-        &self,
-        ticket: Ticket<'_>,
-        make: impl Fn() -> Making<'a, ExportJob> + Send + Sync,
-        patient: bool,
-    ) -> Result<Export> {
+    pub async fn export(&self, ticket: Ticket<'_>, job: Arc<ExportJob>, patient: bool) -> Result<Export> {
         let place = self.0.queue.download(ticket).await?;
         // From the first piece on it has its own place only: queries need not wait for a slow download.
-        let make = || of_kind(make(), |job| Job::Export(Box::new(job)));
-        let started = self.0.run::<Begun>(ticket, make).await?;
+        let started = self.0.run::<Begun>(ticket, Job::Export(job)).await?;
         Ok(started.give(place, patient))
     }
 
@@ -125,7 +112,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn inspect(&self) -> Result<Inspected> {
-        let reply = self.0.run::<Whole>(Ticket::default(), || Box::pin(ready(Ok(Job::Inspect)))).await?;
+        let reply = self.0.run::<Whole>(Ticket::default(), Job::Inspect).await?;
         let found = serde_json::from_slice(reply.frame.as_ref());
         let found = found.map_err(|error| Error::internal(error.to_string()))?;
         Ok(Inspected { found, _counted: reply.frame })
@@ -136,7 +123,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn catalog(&self) -> Result<Frame> {
-        let reply = self.0.run::<Whole>(Ticket::default(), || Box::pin(ready(Ok(Job::Catalog)))).await?;
+        let reply = self.0.run::<Whole>(Ticket::default(), Job::Catalog).await?;
         Ok(reply.frame)
     }
 
@@ -159,8 +146,4 @@ impl Supervisor {
     pub async fn stop(&self) {
         self.0.stop().await;
     }
-}
-
-fn of_kind<'a, J: 'a>(making: Making<'a, J>, kind: impl FnOnce(J) -> Job + Send + 'a) -> Making<'a, Job> {
-    Box::pin(async { making.await.map(kind) })
 }

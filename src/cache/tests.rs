@@ -146,7 +146,6 @@ async fn an_equal_query_is_answered_again_and_no_other() {
     other("rows", &|job| job.options.max_rows = Some(5)).await;
     other("bytes", &|job| job.options.max_bytes = 5).await;
     other("named setting", &|job| job.options.row_limit_setting = "row_limit".into()).await;
-    other("shown text", &|job| job.options.executed_query = "SELECT 2".into()).await;
     let filled = |job: &mut QueryJob| {
         job.options.fill = Some(Fill { bucket: Bucket::Weeks(1), mode: FillMode::Null });
     };

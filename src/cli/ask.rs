@@ -10,7 +10,7 @@ use crate::app::{App, DataQuery, InstanceSettings};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{self, Decoded};
 use crate::plugin::client::Plugin;
-use crate::query::TimeRange;
+use crate::query::{QueryModel, TimeRange};
 
 /// Whom to ask.
 pub(super) enum Edge<'a> {
@@ -43,17 +43,31 @@ pub(super) struct Question {
     pub(super) max_data_points: i64,
 }
 
-/// The query as the app takes it.
-impl From<Question> for DataQuery {
-    fn from(question: Question) -> Self {
-        Self {
-            ref_id: question.ref_id,
-            json: Value::Object(question.model).to_string().into(),
-            range: question.range,
-            interval: question.interval,
-            max_data_points: question.max_data_points,
+impl Question {
+    fn with<Model>(self, model: Model) -> DataQuery<Model> {
+        DataQuery {
+            ref_id: self.ref_id,
+            model,
+            range: self.range,
+            interval: self.interval,
+            max_data_points: self.max_data_points,
             is_of_alert: false,
         }
+    }
+
+    /// The query as the app takes it.
+    ///
+    /// # Errors
+    /// Those of the query model.
+    pub(super) fn read(self) -> Result<DataQuery> {
+        let model = QueryModel::from_members(&self.model)?;
+        Ok(self.with(model))
+    }
+
+    /// The query as a plugin process takes it.
+    fn on_the_wire(mut self) -> DataQuery<Bytes> {
+        let model = Value::Object(std::mem::take(&mut self.model)).to_string().into();
+        self.with(model)
     }
 }
 
@@ -76,20 +90,26 @@ impl Answer {
 impl Asker<'_> {
     /// Asks and waits.
     pub(super) async fn ask(&self, question: Question) -> Answer {
-        let query = DataQuery::from(question);
         let start = Instant::now();
         let frame = match &self.edge {
             Edge::App(app) => {
-                let outcome = app.query(self.settings, query).await;
-                outcome.error.map_or(Ok(outcome.frame), Err)
+                let asked = async {
+                    let outcome = app.query(self.settings, question.read()?).await;
+                    outcome.error.map_or(Ok(outcome.frame), Err)
+                };
+                asked.await
             }
-            Edge::Plugin(plugin) => through_plugin(plugin, self.settings, query).await,
+            Edge::Plugin(plugin) => through_plugin(plugin, self.settings, question.on_the_wire()).await,
         };
         Answer { frame, took: start.elapsed() }
     }
 }
 
-async fn through_plugin(plugin: &Plugin, settings: &InstanceSettings, query: DataQuery) -> Result<Bytes> {
+async fn through_plugin(
+    plugin: &Plugin,
+    settings: &InstanceSettings,
+    query: DataQuery<Bytes>,
+) -> Result<Bytes> {
     let ref_id = query.ref_id.clone();
     let mut answers = plugin.query(settings, &[query]).await?;
     let answer = answers

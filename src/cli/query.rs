@@ -128,9 +128,8 @@ impl Args {
             report::error(error, Some(sql));
             Stop::Told(error.kind.facts().exit_code)
         };
-        let question = self.question(sql)?;
-        let mut export =
-            app.export(settings, question.into(), options).await.map_err(|error| failed(&error))?;
+        let query = self.question(sql)?.read().map_err(|error| failed(&error))?;
+        let mut export = app.export(settings, query, options).await.map_err(|error| failed(&error))?;
         while let Some(piece) = export.next().await {
             let piece = piece.map_err(|error| failed(&error))?;
             let mut out = std::io::stdout().lock();

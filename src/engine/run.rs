@@ -17,7 +17,7 @@ use super::types::{self, Reading};
 use super::unlisted::Listings;
 use super::{Cancel, Engine, attach, companions, error, gate, text};
 use crate::error::{Error, Kind, Result};
-use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
+use crate::frame::{self, CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
 use crate::logging;
 use crate::protocol::{ExportJob, QueryJob};
 use crate::source::{self, Validity};
@@ -89,7 +89,8 @@ impl Engine {
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<(Summary, Validity)> {
-        let shape = Shape::Frame(&job.options);
+        let options = Options { executed_query: frame::shown(&job.sql), ..job.options.clone() };
+        let shape = Shape::Frame(&options);
         let task = Task { sql: &job.sql, shape, keep: job.keep };
         self.run_unchanged(task, cancel, sink)
     }

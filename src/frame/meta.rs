@@ -90,3 +90,30 @@ impl Meta {
         Metadata::from([("name", String::new()), ("refId", self.ref_id.clone()), ("meta", json)])
     }
 }
+
+/// Bytes of a text that goes with the answer, for whoever looks what was run.
+const SHOWN: usize = 16 << 10;
+
+/// As much of a text as goes with an answer; what is left out is counted in its last line.
+#[must_use]
+pub fn shown(sql: &str) -> String {
+    if sql.len() <= SHOWN {
+        return sql.to_owned();
+    }
+    let begin = sql.get(..sql.floor_char_boundary(SHOWN)).unwrap_or_default();
+    format!("{begin}\n-- … and {} bytes more, which are left out here", sql.len() - begin.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_shown_in_part_and_say_so() {
+        assert_eq!(shown("SELECT 1"), "SELECT 1");
+        let long = format!("{}ü{}", "x".repeat(SHOWN - 1), "y".repeat(9));
+        let text = shown(&long);
+        assert!(text.starts_with(&format!("{}\n-- …", "x".repeat(SHOWN - 1))), "characters stay whole");
+        assert!(text.ends_with("and 11 bytes more, which are left out here"), "{text}");
+    }
+}

@@ -40,7 +40,7 @@ pub use check::check;
 pub use csv::{CsvOptions, CsvWriter};
 pub use decode::{Decoded, decode};
 pub use document::document;
-pub use meta::{Notice, Severity};
+pub use meta::{Notice, Severity, shown};
 pub use weekly::ShortRange;
 
 use crate::error::{Error, Result};
@@ -69,7 +69,8 @@ pub struct Options {
     pub range: TimeRange,
     /// The range where it may be too short for weekly reports, so that a notice says it.
     pub short_range: Option<ShortRange>,
-    /// The SQL as it was run, shown by Grafana's query inspector.
+    /// The SQL as it was run, shown by Grafana's query inspector. It crosses no process: a job has the text already.
+    #[serde(skip)]
     pub executed_query: String,
     /// The setting that a notice about `max_rows` names: `maxRows` or Grafana's `row_limit`.
     pub row_limit_setting: String,

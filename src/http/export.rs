@@ -26,7 +26,7 @@ use super::document::{ExportParameters, Failures};
 use super::failure::Failure;
 use crate::app::{App, CsvExport, DataQuery, ExportOptions, InstanceSettings};
 use crate::error::{Error, Result};
-use crate::query::TimeRange;
+use crate::query::{QueryModel, TimeRange};
 use crate::reports::{self, EVERYTHING, NamedQuery, Parameter, ParameterKind};
 
 /// What stands for every value of a variable: in dashboards, and in the addresses that Grafana writes for variables
@@ -176,7 +176,7 @@ impl Asked {
         );
         let query = DataQuery {
             ref_id: "A".to_owned(),
-            json: model.to_string().into(),
+            model: QueryModel::from_members(&model)?,
             range,
             interval: Duration::ZERO,
             max_data_points: 0,
@@ -197,7 +197,7 @@ fn one(given: &mut Pairs, name: &str) -> Result<Option<String>> {
 }
 
 /// The query model of any SQL.
-fn of_sql(sql: &str, given: Pairs) -> Result<Value> {
+fn of_sql(sql: &str, given: Pairs) -> Result<Map<String, Value>> {
     let mut variables: Map<String, Value> = Map::new();
     for (name, value) in given {
         let Some(name) = name.strip_prefix(VARIABLE) else {
@@ -213,7 +213,7 @@ fn of_sql(sql: &str, given: Pairs) -> Result<Value> {
             Some(first) => *first = json!([first.take(), value]),
         }
     }
-    Ok(json!({ "rawSql": sql, "format": "table", "variables": variables }))
+    Ok([("rawSql".to_owned(), sql.into()), ("variables".to_owned(), variables.into())].into_iter().collect())
 }
 
 /// The parameters of a named query: its own, and the variables that it knows. A dashboard has others as well.
@@ -259,14 +259,20 @@ fn day(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::{Variable, Variables};
 
     fn read(address: &[(&str, &str)]) -> Result<Asked> {
         let given = address.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Asked::read(given, "2026-11-25T12:00:00Z".parse().unwrap())
     }
 
-    fn model(address: &[(&str, &str)]) -> Value {
-        serde_json::from_slice(&read(address).unwrap().query.json).unwrap()
+    fn model(address: &[(&str, &str)]) -> QueryModel {
+        read(address).unwrap().query.model
+    }
+
+    /// A variable as JSON has it.
+    fn variable(value: Value) -> Option<Variable> {
+        Variables::from_json(Some(&json!({ "x": value }))).unwrap().get("x").cloned()
     }
 
     #[test]
@@ -282,30 +288,30 @@ mod tests {
         .unwrap();
         assert_eq!(asked.file_name, "perf_weeks_2026-05-25_2026-11-29.csv");
         assert!(!asked.raw);
-        let model: Value = serde_json::from_slice(&asked.query.json).unwrap();
-        assert_eq!(model["variables"]["pattern"], json!(["it's", "{a,b}"]));
-        assert_eq!(model["variables"]["week"], "$__all");
-        assert!(model["variables"].get("datasource").is_none());
+        let model = asked.query.model;
+        assert_eq!(model.variables.get("pattern").cloned(), variable(json!(["it's", "{a,b}"])));
+        assert_eq!(model.variables.get("week").cloned(), variable("$__all".into()));
+        assert!(model.variables.get("datasource").is_none());
         for text in ["$__all", "All"] {
             let all = super::tests::model(&[
                 ("var-pattern", text),
                 ("from", "1772409600000"),
                 ("to", "1773619199999"),
             ]);
-            assert_eq!(all["variables"]["pattern"], "$__all", "{text}");
-            assert!(!all["rawSql"].as_str().unwrap().contains("ORDER BY"), "sorting would hold every row");
+            assert_eq!(all.variables.get("pattern").cloned(), variable("$__all".into()), "{text}");
+            assert!(!all.raw_sql.contains("ORDER BY"), "sorting would hold every row");
         }
         let one = super::tests::model(&[("table", "pattern"), ("var-pattern", "a")]);
-        assert_eq!(one["variables"]["name"], "a");
+        assert_eq!(one.variables.get("name").cloned(), variable("a".into()));
         let slow = super::tests::model(&[("table", "slow"), ("var-slow_ms", "250")]);
-        assert_eq!(slow["variables"]["slow_ms"], json!(250.0));
+        assert_eq!(slow.variables.get("slow_ms").cloned(), variable(json!(250.0)));
     }
 
     /// A dashboard's variables as they are before anybody chooses, and when text boxes are emptied.
     #[test]
     fn what_nobody_chose_means_what_the_panels_show() {
         let any = model(&[("table", "pattern"), ("var-pattern", "All")]);
-        assert_eq!(any["variables"]["name"], json!([]), "NULL: the slowest");
+        assert_eq!(any.variables.get("name").cloned(), variable(json!([])), "NULL: the slowest");
         let unchosen = model(&[
             ("table", "regressions"),
             ("var-week", "newest"),
@@ -315,15 +321,20 @@ mod tests {
             ("var-min_samples", ""),
         ]);
         assert_eq!(
-            unchosen["variables"],
-            json!({
+            unchosen.variables,
+            Variables::from_json(Some(&json!({
                 "week": "$__all", "before": [], "agent": "$__all", "pattern": "$__all", "percent": 0.0,
                 "min_samples": 0, "limit": [],
-            })
+            })))
+            .unwrap()
         );
         let agents = model(&[("table", "agents"), ("var-slow_ms", ""), ("var-pattern", "a")]);
-        assert_eq!(agents["variables"]["slow_ms"], json!([]), "NULL: the datasource's own");
-        assert!(agents["variables"].get("pattern").is_none(), "a variable that it has no use for");
+        assert_eq!(
+            agents.variables.get("slow_ms").cloned(),
+            variable(json!([])),
+            "NULL: the datasource's own"
+        );
+        assert!(agents.variables.get("pattern").is_none(), "a variable that it has no use for");
     }
 
     #[test]
@@ -337,7 +348,10 @@ mod tests {
         ]);
         assert_eq!(
             model,
-            json!({"rawSql": "SELECT $a, $b", "format": "table", "variables": {"a": "1", "b": ["x", "y", "z"]}})
+            QueryModel::from_json(
+                br#"{"rawSql": "SELECT $a, $b", "variables": {"a": "1", "b": ["x", "y", "z"]}}"#
+            )
+            .unwrap()
         );
     }
 

@@ -17,7 +17,7 @@ use super::document::{self, Failures};
 use super::failure::Failure;
 use crate::app::{App, DataQuery, InstanceSettings};
 use crate::error::{Error, Result};
-use crate::query::TimeRange;
+use crate::query::{QueryModel, TimeRange};
 use crate::reports::{Asked, NamedQuery};
 
 /// A row of a report. Reports may have more columns than these, such as `agent`; those come too.
@@ -247,7 +247,7 @@ async fn run(app: &Arc<App>, settings: &InstanceSettings, asked: Asked) -> Resul
 pub(super) fn data_query(asked: &Asked, now: Timestamp) -> Result<DataQuery> {
     Ok(DataQuery {
         ref_id: "A".to_owned(),
-        json: asked.model().to_string().into(),
+        model: QueryModel::from_members(&asked.model())?,
         range: time_range(&asked.from, &asked.to, now)?,
         interval: Duration::ZERO,
         max_data_points: 0,

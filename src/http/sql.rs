@@ -21,6 +21,7 @@ use super::failure::{Failure, Problem};
 use super::reports::time_range;
 use crate::app::{App, DataQuery, InstanceSettings};
 use crate::error::{Error, Result};
+use crate::query::QueryModel;
 
 /// The time range when none is given, as on the command line.
 const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");
@@ -126,8 +127,8 @@ fn read(body: &[u8], now: Timestamp) -> Result<(DataQuery, Shape)> {
             "It takes `rawSql`, `format`, `from`, `to`, `variables`, `intervalMs`, `maxDataPoints`, `as` and `refId`",
         ));
     }
-    let json = Value::Object(model).to_string().into();
-    Ok((DataQuery { ref_id, json, range, interval, max_data_points, is_of_alert: false }, shape))
+    let model = QueryModel::from_members(&model)?;
+    Ok((DataQuery { ref_id, model, range, interval, max_data_points, is_of_alert: false }, shape))
 }
 
 /// A member that is a text; a number stands for its digits.
@@ -161,7 +162,10 @@ mod tests {
     fn members_and_defaults() {
         let (query, shape) = read(br#"{"rawSql": "SELECT 1", "variables": {"a": 1}}"#, now()).unwrap();
         assert_eq!((query.ref_id.as_str(), shape), ("A", Shape::Rows));
-        assert_eq!(query.json, r#"{"rawSql":"SELECT 1","variables":{"a":1}}"#);
+        assert_eq!(
+            query.model,
+            QueryModel::from_json(br#"{"rawSql":"SELECT 1","variables":{"a":1}}"#).unwrap()
+        );
         assert_eq!(query.range.to, now());
         assert_eq!((query.interval, query.max_data_points), (Duration::ZERO, 0));
         let body = br#"{"rawSql":"x","from":1000,"to":"2026-W10","intervalMs":5,"maxDataPoints":7,"as":"frame","refId":"B"}"#;

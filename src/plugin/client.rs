@@ -159,7 +159,7 @@ impl Plugin {
     pub async fn query(
         &self,
         settings: &InstanceSettings,
-        queries: &[DataQuery],
+        queries: &[DataQuery<Bytes>],
     ) -> Result<BTreeMap<String, Answer>> {
         let request = messages::QueryDataRequest {
             context: Some(convert::plugin_context(settings)),

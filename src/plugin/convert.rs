@@ -65,7 +65,7 @@ pub(super) fn plugin_context(settings: &InstanceSettings) -> messages::PluginCon
 /// # Errors
 /// `BadQuery` when the time range is missing or outside the years that exist, or the name is long: it is written and kept in
 /// several places.
-pub(super) fn data_query(query: messages::DataQuery) -> Result<DataQuery> {
+pub(super) fn data_query(query: messages::DataQuery) -> Result<DataQuery<Bytes>> {
     if query.ref_id.len() > LONGEST_REF_ID {
         let message = format!("the query's `refId` is longer than {LONGEST_REF_ID} bytes");
         return Err(Error::bad_query(message).hint("Give it a short name, such as `A`"));
@@ -77,7 +77,7 @@ pub(super) fn data_query(query: messages::DataQuery) -> Result<DataQuery> {
     Ok(DataQuery {
         range: TimeRange { from: timestamp("from", range.from_ms)?, to: timestamp("to", range.to_ms)? },
         ref_id: query.ref_id,
-        json: detached(&query.json),
+        model: detached(&query.json),
         interval: Duration::from_millis(u64::try_from(query.interval_ms).unwrap_or(0)),
         max_data_points: query.max_data_points,
         is_of_alert: false,
@@ -92,7 +92,7 @@ fn timestamp(end: &str, milliseconds: i64) -> Result<Timestamp> {
 }
 
 /// The way back, for [`super::client`]; sub-millisecond parts are lost.
-pub(super) fn query_message(query: &DataQuery) -> messages::DataQuery {
+pub(super) fn query_message(query: &DataQuery<Bytes>) -> messages::DataQuery {
     messages::DataQuery {
         ref_id: query.ref_id.clone(),
         max_data_points: query.max_data_points,
@@ -101,12 +101,12 @@ pub(super) fn query_message(query: &DataQuery) -> messages::DataQuery {
             from_ms: query.range.from.as_millisecond(),
             to_ms: query.range.to.as_millisecond(),
         }),
-        json: query.json.clone(),
+        json: query.model.clone(),
     }
 }
 
 /// What Grafana says of queries beside them.
-pub(super) fn headers(queries: &[DataQuery]) -> HashMap<String, String> {
+pub(super) fn headers(queries: &[DataQuery<Bytes>]) -> HashMap<String, String> {
     let of_alert = queries.iter().any(|query| query.is_of_alert);
     of_alert.then(|| (messages::FROM_ALERT.to_owned(), "true".to_owned())).into_iter().collect()
 }

@@ -90,7 +90,7 @@ async fn query_data(
             Ok(query) => {
                 let query = crate::app::DataQuery { is_of_alert, ..query };
                 let (app, settings, share) = (Arc::clone(&app), Arc::clone(&settings), share.clone());
-                let task = running.spawn(async move { app.query_from(&settings, query, share).await });
+                let task = running.spawn(async move { app.query_on_the_wire(&settings, query, share).await });
                 ref_ids.insert(task.id(), ref_id);
             }
             Err(error) => {

@@ -112,7 +112,7 @@ pub(crate) enum Job {
     /// Run one query and stream its frame.
     Query(Arc<QueryJob>),
     /// Run one query and stream its rows as CSV.
-    Export(Box<ExportJob>),
+    Export(Arc<ExportJob>),
     /// Look at the reports or the database file; the chunks are an [`crate::engine::Inspection`] as JSON.
     Inspect,
     /// Tables, views and columns a query can name; the chunks are a [`crate::engine::Catalog`] as JSON.

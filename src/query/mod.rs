@@ -27,6 +27,7 @@ pub use bucket::{Bucket, Fill, FillMode};
 pub(crate) use lexer::with_plain_spaces;
 pub use lexer::{Token, TokenKind, Tokens, tokens};
 pub use macros::{MacroDoc, macro_table};
+pub(crate) use model::too_long;
 pub use model::{Format, QueryModel};
 pub use offsets::Offsets;
 pub use time::{TimeRange, format_interval, instant_of_ms, parse_interval};

@@ -53,12 +53,16 @@ pub struct QueryModel {
 }
 
 impl QueryModel {
-    /// Reads the JSON object. Keys: `rawSql` (string, required), `format` (`"table"`, `"time_series"`,
-    /// or 1 and 0 as other SQL plugins number them), `variables` (object). Others are ignored.
+    /// Bytes of a query model: text and template variables.
+    const LONGEST: usize = 512 << 10;
+
+    /// Reads the JSON object that [`QueryModel::from_members`] reads.
     ///
     /// # Errors
-    /// Names the field that is missing or has the wrong type.
+    /// [`crate::error::Kind::BadQuery`] for what is no JSON object or longer than 512 KB; names the field that is missing or has the
+    /// wrong type.
     pub fn from_json(json: &[u8]) -> Result<Self> {
+        check_length(json.len())?;
         let document: Json = serde_json::from_slice(json)
             .map_err(|error| Error::bad_query(format!("the query model is not JSON: {error}")))?;
         let Json::Object(model) = document else {
@@ -68,12 +72,48 @@ impl QueryModel {
             ))
             .hint("Send `{\"rawSql\": \"SELECT …\", \"format\": \"table\"}`"));
         };
-        Ok(Self {
-            raw_sql: raw_sql(&model)?,
-            format: format(model.get("format"))?,
-            variables: Variables::from_json(model.get("variables"))?,
-        })
+        Self::from_members(&model)
     }
+
+    /// Reads the members of a JSON object: `rawSql` (string, required), `format` (`"table"`, `"time_series"`, or 1 and 0 as other
+    /// SQL plugins number them), `variables` (object). Others are ignored.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::BadQuery`] that names the field that is missing or has the wrong type; for more than 512 KB.
+    pub fn from_members(members: &Map<String, Json>) -> Result<Self> {
+        let model = Self {
+            raw_sql: raw_sql(members)?,
+            format: format(members.get("format"))?,
+            variables: Variables::from_json(members.get("variables"))?,
+        };
+        check_length(model.len())?;
+        Ok(model)
+    }
+
+    /// Bytes of its texts.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.raw_sql.len() + self.variables.len()
+    }
+
+    /// Whether it holds no text at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn check_length(bytes: usize) -> Result<()> {
+    if bytes <= QueryModel::LONGEST {
+        return Ok(());
+    }
+    Err(too_long("the query with its template variables", QueryModel::LONGEST))
+}
+
+/// The error of a text of more than `most` bytes.
+pub(crate) fn too_long(what: &str, most: usize) -> Error {
+    Error::bad_query(format!("{what} is longer than {} KB", most >> 10))
+        .hint("Shorten it: put long lists into a file of the datasource and join it")
 }
 
 fn raw_sql(model: &Map<String, Json>) -> Result<String> {

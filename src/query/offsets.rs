@@ -18,6 +18,12 @@ struct Piece {
 }
 
 impl Offsets {
+    /// Bytes of memory that it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.pieces.len() * size_of::<Piece>()
+    }
+
     /// The place in the text as written that the byte at `expanded` comes from: itself for copied text
     /// (also inside a macro's arguments), the start of the macro or variable for inserted text.
     #[must_use]

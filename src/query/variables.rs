@@ -70,6 +70,17 @@ impl Variables {
         }
     }
 
+    /// Bytes of all names and values.
+    #[must_use]
+    pub(crate) fn len(&self) -> usize {
+        let of = |variable: &Variable| match variable {
+            Variable::All => 0,
+            Variable::One(value) => value.text.len(),
+            Variable::Many(values) => values.iter().map(|value| value.text.len()).sum(),
+        };
+        self.0.iter().map(|(name, variable)| name.len() + of(variable)).sum()
+    }
+
     /// Adds or replaces one.
     pub fn insert(&mut self, name: impl Into<String>, variable: Variable) {
         self.0.insert(name.into(), variable);

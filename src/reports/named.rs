@@ -6,7 +6,7 @@
 
 mod parameters;
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Number, Value};
 
 pub use self::parameters::{Parameter, ParameterKind};
 
@@ -138,22 +138,25 @@ impl std::str::FromStr for NamedQuery {
 }
 
 impl Asked {
-    /// The query model, as `POST /api/query` and Grafana's frontend have it.
+    /// The members of the query model, as `POST /api/query` and Grafana's frontend have them.
     #[must_use]
-    pub fn model(&self) -> Value {
-        json!({ "rawSql": self.query.sql(), "format": "table", "variables": self.variables })
+    pub fn model(&self) -> Map<String, Value> {
+        let variables = Value::Object(self.variables.clone());
+        [("rawSql".to_owned(), self.query.sql().into()), ("variables".to_owned(), variables)]
+            .into_iter()
+            .collect()
     }
 
-    /// The query model for an export. All weeks come in the order of the reports: to sort them, DuckDB would have to hold
+    /// Those for an export. All weeks come in the order of the reports: to sort them, DuckDB would have to hold
     /// every row.
     #[must_use]
-    pub fn export_model(&self) -> Value {
+    pub fn export_model(&self) -> Map<String, Value> {
         let mut model = self.model();
         let is_limited = self.variables.get(LIMIT.name).is_some_and(Value::is_number);
         if self.query == NamedQuery::Weeks && !is_limited {
             let is_kept = |line: &&str| !line.starts_with("ORDER BY ");
             let lines: Vec<&str> = self.query.sql().lines().filter(is_kept).collect();
-            model["rawSql"] = lines.join("\n").into();
+            model.insert("rawSql".to_owned(), lines.join("\n").into());
         }
         model
     }

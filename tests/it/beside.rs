@@ -152,7 +152,11 @@ async fn each_wall_keeps_it_alone() {
         let mut answered = 0;
         for way in WAYS {
             let outcome = app
-                .query(&repository.settings(), query("A", &filled(way, &repository, "secret"), "table"))
+                .query_on_the_wire(
+                    &repository.settings(),
+                    query("A", &filled(way, &repository, "secret"), "table"),
+                    (),
+                )
                 .await;
             let told = outcome.error.as_ref().map(duckdb_perf::error::Error::full_text).unwrap_or_default();
             let holds = |bytes: &[u8]| bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
@@ -164,7 +168,7 @@ async fn each_wall_keeps_it_alone() {
         assert!(answered == 0 || !walls.gate, "{answered} ways are open");
         let _ = std::fs::remove_file(repository.reports().join(report_name(202_500)));
         let reports = "SELECT pattern FROM perf_all_weeks LIMIT 1";
-        let outcome = app.query(&repository.settings(), query("A", reports, "table")).await;
+        let outcome = app.query_on_the_wire(&repository.settings(), query("A", reports, "table"), ()).await;
         assert!(outcome.error.is_none() || !walls.gate, "{:?}", outcome.error);
         app.shutdown().await;
     }

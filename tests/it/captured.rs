@@ -150,8 +150,13 @@ async fn judge(
 /// Another datasource, whose worker is a real one.
 async fn ask_other(app: &App, settings: &InstanceSettings) {
     let started = Instant::now();
-    let outcome =
-        app.query(settings, query("A", "SELECT count(*) AS n, random() FROM perf_all_weeks", "table")).await;
+    let outcome = app
+        .query_on_the_wire(
+            settings,
+            query("A", "SELECT count(*) AS n, random() FROM perf_all_weeks", "table"),
+            (),
+        )
+        .await;
     assert_eq!(outcome.error, None);
     assert_eq!(frame::decode(&outcome.frame).unwrap().rows(), 1);
     let took = started.elapsed();
@@ -161,13 +166,16 @@ async fn ask_other(app: &App, settings: &InstanceSettings) {
 /// The attacked datasource.
 async fn ask(app: &App, settings: &InstanceSettings, asked: Asked) -> Result<(), String> {
     match asked {
-        Asked::Query => match app.query(settings, query("A", "SELECT 1", "table")).await.error {
-            Some(error) => Err(error.full_text()),
-            None => Ok(()),
-        },
+        Asked::Query => {
+            match app.query_on_the_wire(settings, query("A", "SELECT 1", "table"), ()).await.error {
+                Some(error) => Err(error.full_text()),
+                None => Ok(()),
+            }
+        }
         Asked::Export => {
-            let export =
-                app.export(settings, query("A", "SELECT 1", "table"), ExportOptions::default()).await;
+            let export = app
+                .export(settings, query("A", "SELECT 1", "table").read().unwrap(), ExportOptions::default())
+                .await;
             let mut export = export.map_err(|error| error.full_text())?;
             // A reader that takes its time.
             tokio::time::sleep(Duration::from_millis(500)).await;

@@ -79,9 +79,9 @@ async fn every_case_gives_the_same_frames_at_every_edge() {
                 (name.clone(), if let [value] = values.as_slice() { json!(value) } else { json!(values) })
             })
             .collect();
-        let mut model: Value = serde_json::from_slice(&asked.json).unwrap();
+        let mut model: Value = serde_json::from_slice(&asked.model).unwrap();
         model["variables"] = variables.into();
-        asked.json = model.to_string().into();
+        asked.model = model.to_string().into();
         let interval = asked.interval;
         let answer = host.ask_all(&[asked]).await.remove(0);
         host.stop().await;

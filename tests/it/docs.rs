@@ -158,7 +158,7 @@ async fn ask(world: &World, host: &Host, block: &Block, next: Option<&Block>, fi
     let mut asked = query("A", &sql, format);
     asked.range = TimeRange::parse(from, to, jiff::Timestamp::now()).unwrap();
     asked.interval = INTERVAL;
-    let mut model: Value = serde_json::from_slice(&asked.json).unwrap();
+    let mut model: Value = serde_json::from_slice(&asked.model).unwrap();
     let mut variables = Map::new();
     for (name, value) in block.pairs("var") {
         match variables.get_mut(&name) {
@@ -168,7 +168,7 @@ async fn ask(world: &World, host: &Host, block: &Block, next: Option<&Block>, fi
         }
     }
     model["variables"] = variables.into();
-    asked.json = model.to_string().into();
+    asked.model = model.to_string().into();
     let answer = host.ask_all(&[asked]).await.remove(0);
     match &answer.error {
         Some(error) if block.has("fails") => {

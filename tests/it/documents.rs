@@ -221,9 +221,9 @@ async fn queries_as_written_from_a_base_path() {
         "time_series",
     );
     let patterns = host.rows("SELECT DISTINCT pattern FROM perf_all_weeks ORDER BY 1 LIMIT 2").await;
-    let mut model: Value = serde_json::from_slice(&selected.json).unwrap();
+    let mut model: Value = serde_json::from_slice(&selected.model).unwrap();
     model["variables"] = json!({ "selected_patterns": patterns });
-    selected.json = model.to_string().into();
+    selected.model = model.to_string().into();
     let answer = host.ask_all(&[selected]).await.remove(0);
     assert_eq!(answer.error, None);
     assert_eq!(rows(&answer)[0].split(" | ").count(), 3, "the week and two patterns");

@@ -66,7 +66,7 @@ async fn a_time_series_without_time_says_so() {
 async fn a_bad_query_fails_only_its_own_ref_id() {
     let host = Host::start(&reports(), &json!({})).await;
     let mut broken = query("B", "x", "table");
-    broken.json = "{\"rawSql\": 7}".into();
+    broken.model = "{\"rawSql\": 7}".into();
     let answers = host
         .ask_all(&[
             query("A", "SELECT 1", "table"),

@@ -204,7 +204,7 @@ async fn a_query_that_is_cancelled_while_it_is_sent_leaves_its_worker_alone() {
     let long = format!("SELECT length('{}')", "$v".repeat(200));
     let json = json!({ "rawSql": long, "variables": { "v": "x".repeat(1_500) } }).to_string();
     let queries: Vec<_> = (0..8)
-        .map(|n| DataQuery { json: json.clone().into(), ..query(&format!("Q{n}"), "", "table") })
+        .map(|n| DataQuery { model: json.clone().into(), ..query(&format!("Q{n}"), "", "table") })
         .collect();
     let kills = "duckdb_perf_worker_kills_total{datasource=\"sent\",";
     for _ in 0..5 {

@@ -49,7 +49,7 @@ fn app(place: &Place, walls: Walls) -> App {
 
 /// Rows as text, or the error.
 async fn ask(app: &App, path: &Path, more: &Value, sql: &str) -> Result<Vec<String>, String> {
-    let outcome = app.query(&settings(path, more), query("A", sql, "table")).await;
+    let outcome = app.query_on_the_wire(&settings(path, more), query("A", sql, "table"), ()).await;
     if let Some(error) = outcome.error {
         return Err(error.full_text());
     }

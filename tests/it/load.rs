@@ -24,10 +24,10 @@ const DEAF: usize = 20_000;
 const INNOCENT: &str = "SELECT count(*) FROM range(150000000) WHERE hash(range) % 7 = 0";
 
 /// A query of 4 KB that expands to 2 MB.
-fn inflated(number: usize) -> DataQuery {
+fn inflated(number: usize) -> DataQuery<Bytes> {
     let text = format!("SELECT {number}, length('{}') AS bytes", "$v".repeat(990));
     let model = json!({ "rawSql": text, "variables": { "v": "x".repeat(2_048) } });
-    DataQuery { json: Bytes::from(model.to_string()), ..query(&format!("Q{number}"), "", "table") }
+    DataQuery { model: Bytes::from(model.to_string()), ..query(&format!("Q{number}"), "", "table") }
 }
 
 /// The most that a plugin and its workers take together while `work` lasts, in MB.

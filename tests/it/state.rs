@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use duckdb_perf::app::{App, DataQuery, ExportOptions, InstanceSettings};
+use duckdb_perf::app::{App, ExportOptions, InstanceSettings};
 use duckdb_perf::broker::use_executable;
 use duckdb_perf::plugin::client::Answer;
 use duckdb_perf::protocol::Walls;
@@ -68,7 +68,7 @@ impl Shared {
     /// Asks as the one who wants to leave something behind, and says what came of it.
     async fn leave(&self, sql: &str) -> String {
         let sql = sql.replace("{folder}", self.folder.to_str().unwrap());
-        let outcome = self.app.query(&self.mallory, query("A", &sql, "table")).await;
+        let outcome = self.app.query_on_the_wire(&self.mallory, query("A", &sql, "table"), ()).await;
         outcome.error.map_or_else(|| "answered".to_owned(), |error| error.full_text())
     }
 
@@ -83,7 +83,8 @@ impl Shared {
         for (index, (format, sql)) in queries.iter().copied().enumerate() {
             let (app, alice) = (Arc::clone(&self.app), self.alice.clone());
             asked.spawn(async move {
-                let outcome = app.query(&alice, query(&format!("Q{index}"), sql, format)).await;
+                let outcome =
+                    app.query_on_the_wire(&alice, query(&format!("Q{index}"), sql, format), ()).await;
                 let error = outcome.error.map(|error| error.full_text()).unwrap_or_default();
                 (sql.to_owned(), [error.as_bytes(), outcome.frame.as_ref()].concat())
             });
@@ -104,11 +105,12 @@ impl Shared {
     }
 
     async fn download(&self, sql: &str) -> Vec<u8> {
-        let asked: DataQuery = query("A", sql, "table");
-        let mut export = match self.app.export(&self.alice, asked, ExportOptions::default()).await {
-            Ok(export) => export,
-            Err(error) => return error.full_text().into_bytes(),
-        };
+        let asked = query("A", sql, "table");
+        let mut export =
+            match self.app.export(&self.alice, asked.read().unwrap(), ExportOptions::default()).await {
+                Ok(export) => export,
+                Err(error) => return error.full_text().into_bytes(),
+            };
         let mut whole = Vec::new();
         while let Some(piece) = export.next().await {
             match piece {

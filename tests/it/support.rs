@@ -72,11 +72,11 @@ pub(crate) fn settings(path: &Path, more: &Value) -> InstanceSettings {
 }
 
 /// A query over the year 2026.
-pub(crate) fn query(ref_id: &str, sql: &str, format: &str) -> DataQuery {
+pub(crate) fn query(ref_id: &str, sql: &str, format: &str) -> DataQuery<Bytes> {
     let now = jiff::Timestamp::now();
     DataQuery {
         ref_id: ref_id.to_owned(),
-        json: Bytes::from(json!({ "refId": ref_id, "rawSql": sql, "format": format }).to_string()),
+        model: Bytes::from(json!({ "refId": ref_id, "rawSql": sql, "format": format }).to_string()),
         range: TimeRange::parse("2026-01-01T00:00:00Z", "2027-01-03T23:59:59Z", now).unwrap(),
         interval: Duration::from_hours(1),
         max_data_points: 1000,
@@ -113,7 +113,7 @@ impl Host {
     }
 
     /// Asks several in one request; answers in their order.
-    pub(crate) async fn ask_all(&self, queries: &[DataQuery]) -> Vec<Answer> {
+    pub(crate) async fn ask_all(&self, queries: &[DataQuery<Bytes>]) -> Vec<Answer> {
         let mut answers = self.plugin.query(&self.settings, queries).await.unwrap();
         queries.iter().map(|query| answers.remove(&query.ref_id).unwrap()).collect()
     }

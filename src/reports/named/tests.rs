@@ -12,7 +12,7 @@ fn pairs(given: &[(&str, &str)]) -> Vec<(String, String)> {
 /// The SQL that DuckDB gets.
 fn sql(query: NamedQuery, given: &[(&str, &str)]) -> String {
     let asked = query.ask(&pairs(given)).unwrap();
-    let model = QueryModel::from_json(asked.model().to_string().as_bytes()).unwrap();
+    let model = QueryModel::from_members(&asked.model()).unwrap();
     let now = "2026-11-25T00:00:00Z".parse().unwrap();
     let context = Context {
         range: TimeRange::parse(&asked.from, &asked.to, now).unwrap(),

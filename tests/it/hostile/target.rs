@@ -197,14 +197,14 @@ impl Target {
         }
     }
 
-    async fn send(&self, query: DataQuery) -> Answer {
+    async fn send(&self, query: DataQuery<Bytes>) -> Answer {
         match &self.kind {
             Kind::Plugin(plugin) | Kind::Export(plugin) => {
                 let mut answers = plugin.query(&self.settings(), &[query]).await.unwrap();
                 Answer::of_plugin(answers.remove("A").unwrap())
             }
             Kind::App(app) => {
-                let outcome = app.query(&self.settings(), query).await;
+                let outcome = app.query_on_the_wire(&self.settings(), query, ()).await;
                 let status = outcome.error.as_ref().map_or(200, |error| error.kind.facts().http_status);
                 Answer::new(vec![outcome.frame], outcome.error.map(|error| error.full_text()), status.into())
             }
@@ -227,11 +227,11 @@ impl Target {
     }
 }
 
-fn query_of(ref_id: &str, attack: &Attack) -> DataQuery {
+fn query_of(ref_id: &str, attack: &Attack) -> DataQuery<Bytes> {
     let mut query = query(ref_id, &attack.sql, "table");
     let json =
         json!({ "refId": ref_id, "rawSql": attack.sql, "format": "table", "variables": attack.variables });
-    query.json = Bytes::from(json.to_string());
+    query.model = Bytes::from(json.to_string());
     query
 }
 

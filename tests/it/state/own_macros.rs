@@ -195,7 +195,7 @@ async fn the_gate_stands_whatever_a_file_is_full_of() {
     let mut breaches = Vec::new();
     for sql in FORBIDDEN {
         let sql = sql.replace("{folder}", shared.folder.to_str().unwrap());
-        let outcome = shared.app.query(&shared.mallory, query("A", &sql, "table")).await;
+        let outcome = shared.app.query_on_the_wire(&shared.mallory, query("A", &sql, "table"), ()).await;
         let status = outcome.error.as_ref().map_or(200, |error| error.kind.facts().http_status);
         let error = outcome.error.map(|error| error.full_text());
         breaches
@@ -227,7 +227,7 @@ async fn what_a_file_calls_is_judged_like_a_query() {
     assert_eq!(refused, 0);
     let mut breaches = Vec::new();
     for (definition, sql) in made {
-        let outcome = shared.app.query(&shared.mallory, query("A", sql, "table")).await;
+        let outcome = shared.app.query_on_the_wire(&shared.mallory, query("A", sql, "table"), ()).await;
         match outcome.error.map(|error| (error.kind.facts().http_status, error.full_text())) {
             Some((400 | 403, _)) => {}
             other => breaches.push(format!("{definition}: `{sql}` came to {other:?}")),
@@ -235,7 +235,9 @@ async fn what_a_file_calls_is_judged_like_a_query() {
     }
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
     // The rest of the file is no worse for it.
-    let outcome =
-        shared.app.query(&shared.alice, query("A", "SELECT twice(a) FROM own ORDER BY a", "table")).await;
+    let outcome = shared
+        .app
+        .query_on_the_wire(&shared.alice, query("A", "SELECT twice(a) FROM own ORDER BY a", "table"), ())
+        .await;
     assert_eq!(outcome.error, None);
 }

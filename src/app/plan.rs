@@ -1,0 +1,190 @@
+//! From a query to what a worker is to do. Variables and macros are filled in once; what an error's place needs is kept of that.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::DataQuery;
+use crate::error::{Error, Result, line_and_column};
+use crate::frame::{CsvOptions, Options, ShortRange};
+use crate::protocol::{ExportJob, QueryJob};
+use crate::query::{self, Context, Fill, Format, Offsets, Prepared, QueryModel, TimeRange, too_long};
+use crate::source::Datasource;
+
+/// Bytes of a long query model.
+const LONG: usize = 64 << 10;
+/// Bytes of the text that DuckDB gets.
+const LONGEST_EXPANSION: usize = 2 << 20;
+
+/// A query with its variables and macros filled in.
+pub(super) struct QueryPlan {
+    ref_id: String,
+    sql: String,
+    format: Format,
+    fill: Option<Fill>,
+    range: TimeRange,
+    short_range: Option<ShortRange>,
+    origin: Origin,
+}
+
+/// The text of a query as it was written, and the way back to it.
+pub(super) struct Origin {
+    raw_sql: String,
+    offsets: Offsets,
+}
+
+/// Why a query came to nothing, and what its sender is shown beside that.
+pub(super) struct Failure {
+    pub(super) error: Error,
+    /// Of the text: as it ran, or as it was written.
+    pub(super) shown: String,
+    /// Line and column in the text as it was written, from 1.
+    pub(super) place: Option<(usize, usize)>,
+}
+
+impl QueryPlan {
+    /// Fills variables and macros in.
+    ///
+    /// # Errors
+    /// What is wrong with macros and variables, placed in the text as written; [`crate::error::Kind::BadQuery`] for more than 2 MB.
+    pub(super) fn of(query: DataQuery, datasource: &Datasource) -> Result<Self, Failure> {
+        let DataQuery { ref_id, model, range, interval, max_data_points, is_of_alert } = query;
+        let QueryModel { raw_sql, format, variables } = model;
+        let context =
+            Context { range, interval, max_data_points, variables: &variables, slow_ms: datasource.slow_ms };
+        let prepared = query::prepare(&raw_sql, &context).and_then(|prepared| {
+            if prepared.sql.len() > LONGEST_EXPANSION {
+                return Err(too_long("the query with its macros and variables filled in", LONGEST_EXPANSION));
+            }
+            Ok(prepared)
+        });
+        match prepared {
+            Ok(Prepared { sql, fill, is_weekly, offsets }) => {
+                // An alert rule is looked at by nobody, and its range is short because it needs no longer one.
+                let is_asked = !is_of_alert && (is_weekly || format == Format::TimeSeries);
+                let short_range = if is_asked { ShortRange::of(range, is_weekly) } else { None };
+                let origin = Origin { raw_sql, offsets };
+                Ok(Self { ref_id, sql, format, fill, range, short_range, origin })
+            }
+            Err(error) => Err(Failure::in_text(error, &raw_sql)),
+        }
+    }
+
+    /// Bytes that it and its job hold while they wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.sql.len() + self.origin.raw_sql.len() + self.origin.offsets.bytes()
+    }
+
+    /// What a worker is to do. `row_limit` is Grafana's own; `keep` says whether the result may be kept.
+    pub(super) fn query(
+        self,
+        datasource: &Datasource,
+        row_limit: Option<i64>,
+        keep: bool,
+    ) -> (Arc<QueryJob>, Origin) {
+        let limits = &datasource.limits;
+        let (max_rows, row_limit_setting) = limits.row_cap(row_limit);
+        let options = Options {
+            ref_id: self.ref_id,
+            format: self.format,
+            max_rows,
+            max_bytes: limits.max_result_bytes,
+            fill: self.fill,
+            range: self.range,
+            short_range: self.short_range,
+            executed_query: String::new(),
+            row_limit_setting: row_limit_setting.to_owned(),
+        };
+        (Arc::new(QueryJob { sql: self.sql, options, keep }), self.origin)
+    }
+
+    /// What a worker is to do when the rows are exported.
+    pub(super) fn export(self, options: CsvOptions) -> (Arc<ExportJob>, Origin) {
+        (Arc::new(ExportJob { sql: self.sql, options }), self.origin)
+    }
+}
+
+impl Origin {
+    /// An error that DuckDB has placed in the text that ran, placed in the text as written.
+    pub(super) fn placed(&self, mut error: Error) -> Error {
+        error.position = error.position.map(|position| self.offsets.to_original(position));
+        error
+    }
+
+    /// Line and column of an error that is placed in the text as written.
+    pub(super) fn place_of(&self, error: &Error) -> Option<(usize, usize)> {
+        error.position.map(|position| line_and_column(&self.raw_sql, position))
+    }
+}
+
+impl Failure {
+    /// Of a query whose text is not known.
+    pub(super) fn before_text(error: Error) -> Self {
+        Self { error, shown: String::new(), place: None }
+    }
+
+    /// Before anything ran, in `raw_sql`.
+    pub(super) fn in_text(error: Error, raw_sql: &str) -> Self {
+        let place = error.position.map(|position| line_and_column(raw_sql, position));
+        Self { error, shown: crate::frame::shown(raw_sql), place }
+    }
+}
+
+/// The long query models of one datasource. They take many times their size while they are read and expanded, which counts as the
+/// datasource's memory; so one is at a time, and those of others are not held up.
+#[derive(Debug, Default)]
+pub(super) struct Longs(Mutex<()>);
+
+/// Those to datasources that cannot be opened.
+pub(super) static OF_NONE: Longs = Longs(Mutex::const_new(()));
+
+impl Longs {
+    /// Waits until no other model is read or expanded, if this one, of so many bytes, is long.
+    pub(super) async fn turn(&self, bytes: usize) -> Option<MutexGuard<'_, ()>> {
+        if bytes > LONG { Some(self.0.lock().await) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::app::{App, InstanceSettings};
+    use crate::query::TimeRange;
+    use crate::source::Policy;
+
+    #[tokio::test]
+    async fn long_texts_of_one_datasource_hold_up_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = App::new(Ok(Policy::default()));
+        let settings = |uid: &str| InstanceSettings {
+            uid: uid.to_owned(),
+            json_data: serde_json::json!({ "path": folder.path() }).to_string().into(),
+            ..InstanceSettings::default()
+        };
+        // One that fails before a worker is asked.
+        let long = |length: usize| {
+            let sql = format!("SELECT $__nope(), '{}'", "x".repeat(length));
+            DataQuery {
+                ref_id: "A".to_owned(),
+                model: QueryModel { raw_sql: sql, ..QueryModel::default() },
+                range: TimeRange::parse("now-1h", "now", jiff::Timestamp::now()).unwrap(),
+                interval: Duration::ZERO,
+                max_data_points: 0,
+                is_of_alert: false,
+            }
+        };
+        let (one, other) = (settings("one"), settings("other"));
+        let instance = app.instance(&one).unwrap();
+        let _at_work = instance.longs.turn(LONG + 1).await;
+        for (settings, length) in [(&other, LONG), (&one, 10)] {
+            let answer = timeout(Duration::from_mins(1), app.query(settings, long(length))).await;
+            let error = answer.expect("it waits for another datasource").error.unwrap();
+            assert!(error.message.contains("$__nope"), "{error:?}");
+        }
+        assert!(timeout(Duration::from_millis(100), app.query(&one, long(LONG))).await.is_err());
+    }
+}
