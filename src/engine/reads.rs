@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::stamp::{Stamp, explain_first};
+use super::stored::Stored;
 use super::{Engine, flaws, gate, unlisted};
 use crate::error::Result;
 use crate::reports;
@@ -69,7 +70,7 @@ impl Reports {
             1 => " (and one report more like it)".to_owned(),
             more => format!(" (and {more} reports more like it)"),
         };
-        Some(format!("{}{more}: `?` stands for each byte that is not", flaws::not_utf8(first, columns)))
+        Some(format!("{}{more}: {}", flaws::not_utf8(first, columns), flaws::SHOWN))
     }
 }
 
@@ -81,17 +82,19 @@ pub(super) struct ViewReads {
     relations: HashSet<Vec<String>>,
 }
 
+/// What one view or macro reads.
 #[derive(Debug)]
-struct ViewRead {
-    name: String,
-    is_macro: bool,
-    verdict: Arc<gate::Verdict>,
+pub(super) struct ViewRead {
+    pub(super) name: String,
+    /// How the view is stored; none for a macro.
+    pub(super) stored: Option<Stored>,
+    pub(super) verdict: Arc<gate::Verdict>,
 }
 
 impl ViewReads {
     /// Adds what one view or macro reads.
-    pub(super) fn add(&mut self, name: String, is_macro: bool, verdict: Arc<gate::Verdict>) {
-        self.all.push(ViewRead { name, is_macro, verdict });
+    pub(super) fn add(&mut self, name: String, stored: Option<Stored>, verdict: Arc<gate::Verdict>) {
+        self.all.push(ViewRead { name, stored, verdict });
     }
 
     /// Adds a table or view that is there: by catalog, schema and name.
@@ -117,27 +120,43 @@ impl ViewReads {
 
     /// Whether a macro takes the place of the function `name`.
     pub(super) fn has_macro(&self, name: &str) -> bool {
-        self.all.iter().any(|one| one.is_macro && one.name.eq_ignore_ascii_case(name))
+        self.all.iter().any(|one| one.stored.is_none() && one.name.eq_ignore_ascii_case(name))
     }
 
     /// Those that a statement names, itself or through others, and the rest.
     pub(super) fn split(&self, statement: &gate::Verdict) -> (Vec<&gate::Reads>, Vec<&gate::Reads>) {
+        let named = self.named(statement);
+        let of = |wanted: bool| {
+            let those = self.all.iter().zip(&named).filter(|(_, is_named)| **is_named == wanted);
+            those.map(|(one, _)| &one.verdict.reads).collect()
+        };
+        (of(true), of(false))
+    }
+
+    /// The views and macros that a statement names, itself or through others.
+    pub(super) fn named_by(&self, statement: &gate::Verdict) -> Vec<&ViewRead> {
+        let named = self.named(statement);
+        self.all.iter().zip(&named).filter(|(_, is_named)| **is_named).map(|(one, _)| one).collect()
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[ViewRead] {
+        &self.all
+    }
+
+    fn named(&self, statement: &gate::Verdict) -> Vec<bool> {
         let mut named = vec![false; self.all.len()];
         let mut next = vec![statement];
         while let Some(verdict) = next.pop() {
             for (one, is_named) in self.all.iter().zip(&mut named) {
-                let told = if one.is_macro { &verdict.functions } else { &verdict.names };
+                let told = if one.stored.is_none() { &verdict.functions } else { &verdict.names };
                 if !*is_named && told.iter().any(|name| name.eq_ignore_ascii_case(&one.name)) {
                     *is_named = true;
                     next.push(&one.verdict);
                 }
             }
         }
-        let of = |wanted: bool| {
-            let those = self.all.iter().zip(&named).filter(|(_, is_named)| **is_named == wanted);
-            those.map(|(one, _)| &one.verdict.reads).collect()
-        };
-        (of(true), of(false))
+        named
     }
 }
 

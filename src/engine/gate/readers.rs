@@ -271,7 +271,7 @@ fn call(function: usize, is_systems: bool, tokens: &[Token<'_>]) -> Result<Optio
             paths.push(unquoted(token.text));
         }
         let is_assigned = tokens.get(at + 1).is_some_and(|next| ["=", ":=", "=>"].contains(&next.text));
-        if depth > 0 || is_path || !is_assigned {
+        if is_path || !is_assigned || !is_argument(tokens, at, depth) {
             continue;
         }
         let is_last = tokens.get(at + 3).is_some_and(|next| [",", ")"].contains(&next.text));
@@ -294,6 +294,14 @@ fn call(function: usize, is_systems: bool, tokens: &[Token<'_>]) -> Result<Optio
         given.push((name, value));
     }
     Ok(None)
+}
+
+/// Whether a name at the token `at` is that of an argument: as `, name = value`, or as `, (name = value)`, which is how DuckDB stores
+/// the text of a view.
+fn is_argument(tokens: &[Token<'_>], at: usize, depth: usize) -> bool {
+    let text = |at: usize| tokens.get(at).map(|token| token.text);
+    let is_inside = |opened: usize| at.checked_sub(opened).and_then(text) == Some("(");
+    depth == 0 || (1..=depth).all(is_inside) && at.checked_sub(depth + 1).and_then(text) == Some(",")
 }
 
 /// A file in the place of a table, whose name starts at the token `at`.
