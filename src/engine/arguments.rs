@@ -85,8 +85,10 @@ impl Engine {
         let have_keys = stamp.files().any(|file| file.as_os_str().as_encoded_bytes().contains(&b'='));
         for reader in &verdict.readers {
             cancel.check()?;
-            let is_own = reader.function().is_some_and(|function| views.has_macro(function))
-                || views.know(&reader.parts);
+            let is_own = match reader.is_call() {
+                true => views.has_table_macro(&reader.parts),
+                false => views.know(&reader.parts),
+            };
             let arguments = if is_own { None } else { Some(self.arguments_of(reader, have_keys, &mut all)?) };
             all.of_readers.push(arguments);
         }
@@ -100,14 +102,12 @@ impl Engine {
         if reader.given("can_have_nan").is_none() {
             arguments.push("can_have_nan = true");
         }
-        if reader.reads_one() {
-            return Ok(arguments.join(", "));
-        }
         let has_schema = reader.given("schema").is_some();
         if !has_schema && reader.given("union_by_name").is_none() {
             arguments.push("union_by_name = true");
         }
-        let keeps_first = !has_schema && reader.given("union_by_name") == Some(Some(false));
+        let by_name = reader.given("union_by_name");
+        let keeps_first = !has_schema && by_name.is_some() && by_name != Some(Some(true));
         let files = Files::of(self, reader)?;
         let notices = &mut all.notices;
         if !keeps_first && !has_schema {

@@ -56,7 +56,7 @@ impl Definitions {
              WHERE NOT internal AND database_name IN ({names})"
         );
         let macros = format!(
-            "SELECT function_name, macro_definition, function_type FROM system.main.duckdb_functions() \
+            "SELECT database_name, schema_name, function_name, macro_definition, function_type FROM system.main.duckdb_functions() \
              WHERE macro_definition IS NOT NULL AND database_name IN ({names})"
         );
         let relations = format!(
@@ -80,10 +80,14 @@ impl Definitions {
             });
             judged.push((Object::View(name.to_lowercase()), verdict));
         }
-        for (name, body, kind) in rows(connection, &macros, |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        for [database, schema, name, body, kind] in rows(connection, &macros, |row| {
+            Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?])
         })? {
-            let text = if kind == "table_macro" { body } else { format!("SELECT {body}") };
+            let gives_table = kind == "table_macro";
+            if gives_table {
+                found.reads.add_table_macro([&database, &schema, &name]);
+            }
+            let text = if gives_table { body } else { format!("SELECT {body}") };
             let verdict = gate.check_stored(&text);
             if let Ok(verdict) = &verdict {
                 found.reads.add(name.clone(), None, Arc::clone(verdict));

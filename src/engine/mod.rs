@@ -6,6 +6,8 @@
 
 mod arguments;
 mod attach;
+#[cfg(target_os = "linux")]
+mod backtrace;
 mod cancel;
 mod catalog;
 mod companions;

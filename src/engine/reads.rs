@@ -80,6 +80,8 @@ pub(super) struct ViewReads {
     all: Vec<ViewRead>,
     /// The names by which a query can name the tables and views there, in small letters and in their parts.
     relations: HashSet<Vec<String>>,
+    /// The same for the macros that give tables.
+    table_macros: HashSet<Vec<String>>,
 }
 
 /// What one view or macro reads.
@@ -99,28 +101,27 @@ impl ViewReads {
 
     /// Adds a table or view that is there: by catalog, schema and name.
     pub(super) fn add_relation(&mut self, path: [&str; 3]) {
-        let [catalog, schema, name] = path.map(str::to_lowercase);
-        if schema == "main" {
-            self.relations.extend([vec![catalog.clone(), name.clone()], vec![name.clone()]]);
-        }
-        self.relations.extend([vec![schema.clone(), name.clone()], vec![catalog, schema, name]]);
+        self.relations.extend(names_of(path));
+    }
+
+    /// Adds a macro that gives a table: by catalog, schema and name.
+    pub(super) fn add_table_macro(&mut self, path: [&str; 3]) {
+        self.table_macros.extend(names_of(path));
     }
 
     /// Whether a name in these parts is that of a table or view.
     pub(super) fn know(&self, parts: &[String]) -> bool {
-        let parts: Vec<String> =
-            parts.iter().filter(|part| !part.is_empty()).map(|part| part.to_lowercase()).collect();
-        self.relations.contains(&parts)
+        self.relations.contains(&in_small_letters(parts))
+    }
+
+    /// Whether a macro is called by a name in these parts, in the place of a function of DuckDB's.
+    pub(super) fn has_table_macro(&self, parts: &[String]) -> bool {
+        self.table_macros.contains(&in_small_letters(parts))
     }
 
     /// What all of them read.
     pub(super) fn files(&self) -> impl Iterator<Item = &String> {
         self.all.iter().flat_map(|read| &read.verdict.reads.files)
-    }
-
-    /// Whether a macro takes the place of the function `name`.
-    pub(super) fn has_macro(&self, name: &str) -> bool {
-        self.all.iter().any(|one| one.stored.is_none() && one.name.eq_ignore_ascii_case(name))
     }
 
     /// Those that a statement names, itself or through others, and the rest.
@@ -158,6 +159,22 @@ impl ViewReads {
         }
         named
     }
+}
+
+/// The names by which a query can name what is there, in small letters and in their parts.
+fn names_of(path: [&str; 3]) -> Vec<Vec<String>> {
+    let [catalog, schema, name] = path.map(str::to_ascii_lowercase);
+    let mut names = vec![vec![schema.clone(), name.clone()]];
+    if schema == "main" {
+        names.extend([vec![catalog.clone(), name.clone()], vec![name.clone()]]);
+    }
+    names.push(vec![catalog, schema, name]);
+    names
+}
+
+/// As DuckDB compares names: it lowers no letter beyond ASCII.
+fn in_small_letters(parts: &[String]) -> Vec<String> {
+    parts.iter().filter(|part| !part.is_empty()).map(|part| part.to_ascii_lowercase()).collect()
 }
 
 impl Engine {

@@ -80,15 +80,9 @@ impl Engine {
     fn statement(&self, view: &ViewRead, arguments: &[Option<String>]) -> Option<String> {
         let stored = view.stored.as_ref().filter(|stored| stored.is_found)?;
         let is_first = self.attachments.names().first() == Some(&stored.database);
-        is_first.then(|| {
-            let composed = view.verdict.with_arguments(arguments);
-            format!(
-                "CREATE OR REPLACE TEMP VIEW {} {} AS {}",
-                sql_name(&view.name),
-                stored.columns,
-                composed.sql
-            )
-        })
+        let composed = self.gate.with_arguments(&view.verdict, arguments).ok().filter(|_| is_first)?;
+        let (name, columns) = (sql_name(&view.name), &stored.columns);
+        Some(format!("CREATE OR REPLACE TEMP VIEW {name} {columns} AS {}", composed.sql))
     }
 
     /// What is to be said of a view or macro over these files, which `stays` as it is stored.
@@ -135,10 +129,10 @@ pub(super) fn make(session: &Connection, statements: &[String]) {
 /// Views of `views` that read Parquet files as they are stored, whoever names them.
 pub(super) fn staying(views: &ViewReads) -> Vec<String> {
     let stays = |view: &&ViewRead| {
-        let lacks = view.verdict.readers.iter().any(|reader| {
-            reader.given("can_have_nan").is_none()
-                || reader.given("union_by_name").is_none() && !reader.reads_one()
-        });
+        let lacks =
+            view.verdict.readers.iter().any(|reader| {
+                reader.given("can_have_nan").is_none() || reader.given("union_by_name").is_none()
+            });
         lacks && view.stored.as_ref().is_none_or(|stored| !stored.is_found)
     };
     views.all().iter().filter(stays).map(|view| view.name.clone()).collect()

@@ -245,17 +245,24 @@ async fn a_macro_takes_the_place_of_the_function_that_it_hides_alone() {
     let folder = folder();
     let file = folder.path().join("more/perf.duckdb");
     duckdb(&format!(
-        "ATTACH '{}' AS f; CREATE MACRO f.read_parquet(p) AS TABLE SELECT 7 AS v, p AS path",
+        "ATTACH '{}' AS f; CREATE MACRO f.read_parquet(p) AS TABLE SELECT 7 AS v, p AS path; \
+         CREATE SCHEMA f.lib; CREATE MACRO f.lib.parquet_scan(p) AS TABLE SELECT 7 AS v; CREATE MACRO f.parquet_scan(p) AS p; \
+         CREATE TABLE f.\"DOUBLÉ.parquet\" AS SELECT 7 AS v",
         file.display()
     ));
     let host = Host::start(&file, &json!({"paths": [folder.path()], "reports": "*.parquet"})).await;
-    for (function, expected) in
-        [("read_parquet", "1"), ("system.main.read_parquet", "8"), ("parquet_scan", "8")]
-    {
-        let sql =
-            format!("SELECT count(*) FROM {function}('double.parquet') WHERE v > 5 AND v <> 10 AND v <> 20");
-        let rows = host.rows(&sql).await;
-        assert_eq!(rows, [expected], "{function}");
+    std::fs::copy(folder.path().join("more/double.parquet"), folder.path().join("more/doublé.parquet"))
+        .unwrap();
+    for (source, expected) in [
+        ("read_parquet('double.parquet')", "1"),
+        ("system.main.read_parquet('double.parquet')", "8"),
+        ("parquet_scan('double.parquet')", "8"),
+        ("lib.parquet_scan('double.parquet')", "1"),
+        ("'doublé.parquet'", "8"),
+        ("\"DOUBLÉ.parquet\"", "1"),
+    ] {
+        let sql = format!("SELECT count(*) FROM {source} WHERE v > 5 AND v <> 10 AND v <> 20");
+        assert_eq!(host.rows(&sql).await, [expected], "{source}");
     }
     host.stop().await;
 }
