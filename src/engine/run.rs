@@ -205,6 +205,7 @@ impl Engine {
             // One beyond its end belongs to the text of a view.
             let inside = error.position.filter(|position| *position < statement.sql.len());
             error.position = inside.map(|position| verdict.place_of(statement.back(position)));
+            error.message = verdict.as_written(&arguments.of_readers, &error.message);
             error
         })?;
         Ok((summary, validity.if_it_holds()))
@@ -271,7 +272,7 @@ impl Engine {
             return Err(self.of_names(stamp));
         };
         let mut rows = rows.map_err(|error| error::translate(&error))?;
-        let called = |name: &str| verdict.column_name(&ready.arguments.of_readers, name);
+        let called = |name: &str| verdict.as_written(&ready.arguments.of_readers, name);
         let mut body = Body::new(types::tagged(&rows.get_schema(), type_names, called), shape, sink)?;
         if let (Some(error), Body::Frame(frame)) = (missing, &mut body) {
             frame.notice(self.no_report(error));

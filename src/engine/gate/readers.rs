@@ -106,15 +106,15 @@ impl Composition {
         Self { sql: text.text, places: text.places }
     }
 
-    /// The name of a column as the statement `sql` itself gives it: DuckDB calls one after its expression, in which a file may be
-    /// read. What a person wrote stays.
-    pub(super) fn column_name(
+    /// What DuckDB says of the statement `sql`, without what was put in: a message, or the name of a column, which is its
+    /// expression and may read a file. What a person wrote stays.
+    pub(super) fn as_written(
         sql: &str,
         readers: &[Reader],
         arguments: &[Option<String>],
-        name: &str,
+        said: &str,
     ) -> String {
-        let mut plain = name.to_owned();
+        let mut plain = said.to_owned();
         let mut put_back = |from: &str, to: &str| {
             if !sql.contains(from) {
                 plain = plain.replace(from, to);
@@ -124,6 +124,10 @@ impl Composition {
             // As DuckDB writes what was put in.
             for argument in arguments.iter().flat_map(|arguments| arguments.split(", ")) {
                 put_back(&format!(", ({argument})"), "");
+                // As it lists what a function was given.
+                if let Some((name, _)) = argument.split_once(' ') {
+                    put_back(&format!(", \"{name}\" := BOOLEAN"), "");
+                }
             }
             let (Form::Table { alias, .. }, [path]) = (&reader.form, reader.paths.as_slice()) else {
                 continue;

@@ -123,10 +123,14 @@ fn names_that_a_person_chose_stay() {
     let verdict = gate.check(sql).unwrap();
     let arguments = [Some("can_have_nan = true".to_owned())];
     let name = "x, (can_have_nan = true)";
-    assert_eq!(verdict.column_name(&arguments, name), name);
+    assert_eq!(verdict.as_written(&arguments, name), name);
     let verdict = gate.check("SELECT (SELECT 1 FROM read_parquet('a'))").unwrap();
     let name = "(SELECT 1 FROM read_parquet('a', (can_have_nan = true)))";
-    assert_eq!(verdict.column_name(&arguments, name), "(SELECT 1 FROM read_parquet('a'))");
+    assert_eq!(verdict.as_written(&arguments, name), "(SELECT 1 FROM read_parquet('a'))");
+    let message =
+        "No function matches 'read_parquet(STRING_LITERAL, \"x\" := INTEGER, \"can_have_nan\" := BOOLEAN)'";
+    let told = "No function matches 'read_parquet(STRING_LITERAL, \"x\" := INTEGER)'";
+    assert_eq!(verdict.as_written(&arguments, message), told);
 }
 
 #[test]

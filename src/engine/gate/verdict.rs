@@ -162,9 +162,9 @@ impl Verdict {
         is_same && again.form == self.form && again.readers.len() == self.readers.len()
     }
 
-    /// The name of a column of it, without them.
-    pub(in crate::engine) fn column_name(&self, arguments: &[Option<String>], name: &str) -> String {
-        Composition::column_name(&self.sql, &self.readers, arguments, name)
+    /// What DuckDB says of it, a message or the name of a column, without them.
+    pub(in crate::engine) fn as_written(&self, arguments: &[Option<String>], said: &str) -> String {
+        Composition::as_written(&self.sql, &self.readers, arguments, said)
     }
 }
 
