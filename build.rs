@@ -1,6 +1,6 @@
 //! Four things that the build needs beside the sources: a linker script that links the compiler's runtime into our
 //! binaries, so that they need only libc, libm and the loader; the linker's option that lets us see where DuckDB cannot
-//! list a folder, and what it removes; the list of provisioning files to build in; and the page of `duckdb-perf serve`.
+//! list a folder, what it removes, and where it is; the list of provisioning files to build in; and the page of `duckdb-perf serve`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -50,10 +50,11 @@ fn link_the_runtime(out: &Path) {
     }
 }
 
-/// Leads DuckDB's calls of the first two to `src/engine/unlisted.rs`, those of the third to `src/worker/jail/removal.rs`.
+/// Leads DuckDB's calls of the first two to `src/engine/unlisted.rs`, those of the third to `src/worker/jail/removal.rs`, and those of
+/// the last to `src/engine/backtrace.rs`.
 fn wrap_the_c_library() {
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
-        println!("cargo::rustc-link-arg=-Wl,--wrap=opendir,--wrap=readdir,--wrap=remove");
+        println!("cargo::rustc-link-arg=-Wl,--wrap=opendir,--wrap=readdir,--wrap=remove,--wrap=backtrace");
     }
 }
 

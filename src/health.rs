@@ -100,18 +100,20 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
                 counted(found.files, "report"),
                 counted(found.rows, "row")
             ));
-            findings.extend(found.newest_week.map(|week| newest(week, now)));
+            findings.extend(found.newest_week.and_then(|week| newest(week, now)));
             findings.extend(columns::differences(found, !datasource.databases.is_empty()));
             findings.extend(columns::remarks(found));
             // Views of an attached file may stand for those over the reports.
             if datasource.databases.is_empty() {
                 findings.extend(columns::unfit(found));
+                findings.extend(found.losses.iter().cloned());
             }
         }
     }
     if !datasource.databases.is_empty() {
         findings.push(database::found(datasource, found));
-        if let Some((problem, hint)) = database::problem(datasource, &found.views) {
+        findings.extend(database::staying(&found.views));
+        if let Some((problem, hint)) = database::problem(datasource, &database::without_told(found)) {
             problems.push(problem);
             hints.extend(hint);
         }
@@ -163,17 +165,20 @@ fn died((count, last): &(usize, String)) -> String {
     }
 }
 
-fn newest(number: i64, now: Timestamp) -> String {
-    let Some(week) = IsoWeek::from_yyyyww(number) else {
-        return format!("the newest week is `{number}`, which is no ISO week");
-    };
+fn newest(number: i64, now: Timestamp) -> Option<String> {
+    let week = IsoWeek::from_yyyyww(number)?;
     let age = match IsoWeek::containing(now).weeks_since(week) {
         0 => "this week".to_owned(),
         1 => "last week".to_owned(),
-        weeks if weeks < 0 => format!("{} in the future", counted(weeks.unsigned_abs(), "week")),
+        weeks if weeks < 0 => {
+            let ahead = counted(weeks.unsigned_abs(), "week");
+            format!(
+                "{ahead} in the future: look which report tells that, and whether its job's clock is right"
+            )
+        }
         weeks => format!("{} ago", counted(weeks.unsigned_abs(), "week")),
     };
-    format!("newest week {week} ({age})")
+    Some(format!("newest week {week} ({age})"))
 }
 
 /// What is said of some reports: the first of them by name.

@@ -45,7 +45,7 @@ ORDER BY week`;
 /** An alert rule's query: one number per pattern. */
 export const ALERT_SQL = `SELECT pattern, p95_ms
 FROM perf_all_weeks
-WHERE week = (SELECT max(week) FROM perf_all_weeks)`;
+WHERE week = (SELECT max(week) FROM perf_all_weeks WHERE $__weekTime(week) IS NOT NULL)`;
 
 /** Whether a query is that of an alert rule. */
 export function isAlerting(app?: CoreApp): boolean {

@@ -5,15 +5,20 @@
 //! - `hive_partitioning = false` where the name of a folder would take the place of a column that the files have, or says where
 //!   the datasource is kept: it does not say what is in them.
 
-use std::path::Path;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
-use super::examine::{self, Schema};
+use duckdb::Connection;
+
+use super::examine::{self, Loss, Schema};
 use super::gate::{Reader, Verdict};
 use super::reads::ViewReads;
 use super::stamp::Stamp;
-use super::{Cancel, Engine};
+use super::{Cancel, Engine, digits, lock, start_at};
 use crate::error::Result;
 use crate::reports::keys_of;
+use crate::source::Found;
 
 /// How many columns are named that differ.
 const MOST_NAMED: usize = 3;
@@ -24,6 +29,36 @@ pub(super) struct Arguments {
     /// For each reader; none for one that stays as it is.
     pub(super) of_readers: Vec<Option<String>>,
     pub(super) notices: Vec<String>,
+    /// Digits that are lost where files are read together.
+    pub(super) losses: Vec<Loss>,
+}
+
+/// What was found of files that were read together, as they looked then: the last ones.
+pub(super) struct Known<T>(Mutex<VecDeque<(Vec<Found>, T)>>);
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Known<T> {
+    /// Of how many sets of files that is kept.
+    const MOST: usize = 16;
+
+    /// What is known of `files`, or what `look` finds.
+    fn of(&self, files: &[Found], look: impl FnOnce() -> Result<T>) -> Result<T> {
+        if let Some((_, known)) = lock(&self.0).iter().find(|(found, _)| found == files) {
+            return Ok(known.clone());
+        }
+        let found = look()?;
+        let mut known = lock(&self.0);
+        if known.len() >= Self::MOST {
+            known.pop_front();
+        }
+        known.push_back((files.to_owned(), found.clone()));
+        Ok(found)
+    }
 }
 
 /// Keys in the names of folders.
@@ -50,33 +85,37 @@ impl Engine {
         let have_keys = stamp.files().any(|file| file.as_os_str().as_encoded_bytes().contains(&b'='));
         for reader in &verdict.readers {
             cancel.check()?;
-            let is_own = reader.function().is_some_and(|function| views.has_macro(function))
-                || views.know(&reader.parts);
-            let arguments =
-                if is_own { None } else { Some(self.arguments_of(reader, have_keys, &mut all.notices)?) };
+            let is_own = match reader.is_call() {
+                true => views.has_table_macro(&reader.parts),
+                false => views.know(&reader.parts),
+            };
+            let arguments = if is_own { None } else { Some(self.arguments_of(reader, have_keys, &mut all)?) };
             all.of_readers.push(arguments);
         }
         all.notices.dedup();
+        all.losses.dedup();
         Ok(all)
     }
 
-    fn arguments_of(&self, reader: &Reader, have_keys: bool, notices: &mut Vec<String>) -> Result<String> {
+    fn arguments_of(&self, reader: &Reader, have_keys: bool, all: &mut Arguments) -> Result<String> {
         let mut arguments = Vec::new();
         if reader.given("can_have_nan").is_none() {
             arguments.push("can_have_nan = true");
-        }
-        if reader.reads_one() {
-            return Ok(arguments.join(", "));
         }
         let has_schema = reader.given("schema").is_some();
         if !has_schema && reader.given("union_by_name").is_none() {
             arguments.push("union_by_name = true");
         }
-        let keeps_first = !has_schema && reader.given("union_by_name") == Some(Some(false));
+        let by_name = reader.given("union_by_name");
+        let keeps_first = !has_schema && by_name.is_some() && by_name != Some(Some(true));
+        let files = Files::of(self, reader)?;
+        let notices = &mut all.notices;
+        if !keeps_first && !has_schema {
+            all.losses.extend(files.losses(self)?);
+        }
         if !keeps_first && !have_keys {
             return Ok(arguments.join(", "));
         }
-        let files = Files::of(self, reader)?;
         if keeps_first {
             notices.extend(files.schemas(self).and_then(|schemas| types_differ(&schemas)));
         }
@@ -107,24 +146,67 @@ impl Engine {
 }
 
 /// The files that a reader reads.
-struct Files(Vec<String>);
+pub(super) struct Files {
+    found: Vec<Found>,
+    names: Vec<String>,
+    /// Where relative ones among them start, beside the base path.
+    bases: BTreeSet<PathBuf>,
+}
 
 impl Files {
-    fn of(engine: &Engine, reader: &Reader) -> Result<Self> {
-        let mut files = Vec::new();
+    pub(super) fn of(engine: &Engine, reader: &Reader) -> Result<Self> {
+        let (mut all, mut bases) = (Vec::new(), BTreeSet::new());
         for path in &reader.paths {
             let mut found = engine.look_at(path)?;
             found.files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
-            files.extend(found.files.into_iter().map(|file| file.path.to_string_lossy().into_owned()));
+            all.append(&mut found.files);
+            bases.extend(found.base);
         }
-        Ok(Self(files))
+        let names = all.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
+        Ok(Self { found: all, names, bases })
+    }
+
+    /// The digits that are lost where they are read together. The footers are read once for as long as the files look the same.
+    fn losses(&self, engine: &Engine) -> Result<Vec<Loss>> {
+        if self.found.len() < 2 {
+            return Ok(Vec::new());
+        }
+        engine.known.of(&self.found, || match self.schemas(engine) {
+            Some(schemas) => digits::lost(&self.connection(engine)?, &schemas, false),
+            None => Ok(Vec::new()),
+        })
+    }
+
+    /// A column of percentiles in which a value is NaN, with such a file; none where `most` bytes are not enough to tell. The files
+    /// are read once for as long as they look the same.
+    pub(super) fn nan(
+        &self,
+        engine: &Engine,
+        cancel: &Cancel,
+        most: u64,
+    ) -> Result<Option<(String, String)>> {
+        if self.found.iter().filter_map(|file| file.look).map(|look| look.size()).sum::<u64>() > most {
+            return Ok(None);
+        }
+        engine.with_nan.of(&self.found, || {
+            let connection = self.connection(engine)?;
+            cancel.watch(connection.interrupt_handle());
+            examine::nan(&connection, &self.schemas(engine).unwrap_or_default())
+        })
+    }
+
+    /// One of the plugin's own, for which they have the names that they have for the query.
+    fn connection(&self, engine: &Engine) -> Result<Connection> {
+        let connection = engine.own_connection()?;
+        start_at(&connection, &self.bases)?;
+        Ok(connection)
     }
 
     /// The keys that DuckDB finds by itself in the names of their folders: those that all have.
     fn told<'f>(&'f self, engine: &Engine) -> Option<Told<'f>> {
-        let first = self.0.first()?;
+        let first = self.names.first()?;
         let keys = keys_of(first);
-        if keys.is_empty() || !self.0.iter().all(|file| has_keys(file, &keys)) {
+        if keys.is_empty() || !self.names.iter().all(|file| has_keys(file, &keys)) {
             return None;
         }
         let is_relative = Path::new(first).is_relative();
@@ -142,9 +224,9 @@ impl Files {
     }
 
     /// Their columns; none where they cannot be read, which the query says itself.
-    fn schemas(&self, engine: &Engine) -> Option<Vec<Schema>> {
-        let connection = engine.own_connection().ok()?;
-        examine::schemas(&connection, &self.0).ok().map(|(schemas, _)| schemas)
+    pub(super) fn schemas(&self, engine: &Engine) -> Option<Vec<Schema>> {
+        let connection = self.connection(engine).ok()?;
+        examine::schemas(&connection, &self.names).ok().map(|(schemas, _)| schemas)
     }
 }
 
@@ -154,7 +236,7 @@ fn has_keys(file: &str, keys: &[(&str, &str)]) -> bool {
 }
 
 /// What is said of files whose columns are of other types than the first one's.
-fn types_differ(schemas: &[Schema]) -> Option<String> {
+pub(super) fn types_differ(schemas: &[Schema]) -> Option<String> {
     let (_, first) = schemas.first()?;
     let mut differing = first.iter().filter_map(|(name, of)| {
         schemas.iter().find_map(|(file, columns)| {

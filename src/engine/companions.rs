@@ -12,6 +12,9 @@ use crate::reports::{self, VIEW_NAMES};
 /// The view that the others build on.
 const BASE: &str = VIEW_NAMES[0];
 
+/// The same with NaN as no number.
+const WITHOUT_NAN: &str = "FROM (SELECT * REPLACE (CASE WHEN p95_ms <> 'nan'::DOUBLE THEN p95_ms END AS p95_ms) FROM perf_all_weeks)\n";
+
 impl Engine {
     /// Makes those of the views over `perf_all_weeks` that the statement names and the attached files lack, over the one of theirs
     /// where they have one. They are the session's alone.
@@ -39,6 +42,11 @@ impl Engine {
         }
         let mut made = reports::create_views(&[], self.datasource.slow_ms, true);
         made.retain(|view| view.name != BASE && !is_there(view.name));
+        // Theirs may hold NaN, which is the largest number to DuckDB.
+        let read = format!("FROM {BASE}\n");
+        for view in &mut made {
+            view.sql = view.sql.replace(&read, WITHOUT_NAN);
+        }
         views::make(session, &made).map_err(|error| {
             error.hint(format!(
                 "The database file has its own `{BASE}` and not this view, which is therefore made over that: it needs the columns of a report"

@@ -11,6 +11,7 @@ use duckdb::Connection;
 
 use super::gate::{Gate, Verdict, is_function_of_the_engine};
 use super::reads::ViewReads;
+use super::stored::Stored;
 use super::{error, sql_text};
 use crate::error::{Error, Kind, Result};
 
@@ -51,10 +52,11 @@ impl Definitions {
         let names: Vec<String> = databases.iter().map(|name| sql_text(name)).collect();
         let names = names.join(", ");
         let views = format!(
-            "SELECT view_name, sql FROM system.main.duckdb_views() WHERE NOT internal AND database_name IN ({names})"
+            "SELECT database_name, schema_name, view_name, sql FROM system.main.duckdb_views() \
+             WHERE NOT internal AND database_name IN ({names})"
         );
         let macros = format!(
-            "SELECT function_name, macro_definition, function_type FROM system.main.duckdb_functions() \
+            "SELECT database_name, schema_name, function_name, macro_definition, function_type FROM system.main.duckdb_functions() \
              WHERE macro_definition IS NOT NULL AND database_name IN ({names})"
         );
         let relations = format!(
@@ -68,22 +70,27 @@ impl Definitions {
             found.reads.add_relation(path.each_ref().map(String::as_str));
         }
         let mut judged = Vec::new();
-        for (name, sql) in
-            rows(connection, &views, |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
-        {
-            let verdict = gate.check_view(&sql);
-            if let Ok(verdict) = &verdict {
-                found.reads.add(name.clone(), false, Arc::clone(verdict));
-            }
+        for [database, schema, name, sql] in rows(connection, &views, |row| {
+            Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+        })? {
+            let verdict = gate.check_view(&sql).map(|(verdict, columns)| {
+                let stored = Stored::of(&database, &schema, columns, &sql, databases);
+                found.reads.add(name.clone(), Some(stored), Arc::clone(&verdict));
+                verdict
+            });
             judged.push((Object::View(name.to_lowercase()), verdict));
         }
-        for (name, body, kind) in rows(connection, &macros, |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        for [database, schema, name, body, kind] in rows(connection, &macros, |row| {
+            Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?])
         })? {
-            let text = if kind == "table_macro" { body } else { format!("SELECT {body}") };
+            let gives_table = kind == "table_macro";
+            if gives_table {
+                found.reads.add_table_macro([&database, &schema, &name]);
+            }
+            let text = if gives_table { body } else { format!("SELECT {body}") };
             let verdict = gate.check_stored(&text);
             if let Ok(verdict) = &verdict {
-                found.reads.add(name.clone(), true, Arc::clone(verdict));
+                found.reads.add(name.clone(), None, Arc::clone(verdict));
             }
             judged.push((Object::Macro(name.to_lowercase()), verdict));
         }

@@ -52,8 +52,9 @@ pub(super) fn of_class(class: &str, message: &str, position: Option<usize>) -> E
     Error { kind, message, hint: hint.map(str::to_owned), position }
 }
 
-/// Without what is for people who may change DuckDB's settings.
+/// Without what is for people who may change DuckDB's settings or DuckDB itself.
 fn shortened(message: &str) -> &str {
+    let message = message.split("\n\nStack Trace:").next().unwrap_or(message);
     let message = message.split("\n\nPossible solutions:").next().unwrap_or(message);
     // Nobody who mistyped a table meant one of DuckDB's own lists.
     let guess = message.split_once("\nDid you mean \"");

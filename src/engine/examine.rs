@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use duckdb::Connection;
 
 use super::reads::Reports;
-use super::{error, sql_name, sql_text};
+use super::weeks::unknown;
+use super::{digits, durations, error, sql_name, sql_text, weeks};
 use crate::error::{Error, Kind, Result};
-use crate::reports::{Key, Source, Wanted, keys_of};
+use crate::reports::{Key, Source, Wanted, is_value, keys_of};
 use crate::source::in_a_glob;
 
 /// How many files are looked at one by one, where DuckDB refuses one of them.
@@ -27,21 +28,68 @@ const NO_COLUMN: &str = "Need at least one non-root column";
 /// A file and its columns: names and DuckDB's types. Nested ones are one column.
 pub(super) type Schema = (String, Vec<(String, String)>);
 
-/// How a file is read: the keys of its folders, its odd columns with their types, and whether its texts are mended.
-type Reading<'a> = (Vec<&'a str>, Vec<(&'a str, &'a str)>, bool);
+/// How a file is read: the keys of its folders, its odd columns with their types or the unit of their durations, whether its texts are mended, and whether it has
+/// a column of weeks that is read as it is.
+type Reading<'a> = (Vec<&'a str>, Vec<(&'a str, &'a str)>, bool, bool);
 
 /// What was found of the reports.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Examined {
     /// How they are read.
     pub(super) sources: Vec<Source>,
-    /// What the views do not have of them: a sentence each, without its end.
-    pub(super) losses: Vec<String>,
+    /// What the views do not have of them, or not as it is.
+    pub(super) losses: Vec<Loss>,
+}
+
+/// What the views do not have of the reports, or not as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Loss {
+    /// A sentence, without its end.
+    pub(super) what: String,
+    /// What to do about it, another one.
+    pub(super) remedy: &'static str,
+    pub(super) kind: LossKind,
+}
+
+/// What kind of loss it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LossKind {
+    /// Values that are missing, as the column's type tells already.
+    Type,
+    /// Values that are missing or rounded.
+    Values,
+    /// Rows of no week; nothing of them is missing.
+    Weeks,
+}
+
+impl Loss {
+    /// What a panel says.
+    pub(super) fn notice(&self) -> String {
+        format!("A report is odd: {}. {}", self.what, self.remedy)
+    }
+
+    /// What a panel says of files that a query reads by their names.
+    pub(super) fn of_files(&self) -> String {
+        format!("The files do not agree: {}. {}", self.what, self.remedy)
+    }
+}
+
+/// Reports that are read in the same way.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) files: Vec<String>,
+    pub(super) source: Source,
+    /// Whether their weeks are a column of whole numbers, about which the files' footers tell enough.
+    pub(super) has_plain_week: bool,
 }
 
 /// What to do about a loss.
-pub(super) const REMEDY: &str =
-    "Write the report again with that column as the others have it, or move it away";
+const REMEDY: &str = "Write the report again with that column as the others have it, or move it away";
+
+const RENAME_FOLDER: &str = "Rename the folder, or give its reports a column of that name";
+
+/// The column of weeks.
+const WEEK: &str = "week";
 
 /// The files with their columns, in order, and those without any.
 ///
@@ -72,10 +120,9 @@ fn read_schemas(connection: &Connection, files: &[String]) -> Result<Vec<Schema>
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    let list: Vec<String> = files.iter().map(|file| sql_text(&in_a_glob(Path::new(file)))).collect();
     let query = format!(
         "SELECT file_name, name, coalesce(duckdb_type, type, ''), coalesce(num_children, 0)::BIGINT FROM system.main.parquet_schema([{}])",
-        list.join(", ")
+        file_list(files.iter().map(String::as_str))
     );
     let mut statement = connection.prepare(&query).map_err(|error| error::translate(&error))?;
     let mut rows = statement.query([]).map_err(|error| error::translate(&error))?;
@@ -102,13 +149,51 @@ fn read_schemas(connection: &Connection, files: &[String]) -> Result<Vec<Schema>
     Ok(found)
 }
 
+/// A file's name where a pattern may stand.
+pub(super) fn plainly(file: &str) -> String {
+    in_a_glob(Path::new(file))
+}
+
+/// Files as a list in SQL, without its brackets.
+pub(super) fn file_list<'a>(files: impl Iterator<Item = &'a str>) -> String {
+    files.map(|file| sql_text(&plainly(file))).collect::<Vec<_>>().join(", ")
+}
+
+/// `` `a.parquet` and 2 other reports ``.
+pub(super) fn of_these(first: &str, count: usize) -> String {
+    let first = first.rsplit('/').next().unwrap_or(first);
+    match count.saturating_sub(1) {
+        0 => format!("`{first}`"),
+        1 => format!("`{first}` and one other report"),
+        more => format!("`{first}` and {more} other reports"),
+    }
+}
+
 /// Looks at the reports in `folders`. What cannot be looked up is left to the query, whose error names it.
 ///
 /// # Errors
 /// Those of the database.
 pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&PathBuf]) -> Result<Examined> {
     let files: Vec<String> = reports.files().map(|file| file.to_string_lossy().into_owned()).collect();
-    let (schemas, empty) = match schemas(connection, &files) {
+    let (mut groups, mut losses, is_whole) = look_into(connection, &files, reports, folders)?;
+    losses.extend(weeks::odd(connection, &groups)?);
+    if let ([group], true) = (groups.as_mut_slice(), is_whole && !reports.are_by_name()) {
+        group.source.files = reports.globs();
+    }
+    Ok(Examined { sources: groups.into_iter().map(|group| group.source).collect(), losses })
+}
+
+/// How each of `files` is read, what the views do not have of them, and whether all are read in one way.
+///
+/// # Errors
+/// [`Kind::Cancelled`].
+pub(super) fn look_into(
+    connection: &Connection,
+    files: &[String],
+    reports: &Reports,
+    folders: &[&PathBuf],
+) -> Result<(Vec<Group>, Vec<Loss>, bool)> {
+    let (schemas, empty) = match schemas(connection, files) {
         Ok(found) => found,
         Err(error) if error.kind == Kind::Cancelled => return Err(error),
         Err(error) => {
@@ -116,47 +201,56 @@ pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&Pa
             (files.iter().map(|file| (file.clone(), Vec::new())).collect(), Vec::new())
         }
     };
-    let keys = Keys::of(&files, folders);
+    let keys = Keys::of(files, folders);
     let mixed = mixed_reals(&schemas);
-    let mut groups: BTreeMap<Reading<'_>, Vec<&str>> = BTreeMap::new();
+    let durations = durations::among(connection, &schemas)?;
+    let mut by_reading: BTreeMap<Reading<'_>, Vec<&str>> = BTreeMap::new();
     for (file, columns) in &schemas {
         let is_odd = |name: &str, of: &str| match Wanted::of(name) {
             Some(wanted) => !wanted.is_met_by(of) || of == REAL && mixed.contains(&name.to_lowercase()),
             None => false,
         };
+        let unit = |name: &str| durations.get(&(file.clone(), name.to_lowercase())).copied();
         let odd: Vec<(&str, &str)> = columns
             .iter()
-            .filter(|(name, of)| is_odd(name, of))
-            .map(|(name, of)| (name.as_str(), of.as_str()))
+            .filter_map(|(name, of)| {
+                let read = unit(name).or_else(|| Some(of.as_str()).filter(|of| is_odd(name, of)))?;
+                Some((name.as_str(), read))
+            })
             .collect();
         let lacks = |key: &&str| !columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(key));
+        let has_plain_week = !lacks(&WEEK) && !odd.iter().any(|(name, _)| name.eq_ignore_ascii_case(WEEK));
         let replaces = reports.is_odd(Path::new(file));
-        groups.entry((keys.below(file).filter(lacks).collect(), odd, replaces)).or_default().push(file);
+        let names = keys.below(file).filter(lacks).collect();
+        by_reading.entry((names, odd, replaces, has_plain_week)).or_default().push(file);
     }
-    let is_whole = groups.len() == 1 && empty.is_empty() && !reports.are_by_name();
-    let mut examined = Examined::default();
-    for ((names, odd, replaces), files) in groups {
+    let (mut groups, mut losses) = (Vec::new(), Vec::new());
+    let mut told = BTreeSet::new();
+    for ((names, odd, replaces, has_plain_week), files) in by_reading {
+        told.extend(names.iter().copied());
         let keys = names.into_iter().map(|name| keys.key(name)).collect();
         for (column, of) in &odd {
-            examined.losses.extend(lost(connection, column, of, &files));
+            losses.extend(lost(connection, column, of, &files)?);
         }
         let odd =
             odd.into_iter().filter_map(|(name, of)| Some((name.to_owned(), needed(name, of)?))).collect();
-        let files = if is_whole {
-            reports.globs()
-        } else {
-            files.into_iter().map(|file| in_a_glob(Path::new(file))).collect()
-        };
-        examined.sources.push(Source { files, odd, keys: Some(keys), replaces });
+        let source =
+            Source { files: files.iter().copied().map(plainly).collect(), odd, keys: Some(keys), replaces };
+        let files = files.into_iter().map(str::to_owned).collect();
+        groups.push(Group { files, source, has_plain_week });
     }
-    let more = examined.losses.len().saturating_sub(MOST_NAMED);
+    for name in told {
+        losses.extend(keys.lost(connection, name)?);
+    }
+    losses.extend(digits::lost(connection, &schemas, true)?);
+    let more = losses.len().saturating_sub(MOST_NAMED);
     if more > 0 {
-        examined.losses.truncate(MOST_NAMED);
-        examined
-            .losses
-            .push(format!("{more} more columns of reports are of other types than the views need"));
+        losses.truncate(MOST_NAMED);
+        let what = format!("{more} more columns of reports are not as the views need them");
+        losses.push(Loss { what, remedy: REMEDY, kind: LossKind::Type });
     }
-    Ok(examined)
+    let is_whole = groups.len() == 1 && empty.is_empty();
+    Ok((groups, losses, is_whole))
 }
 
 /// Columns that some files have as REAL and others as another kind of number: DuckDB makes REAL of both, in which large whole
@@ -171,48 +265,55 @@ fn mixed_reals(schemas: &[Schema]) -> BTreeSet<String> {
     kinds.into_iter().filter(|(_, kinds)| kinds.len() > 1).map(|(name, _)| name).collect()
 }
 
-/// What the views need of a column of type `of`.
+/// What the views need of a column of type `of`, or of durations in that unit.
 fn needed(column: &str, of: &str) -> Option<String> {
+    if let Some(milliseconds) = durations::milliseconds(column, of) {
+        return Some(milliseconds);
+    }
     let name = sql_name(column);
-    if of == REAL {
+    let wanted = Wanted::of(column)?;
+    if of == REAL && wanted.is_met_by(of) {
         return Some(format!("CAST({name} AS DOUBLE)"));
     }
-    Wanted::of(column).map(|wanted| wanted.expression(&name))
+    Some(wanted.expression(&name))
 }
 
 /// What the views do not have of `column` in `files`, where it is of type `of`.
-fn lost(connection: &Connection, column: &str, of: &str, files: &[&str]) -> Option<String> {
-    let wanted = Wanted::of(column)?;
-    if wanted.is_met_by(of) || wanted.is_harmless(of) {
-        return None;
+fn lost(connection: &Connection, column: &str, of: &str, files: &[&str]) -> Result<Option<Loss>> {
+    let Some(wanted) = Wanted::of(column) else { return Ok(None) };
+    let is_harmless = wanted.is_harmless(of);
+    if durations::milliseconds(column, of).is_some() {
+        return Ok(None);
     }
-    let first = files.first().map(|file| file.rsplit('/').next().unwrap_or(file))?;
-    let more = match files.len() - 1 {
-        0 => String::new(),
-        1 => " and one other report".to_owned(),
-        more => format!(" and {more} other reports"),
+    if wanted.is_met_by(of) || is_harmless && wanted == Wanted::Text {
+        return Ok(None);
+    }
+    let Some(first) = files.first() else { return Ok(None) };
+    let told = format!("`{column}` is {of} in {}", of_these(first, files.len()));
+    let loss = |what: String| {
+        let kind = if is_harmless { LossKind::Values } else { LossKind::Type };
+        Ok(Some(Loss { what, remedy: REMEDY, kind }))
     };
-    let told = format!("`{column}` is {of} in `{first}`{more}");
     if wanted == Wanted::Text {
-        return Some(format!("{told}, and shown as DuckDB writes it"));
+        return loss(format!("{told}, and shown as DuckDB writes it"));
     }
-    let list: Vec<String> = files.iter().map(|file| sql_text(&in_a_glob(Path::new(file)))).collect();
     let name = sql_name(column);
+    // NaN is how pandas writes a number that is missing.
     let query = format!(
         "SELECT system.main.count(*) FROM system.main.read_parquet([{}], union_by_name = true, can_have_nan = true, hive_partitioning = false) \
-         WHERE {name} IS NOT NULL AND {} IS NULL",
-        list.join(", "),
+         WHERE {name} IS NOT NULL AND {} IS NULL AND system.main.lower(CAST({name} AS VARCHAR)) <> 'nan'",
+        file_list(files.iter().copied()),
         wanted.expression(&name)
     );
     match connection.query_row(&query, [], |row| row.get::<_, i64>(0)) {
-        Ok(0) => None,
-        Ok(missing) => Some(format!(
+        Ok(0) => Ok(None),
+        Ok(missing) => loss(format!(
             "{told}, where {missing} of its values cannot be read as {} and count as missing",
             wanted.words()
         )),
         Err(error) => {
-            tracing::debug!(%error, "what a column holds is not known");
-            Some(format!("{told}, and the views need {}", wanted.words()))
+            unknown::<()>(&error::translate(&error), "what a column holds is not known")?;
+            loss(format!("{told}, and the views need {}", wanted.words()))
         }
     }
 }
@@ -249,8 +350,83 @@ impl<'a> Keys<'a> {
         self.values.iter().filter(move |(name, _)| names.contains(*name)).map(|(_, (key, _))| *key)
     }
 
+    /// What the views do not have of a column that folders tell.
+    fn lost(&self, connection: &Connection, name: &str) -> Result<Option<Loss>> {
+        let wanted = Wanted::of(name).filter(|wanted| *wanted != Wanted::Text);
+        let Some((wanted, (_, values))) = wanted.zip(self.values.get(&name.to_lowercase())) else {
+            return Ok(None);
+        };
+        let values: BTreeSet<&str> = values.iter().copied().filter(|value| is_value(value)).collect();
+        let values: Vec<String> = values.into_iter().map(sql_text).collect();
+        if values.is_empty() {
+            return Ok(None);
+        }
+        let query = format!(
+            "SELECT value FROM (SELECT unnest([{}]) AS value) WHERE {} IS NULL ORDER BY 1",
+            values.join(", "),
+            wanted.expression("system.main.url_decode(value)")
+        );
+        let found: duckdb::Result<Vec<String>> = connection
+            .prepare(&query)
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
+        let found =
+            found.or_else(|error| unknown(&error::translate(&error), "what folders tell is not known"))?;
+        let Some(first) = found.first() else { return Ok(None) };
+        let more = match found.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Ok(Some(Loss {
+            what: format!(
+                "`{name}` is told by the names of folders, of which `{name}={first}`{more} cannot be read as {} and count as missing",
+                wanted.words()
+            ),
+            remedy: RENAME_FOLDER,
+            kind: LossKind::Values,
+        }))
+    }
+
     fn key(&self, name: &str) -> Key {
         let values = self.values.get(&name.to_lowercase()).map_or(&[][..], |(_, values)| values.as_slice());
         Key::of(name, values.iter().copied(), &self.roots)
     }
+}
+
+/// A column of percentiles in which a value is NaN, with such a file.
+///
+/// # Errors
+/// [`Kind::Cancelled`].
+pub(super) fn nan(connection: &Connection, schemas: &[Schema]) -> Result<Option<(String, String)>> {
+    let is_percentile = |name: &str, of: &str| {
+        Wanted::of(name) == Some(Wanted::Number)
+            && !name.eq_ignore_ascii_case("samples")
+            && [REAL, "DOUBLE"].contains(&of)
+    };
+    let columns: BTreeSet<String> = schemas
+        .iter()
+        .flat_map(|(_, columns)| columns)
+        .filter(|(name, of)| is_percentile(name, of))
+        .map(|(name, _)| name.to_lowercase())
+        .collect();
+    for column in columns {
+        let has_it = |columns: &[(String, String)]| {
+            columns.iter().any(|(name, of)| name.eq_ignore_ascii_case(&column) && is_percentile(name, of))
+        };
+        let files = schemas.iter().filter(|(_, columns)| has_it(columns)).map(|(file, _)| file.as_str());
+        let query = format!(
+            "SELECT file FROM system.main.read_parquet([{}], union_by_name = true, can_have_nan = true, hive_partitioning = false, filename = 'file') \
+             WHERE {} = 'nan'::DOUBLE LIMIT 1",
+            file_list(files),
+            sql_name(&column)
+        );
+        let found: duckdb::Result<Vec<String>> = connection
+            .prepare(&query)
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
+        let found = found
+            .or_else(|error| unknown(&error::translate(&error), "whether a value is NaN is not known"))?;
+        if let Some(file) = found.into_iter().next() {
+            return Ok(Some((column, file)));
+        }
+    }
+    Ok(None)
 }

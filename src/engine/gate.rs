@@ -245,13 +245,16 @@ impl Gate {
         Ok(error::of_class("Parser", &failure.message, failure.position.map(at)))
     }
 
-    /// What the view that `sql` makes is about.
+    /// What the view that `sql` makes is about, and the names of its columns in parentheses, where it gives any.
     ///
     /// # Errors
     /// [`Kind::BadQuery`] for what is no view or does not parse, [`Kind::Forbidden`] for what a query may not do either.
-    pub(super) fn check_view(&self, sql: &str) -> Result<Arc<Verdict>> {
-        let query = query_of_view(&significant(self.parser.tokens(sql)?)).and_then(|at| sql.get(at..));
-        self.check_stored(query.ok_or_else(|| Error::bad_query("this makes no view"))?)
+    pub(super) fn check_view(&self, sql: &str) -> Result<(Arc<Verdict>, String)> {
+        let found = query_of_view(&significant(self.parser.tokens(sql)?));
+        let (query, columns) = found
+            .and_then(|(at, columns)| Some((sql.get(at..)?, columns.and_then(|columns| sql.get(columns)))))
+            .ok_or_else(|| Error::bad_query("this makes no view"))?;
+        Ok((self.check_stored(query)?, columns.unwrap_or_default().to_owned()))
     }
 
     /// Checks the text of a view or macro, which DuckDB runs as it is stored.

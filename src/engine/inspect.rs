@@ -4,20 +4,20 @@
 mod views;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
-use super::examine::{MOST_SINGLE_LOOKS, is_without_columns, schemas};
+use super::examine::{LossKind, MOST_SINGLE_LOOKS, is_without_columns, look_into, schemas};
 use super::flaws::{self, Budget, Flaw};
 use super::unlisted::Listings;
-use super::{Cancel, Engine, error, sql_text, text};
+use super::{Cancel, Engine, error, sql_text, text, weeks};
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
 use crate::reports::{self, keys_of};
-use crate::source::{Astray, Datasource, Found, in_a_glob};
+use crate::source::{Astray, Found};
 
 pub use views::Views;
 
@@ -27,10 +27,6 @@ pub type Columns = Box<[(String, String)]>;
 /// How long and how much of the reports is read to find damaged ones.
 const LONGEST_READING: Duration = Duration::from_secs(4);
 const MOST_BYTES: u64 = 1 << 30;
-/// A row's week: one report may hold it as text.
-const WEEK: &str = "TRY_CAST(CAST(week AS VARCHAR) AS BIGINT)";
-/// Weeks among which the newest is looked for.
-const MOST_WEEKS: u32 = 10_000;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -39,10 +35,15 @@ pub struct Inspection {
     pub rows: u64,
     /// Reports that were read.
     pub files: u64,
-    /// The newest week as YYYYWW: of the rows, or of the file names where the rows tell none.
+    /// The newest week as YYYYWW: of the rows, as the views read them, or of the file names where the rows tell none.
     pub newest_week: Option<i64>,
     /// Distinct sets of columns with one report that has it and how many do, commonest first.
     pub schemas: Vec<(Columns, String, u64)>,
+    /// Columns that reports lack and no folder's name tells, with the first such report and how many there are.
+    pub lacking: Vec<(String, String, u64)>,
+    /// What the views do not have of the reports, or not as it is, beside what the columns' types tell: what and what to do, a
+    /// sentence each.
+    pub losses: Vec<String>,
     /// Reports that cannot be read, with DuckDB's reason.
     pub broken: Vec<(String, Error)>,
     /// What matches like a report and is not read: what it is and what to do, a sentence each.
@@ -92,12 +93,14 @@ impl Engine {
             found.left_out = reports.left_out().iter().map(left_out).collect();
             let mut good: Vec<String> =
                 reports.files().map(|file| file.to_string_lossy().into_owned()).collect();
-            if read_footers(&connection, &good, &mut found).is_err() {
+            let folders: Vec<_> = self.datasource.report_folders().collect();
+            if read_footers(&connection, &good, &folders, &mut found).is_err() {
                 // One bad file fails them all: look at each.
                 found = Inspection { left_out: std::mem::take(&mut found.left_out), ..Inspection::default() };
                 for file in std::mem::take(&mut good).into_iter().take(MOST_SINGLE_LOOKS) {
                     cancel.check()?;
-                    match read_footers(&connection, std::slice::from_ref(&file), &mut Inspection::default()) {
+                    let one = std::slice::from_ref(&file);
+                    match read_footers(&connection, one, &folders, &mut Inspection::default()) {
                         Ok(()) => good.push(file),
                         Err(error) if is_without_columns(&error) => {
                             found.files += 1;
@@ -109,21 +112,26 @@ impl Engine {
                         }
                     }
                 }
-                read_footers(&connection, &good, &mut found)?;
+                read_footers(&connection, &good, &folders, &mut found)?;
             }
-            found.told_twice = told_twice(&self.datasource, &found.schemas);
+            found.told_twice = told_twice(&folders, &found.schemas);
             self.read_to_the_end(&listed.files, cancel, &mut found)?;
             let is_sound = |file: &&Path| {
                 let file = file.to_string_lossy();
                 !found.broken.iter().any(|(broken, _)| *broken == file)
                     && !found.without_columns.iter().any(|empty| *empty == file)
             };
-            let sound: Vec<&Path> = reports.files().filter(is_sound).collect();
-            found.newest_week = newest_week(&connection, &sound).or_else(|| {
-                let named =
-                    sound.iter().filter_map(|file| reports::week_of_file_name(&file.to_string_lossy()));
+            let sound: Vec<String> =
+                reports.files().filter(is_sound).map(|file| file.to_string_lossy().into_owned()).collect();
+            let (groups, mut losses, _) = look_into(&connection, &sound, &reports, &folders)?;
+            let (newest, of_no_week) = weeks::tell(&connection, &groups)?;
+            found.newest_week = newest.or_else(|| {
+                let named = sound.iter().filter_map(|file| reports::week_of_file_name(file));
                 named.max().map(reports::IsoWeek::yyyyww)
             });
+            losses.retain(|loss| loss.kind != LossKind::Type);
+            losses.extend(of_no_week);
+            found.losses = losses.iter().map(|loss| format!("{}. {}", loss.what, loss.remedy)).collect();
         }
         if let Some(held) = &databases {
             found.views = self.inspect_views(held.definitions(), cancel)?;
@@ -160,10 +168,7 @@ impl Engine {
                 Flaw::Name(_) => {}
                 Flaw::Texts(columns) => {
                     let why = flaws::not_utf8(&file, &columns);
-                    found.odd.push(format!(
-                        "{why}; the views show `?` for each byte that is not. {}",
-                        flaws::WRITE_UTF8
-                    ));
+                    found.odd.push(format!("{why}; in the views {}. {}", flaws::SHOWN, flaws::WRITE_UTF8));
                 }
             }
         }
@@ -188,27 +193,12 @@ fn left_out(astray: &Astray) -> String {
     format!("{why}, and left out{told}: {remedy}")
 }
 
-/// The newest week that the rows of `files` tell: names may be wrong.
-fn newest_week(connection: &Connection, files: &[&Path]) -> Option<i64> {
-    let files: Vec<String> = files.iter().map(|file| sql_text(&in_a_glob(file))).collect();
-    let from = format!(
-        "FROM system.main.read_parquet([{}], union_by_name = true, hive_partitioning = false)",
-        files.join(", ")
-    );
-    let is_week = |week: &i64| reports::IsoWeek::from_yyyyww(*week).is_some();
-    let newest = format!("SELECT system.main.max({WEEK}) {from}");
-    let newest = rows_of::<Option<i64>>(connection, &newest).ok()?.into_iter().next().flatten();
-    if newest.as_ref().is_some_and(is_week) {
-        return newest;
-    }
-    // Rows may tell numbers that are no week, and those may be many.
-    let weeks = format!(
-        "SELECT DISTINCT {WEEK} AS week {from} WHERE {WEEK} IS NOT NULL ORDER BY 1 DESC LIMIT {MOST_WEEKS}"
-    );
-    rows_of::<i64>(connection, &weeks).ok()?.into_iter().find(is_week).or(newest)
-}
-
-fn read_footers(connection: &Connection, files: &[String], found: &mut Inspection) -> Result<()> {
+fn read_footers(
+    connection: &Connection,
+    files: &[String],
+    folders: &[&PathBuf],
+    found: &mut Inspection,
+) -> Result<()> {
     if files.is_empty() {
         return Ok(());
     }
@@ -223,6 +213,18 @@ fn read_footers(connection: &Connection, files: &[String], found: &mut Inspectio
     )?;
     found.rows = rows.into_iter().next().unwrap_or(0);
     found.files += files.len() as u64;
+    found.lacking = reports::NEEDED
+        .iter()
+        .filter_map(|needed| {
+            let is_it = |name: &str| name.eq_ignore_ascii_case(needed);
+            let mut lacking = schemas.iter().filter(|(file, columns)| {
+                !columns.iter().any(|(name, _)| is_it(name))
+                    && !keys_below(folders, file).iter().any(|(key, _)| is_it(key))
+            });
+            let (first, _) = lacking.next()?;
+            Some(((*needed).to_owned(), first.clone(), 1 + lacking.count() as u64))
+        })
+        .collect();
     let mut by_columns: BTreeMap<Columns, (String, u64)> = BTreeMap::new();
     for (file, columns) in schemas {
         by_columns.entry(columns.into()).or_insert_with(|| (file, 0)).1 += 1;
@@ -233,19 +235,22 @@ fn read_footers(connection: &Connection, files: &[String], found: &mut Inspectio
 }
 
 /// Columns that the folders of one of these reports tell although it has them itself.
-fn told_twice(datasource: &Datasource, schemas: &[(Columns, String, u64)]) -> Vec<(String, String)> {
+fn told_twice(folders: &[&PathBuf], schemas: &[(Columns, String, u64)]) -> Vec<(String, String)> {
     let mut found = BTreeMap::new();
     for (columns, file, _) in schemas {
-        let mut folders = datasource.report_folders();
-        let inside = folders.find_map(|folder| Path::new(file).strip_prefix(folder).ok());
-        let keys = inside.and_then(Path::to_str).map(keys_of).unwrap_or_default();
-        for (key, _) in
-            keys.into_iter().filter(|(key, _)| columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)))
+        let keys = keys_below(folders, file).into_iter();
+        for (key, _) in keys.filter(|(key, _)| columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)))
         {
             found.entry(key.to_owned()).or_insert_with(|| file.clone());
         }
     }
     found.into_iter().collect()
+}
+
+/// What the names of the folders below the datasource's tell of a file.
+fn keys_below<'f>(folders: &[&PathBuf], file: &'f str) -> Vec<(&'f str, &'f str)> {
+    let inside = folders.iter().find_map(|folder| Path::new(file).strip_prefix(folder).ok());
+    inside.and_then(Path::to_str).map(keys_of).unwrap_or_default()
 }
 
 fn rows_of<T: duckdb::types::FromSql>(connection: &Connection, sql: &str) -> Result<Vec<T>> {

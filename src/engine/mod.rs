@@ -6,10 +6,14 @@
 
 mod arguments;
 mod attach;
+#[cfg(target_os = "linux")]
+mod backtrace;
 mod cancel;
 mod catalog;
 mod companions;
 mod definitions;
+mod digits;
+mod durations;
 mod error;
 mod examine;
 mod flaws;
@@ -22,12 +26,14 @@ mod reads;
 mod report_writer;
 mod run;
 mod stamp;
+mod stored;
 mod text;
 mod types;
 mod tz;
 mod unlisted;
 mod views;
 mod views_file;
+mod weeks;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -45,6 +51,7 @@ pub use inspect::{Columns, Inspection, Views as FileViews};
 pub use open::version;
 pub use report_writer::write_reports;
 pub use run::FrameSink;
+pub use stored::REMEDY as IN_A_VIEW;
 pub use views_file::{ReadableBy, write_views_file};
 
 use crate::error::Result;
@@ -60,6 +67,9 @@ pub struct Engine {
     views: views::Views,
     /// What is wrong with files that were looked at one by one.
     flaws: flaws::Flaws,
+    /// What is known of files that queries read together.
+    known: arguments::Known<Vec<examine::Loss>>,
+    with_nan: arguments::Known<Option<(String, String)>>,
     own: own::OwnObjects,
     /// For attaching and detaching; queries have connections of their own. Dropped before `database`.
     keeper: Mutex<Connection>,
@@ -103,6 +113,8 @@ impl Engine {
             gate,
             views: views::Views::default(),
             flaws: flaws::Flaws::default(),
+            known: arguments::Known::default(),
+            with_nan: arguments::Known::default(),
             own,
             keeper: Mutex::new(keeper),
             database,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::stamp::{Stamp, explain_first};
+use super::stored::Stored;
 use super::{Engine, flaws, gate, unlisted};
 use crate::error::Result;
 use crate::reports;
@@ -69,7 +70,7 @@ impl Reports {
             1 => " (and one report more like it)".to_owned(),
             more => format!(" (and {more} reports more like it)"),
         };
-        Some(format!("{}{more}: `?` stands for each byte that is not", flaws::not_utf8(first, columns)))
+        Some(format!("{}{more}: {}", flaws::not_utf8(first, columns), flaws::SHOWN))
     }
 }
 
@@ -79,35 +80,43 @@ pub(super) struct ViewReads {
     all: Vec<ViewRead>,
     /// The names by which a query can name the tables and views there, in small letters and in their parts.
     relations: HashSet<Vec<String>>,
+    /// The same for the macros that give tables.
+    table_macros: HashSet<Vec<String>>,
 }
 
+/// What one view or macro reads.
 #[derive(Debug)]
-struct ViewRead {
-    name: String,
-    is_macro: bool,
-    verdict: Arc<gate::Verdict>,
+pub(super) struct ViewRead {
+    pub(super) name: String,
+    /// How the view is stored; none for a macro.
+    pub(super) stored: Option<Stored>,
+    pub(super) verdict: Arc<gate::Verdict>,
 }
 
 impl ViewReads {
     /// Adds what one view or macro reads.
-    pub(super) fn add(&mut self, name: String, is_macro: bool, verdict: Arc<gate::Verdict>) {
-        self.all.push(ViewRead { name, is_macro, verdict });
+    pub(super) fn add(&mut self, name: String, stored: Option<Stored>, verdict: Arc<gate::Verdict>) {
+        self.all.push(ViewRead { name, stored, verdict });
     }
 
     /// Adds a table or view that is there: by catalog, schema and name.
     pub(super) fn add_relation(&mut self, path: [&str; 3]) {
-        let [catalog, schema, name] = path.map(str::to_lowercase);
-        if schema == "main" {
-            self.relations.extend([vec![catalog.clone(), name.clone()], vec![name.clone()]]);
-        }
-        self.relations.extend([vec![schema.clone(), name.clone()], vec![catalog, schema, name]]);
+        self.relations.extend(names_of(path));
+    }
+
+    /// Adds a macro that gives a table: by catalog, schema and name.
+    pub(super) fn add_table_macro(&mut self, path: [&str; 3]) {
+        self.table_macros.extend(names_of(path));
     }
 
     /// Whether a name in these parts is that of a table or view.
     pub(super) fn know(&self, parts: &[String]) -> bool {
-        let parts: Vec<String> =
-            parts.iter().filter(|part| !part.is_empty()).map(|part| part.to_lowercase()).collect();
-        self.relations.contains(&parts)
+        self.relations.contains(&in_small_letters(parts))
+    }
+
+    /// Whether a macro is called by a name in these parts, in the place of a function of DuckDB's.
+    pub(super) fn has_table_macro(&self, parts: &[String]) -> bool {
+        self.table_macros.contains(&in_small_letters(parts))
     }
 
     /// What all of them read.
@@ -115,30 +124,57 @@ impl ViewReads {
         self.all.iter().flat_map(|read| &read.verdict.reads.files)
     }
 
-    /// Whether a macro takes the place of the function `name`.
-    pub(super) fn has_macro(&self, name: &str) -> bool {
-        self.all.iter().any(|one| one.is_macro && one.name.eq_ignore_ascii_case(name))
-    }
-
     /// Those that a statement names, itself or through others, and the rest.
     pub(super) fn split(&self, statement: &gate::Verdict) -> (Vec<&gate::Reads>, Vec<&gate::Reads>) {
-        let mut named = vec![false; self.all.len()];
-        let mut next = vec![statement];
-        while let Some(verdict) = next.pop() {
-            for (one, is_named) in self.all.iter().zip(&mut named) {
-                let told = if one.is_macro { &verdict.functions } else { &verdict.names };
-                if !*is_named && told.iter().any(|name| name.eq_ignore_ascii_case(&one.name)) {
-                    *is_named = true;
-                    next.push(&one.verdict);
-                }
-            }
-        }
+        let named = self.named(statement);
         let of = |wanted: bool| {
             let those = self.all.iter().zip(&named).filter(|(_, is_named)| **is_named == wanted);
             those.map(|(one, _)| &one.verdict.reads).collect()
         };
         (of(true), of(false))
     }
+
+    /// The views and macros that a statement names, itself or through others.
+    pub(super) fn named_by(&self, statement: &gate::Verdict) -> Vec<&ViewRead> {
+        let named = self.named(statement);
+        self.all.iter().zip(&named).filter(|(_, is_named)| **is_named).map(|(one, _)| one).collect()
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[ViewRead] {
+        &self.all
+    }
+
+    fn named(&self, statement: &gate::Verdict) -> Vec<bool> {
+        let mut named = vec![false; self.all.len()];
+        let mut next = vec![statement];
+        while let Some(verdict) = next.pop() {
+            for (one, is_named) in self.all.iter().zip(&mut named) {
+                let told = if one.stored.is_none() { &verdict.functions } else { &verdict.names };
+                if !*is_named && told.iter().any(|name| name.eq_ignore_ascii_case(&one.name)) {
+                    *is_named = true;
+                    next.push(&one.verdict);
+                }
+            }
+        }
+        named
+    }
+}
+
+/// The names by which a query can name what is there, in small letters and in their parts.
+fn names_of(path: [&str; 3]) -> Vec<Vec<String>> {
+    let [catalog, schema, name] = path.map(str::to_ascii_lowercase);
+    let mut names = vec![vec![schema.clone(), name.clone()]];
+    if schema == "main" {
+        names.extend([vec![catalog.clone(), name.clone()], vec![name.clone()]]);
+    }
+    names.push(vec![catalog, schema, name]);
+    names
+}
+
+/// As DuckDB compares names: it lowers no letter beyond ASCII.
+fn in_small_letters(parts: &[String]) -> Vec<String> {
+    parts.iter().filter(|part| !part.is_empty()).map(|part| part.to_ascii_lowercase()).collect()
 }
 
 impl Engine {

@@ -9,13 +9,13 @@ use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
 use super::arguments::Arguments;
-use super::examine::{self, Examined};
+use super::examine::{Examined, Loss, LossKind};
 use super::gaps::gaps;
 use super::reads::ViewReads;
 use super::stamp::Stamp;
 use super::types::{self, Reading};
 use super::unlisted::Listings;
-use super::{Cancel, Engine, attach, companions, error, gate, text};
+use super::{Cancel, Engine, attach, companions, error, gate, stored, text};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{self, CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
 use crate::logging;
@@ -62,6 +62,8 @@ struct Ready<'a> {
     /// Its text, with what the reader of Parquet files is told beside what is written.
     sql: &'a str,
     arguments: &'a Arguments,
+    /// What makes the views of database files that it names as the session has them.
+    stored: &'a [String],
 }
 
 /// Why a run has no result.
@@ -165,9 +167,10 @@ impl Engine {
         let views = databases.as_ref().map_or(&none, |held| &held.definitions().reads);
         let before = self.first_stamp(&verdict, views)?;
         let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
-        let arguments = self.arguments(&verdict, views, &before, cancel)?;
+        let mut arguments = self.arguments(&verdict, views, &before, cancel)?;
+        let stored = self.stored_views(&verdict, views, &before, cancel, &mut arguments)?;
         let statement = self.gate.with_arguments(&verdict, &arguments.of_readers)?;
-        let ready = Ready { verdict: &verdict, sql: &statement.sql, arguments: &arguments };
+        let ready = Ready { verdict: &verdict, sql: &statement.sql, arguments: &arguments, stored: &stored };
         let mut over = None;
         let mut result = self.execute(ready, &before, &mut over, task.shape, cancel, sink);
         let asked = Instant::now();
@@ -203,6 +206,7 @@ impl Engine {
             // One beyond its end belongs to the text of a view.
             let inside = error.position.filter(|position| *position < statement.sql.len());
             error.position = inside.map(|position| verdict.place_of(statement.back(position)));
+            error.message = verdict.as_written(&arguments.of_readers, &error.message);
             error
         })?;
         Ok((summary, validity.if_it_holds()))
@@ -229,12 +233,14 @@ impl Engine {
         let connection = self.session(&stamp.bases)?;
         let connection = &connection;
         let prepared = self.ensure_views(verdict, reports, cancel).and_then(|examined| {
-            if let (Shape::Csv(_), Some(why)) = (shape, examined.iter().flat_map(|it| &it.losses).next()) {
-                return Err(Error::new(Kind::Forbidden, format!("values would be missing: {why}"))
-                    .hint(examine::REMEDY));
+            let mut losses = examined.iter().flat_map(|it| &it.losses).chain(&ready.arguments.losses);
+            if let (Shape::Csv(_), Some(loss)) = (shape, losses.find(|loss| loss.kind != LossKind::Weeks)) {
+                let message = format!("values would be missing or rounded: {}", loss.what);
+                return Err(Error::new(Kind::Forbidden, message).hint(loss.remedy));
             }
             *over = examined;
             cancel.watch(connection.interrupt_handle());
+            stored::make(connection, ready.stored);
             self.make_companions(connection, verdict)?;
             self.begin(connection)?;
             self.prepare(connection, ready)
@@ -267,7 +273,7 @@ impl Engine {
             return Err(self.of_names(stamp));
         };
         let mut rows = rows.map_err(|error| error::translate(&error))?;
-        let called = |name: &str| verdict.column_name(&ready.arguments.of_readers, name);
+        let called = |name: &str| verdict.as_written(&ready.arguments.of_readers, name);
         let mut body = Body::new(types::tagged(&rows.get_schema(), type_names, called), shape, sink)?;
         if let (Some(error), Body::Frame(frame)) = (missing, &mut body) {
             frame.notice(self.no_report(error));
@@ -277,13 +283,12 @@ impl Engine {
                 frame.notice(Notice::warning(format!("{}. {}", gap.notice, gap.remedy)));
             }
         }
-        if let (Some(examined), Body::Frame(frame)) = (&over, &mut body) {
-            for loss in &examined.losses {
-                frame.notice(Notice::warning(format!("A report is odd: {loss}. {}", examine::REMEDY)));
-            }
-        }
         if let Body::Frame(frame) = &mut body {
-            ready.arguments.notices.iter().for_each(|notice| frame.notice(Notice::warning(notice.clone())));
+            let losses = over.iter().flat_map(|examined| &examined.losses).map(Loss::notice);
+            let losses = losses.chain(ready.arguments.losses.iter().map(Loss::of_files));
+            losses
+                .chain(ready.arguments.notices.iter().cloned())
+                .for_each(|notice| frame.notice(Notice::warning(notice)));
         }
         for batch in rows.by_ref() {
             let batch = batch.map_err(|error| error::translate(&error))?;

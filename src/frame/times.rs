@@ -84,11 +84,11 @@ pub(super) fn from_epoch(array: &ArrayRef) -> Result<Times> {
     Ok(from_floats(&numbers))
 }
 
-/// Integers YYYYWW as the Mondays of their weeks; what is none, or lies outside the years, is lost.
+/// Integers YYYYWW as the Mondays of their weeks; what is none is lost.
 pub(super) fn from_weeks(array: &ArrayRef) -> Result<Times> {
     let array = cast(array, &DataType::Int64).map_err(|e| arrow_error(&e))?;
     Ok(from_integers(array.as_primitive::<Int64Type>(), |number| {
-        IsoWeek::from_yyyyww(number).map(IsoWeek::start_ns).filter(|ns| ![i64::MIN, i64::MAX].contains(ns))
+        IsoWeek::from_yyyyww(number).map(IsoWeek::start_ns)
     }))
 }
 

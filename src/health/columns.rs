@@ -1,17 +1,21 @@
 //! What the columns of the reports say: whether the weeks agree, and whether the views over them can use what is there.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{base_name, counted};
 use crate::engine::Inspection;
-use crate::reports::{COLUMNS, Wanted};
+use crate::reports::{COLUMNS, NOTHING, Wanted};
 
 /// Columns that are named when weeks differ in them.
 const MOST_NAMED: usize = 20;
 
+/// Columns as they count for a comparison: DuckDB matches names without regard to case.
+type Compared = Vec<(String, String)>;
+
 /// How the weeks differ in their columns, if they do.
 pub(super) fn differences(found: &Inspection, has_own_views: bool) -> Option<String> {
-    let [(columns, _, most), rest @ ..] = found.schemas.as_slice() else { return None };
+    let schemas = compared(found);
+    let [(columns, _, most), rest @ ..] = schemas.as_slice() else { return None };
     let (other, example, _) = rest.first()?;
     let (usual, odd): (HashSet<_>, HashSet<_>) = (columns.iter().collect(), other.iter().collect());
     let missing = columns.iter().filter(|column| !odd.contains(column));
@@ -37,30 +41,62 @@ pub(super) fn differences(found: &Inspection, has_own_views: bool) -> Option<Str
     ))
 }
 
-/// Columns without which nothing of a report shows.
-const NEEDED: [&str; 3] = ["week", "pattern", "p95_ms"];
+/// The sets of columns that differ, commonest first, with an example and how many reports have it. A name is written as most reports
+/// write it, and a column in which every value is missing has the type that it has elsewhere.
+fn compared(found: &Inspection) -> Vec<(Compared, &str, u64)> {
+    let mut known: HashMap<String, (&str, &str)> = HashMap::new();
+    for (name, of) in found.schemas.iter().flat_map(|(columns, ..)| columns) {
+        let first = known.entry(name.to_lowercase()).or_insert((name, of));
+        if first.1 == NOTHING {
+            first.1 = of;
+        }
+    }
+    let mut schemas: Vec<(Compared, &str, u64)> = Vec::new();
+    let mut places: HashMap<Compared, usize> = HashMap::new();
+    for (columns, example, count) in &found.schemas {
+        let alike: Compared = columns
+            .iter()
+            .map(|(name, of)| match known.get(&name.to_lowercase()) {
+                Some((usual, other)) if of == NOTHING => ((*usual).to_owned(), (*other).to_owned()),
+                Some((usual, _)) => ((*usual).to_owned(), of.clone()),
+                None => (name.clone(), of.clone()),
+            })
+            .collect();
+        match places.get(&alike).and_then(|place| schemas.get_mut(*place)) {
+            Some(schema) => schema.2 = schema.2.saturating_add(*count),
+            None => {
+                places.insert(alike.clone(), schemas.len());
+                schemas.push((alike, example, *count));
+            }
+        }
+    }
+    schemas.sort_by_key(|schema| std::cmp::Reverse(schema.2));
+    schemas
+}
 
 /// Columns that reports lack or have as something else than the views need: one sentence for each.
 pub(super) fn unfit(found: &Inspection) -> Vec<String> {
     let mut said = Vec::new();
     for (needed, wanted) in COLUMNS {
-        let (mut lacking, mut other) = (Files::default(), Files::default());
+        let mut other = Files::default();
         let mut of_type = None;
+        if let Some((_, file, count)) = found.lacking.iter().find(|(column, ..)| column == needed) {
+            let mut lacking = Files::default();
+            lacking.add(file, *count);
+            said.extend(lacking.text().map(|files| {
+                format!(
+                    "no column `{needed}` in {files}: the views and dashboards cannot show what is in there"
+                )
+            }));
+        }
         for (columns, example, count) in &found.schemas {
             let mut types = columns.iter().filter(|(name, _)| name.eq_ignore_ascii_case(needed));
-            match types.next() {
-                None => lacking.add(example, *count),
-                Some((_, of)) if wanted.is_met_by(of) || wanted.is_harmless(of) => {}
-                Some((_, of)) => {
-                    of_type.get_or_insert(of);
-                    other.add(example, *count);
-                }
+            if let Some((_, of)) =
+                types.next().filter(|(_, of)| !wanted.is_met_by(of) && !wanted.is_harmless(of))
+            {
+                of_type.get_or_insert(of);
+                other.add(example, *count);
             }
-        }
-        if let Some(files) = lacking.text().filter(|_| NEEDED.contains(&needed)) {
-            said.push(format!(
-                "no column `{needed}` in {files}: the views and dashboards cannot show what is in there"
-            ));
         }
         if let Some((type_name, files)) = of_type.zip(other.text()) {
             let what = match wanted {
@@ -130,7 +166,33 @@ mod tests {
 
     fn said(schemas: &[(&str, &str, u64)]) -> Vec<String> {
         let schemas = schemas.iter().map(|&(text, file, count)| (columns(text).into(), file.into(), count));
-        unfit(&Inspection { schemas: schemas.collect(), ..Inspection::default() })
+        let lacking = ["week", "pattern"].map(|column| (column.to_owned(), "/d/c.parquet".to_owned(), 2));
+        let lacking = if schemas.len() > 1 { lacking.into() } else { Vec::new() };
+        unfit(&Inspection { schemas: schemas.collect(), lacking, ..Inspection::default() })
+    }
+
+    #[test]
+    fn case_and_missing_values_are_no_difference() {
+        let of = |schemas: &[(&str, &str, u64)]| {
+            let schemas =
+                schemas.iter().map(|&(text, file, count)| (columns(text).into(), file.into(), count));
+            differences(&Inspection { schemas: schemas.collect(), ..Inspection::default() }, true)
+        };
+        let usual = "week INTEGER, agent VARCHAR, p95_ms DOUBLE";
+        let alike = [
+            (usual, "/d/a.parquet", 3),
+            ("WEEK INTEGER, Agent VARCHAR, p95_ms DOUBLE", "/d/b.parquet", 2),
+            ("week INTEGER, agent \"NULL\", P95_ms \"NULL\"", "/d/c.parquet", 1),
+        ];
+        assert_eq!(of(&alike), None);
+        let other = ("Week BIGINT, agent \"NULL\", p95_ms DOUBLE", "/d/d.parquet", 1);
+        let told = of(&[alike[0], alike[1], alike[2], other]).unwrap();
+        assert_eq!(
+            told,
+            "the weeks differ in their columns: 6 agree, 1 differ, such as `d.parquet` (with `week BIGINT`, without `week INTEGER`)"
+        );
+        let nothing = ("week \"NULL\", agent \"NULL\"", "/d/e.parquet", 2);
+        assert_eq!(of(&[nothing]), None);
     }
 
     /// Columns of weeks that agree in most of a hundred thousand: each was once compared with each.
@@ -168,9 +230,9 @@ mod tests {
         assert_eq!(
             said(&reports),
             [
-                "no column `week` in `b.parquet` and 1 other report: the views and dashboards cannot show what is in there",
-                "`week` is VARCHAR in `c.parquet`, and the views and dashboards need a number, such as 202646: what reads as none there counts as missing",
-                "no column `pattern` in `c.parquet`: the views and dashboards cannot show what is in there",
+                "no column `week` in `c.parquet` and 1 other report: the views and dashboards cannot show what is in there",
+                "`week` is VARCHAR in `c.parquet`, and the views and dashboards need a week, such as 202646, 2026-W46 or a date: what reads as none there counts as missing",
+                "no column `pattern` in `c.parquet` and 1 other report: the views and dashboards cannot show what is in there",
                 "`pattern` is BLOB in `b.parquet` and 1 other report, and the views and dashboards need text: they show it as DuckDB writes it",
                 "`samples` is VARCHAR in `b.parquet` and 1 other report, and the views and dashboards need a number: what reads as none there counts as missing",
             ]

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{MOST_NAMED, counted, names};
-use crate::engine::{FileViews, Inspection};
+use super::{MOST_NAMED, base_name, counted, names};
+use crate::engine::{FileViews, IN_A_VIEW, Inspection};
+use crate::error::Error;
 use crate::source::Datasource;
 
 /// What is attached, and what its views read.
@@ -26,6 +27,29 @@ pub(super) fn found(datasource: &Datasource, found: &Inspection) -> String {
         unseen => format!("; {} not looked at", counted(unseen, "more view")),
     };
     format!("{}: {relations}{reads}{bases}{unseen}", names(&datasource.databases))
+}
+
+/// The views and macros that read files in a way which may round or miss values.
+pub(super) fn staying(views: &FileViews) -> Option<String> {
+    let first = views.staying.first()?;
+    let more = match views.staying.len() {
+        1 => " of the database file reads".to_owned(),
+        many => format!(" and {} of the database file read", counted(many as u64 - 1, "more view")),
+    };
+    Some(format!(
+        "`{first}`{more} Parquet files as it is stored, so that the first file's types may round the others and rows with NaN may be missed: {IN_A_VIEW}"
+    ))
+}
+
+/// What is known of the views without those that fail over a report which is named anyway.
+pub(super) fn without_told(found: &Inspection) -> FileViews {
+    let mut views = found.views.clone();
+    let is_told =
+        |error: &Error| found.broken.iter().any(|(report, _)| error.message.contains(base_name(report)));
+    let before = views.failing.len();
+    views.failing.retain(|(_, error)| !is_told(error));
+    views.sound += (before - views.failing.len()) as u64;
+    views
 }
 
 /// The views that do not work, and the settings that would make them.
@@ -82,7 +106,7 @@ fn settings(datasource: &Datasource, views: &FileViews) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{Error, Kind};
+    use crate::error::Kind;
     use crate::source::{Policy, Settings, resolve};
 
     #[test]

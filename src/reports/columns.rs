@@ -25,8 +25,11 @@ pub const COLUMNS: [(&str, Wanted); 7] = [
     ("slow_flag", Wanted::Flag),
 ];
 
-/// How DuckDB calls its types of numbers, and that of a column in which every value is missing.
-const NUMBERS: [&str; 12] = [
+/// Columns without which nothing of a report shows.
+pub const NEEDED: [&str; 3] = ["week", "pattern", "p95_ms"];
+
+/// How DuckDB calls its types of numbers, and those of days and moments.
+const WHOLE_NUMBERS: [&str; 10] = [
     "TINYINT",
     "SMALLINT",
     "INTEGER",
@@ -37,10 +40,20 @@ const NUMBERS: [&str; 12] = [
     "UINTEGER",
     "UBIGINT",
     "UHUGEINT",
-    "FLOAT",
-    "DOUBLE",
 ];
-const NOTHING: &str = "\"NULL\"";
+const FLOATS: [&str; 2] = ["FLOAT", "DOUBLE"];
+const TIMES: [&str; 5] =
+    ["DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS WITH TIME ZONE"];
+/// The type of a column in which every value is missing.
+pub const NOTHING: &str = "\"NULL\"";
+
+/// Texts that are weeks: `2026-W01`, `2026W01`, with a weekday behind or not, and `2026-W1`.
+const ISO_WEEK: &str = r"^\s*(\d{4})[-_ ]?[Ww](\d\d)(?:-?[1-7])?\s*$";
+const SHORT_WEEK: &str = r"^\s*(\d{4})[-_ ]?[Ww](\d)(?:-[1-7])?\s*$";
+/// A whole number, as text: `202601`, `202601.0`.
+const WHOLE: &str = r"^\s*([-+]?\d+)(?:\.0*)?\s*$";
+/// A day, as text, with its time of day or not.
+const DAY: &str = r"^\s*(\d{4}-\d\d-\d\d)(?:[ T][0-9:.]+ ?(?:Z|UTC|[-+][0-9:]+)?)?\s*$";
 
 impl Wanted {
     /// What is wanted of the column of that name; none for one that the views only pass on.
@@ -52,27 +65,34 @@ impl Wanted {
     /// Whether a column of DuckDB's type `type_name` is that already.
     #[must_use]
     pub fn is_met_by(self, type_name: &str) -> bool {
-        let is_number = NUMBERS.contains(&type_name) || is_decimal(type_name);
+        let is_whole = WHOLE_NUMBERS.contains(&type_name);
+        let is_number = is_whole || FLOATS.contains(&type_name) || is_decimal(type_name);
         match self {
             _ if type_name == NOTHING => true,
-            Self::Week | Self::Number => is_number,
+            // A fraction would be rounded to another week.
+            Self::Week => is_whole,
+            Self::Number => is_number,
             Self::Flag => is_number || type_name == "BOOLEAN",
             Self::Text => is_number || type_name == "VARCHAR",
         }
     }
 
-    /// Whether what it is instead reads as well as what is wanted: a date as text does, bytes do not.
+    /// Whether what it is instead mostly reads as well as what is wanted: a date as text or week does, bytes do not.
     #[must_use]
     pub fn is_harmless(self, type_name: &str) -> bool {
         let is_nested = type_name.ends_with([']', ')']) && !is_decimal(type_name);
-        self == Self::Text && !is_nested && type_name != "BLOB"
+        match self {
+            Self::Text => !is_nested && type_name != "BLOB",
+            Self::Week => FLOATS.contains(&type_name) || is_decimal(type_name) || TIMES.contains(&type_name),
+            Self::Number | Self::Flag => false,
+        }
     }
 
     /// The value of `column`, a quoted name, whatever type it has: NULL where it holds nothing of the kind.
     #[must_use]
     pub fn expression(self, column: &str) -> String {
         let target = match self {
-            Self::Week => "INTEGER",
+            Self::Week => return week_expression(&format!("CAST({column} AS VARCHAR)")),
             Self::Number => "DOUBLE",
             Self::Flag => "BOOLEAN",
             Self::Text => return format!("CAST({column} AS VARCHAR)"),
@@ -84,12 +104,27 @@ impl Wanted {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
-            Self::Week => "a number, such as 202646",
+            Self::Week => "a week, such as 202646, 2026-W46 or a date",
             Self::Number => "a number",
             Self::Flag => "true or false",
             Self::Text => "text",
         }
     }
+}
+
+/// The week of a text as the integer YYYYWW: of a number, of a week as ISO writes it, or of a day. Without operators, for which an
+/// attached file may have macros of its own.
+fn week_expression(text: &str) -> String {
+    let replaced = |text: &str, pattern: &str, by: &str| {
+        format!("system.main.regexp_replace({text}, '{pattern}', '{by}')")
+    };
+    let number = replaced(text, ISO_WEEK, r"\1\2");
+    let number = replaced(&replaced(&number, SHORT_WEEK, r"\10\2"), WHOLE, r"\1");
+    let day = format!("TRY_CAST(system.main.regexp_extract({text}, '{DAY}', 1) AS DATE)");
+    format!(
+        "TRY_CAST(CASE WHEN system.main.regexp_full_match({number}, '[-+]?\\d+') THEN {number} \
+         ELSE system.main.strftime({day}, '%G%V') END AS INTEGER)"
+    )
 }
 
 /// Whether it is one, and no list of such.
@@ -105,6 +140,9 @@ mod tests {
     fn numbers_are_numbers_in_any_width_and_text_may_be_one() {
         for type_name in ["INTEGER", "UBIGINT", "HUGEINT", "FLOAT", "DECIMAL(10,3)", "\"NULL\""] {
             assert!(Wanted::of("P95_MS").is_some_and(|wanted| wanted.is_met_by(type_name)), "{type_name}");
+            let is_whole = !matches!(type_name, "FLOAT" | "DECIMAL(10,3)");
+            assert_eq!(Wanted::Week.is_met_by(type_name), is_whole, "{type_name}");
+            assert!(is_whole || Wanted::Week.is_harmless(type_name), "{type_name}");
         }
         for type_name in
             ["VARCHAR", "BOOLEAN", "DATE", "BLOB", "DOUBLE[]", "DECIMAL(2,1)[]", "STRUCT(a INTEGER)"]

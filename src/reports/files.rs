@@ -11,9 +11,6 @@ pub const DEFAULT_REPORTS_GLOB: &str = "query_perf_weekly_*.parquet";
 /// What the names of Parquet files end in.
 pub const PARQUET_ENDINGS: [&str; 3] = ["parquet", "parq", "pq"];
 
-/// Weeks outside these years are taken for some other number in a file's name.
-const YEARS: std::ops::RangeInclusive<i64> = 1970..=2200;
-
 /// A report by its file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportFile {
@@ -87,7 +84,7 @@ fn week_at_start(text: &str) -> Option<IsoWeek> {
     let rest = text.get(4..)?;
     let rest = ["-W", "-w", "W", "w"].iter().find_map(|mark| rest.strip_prefix(mark)).unwrap_or(rest);
     let week: i64 = digits(rest.get(..2)?)?;
-    if rest.get(2..)?.starts_with(|c: char| c.is_ascii_digit()) || !YEARS.contains(&year) {
+    if rest.get(2..)?.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
     IsoWeek::from_yyyyww(year * 100 + week)

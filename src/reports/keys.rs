@@ -38,12 +38,18 @@ pub fn keys_of(path: &str) -> Vec<(&str, &str)> {
     found
 }
 
+/// Whether what a folder's name tells is a value.
+#[must_use]
+pub fn is_value(told: &str) -> bool {
+    told != MISSING && !told.is_empty()
+}
+
 impl Key {
     /// Of the values that `name` has in the folders below `roots`.
     #[must_use]
     pub fn of<'a>(name: &str, values: impl Iterator<Item = &'a str> + Clone, roots: &[&str]) -> Self {
         let is_date = |value: &str| value.len() == 10 && value.parse::<jiff::civil::Date>().is_ok();
-        let mut there = values.filter(|value| *value != MISSING && !value.is_empty());
+        let mut there = values.filter(|value| is_value(value));
         let values = if there.clone().all(|value| value.parse::<i64>().is_ok()) {
             Values::Number
         } else if there.all(is_date) {

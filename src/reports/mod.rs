@@ -11,13 +11,13 @@ mod week;
 #[cfg(test)]
 mod provisioned_tests;
 
-pub use columns::{COLUMNS, Wanted};
+pub use columns::{COLUMNS, NEEDED, NOTHING, Wanted};
 pub use demo::{Demo, DemoOptions, DemoReport, DemoRow, MAX_PATTERNS, MAX_WEEKS, SLOW_MS, generate};
 pub use files::{
     DEFAULT_REPORTS_GLOB, PARQUET_ENDINGS, ReportFile, has_ending_of_parquet, is_temporary, report_file_name,
     sort_reports, week_of_file_name,
 };
-pub use keys::{Key, keys_of};
+pub use keys::{Key, is_value, keys_of};
 pub use named::{ALL, Asked, EVERYTHING, NamedQuery, Parameter, ParameterKind};
 pub use views::{Source, VIEW_NAMES, View, create_views, string_literal};
 pub use week::IsoWeek;

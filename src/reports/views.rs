@@ -53,7 +53,7 @@ pub struct Source {
 pub fn create_views(sources: &[Source], slow_ms: f64, temp: bool) -> Vec<View> {
     let threshold = number_literal(slow_ms);
     let reads = sources.iter().fold(String::new(), |mut reads, source| {
-        reads.extend(["        UNION ALL BY NAME\n        ", &source.select(), "\n"]);
+        reads.extend(["        UNION ALL BY NAME\n        ", &source.rows(false), "\n"]);
         reads
     });
     VIEW_NAMES
@@ -69,8 +69,17 @@ pub fn create_views(sources: &[Source], slow_ms: f64, temp: bool) -> Vec<View> {
 }
 
 impl Source {
-    /// All its rows, of the types that the views need.
-    fn select(&self) -> String {
+    /// The week of each of its rows, and the file that the row is in: `week` and `file`.
+    #[must_use]
+    pub fn weeks(&self) -> String {
+        format!(
+            "SELECT week, {FILE} AS file FROM (SELECT NULL::INTEGER AS week WHERE false UNION ALL BY NAME {})",
+            self.rows(true)
+        )
+    }
+
+    /// All its rows, of the types that the views need, with the path of the file that a row is in or without.
+    fn rows(&self, with_file: bool) -> String {
         let mut arguments = "union_by_name = true, can_have_nan = true".to_owned();
         let keys = match &self.keys {
             None => &[][..],
@@ -80,8 +89,10 @@ impl Source {
             }
         };
         let mut star = "*".to_owned();
-        if !keys.is_empty() {
+        if with_file || !keys.is_empty() {
             arguments.extend([", filename = ", &string_literal(FILE.trim_matches('"'))]);
+        }
+        if !with_file && !keys.is_empty() {
             star.extend([" EXCLUDE (", FILE, ")"]);
         }
         if !self.odd.is_empty() {
@@ -193,7 +204,7 @@ mod tests {
             keys: Some(vec![key]),
             replaces: false,
         };
-        let sql = source.select();
+        let sql = source.rows(false);
         assert!(
             sql.starts_with(
                 "SELECT * EXCLUDE (\"the file's path\") REPLACE (TRY_CAST(CAST(\"P95_ms\" AS VARCHAR) AS DOUBLE) AS \"P95_ms\"), "

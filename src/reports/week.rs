@@ -3,6 +3,9 @@
 use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 
+/// The years of which reports can be. A number outside of them is a mistake or a mark for no week, such as 999952.
+const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
+
 /// An ISO 8601 week, e.g. 2026-W53. Reports carry it as the integer YYYYWW (`202653`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IsoWeek {
@@ -17,14 +20,47 @@ impl IsoWeek {
         ISOWeekDate::new(year, week, Weekday::Monday).ok().map(|day| Self { monday: day.date() })
     }
 
-    /// The week of a YYYYWW integer; `None` for an integer that names no week (`202600`, `202553`, `42`), and for one with
-    /// fewer than six digits: `2601` is the year 2026 written short, not the year 26.
+    /// The week of a YYYYWW integer, if a report can be of it; `None` for an integer that names no week (`202600`, `202553`,
+    /// `42`), and for one outside [`YEARS`]: `2601` is the year 2026 written short, and `999952` a mark for no week.
     #[must_use]
     pub fn from_yyyyww(number: i64) -> Option<Self> {
-        if !(100_001..=999_953).contains(&number) {
-            return None;
+        let year = i16::try_from(number / 100).ok().filter(|year| YEARS.contains(year))?;
+        Self::new(year, i8::try_from(number % 100).ok()?)
+    }
+
+    /// The condition that a column holds weeks from `first` to `last`, and of these only such as [`Self::from_yyyyww`] knows:
+    /// the texts between which the column stands. Within one year every integer between two weeks is one. `BETWEEN` is there in
+    /// any case, because DuckDB passes over files and row groups by it.
+    #[must_use]
+    pub fn condition(first: Self, last: Self) -> Vec<String> {
+        let (oldest, newest) = Self::bounds();
+        let (from, to) = (first.yyyyww().max(oldest), last.yyyyww().min(newest));
+        let between = format!(" BETWEEN {from} AND {to}");
+        if from / 100 == to / 100 {
+            return vec![String::new(), between];
         }
-        Self::new(i16::try_from(number / 100).ok()?, i8::try_from(number % 100).ok()?)
+        let longest = (from / 100..=to / 100).map(|year| year * 100 + 53);
+        let longest: Vec<String> = longest
+            .filter(|week| (from..=to).contains(week) && Self::from_yyyyww(*week).is_some())
+            .map(|week| week.to_string())
+            .collect();
+        let is_of_52 = " AS BIGINT) % 100 BETWEEN 1 AND 52";
+        if longest.is_empty() {
+            return vec!["(".to_owned(), format!("{between} AND TRY_CAST("), format!("{is_of_52})")];
+        }
+        vec![
+            "(".to_owned(),
+            format!("{between} AND (TRY_CAST("),
+            format!("{is_of_52} OR "),
+            format!(" IN ({})))", longest.join(", ")),
+        ]
+    }
+
+    /// The oldest and the newest number that [`Self::from_yyyyww`] knows.
+    #[must_use]
+    pub fn bounds() -> (i64, i64) {
+        let (oldest, newest) = (i64::from(*YEARS.start()) * 100 + 1, i64::from(*YEARS.end()) * 100);
+        (oldest, newest + if Self::from_yyyyww(newest + 53).is_some() { 53 } else { 52 })
     }
 
     /// The week as the integer YYYYWW.
@@ -118,10 +154,32 @@ mod tests {
         assert_eq!(week(202_701).plus(-1).yyyyww(), 202_653);
         assert_eq!(IsoWeek::from_yyyyww(202_553), None);
         assert_eq!(IsoWeek::from_yyyyww(202_600), None);
-        for number in [-5, 0, 101, 2026, 2601, 99_952, 202_660, 1_000_001, i64::MAX, i64::MIN] {
+        for number in
+            [-5, 0, 101, 2026, 2601, 99_952, 196_952, 202_660, 220_001, 226_252, 999_952, i64::MAX, i64::MIN]
+        {
             assert_eq!(IsoWeek::from_yyyyww(number), None, "{number}");
         }
         assert_eq!(week(202_701).weeks_since(week(202_601)), 53);
+    }
+
+    #[test]
+    fn the_condition_knows_the_weeks_that_exist() {
+        let of = |from: i64, to: i64| IsoWeek::condition(week(from), week(to)).join("w");
+        assert_eq!(of(202_610, 202_611), "w BETWEEN 202610 AND 202611");
+        assert_eq!(
+            of(202_551, 202_602),
+            "(w BETWEEN 202551 AND 202602 AND TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)"
+        );
+        assert_eq!(
+            of(202_040, 202_701),
+            "(w BETWEEN 202040 AND 202701 AND (TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52 OR w IN (202053, 202653)))"
+        );
+        // Of all that there may be, only those that there can be.
+        let ends = [(1, 1), (9999, 52)].map(|(year, week)| IsoWeek::new(year, week).unwrap());
+        let all = IsoWeek::condition(ends[0], ends[1]).concat();
+        assert!(all.starts_with("( BETWEEN 197001 AND 219952 AND (") && all.len() < 500, "{all}");
+        let past = IsoWeek::condition(ends[0], IsoWeek::new(1960, 1).unwrap()).join("w");
+        assert!(past.contains("w BETWEEN 197001 AND 196001"), "nothing: {past}");
     }
 
     #[test]

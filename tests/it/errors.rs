@@ -2,9 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use duckdb_perf::app::App;
+use duckdb_perf::error::Kind;
+use duckdb_perf::source::Policy;
+use duckdb_perf::worker::{Walls, use_executable};
 use serde_json::json;
 
-use crate::support::{Host, demo, meta, query, reports, settings, workers};
+use crate::support::{Host, demo, duckdb, executable, meta, query, reports, settings, workers};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_mistake_has_its_message() {
@@ -189,5 +193,36 @@ async fn forged_errors_harm_nobody() {
     });
     assert_eq!(host.rows("SELECT count(*) FROM perf_all_weeks").await, right);
     assert_eq!(workers(host.plugin.pid().unwrap()), worker, "nothing of it was the engine's own failure");
+    host.stop().await;
+}
+
+/// In the jail the C library cannot load what it needs to tell the stack, which DuckDB asks for. The query is one that the gate
+/// refuses, because DuckDB 2.0 has that mistake.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistake_of_duckdb_itself_is_told_and_ends_no_process() {
+    use_executable(executable());
+    let (temp, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = folder.path();
+    duckdb(&format!(
+        "COPY (SELECT i AS id, i % 3 AS v FROM range(10) t(i)) TO '{}' (FORMAT parquet)",
+        folder.join("x.parquet").display()
+    ));
+    let sql = "SELECT sum(id) FROM read_single_parquet_file('x.parquet') WHERE v < 1";
+    for jail in [true, false] {
+        let policy = Policy { temp_dir: Some(temp.path().to_owned()), ..Policy::default() };
+        let app = App::new(Ok(policy)).with_walls(Walls { gate: false, jail, ..Walls::default() });
+        let outcome = app.query(&settings(folder, &json!({})), query("A", sql, "table")).await;
+        let error = outcome.error.unwrap();
+        assert!(
+            error.kind == Kind::Internal
+                && error.message.contains("Attempted to access index")
+                && !error.message.contains("Stack Trace"),
+            "{error:?}"
+        );
+        app.shutdown().await;
+    }
+    let host = Host::start(folder, &json!({})).await;
+    let refused = host.error(sql).await;
+    assert!(refused.contains("use read_parquet, read_csv or read_json"), "{refused}");
     host.stop().await;
 }

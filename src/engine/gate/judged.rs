@@ -208,7 +208,7 @@ pub(super) const RESTLESS_WORDS: &[&str] = &[
 pub(super) const DENIED_IN_FROM: &[&str] = &["histogram"];
 
 /// What the first argument of functions that read files is called.
-pub(super) const PATHS: &[&str] = &["file", "path", "paths", "pattern"];
+pub(super) const PATHS: &[&str] = &["path", "paths", "pattern"];
 
 /// Functions whose second argument, `function_name`, is the name of an aggregate, which they call.
 pub(super) const CALLS_AN_AGGREGATE: &[&str] =
@@ -270,6 +270,9 @@ pub(super) fn instead(reason: &str) -> &'static str {
         "arrays" => super::judge::NO_ARRAYS,
         "compares" => {
             "By its name it compares without a look at the types: write it between what it compares, as in `a = b`"
+        }
+        "breaks" => {
+            "DuckDB uses it inside, and stops working over some filters on it: use read_parquet, read_csv or read_json"
         }
         "raw" => "It takes DuckDB's own memory formats, which are not checked",
         _ => super::judge::ONLY_READS,

@@ -7,15 +7,13 @@ use std::ops::Range;
 use super::judged;
 use super::parser::{Token, TokenKind};
 use super::places::{Composed, Places};
-use super::tree::{Node, Tree};
+use super::tree::{Argument, Node, Tree};
 use crate::error::{Error, Kind, Result};
 
 /// The functions that read what is in Parquet files.
-const FUNCTIONS: [&str; 3] = ["read_parquet", "parquet_scan", "read_single_parquet_file"];
+const FUNCTIONS: [&str; 2] = ["read_parquet", "parquet_scan"];
 /// What stands for the name of a file.
 const FUNCTION: &str = "system.main.parquet_scan";
-/// The catalog of DuckDB's own functions.
-const SYSTEM: &str = "system";
 const CAN_HAVE_NAN: &str = "can_have_nan";
 
 /// One place where a statement reads Parquet files.
@@ -25,16 +23,15 @@ pub(in crate::engine) struct Reader {
     pub(in crate::engine) paths: Vec<String>,
     /// Arguments that it is given by name, in small letters, and whether they are plainly true or false.
     given: Vec<(String, Option<bool>)>,
-    /// The parts of a name in the place of a table's; none of a call.
+    /// The parts of its name: of a function, or of a file in the place of a table.
     pub(in crate::engine) parts: Vec<String>,
     form: Form,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Form {
-    /// A call of a function of that index, which ends before the closing parenthesis there; whether it is named as DuckDB's own, and
-    /// whether a comma stands before its end.
-    Call { function: usize, is_systems: bool, end: usize, has_comma: bool },
+    /// A call, which ends before the closing parenthesis there; whether a comma stands before that.
+    Call { end: usize, has_comma: bool },
     /// The name of a file in the place of a table's.
     Table { span: Range<usize>, before: Before, alias: Option<String> },
 }
@@ -45,8 +42,8 @@ enum Before {
     Nothing,
     /// `DESCRIBE 'x.parquet'` takes a query.
     From,
-    /// `TABLE 'x.parquet'` takes a name only: the word's place.
-    Instead(Range<usize>),
+    /// `TABLE 'x.parquet'` and `SHOW 'x.parquet'` take a name only: the word's place, and what says the same of a query.
+    Instead(Range<usize>, &'static str),
 }
 
 impl Reader {
@@ -56,18 +53,9 @@ impl Reader {
         self.given.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 
-    /// Whether it reads one file only, without arguments for several.
-    pub(in crate::engine) fn reads_one(&self) -> bool {
-        matches!(self.form, Form::Call { function: 2, .. })
-    }
-
-    /// The name of the function that is called, where a macro may take its place; none for a file in the place of a table, and for
-    /// one that is named as DuckDB's own.
-    pub(in crate::engine) fn function(&self) -> Option<&'static str> {
-        match self.form {
-            Form::Call { function, is_systems: false, .. } => FUNCTIONS.get(function).copied(),
-            _ => None,
-        }
+    /// Whether a function is called, and no file stands in the place of a table.
+    pub(in crate::engine) fn is_call(&self) -> bool {
+        matches!(self.form, Form::Call { .. })
     }
 }
 
@@ -95,9 +83,9 @@ impl Composition {
                 }
                 Form::Table { span, before, alias } => {
                     match before {
-                        Before::Instead(word) => {
+                        Before::Instead(word, other) => {
                             text.copy(copied..word.start);
-                            text.insert("FROM", word.start);
+                            text.insert(other, word.start);
                             text.copy(word.end..span.start);
                         }
                         _ => text.copy(copied..span.start),
@@ -118,15 +106,15 @@ impl Composition {
         Self { sql: text.text, places: text.places }
     }
 
-    /// The name of a column as the statement `sql` itself gives it: DuckDB calls one after its expression, in which a file may be
-    /// read. What a person wrote stays.
-    pub(super) fn column_name(
+    /// What DuckDB says of the statement `sql`, without what was put in: a message, or the name of a column, which is its
+    /// expression and may read a file. What a person wrote stays.
+    pub(super) fn as_written(
         sql: &str,
         readers: &[Reader],
         arguments: &[Option<String>],
-        name: &str,
+        said: &str,
     ) -> String {
-        let mut plain = name.to_owned();
+        let mut plain = said.to_owned();
         let mut put_back = |from: &str, to: &str| {
             if !sql.contains(from) {
                 plain = plain.replace(from, to);
@@ -136,6 +124,10 @@ impl Composition {
             // As DuckDB writes what was put in.
             for argument in arguments.iter().flat_map(|arguments| arguments.split(", ")) {
                 put_back(&format!(", ({argument})"), "");
+                // As it lists what a function was given.
+                if let Some((name, _)) = argument.split_once(' ') {
+                    put_back(&format!(", \"{name}\" := BOOLEAN"), "");
+                }
             }
             let (Form::Table { alias, .. }, [path]) = (&reader.form, reader.paths.as_slice()) else {
                 continue;
@@ -160,16 +152,24 @@ impl Composition {
 
 /// Whether a statement reads Parquet files, so that its tokens are wanted.
 pub(super) fn reads_parquet(tree: &Tree) -> bool {
-    tree.nodes.iter().any(|node| function_of(node).is_some() || is_file(tree, node))
+    tree.nodes.iter().any(|node| function_of(node).is_some() || is_file(node))
 }
 
 fn function_of(node: &Node) -> Option<usize> {
     FUNCTIONS.iter().position(|known| known.eq_ignore_ascii_case(&node.function))
 }
 
-fn is_file(tree: &Tree, node: &Node) -> bool {
-    let is_cte = || node.path.len() == 1 && tree.ctes.iter().any(|cte| cte.eq_ignore_ascii_case(node.name()));
-    node.kind == "BASE_TABLE" && judged::is_parquet(&node.full_name()) && !is_cte()
+fn is_file(node: &Node) -> bool {
+    node.kind == "BASE_TABLE" && judged::is_parquet(&node.full_name())
+}
+
+/// The refusal of a file whose name is that of a CTE as well: inside of that CTE it is the file, and elsewhere it may be either.
+fn of_two_things(tree: &Tree, node: &Node) -> Option<Error> {
+    let is_cte = node.path.len() == 1 && tree.ctes.iter().any(|cte| cte.eq_ignore_ascii_case(node.name()));
+    is_cte.then(|| {
+        let message = format!("`{}` may be the CTE of that name or the file", node.name());
+        Error::new(Kind::Forbidden, message).hint("Call the CTE something else")
+    })
 }
 
 /// The places in the text that runs, by its `tokens`; ascending. `back` leads from its positions to the statement's, `judged_back`
@@ -193,8 +193,18 @@ pub(super) fn find(
     let mut found = Vec::new();
     for node in &tree.nodes {
         let function = function_of(node);
-        if function.is_none() && !is_file(tree, node) {
+        if function.is_none() && !is_file(node) {
             continue;
+        }
+        if let Some(refused) = of_two_things(tree, node) {
+            return Err(match node.position {
+                Some(position) => {
+                    let at =
+                        at_place.get(&judged_back(position)).and_then(|there| tokens.get(*there.first()?));
+                    Error { position: at.map(|token| token.start), ..refused }
+                }
+                None => refused,
+            });
         }
         let is_it = |at: &usize| match function {
             Some(function) => name_of_call(tokens, *at, function).is_some(),
@@ -211,18 +221,16 @@ pub(super) fn find(
         };
         let Some(at) = at else { return Ok(None) };
         let reader = match function.zip(function.and_then(|function| name_of_call(tokens, at, function))) {
-            Some((function, name)) => {
-                let is_systems = name > at && tokens.get(at).is_some_and(|token| token.is_name(SYSTEM));
-                call(function, is_systems, tokens.get(name + 2..).unwrap_or_default())?
+            Some((_, name)) => {
+                let parts = (at..=name).step_by(2).filter_map(|at| tokens.get(at));
+                let parts = parts.map(|token| unquoted(token.text)).collect();
+                call(node, parts, tokens.get(name + 2..).unwrap_or_default())?
             }
+            // DuckDB says itself that a file has no other versions.
+            None if is_of_a_time(tokens, node, at) => continue,
             None => table(node, tokens, at),
         };
         let Some(reader) = reader else { return Ok(None) };
-        // However it is spelled.
-        let promises = node.names.iter().filter(|(_, name)| name.eq_ignore_ascii_case(CAN_HAVE_NAN)).count();
-        if promises > usize::from(reader.given(CAN_HAVE_NAN).is_some()) {
-            return Ok(None);
-        }
         found.push(reader);
     }
     found.sort_by_key(|reader| match &reader.form {
@@ -246,54 +254,87 @@ fn is(tokens: &[Token<'_>], at: usize, text: &str) -> bool {
     tokens.get(at).is_some_and(|token| token.text == text)
 }
 
+/// Whether `AT (…)` stands behind a table's name that starts at the token `at`.
+fn is_of_a_time(tokens: &[Token<'_>], node: &Node, at: usize) -> bool {
+    let behind = at + 2 * node.path.iter().filter(|part| !part.is_empty()).count() - 1;
+    tokens.get(behind).is_some_and(|token| token.is_word("AT")) && is(tokens, behind + 1, "(")
+}
+
 /// A call, of the tokens behind its opening parenthesis.
-fn call(function: usize, is_systems: bool, tokens: &[Token<'_>]) -> Result<Option<Reader>> {
-    let (mut paths, mut given) = (Vec::new(), Vec::new());
+fn call(node: &Node, parts: Vec<String>, tokens: &[Token<'_>]) -> Result<Option<Reader>> {
+    let mut given = Vec::new();
     let (mut depth, mut is_path) = (0_usize, true);
     for (at, token) in tokens.iter().enumerate() {
         match token.text {
             ")" if depth == 0 => {
                 let has_comma =
                     at.checked_sub(1).and_then(|at| tokens.get(at)).is_some_and(|last| last.text == ",");
-                return Ok(Some(Reader {
-                    paths,
-                    given,
-                    parts: Vec::new(),
-                    form: Form::Call { function, is_systems, end: token.start, has_comma },
-                }));
+                for (_, name) in &node.names {
+                    let name = name.to_ascii_lowercase();
+                    if given.iter().any(|(known, _)| *known == name) {
+                        continue;
+                    }
+                    // It is written in a way that is not followed.
+                    if name == CAN_HAVE_NAN {
+                        return Err(no_promise().at(token.start));
+                    }
+                    given.push((name, None));
+                }
+                let paths = match &node.first {
+                    Argument::Written(paths) => paths.clone(),
+                    Argument::None | Argument::Computed => Vec::new(),
+                };
+                let form = Form::Call { end: token.start, has_comma };
+                return Ok(Some(Reader { paths, given, parts, form }));
             }
             "(" | "[" | "{" => depth += 1,
             ")" | "]" | "}" => depth = depth.saturating_sub(1),
             "," if depth == 0 => is_path = false,
             _ => {}
         }
-        if is_path && token.kind == TokenKind::String {
-            paths.push(unquoted(token.text));
-        }
         let is_assigned = tokens.get(at + 1).is_some_and(|next| ["=", ":=", "=>"].contains(&next.text));
-        if depth > 0 || is_path || !is_assigned {
+        if is_path || !is_assigned || !is_argument(tokens, at, depth) {
             continue;
         }
         let is_last = tokens.get(at + 3).is_some_and(|next| [",", ")"].contains(&next.text));
-        let value = tokens.get(at + 2).filter(|_| is_last).and_then(|value| match () {
-            () if value.is_word("TRUE") => Some(true),
-            () if value.is_word("FALSE") => Some(false),
-            () => None,
-        });
+        let value = tokens.get(at + 2).filter(|_| is_last).and_then(truth);
         let name = unquoted(token.text).to_ascii_lowercase();
         if name == CAN_HAVE_NAN && value != Some(true) {
-            return Err(Error::new(
-                Kind::Forbidden,
-                "DuckDB would believe without looking into the file that no value in it is NaN",
-            )
-            .hint(
-                "Leave `can_have_nan` away, or write `can_have_nan = true`, which is what it is here anyway",
-            )
-            .at(token.start));
+            return Err(no_promise().at(token.start));
         }
         given.push((name, value));
     }
     Ok(None)
+}
+
+fn no_promise() -> Error {
+    Error::new(
+        Kind::Forbidden,
+        "DuckDB would believe without looking into the file that no value in it is NaN",
+    )
+    .hint("Leave `can_have_nan` away, or write `can_have_nan = true`, which is what it is here anyway")
+}
+
+/// Whether a token is plainly true or false.
+fn truth(token: &Token<'_>) -> Option<bool> {
+    let text = unquoted(token.text).to_ascii_lowercase();
+    match (token.kind, text.as_str()) {
+        (TokenKind::Keyword | TokenKind::Identifier | TokenKind::String, "true")
+        | (TokenKind::Number | TokenKind::String, "1")
+        | (TokenKind::String, "t") => Some(true),
+        (TokenKind::Keyword | TokenKind::Identifier | TokenKind::String, "false")
+        | (TokenKind::Number | TokenKind::String, "0")
+        | (TokenKind::String, "f") => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a name at the token `at` is that of an argument: as `, name = value`, or as `, (name = value)`, which is how DuckDB stores
+/// the text of a view.
+fn is_argument(tokens: &[Token<'_>], at: usize, depth: usize) -> bool {
+    let text = |at: usize| tokens.get(at).map(|token| token.text);
+    let is_inside = |opened: usize| at.checked_sub(opened).and_then(text) == Some("(");
+    depth == 0 || (1..=depth).all(is_inside) && at.checked_sub(depth + 1).and_then(text) == Some(",")
 }
 
 /// A file in the place of a table, whose name starts at the token `at`.
@@ -316,8 +357,10 @@ fn table(node: &Node, tokens: &[Token<'_>], at: usize) -> Option<Reader> {
 /// What is needed before a function at the token `at`, by the word before it.
 fn before(tokens: &[Token<'_>], at: usize) -> Option<Before> {
     let word = tokens.get(at.checked_sub(1)?)?;
-    if word.is_word("TABLE") {
-        return Some(Before::Instead(word.start..word.end()));
+    for (known, other) in [("TABLE", "FROM"), ("SHOW", "DESCRIBE FROM")] {
+        if word.is_word(known) {
+            return Some(Before::Instead(word.start..word.end(), other));
+        }
     }
     let is_shown = ["DESCRIBE", "DESC", "SUMMARIZE"].iter().any(|known| word.is_word(known));
     is_shown.then_some(Before::From)
@@ -335,7 +378,7 @@ fn is_named_at(node: &Node, tokens: &[Token<'_>], at: usize) -> bool {
 
 /// What a token names: without quotes, if it has any.
 fn unquoted(text: &str) -> String {
-    for quote in ['\'', '"'] {
+    for quote in ['\'', '"', '`'] {
         if let Some(inside) = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
             return inside.replace(&format!("{quote}{quote}"), &quote.to_string());
         }

@@ -19,7 +19,8 @@ const CALLS: &[&str] = &[
     "FROM t: read_parquet('a'@)",
     "FROM t : system.main.parquet_scan('a'@)",
     "FROM system.main.\"parquet_scan\"('a'@) WITH ORDINALITY",
-    "FROM main.read_single_parquet_file('a'@)",
+    "FROM main.parquet_scan('a'@)",
+    "FROM `read_parquet`($$a$$, `union_by_name` := true@)",
     "SELECT * FROM a, read_parquet('a'@) x, LATERAL (FROM read_parquet('b'@)) JOIN parquet_scan('c'@) USING (i)",
     "FROM a UNION ALL BY NAME (FROM read_parquet('b'@))",
     "WITH c AS (FROM read_parquet('a'@)) FROM c WHERE EXISTS (FROM read_parquet('b'@) WHERE b = c.b)",
@@ -66,9 +67,13 @@ fn files_in_the_place_of_tables_become_calls() {
                 b = of("b.parquet")
             ),
         ),
-        ("WITH \"a.parquet\" AS (SELECT 1) FROM \"a.parquet\"", String::new()),
+        ("FROM `n`.`parquet`", format!("FROM  {} AS \"n\" ", of("n.parquet"))),
+        ("SUMMARIZE `n.parquet`", format!("SUMMARIZE  FROM {} AS \"n\" ", of("n.parquet"))),
+        ("SHOW n.parquet", format!("DESCRIBE FROM  {} AS \"n\" ", of("n.parquet"))),
+        // It tells of the table without reading it.
+        ("FROM (SHOW 'n.parquet')", "FROM (SHOW 'n.parquet')".to_owned()),
+        ("FROM 'n.parquet' AT (VERSION => 1)", "FROM 'n.parquet' AT (VERSION => 1)".to_owned()),
     ] {
-        let expected = if expected.is_empty() { sql.to_owned() } else { expected };
         assert_eq!(composed(sql).map_err(|error| error.message), Ok(expected), "{sql}");
     }
 }
@@ -82,6 +87,8 @@ fn no_spelling_promises_that_nothing_is_nan() {
         "\"can_have_nan\" = false",
         "(can_have_nan = false)",
         "((can_have_nan) = false)",
+        "(can_have_nan) = false",
+        "(can_have_nan) = true",
         "(\"Can_Have_NaN\" = false)",
         "can_have_nan = true, (can_have_nan = false)",
         "can_have_nan = CAST('false' AS BOOLEAN)",
@@ -116,26 +123,74 @@ fn names_that_a_person_chose_stay() {
     let verdict = gate.check(sql).unwrap();
     let arguments = [Some("can_have_nan = true".to_owned())];
     let name = "x, (can_have_nan = true)";
-    assert_eq!(verdict.column_name(&arguments, name), name);
+    assert_eq!(verdict.as_written(&arguments, name), name);
     let verdict = gate.check("SELECT (SELECT 1 FROM read_parquet('a'))").unwrap();
     let name = "(SELECT 1 FROM read_parquet('a', (can_have_nan = true)))";
-    assert_eq!(verdict.column_name(&arguments, name), "(SELECT 1 FROM read_parquet('a'))");
+    assert_eq!(verdict.as_written(&arguments, name), "(SELECT 1 FROM read_parquet('a'))");
+    let message =
+        "No function matches 'read_parquet(STRING_LITERAL, \"x\" := INTEGER, \"can_have_nan\" := BOOLEAN)'";
+    let told = "No function matches 'read_parquet(STRING_LITERAL, \"x\" := INTEGER)'";
+    assert_eq!(verdict.as_written(&arguments, message), told);
 }
 
 #[test]
-fn only_what_a_macro_may_hide_is_named() {
+fn names_and_arguments_are_read_however_they_are_quoted() {
     let gate = Gate::open().unwrap();
-    for (sql, name) in [
-        ("FROM read_parquet('a')", Some("read_parquet")),
-        ("FROM main.\"Parquet_Scan\"('a')", Some("parquet_scan")),
-        ("FROM perf.main.read_parquet('a')", Some("read_parquet")),
-        ("FROM system.main.read_parquet('a')", None),
-        ("FROM \"SYSTEM\".read_parquet('a')", None),
-        ("FROM 'a.parquet'", None),
+    let given = |name| move |verdict: &super::Reader| verdict.given(name);
+    for (sql, parts, path, union_by_name) in [
+        ("FROM read_parquet('a')", &["read_parquet"][..], "a", None),
+        ("FROM \"MAIN\".`Parquet_Scan`($$a/k=1$$)", &["MAIN", "Parquet_Scan"], "a/k=1", None),
+        ("FROM perf.main.read_parquet(E'a\\x3d1')", &["perf", "main", "read_parquet"], "a=1", None),
+        (
+            "FROM read_parquet($x$it's$x$, `union_by_name` = false)",
+            &["read_parquet"],
+            "it's",
+            Some(Some(false)),
+        ),
+        ("FROM read_parquet('a', union_by_name := 'false')", &["read_parquet"], "a", Some(Some(false))),
+        ("FROM read_parquet('a', \"UNION_by_name\" => 1)", &["read_parquet"], "a", Some(Some(true))),
+        ("FROM read_parquet('a', (union_by_name) = true)", &["read_parquet"], "a", Some(None)),
+        ("FROM read_parquet('a', union_by_name = (1 = 1))", &["read_parquet"], "a", Some(None)),
     ] {
-        let verdict = gate.check(sql).unwrap();
-        assert_eq!(verdict.readers.iter().map(super::Reader::function).collect::<Vec<_>>(), [name], "{sql}");
+        let verdict = gate.check(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let [reader] = verdict.readers.as_slice() else { panic!("{sql}: {:?}", verdict.readers) };
+        assert_eq!(
+            (reader.parts.as_slice(), reader.paths.as_slice()),
+            (&parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>()[..], &[path.to_owned()][..]),
+            "{sql}"
+        );
+        assert_eq!(given("union_by_name")(reader), union_by_name, "{sql}");
     }
+    for promise in [
+        "can_have_nan = true",
+        "can_have_nan := true",
+        "`can_have_nan` => 'true'",
+        "can_have_nan = 1",
+        "(can_have_nan = true)",
+    ] {
+        let verdict = gate.check(&format!("FROM read_parquet('a', {promise})")).unwrap();
+        assert_eq!(verdict.readers[0].given("can_have_nan"), Some(Some(true)), "{promise}");
+    }
+}
+
+#[test]
+fn a_file_and_a_cte_of_one_name_are_told_apart_by_nobody() {
+    let gate = Gate::open().unwrap();
+    for sql in [
+        "WITH \"n.parquet\" AS (FROM 'n.parquet') SELECT count(*) FROM \"n.parquet\" WHERE v > 10",
+        "SELECT count(*) FROM 'n.parquet' WHERE v > (WITH \"N.parquet\" AS (SELECT 10 AS t) SELECT max(t) FROM \"n.parquet\")",
+        "WITH \"a.parquet\" AS (SELECT 1) FROM \"a.parquet\"",
+    ] {
+        let error = gate.check(sql).unwrap_err();
+        assert!(error.message.contains("may be the CTE of that name or the file"), "{sql}: {error:?}");
+        assert!(
+            sql[error.position.unwrap()..][1..]
+                .to_lowercase()
+                .starts_with(&error.message[1..8].to_lowercase()),
+            "{sql}"
+        );
+    }
+    assert!(gate.check("WITH n AS (FROM 'n.parquet') FROM n").is_ok());
 }
 
 /// The time is that of one pass over the text for all of them together.

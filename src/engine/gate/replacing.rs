@@ -83,10 +83,18 @@ fn closing(tokens: &[Token<'_>], open: usize) -> Option<usize> {
                     return has_it.then_some(at);
                 }
             }
-            _ => has_it |= depth == 1 && is_name(token, ARGUMENT),
+            _ => has_it |= depth == 1 && is_given(tokens, at),
         }
     }
     None
+}
+
+/// Whether the argument is given by the name at the token `at`: as `, utf8_validation = …`, and not as a value or in an expression.
+fn is_given(tokens: &[Token<'_>], at: usize) -> bool {
+    let is_assigned = ["=", ":=", "=>"].iter().any(|sign| is(tokens.get(at + 1), sign));
+    is_assigned
+        && tokens.get(at).is_some_and(|token| is_name(token, ARGUMENT))
+        && at.checked_sub(1).is_some_and(|before| is(tokens.get(before), ",") || is(tokens.get(before), "("))
 }
 
 /// The first part of a name such as `system.main.read_parquet`.
@@ -160,6 +168,7 @@ mod tests {
         for sql in [
             "FROM read_csv('a.csv', utf8_validation = 'replace')",
             "SELECT 1 FROM read_parquet(utf8_validation = 'replace', 'a')",
+            "FROM read_parquet('a', (utf8_validation) = 'replace') t, read_parquet('b', filename = utf8_validation) u",
         ] {
             assert!(runs(sql).is_err(), "{sql}");
         }

@@ -113,18 +113,26 @@ fn no_option(token: Option<&Token<'_>>) -> Error {
     }
 }
 
-/// Where the query of `CREATE VIEW name (columns) AS query` starts.
-pub(super) fn query_of_view(tokens: &[Token<'_>]) -> Option<usize> {
+/// Where the query of `CREATE VIEW name (columns) AS query` starts, and where the columns with their parentheses are, if there are
+/// any.
+pub(super) fn query_of_view(tokens: &[Token<'_>]) -> Option<(usize, Option<Range<usize>>)> {
     let mut depth = 0_usize;
+    let mut columns = None;
     let at = tokens.iter().position(|token| {
         match token.text {
-            "(" => depth += 1,
-            ")" => depth = depth.saturating_sub(1),
+            "(" => {
+                columns.get_or_insert(token.start..token.end());
+                depth += 1;
+            }
+            ")" => {
+                depth = depth.saturating_sub(1);
+                columns = columns.take().map(|columns| columns.start..token.end());
+            }
             _ => {}
         }
         depth == 0 && token.is_word("AS")
     })?;
-    tokens.get(at + 1).map(|token| token.start)
+    tokens.get(at + 1).map(|token| (token.start, columns))
 }
 
 /// A `PIVOT` without `IN`: the text that runs, and the same with a list of one value behind each item of `ON` that had none. DuckDB

@@ -60,6 +60,8 @@ pub(in crate::engine) struct Verdict {
     pub(in crate::engine) readers: Vec<Reader>,
     /// Tables and views that it names in any way, without catalog and schema.
     pub(in crate::engine) names: Vec<String>,
+    /// Those among them that it names with a catalog or schema.
+    pub(in crate::engine) qualified: Vec<String>,
     /// Functions that it calls, as they are written.
     pub(in crate::engine) functions: Vec<String>,
     /// Whether it lists what exists (`SHOW`, `duckdb_views()`, `information_schema.tables`, …).
@@ -82,6 +84,7 @@ impl Verdict {
             reads: Reads::default(),
             readers: Vec::new(),
             names: Vec::new(),
+            qualified: Vec::new(),
             functions: Vec::new(),
             lists_catalog: true,
             form: Form::Multiple,
@@ -111,6 +114,10 @@ impl Verdict {
             sql: String::new(),
             places: <[Places; 3]>::default(),
             names: tree.nodes.iter().flat_map(names_of).collect(),
+            qualified: (tree.nodes.iter())
+                .filter(|node| node.path.iter().filter(|part| !part.is_empty()).count() > 1)
+                .map(|node| node.name().to_owned())
+                .collect(),
             functions: called.cloned().collect(),
             lists_catalog,
             // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
@@ -155,9 +162,9 @@ impl Verdict {
         is_same && again.form == self.form && again.readers.len() == self.readers.len()
     }
 
-    /// The name of a column of it, without them.
-    pub(in crate::engine) fn column_name(&self, arguments: &[Option<String>], name: &str) -> String {
-        Composition::column_name(&self.sql, &self.readers, arguments, name)
+    /// What DuckDB says of it, a message or the name of a column, without them.
+    pub(in crate::engine) fn as_written(&self, arguments: &[Option<String>], said: &str) -> String {
+        Composition::as_written(&self.sql, &self.readers, arguments, said)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::definitions::Definitions;
 use super::super::stamp::Stamp;
-use super::super::{Cancel, Engine, error, gate, sql_name};
+use super::super::{Cancel, Engine, error, gate, sql_name, stored};
 use crate::error::{Error, Kind, Result};
 use crate::source::is_pattern;
 
@@ -25,6 +25,8 @@ pub struct Views {
     pub failing: Vec<(String, Error)>,
     /// How many were not looked at, because there are too many.
     pub unseen: u64,
+    /// Views and macros that read Parquet files as they are stored, whoever names them, and should not.
+    pub staying: Vec<String>,
     /// Files that those which can be planned read.
     pub files: u64,
     /// Where relative paths in them start.
@@ -79,6 +81,7 @@ impl Engine {
                 }
             }
         }
+        found.staying = stored::staying(&definitions.reads);
         found.files = files.len() as u64;
         found.bases = bases.into_iter().collect();
         found.lacking = lacking.into_iter().collect();

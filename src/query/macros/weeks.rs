@@ -11,8 +11,11 @@ use crate::reports::IsoWeek;
 
 pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (first, last) = weeks(call.context().range);
-    let between = format!(" BETWEEN {} AND {}", first.yyyyww(), last.yyyyww());
-    call.write(&[Arg(0), Text(&between)], out)
+    for (at, text) in IsoWeek::condition(first, last).iter().enumerate() {
+        let column = (at > 0).then_some(Arg(0));
+        call.write(&column.into_iter().chain([Text(text)]).collect::<Vec<_>>(), out)?;
+    }
+    Ok(())
 }
 
 pub(super) fn from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
@@ -34,9 +37,11 @@ pub(super) fn week(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
 /// 4 January lies in week 1 of its ISO year, and 28 December in its last one; `date_trunc` gives that week's Monday as a
 /// TIMESTAMP. The inner CASE sees only numbers that `make_date` takes, and looks at the calendar only for week 53.
 pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (oldest, newest) = IsoWeek::bounds();
+    let exists = format!(" BETWEEN {oldest} AND {newest} THEN CASE WHEN ");
     let parts = [
         "(CASE WHEN ",
-        " BETWEEN 100001 AND 999953 THEN CASE WHEN ",
+        &exists,
         " % 100 BETWEEN 1 AND 52 OR ",
         " % 100 = week(make_date(",
         " // 100, 12, 28)) THEN date_trunc('week', make_date(",

@@ -2,7 +2,7 @@
 -- report of the time range. The other is the report before it, or the newest one up to a chosen week; it may lie before
 -- the range. Where reports tell agents apart, a pattern counts with its slowest agent and the samples of all agents.
 WITH weeks AS (
-  SELECT DISTINCT week FROM perf_all_weeks WHERE week IS NOT NULL
+  FROM (SELECT DISTINCT week FROM perf_all_weeks) WHERE $__weekTime(week) IS NOT NULL -- a week that exists
 ),
 pairs AS (
   SELECT later.week, max(earlier.week) AS previous_week

@@ -245,17 +245,100 @@ async fn a_macro_takes_the_place_of_the_function_that_it_hides_alone() {
     let folder = folder();
     let file = folder.path().join("more/perf.duckdb");
     duckdb(&format!(
-        "ATTACH '{}' AS f; CREATE MACRO f.read_parquet(p) AS TABLE SELECT 7 AS v, p AS path",
+        "ATTACH '{}' AS f; CREATE MACRO f.read_parquet(p) AS TABLE SELECT 7 AS v, p AS path; \
+         CREATE SCHEMA f.lib; CREATE MACRO f.lib.parquet_scan(p) AS TABLE SELECT 7 AS v; CREATE MACRO f.parquet_scan(p) AS p; \
+         CREATE TABLE f.\"DOUBLÉ.parquet\" AS SELECT 7 AS v",
         file.display()
     ));
     let host = Host::start(&file, &json!({"paths": [folder.path()], "reports": "*.parquet"})).await;
-    for (function, expected) in
-        [("read_parquet", "1"), ("system.main.read_parquet", "8"), ("parquet_scan", "8")]
-    {
-        let sql =
-            format!("SELECT count(*) FROM {function}('double.parquet') WHERE v > 5 AND v <> 10 AND v <> 20");
-        let rows = host.rows(&sql).await;
-        assert_eq!(rows, [expected], "{function}");
+    std::fs::copy(folder.path().join("more/double.parquet"), folder.path().join("more/doublé.parquet"))
+        .unwrap();
+    for (source, expected) in [
+        ("read_parquet('double.parquet')", "1"),
+        ("system.main.read_parquet('double.parquet')", "8"),
+        ("parquet_scan('double.parquet')", "8"),
+        ("lib.parquet_scan('double.parquet')", "1"),
+        ("'doublé.parquet'", "8"),
+        ("\"DOUBLÉ.parquet\"", "1"),
+    ] {
+        let sql = format!("SELECT count(*) FROM {source} WHERE v > 5 AND v <> 10 AND v <> 20");
+        assert_eq!(host.rows(&sql).await, [expected], "{source}");
     }
+    host.stop().await;
+}
+
+/// A database file with views of its own over the same reports, as the document has them and in other ways.
+fn attached(folder: &Path) -> std::path::PathBuf {
+    let file = folder.join("perf.duckdb");
+    duckdb(&format!(
+        "SET file_search_path = '{}'; ATTACH '{}' AS made; USE made; \
+         CREATE VIEW perf_all_weeks AS SELECT * FROM read_parquet('query_perf_weekly_*.parquet'); \
+         CREATE VIEW renamed(w, p, a, b, c) AS FROM 'query_perf_weekly_*.parquet'; \
+         CREATE VIEW over_it AS SELECT * FROM perf_all_weeks WHERE p95_ms > 100; \
+         CREATE SCHEMA s; CREATE VIEW s.apart AS FROM read_parquet('query_perf_weekly_*.parquet'); \
+         CREATE VIEW sound AS SELECT * REPLACE (CASE WHEN NOT isnan(p95_ms) THEN p95_ms END AS p95_ms) \
+         FROM read_parquet('query_perf_weekly_*.parquet', union_by_name = true, can_have_nan = true)",
+        folder.display(),
+        file.display()
+    ));
+    file
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_of_a_database_file_answer_one_way() {
+    let folder = folder();
+    let file = attached(folder.path());
+    let host = Host::start(&file, &json!({})).await;
+    // Both the rows that are large and those that are NaN, whether a group's statistics tell of them or not.
+    for (sql, count) in [
+        ("FROM perf_all_weeks WHERE p95_ms > 100", "3"),
+        ("FROM perf_all_weeks WHERE p95_ms > 100 AND week = 202602", "1"),
+        ("FROM perf_all_weeks WHERE isnan(p95_ms)", "2"),
+        ("FROM renamed WHERE b > 100 AND w = 202602", "1"),
+        ("FROM over_it WHERE week = 202602", "1"),
+        ("FROM sound WHERE p95_ms > 100", "1"),
+        // Those of the plugin over it.
+        ("FROM perf_slow_patterns", "1"),
+        ("FROM perf_top_patterns WHERE place = 1 AND isnan(p95_ms)", "0"),
+        ("FROM perf_top_patterns", "4"),
+    ] {
+        assert_eq!(host.rows(&format!("SELECT count(*) {sql}")).await, [count], "{sql}");
+    }
+    for (sql, told) in [
+        (
+            "SELECT count(*) FROM perf_all_weeks",
+            "`p95_ms` in `query_perf_weekly_202601.parquet`, which the view `perf_all_weeks` of the database file reads, holds NaN, which DuckDB takes for the largest number: write `CASE WHEN NOT isnan(p95_ms)",
+        ),
+        ("SELECT count(*) FROM over_it", "holds NaN, which DuckDB takes for the largest number"),
+        (
+            "SELECT count(*) FROM perf.perf_all_weeks",
+            "holds NaN, and DuckDB may pass over such rows or not: write `read_parquet(…, union_by_name = true, can_have_nan = true)` in it, or name the view without its database and schema",
+        ),
+        ("SELECT count(*) FROM s.apart", "holds NaN, and DuckDB may pass over such rows or not"),
+        ("SELECT count(*) FROM sound", ""),
+        ("SELECT 1", ""),
+    ] {
+        let answer = host.ask(sql, "table").await;
+        assert_eq!(answer.error, None, "{sql}");
+        let said =
+            super::notices(&answer).concat().replace("`p50_ms`", "`p95_ms`").replace("(p50_ms)", "(p95_ms)");
+        assert!(said.contains(told) && told.is_empty() == said.is_empty(), "{sql}: {said}");
+    }
+    let said = super::health(&host).await;
+    assert!(said.contains("`apart` of the database file reads Parquet files as it is stored"), "{said}");
+    host.stop().await;
+}
+
+/// An argument may stand in parentheses, which is how DuckDB stores it in a view.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_argument_in_parentheses_is_one() {
+    let folder = folder();
+    let host = host(folder.path()).await;
+    for arguments in ["(union_by_name = true)", "((union_by_name = true)), (can_have_nan = true)"] {
+        let sql = format!("SELECT count(*) FROM read_parquet('*.parquet', {arguments}) WHERE p95_ms > 100");
+        assert_eq!(host.rows(&sql).await, ["3"], "{arguments}");
+    }
+    let error = host.error("FROM read_parquet('*.parquet', (can_have_nan = false))").await;
+    assert!(error.contains("Leave `can_have_nan` away"), "{error}");
     host.stop().await;
 }

@@ -64,7 +64,8 @@ async fn the_first_file_does_not_round_the_others() {
     assert_eq!(host.rows("SELECT max(\"*.parquet\".p95_ms) FROM '*.parquet'").await, ["150.0"]);
     let own = "SELECT query_perf_weekly_202601.week FROM 'query_perf_weekly_202601.parquet' LIMIT 1";
     assert_eq!(host.rows(own).await, ["202601"]);
-    assert_eq!(host.rows("WITH \"x.parquet\" AS (SELECT 1 AS a) FROM 'x.parquet'").await, ["1"]);
+    let error = host.error("WITH \"x.parquet\" AS (SELECT 1 AS a) FROM 'x.parquet'").await;
+    assert!(error.contains("may be the CTE of that name or the file"), "{error}");
     // What is put in shows in no name of a column.
     for (source, name) in [
         ("'*.parquet'", "\"*.parquet\""),
@@ -292,5 +293,47 @@ async fn health_knows_nested_columns_and_those_without_a_value() {
         said.contains("`tags STRUCT(p95_ms VARCHAR, l INTEGER[])`") && !said.contains("need a number"),
         "{said}"
     );
+    host.stop().await;
+}
+
+/// A database file's own view does not round either: its text says nothing of types.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_of_a_database_file_do_not_round() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |week: u32, value: &str| format!("SELECT {week} AS week, 'a' AS pattern, {value} AS p95_ms");
+    reports(folder.path(), &[(202_601, &of(202_601, "50::BIGINT")), (202_602, &of(202_602, "50.9::DOUBLE"))]);
+    let file = folder.path().join("perf.duckdb");
+    crate::support::duckdb(&format!(
+        "SET file_search_path = '{}'; ATTACH '{}' AS made; USE made; \
+         CREATE VIEW perf_all_weeks AS SELECT * FROM 'query_perf_weekly_*.parquet'; \
+         CREATE VIEW top AS SELECT max(p95_ms) AS top FROM perf_all_weeks",
+        folder.path().display(),
+        file.display()
+    ));
+    let host = Host::start(&file, &json!({})).await;
+    for (sql, expected) in [
+        ("SELECT max(p95_ms) FROM perf_all_weeks", "50.9"),
+        ("SELECT top FROM top", "50.9"),
+        ("SELECT max(p95_ms) FROM perf_top_patterns", "50.9"),
+    ] {
+        let answer = host.ask(sql, "table").await;
+        assert_eq!((answer.error.clone(), rows(&answer)), (None, vec![expected.to_owned()]), "{sql}");
+        assert_eq!(notices(&answer), Vec::<String>::new(), "{sql}");
+    }
+    let answer = host.ask("SELECT max(p95_ms) FROM perf.main.perf_all_weeks", "table").await;
+    let said = notices(&answer).concat();
+    assert!(
+        said.contains("`p95_ms` is BIGINT in the first and DOUBLE in `query_perf_weekly_202602.parquet`"),
+        "{said}"
+    );
+    // A report that is not whole is told once.
+    std::fs::write(folder.path().join(report_name(202_603)), "PAR1half").unwrap();
+    let said = health(&host).await;
+    assert_eq!(
+        said.matches("query_perf_weekly_202603.parquet").count(),
+        said.matches("cannot be read (").count() * 2,
+        "{said}"
+    );
+    assert!(!said.contains("cannot be queried"), "{said}");
     host.stop().await;
 }
