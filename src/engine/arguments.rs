@@ -7,15 +7,15 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use duckdb::Connection;
+use parking_lot::Mutex;
 
 use super::examine::{self, Loss, Schema};
 use super::gate::{Reader, Verdict};
 use super::reads::ViewReads;
 use super::stamp::Stamp;
-use super::{Cancel, Engine, digits, lock, start_at};
+use super::{Cancel, Engine, digits, start_at};
 use crate::error::Result;
 use crate::reports::keys_of;
 use crate::source::Found;
@@ -48,11 +48,11 @@ impl<T: Clone> Known<T> {
 
     /// What is known of `files`, or what `look` finds.
     fn of(&self, files: &[Found], look: impl FnOnce() -> Result<T>) -> Result<T> {
-        if let Some((_, known)) = lock(&self.0).iter().find(|(found, _)| found == files) {
+        if let Some((_, known)) = self.0.lock().iter().find(|(found, _)| found == files) {
             return Ok(known.clone());
         }
         let found = look()?;
-        let mut known = lock(&self.0);
+        let mut known = self.0.lock();
         if known.len() >= Self::MOST {
             known.pop_front();
         }

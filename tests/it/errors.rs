@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use duckdb_perf::app::App;
+use duckdb_perf::broker::use_executable;
 use duckdb_perf::error::Kind;
+use duckdb_perf::protocol::Walls;
 use duckdb_perf::source::Policy;
-use duckdb_perf::worker::{Walls, use_executable};
 use serde_json::json;
 
 use crate::support::{Host, demo, duckdb, executable, meta, query, reports, settings, workers};
@@ -211,7 +212,8 @@ async fn a_mistake_of_duckdb_itself_is_told_and_ends_no_process() {
     for jail in [true, false] {
         let policy = Policy { temp_dir: Some(temp.path().to_owned()), ..Policy::default() };
         let app = App::new(Ok(policy)).with_walls(Walls { gate: false, jail, ..Walls::default() });
-        let outcome = app.query(&settings(folder, &json!({})), query("A", sql, "table")).await;
+        let outcome =
+            app.query_on_the_wire(&settings(folder, &json!({})), query("A", sql, "table"), ()).await;
         let error = outcome.error.unwrap();
         assert!(
             error.kind == Kind::Internal
