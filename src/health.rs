@@ -161,7 +161,9 @@ fn newest(number: i64, now: Timestamp) -> Option<String> {
         1 => "last week".to_owned(),
         weeks if weeks < 0 => {
             let ahead = counted(weeks.unsigned_abs(), "week");
-            format!("{ahead} in the future: look which report tells that, and whether its job's clock is right")
+            format!(
+                "{ahead} in the future: look which report tells that, and whether its job's clock is right"
+            )
         }
         weeks => format!("{} ago", counted(weeks.unsigned_abs(), "week")),
     };

@@ -82,8 +82,7 @@ impl Engine {
                 Some(function) => views.has_macro(function),
                 None => views.know(&reader.parts),
             };
-            let arguments =
-                if is_own { None } else { Some(self.arguments_of(reader, have_keys, &mut all)?) };
+            let arguments = if is_own { None } else { Some(self.arguments_of(reader, have_keys, &mut all)?) };
             all.of_readers.push(arguments);
         }
         all.notices.dedup();
@@ -175,7 +174,12 @@ impl Files {
 
     /// A column of percentiles in which a value is NaN, with such a file; none where `most` bytes are not enough to tell. The files
     /// are read once for as long as they look the same.
-    pub(super) fn nan(&self, engine: &Engine, cancel: &Cancel, most: u64) -> Result<Option<(String, String)>> {
+    pub(super) fn nan(
+        &self,
+        engine: &Engine,
+        cancel: &Cancel,
+        most: u64,
+    ) -> Result<Option<(String, String)>> {
         if self.found.iter().filter_map(|file| file.look).map(|look| look.size()).sum::<u64>() > most {
             return Ok(None);
         }

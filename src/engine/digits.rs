@@ -99,10 +99,12 @@ fn example(connection: &Connection, column: &Column<'_>, whole: &str) -> Result<
         file_list(column.files.iter().copied()),
         column.of
     );
-    let found: duckdb::Result<Vec<(String, String)>> = connection.prepare(&query).and_then(|mut statement| {
-        statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?.collect()
-    });
-    let found = found.or_else(|error| unknown(&error::translate(&error), "whether digits are lost is not known"))?;
+    let found: duckdb::Result<Vec<(String, String)>> =
+        connection.prepare(&query).and_then(|mut statement| {
+            statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?.collect()
+        });
+    let found =
+        found.or_else(|error| unknown(&error::translate(&error), "whether digits are lost is not known"))?;
     Ok(found.into_iter().next().map(|(value, read)| (shortened(&value), shortened(&read))))
 }
 
@@ -112,7 +114,8 @@ fn is_exact(of: &str, whole: &str) -> bool {
     let is_whole_number = LARGE.contains(&whole) || SMALL.contains(&whole) || whole.starts_with("DECIMAL(");
     of == whole
         || whole == "VARCHAR"
-        || is_small && (whole != "FLOAT" || of == "BOOLEAN" || of.ends_with("TINYINT") || of.ends_with("SMALLINT"))
+        || is_small
+            && (whole != "FLOAT" || of == "BOOLEAN" || of.ends_with("TINYINT") || of.ends_with("SMALLINT"))
         || LARGE.contains(&of) && is_whole_number && !whole.ends_with(']')
         || of == "FLOAT" && whole == "DOUBLE"
 }

@@ -35,10 +35,11 @@ pub(super) fn among(connection: &Connection, schemas: &[Schema]) -> Result<Durat
         "SELECT file_name, system.main.from_base64(system.main.decode(value)) FROM system.main.parquet_kv_metadata([{list}]) \
          WHERE system.main.decode(key) = 'ARROW:schema'"
     );
-    let found: duckdb::Result<Vec<(String, Vec<u8>)>> = connection.prepare(&query).and_then(|mut statement| {
-        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-    });
-    let found = found.or_else(|error| unknown(&error::translate(&error), "the Arrow schemas are not known"))?;
+    let found: duckdb::Result<Vec<(String, Vec<u8>)>> = connection
+        .prepare(&query)
+        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect());
+    let found =
+        found.or_else(|error| unknown(&error::translate(&error), "the Arrow schemas are not known"))?;
     let mut durations = Durations::new();
     for (file, bytes) in found {
         let Some(Ok(schema)) = logging::survived(|| try_schema_from_ipc_buffer(&bytes)) else { continue };

@@ -30,7 +30,8 @@ pub(super) const WRITE_AGAIN: &str = "The file is damaged, half-written or not P
 pub(super) const WRITE_UTF8: &str = "Write the report again with its texts in UTF-8";
 
 /// What the views show of such texts. DuckDB takes the byte behind a broken letter for a part of it, and so the letter there is lost.
-pub(super) const SHOWN: &str = "`?` stands for each byte that is not, and may stand for the letter right behind such bytes";
+pub(super) const SHOWN: &str =
+    "`?` stands for each byte that is not, and may stand for the letter right behind such bytes";
 
 /// What is wrong with a file.
 #[derive(Debug, Clone)]

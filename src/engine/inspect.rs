@@ -239,8 +239,7 @@ fn told_twice(folders: &[&PathBuf], schemas: &[(Columns, String, u64)]) -> Vec<(
     let mut found = BTreeMap::new();
     for (columns, file, _) in schemas {
         let keys = keys_below(folders, file).into_iter();
-        for (key, _) in
-            keys.filter(|(key, _)| columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)))
+        for (key, _) in keys.filter(|(key, _)| columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)))
         {
             found.entry(key.to_owned()).or_insert_with(|| file.clone());
         }

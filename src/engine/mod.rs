@@ -18,6 +18,7 @@ mod flaws;
 mod gaps;
 mod gate;
 mod inspect;
+mod keys;
 mod open;
 mod own;
 mod reads;

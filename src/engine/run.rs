@@ -169,8 +169,7 @@ impl Engine {
         let mut arguments = self.arguments(&verdict, views, &before)?;
         let stored = self.stored_views(&verdict, views, &before, cancel, &mut arguments)?;
         let statement = verdict.with_arguments(&arguments.of_readers);
-        let ready =
-            Ready { verdict: &verdict, sql: &statement.sql, arguments: &arguments, stored: &stored };
+        let ready = Ready { verdict: &verdict, sql: &statement.sql, arguments: &arguments, stored: &stored };
         let mut over = None;
         let mut result = self.execute(ready, &before, &mut over, task.shape, cancel, sink);
         let asked = Instant::now();

@@ -32,13 +32,7 @@ pub(super) struct Stored {
 
 impl Stored {
     /// The view in that schema of one of `databases` which `sql` makes.
-    pub(super) fn of(
-        database: &str,
-        schema: &str,
-        columns: String,
-        sql: &str,
-        databases: &[String],
-    ) -> Self {
+    pub(super) fn of(database: &str, schema: &str, columns: String, sql: &str, databases: &[String]) -> Self {
         let text = sql.to_ascii_lowercase().replace("can_have_nan", "");
         let is_found = schema.eq_ignore_ascii_case("main") && databases.iter().any(|name| name == database);
         Self { columns, is_found, knows_nan: text.contains("nan"), database: database.to_owned() }
@@ -88,7 +82,12 @@ impl Engine {
         let is_first = self.attachments.names().first() == Some(&stored.database);
         is_first.then(|| {
             let composed = view.verdict.with_arguments(arguments);
-            format!("CREATE OR REPLACE TEMP VIEW {} {} AS {}", sql_name(&view.name), stored.columns, composed.sql)
+            format!(
+                "CREATE OR REPLACE TEMP VIEW {} {} AS {}",
+                sql_name(&view.name),
+                stored.columns,
+                composed.sql
+            )
         })
     }
 
@@ -116,7 +115,9 @@ impl Engine {
             });
         }
         if stays && let Some(differ) = files.schemas(self).and_then(|schemas| types_differ(&schemas)) {
-            told.notices.push(format!("Of {name}: {differ}. Therefore {REMEDY}, or name the view without its database and schema"));
+            told.notices.push(format!(
+                "Of {name}: {differ}. Therefore {REMEDY}, or name the view without its database and schema"
+            ));
         }
         Ok(())
     }
@@ -135,7 +136,8 @@ pub(super) fn make(session: &Connection, statements: &[String]) {
 pub(super) fn staying(views: &ViewReads) -> Vec<String> {
     let stays = |view: &&ViewRead| {
         let lacks = view.verdict.readers.iter().any(|reader| {
-            reader.given("can_have_nan").is_none() || reader.given("union_by_name").is_none() && !reader.reads_one()
+            reader.given("can_have_nan").is_none()
+                || reader.given("union_by_name").is_none() && !reader.reads_one()
         });
         lacks && view.stored.as_ref().is_none_or(|stored| !stored.is_found)
     };

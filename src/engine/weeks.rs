@@ -2,8 +2,8 @@
 
 use duckdb::Connection;
 
-use super::examine::{Group, Loss, LossKind, file_list, of_these};
 use super::error;
+use super::examine::{Group, Loss, LossKind, file_list, of_these};
 use crate::error::{Error, Kind, Result};
 use crate::reports::{IsoWeek, Source};
 
@@ -41,7 +41,8 @@ pub(super) fn tell(connection: &Connection, groups: &[Group]) -> Result<(Option<
 pub(super) fn odd(connection: &Connection, groups: &[Group]) -> Result<Option<Loss>> {
     let mut all = Odd::default();
     for group in groups {
-        let files = if group.has_plain_week { doubtful(connection, &group.files)? } else { group.files.clone() };
+        let files =
+            if group.has_plain_week { doubtful(connection, &group.files)? } else { group.files.clone() };
         all.add(read(connection, &group.source, &files)?);
     }
     Ok(all.loss())
@@ -61,7 +62,7 @@ impl Odd {
         let rows = if self.rows == 1 { "1 row".to_owned() } else { format!("{} rows", self.rows) };
         let files = of_these(&file, usize::try_from(self.files).unwrap_or(1));
         Some(Loss {
-            what: format!("`week` is no ISO week, such as {example}, in {rows} of {files}"),
+            what: format!("`week` is no ISO week ({example}, for example) in {rows} of {files}"),
             remedy: REMEDY,
             kind: LossKind::Weeks,
         })
@@ -79,7 +80,8 @@ fn read(connection: &Connection, source: &Source, files: &[String]) -> Result<Od
         Some((oldest, newest)) => IsoWeek::condition(oldest, newest).join("week"),
         None => return Ok(Odd::default()),
     };
-    let source = Source { files: files.iter().map(|file| super::examine::plainly(file)).collect(), ..source.clone() };
+    let source =
+        Source { files: files.iter().map(|file| super::examine::plainly(file)).collect(), ..source.clone() };
     let query = format!(
         "SELECT system.main.max(week) FILTER (is_week), system.main.count(*) FILTER (NOT is_week), \
          system.main.count(DISTINCT file) FILTER (NOT is_week), system.main.min(file) FILTER (NOT is_week), \

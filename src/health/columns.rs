@@ -84,12 +84,15 @@ pub(super) fn unfit(found: &Inspection) -> Vec<String> {
             let mut lacking = Files::default();
             lacking.add(file, *count);
             said.extend(lacking.text().map(|files| {
-                format!("no column `{needed}` in {files}: the views and dashboards cannot show what is in there")
+                format!(
+                    "no column `{needed}` in {files}: the views and dashboards cannot show what is in there"
+                )
             }));
         }
         for (columns, example, count) in &found.schemas {
             let mut types = columns.iter().filter(|(name, _)| name.eq_ignore_ascii_case(needed));
-            if let Some((_, of)) = types.next().filter(|(_, of)| !wanted.is_met_by(of) && !wanted.is_harmless(of))
+            if let Some((_, of)) =
+                types.next().filter(|(_, of)| !wanted.is_met_by(of) && !wanted.is_harmless(of))
             {
                 of_type.get_or_insert(of);
                 other.add(example, *count);
@@ -228,7 +231,7 @@ mod tests {
             said(&reports),
             [
                 "no column `week` in `c.parquet` and 1 other report: the views and dashboards cannot show what is in there",
-                "`week` is VARCHAR in `c.parquet`, and the views and dashboards need a week, such as 202646, 2026-W46 or a date: what reads as none there counts as missing",
+                "`week` is VARCHAR in `c.parquet`, and the views and dashboards need a week (202646, 2026-W46 or a date): what reads as none there counts as missing",
                 "no column `pattern` in `c.parquet` and 1 other report: the views and dashboards cannot show what is in there",
                 "`pattern` is BLOB in `b.parquet` and 1 other report, and the views and dashboards need text: they show it as DuckDB writes it",
                 "`samples` is VARCHAR in `b.parquet` and 1 other report, and the views and dashboards need a number: what reads as none there counts as missing",

@@ -44,9 +44,8 @@ pub(super) fn staying(views: &FileViews) -> Option<String> {
 /// What is known of the views without those that fail over a report which is named anyway.
 pub(super) fn without_told(found: &Inspection) -> FileViews {
     let mut views = found.views.clone();
-    let is_told = |error: &Error| {
-        found.broken.iter().any(|(report, _)| error.message.contains(base_name(report)))
-    };
+    let is_told =
+        |error: &Error| found.broken.iter().any(|(report, _)| error.message.contains(base_name(report)));
     let before = views.failing.len();
     views.failing.retain(|(_, error)| !is_told(error));
     views.sound += (before - views.failing.len()) as u64;

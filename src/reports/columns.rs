@@ -83,9 +83,7 @@ impl Wanted {
         let is_nested = type_name.ends_with([']', ')']) && !is_decimal(type_name);
         match self {
             Self::Text => !is_nested && type_name != "BLOB",
-            Self::Week => {
-                FLOATS.contains(&type_name) || is_decimal(type_name) || TIMES.contains(&type_name)
-            }
+            Self::Week => FLOATS.contains(&type_name) || is_decimal(type_name) || TIMES.contains(&type_name),
             Self::Number | Self::Flag => false,
         }
     }
@@ -106,7 +104,7 @@ impl Wanted {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
-            Self::Week => "a week, such as 202646, 2026-W46 or a date",
+            Self::Week => "a week (202646, 2026-W46 or a date)",
             Self::Number => "a number",
             Self::Flag => "true or false",
             Self::Text => "text",

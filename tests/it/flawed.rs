@@ -184,7 +184,9 @@ async fn texts_that_are_not_utf8_stop_no_panel() {
         "{said}"
     );
     assert!(
-        said.contains("`?` stands for each byte that is not, and may stand for the letter right behind such bytes"),
+        said.contains(
+            "`?` stands for each byte that is not, and may stand for the letter right behind such bytes"
+        ),
         "{said}"
     );
     assert!(said.contains("texts in UTF-8"), "{said}");

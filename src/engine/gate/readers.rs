@@ -272,8 +272,7 @@ fn call(function: usize, tokens: &[Token<'_>]) -> Result<Option<Reader>> {
 fn is_argument(tokens: &[Token<'_>], at: usize, depth: usize) -> bool {
     let text = |at: usize| tokens.get(at).map(|token| token.text);
     let is_inside = |opened: usize| at.checked_sub(opened).and_then(text) == Some("(");
-    depth == 0
-        || (1..=depth).all(is_inside) && at.checked_sub(depth + 1).and_then(text) == Some(",")
+    depth == 0 || (1..=depth).all(is_inside) && at.checked_sub(depth + 1).and_then(text) == Some(",")
 }
 
 /// A file in the place of a table, whose name starts at the token `at`.
