@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
 
+use super::keys::Keys;
 use super::reads::Reports;
 use super::weeks::unknown;
 use super::{digits, durations, error, sql_name, sql_text, weeks};
 use crate::error::{Error, Kind, Result};
-use crate::reports::{Key, Source, Wanted, is_value, keys_of};
+use crate::reports::{NOTHING, Source, Wanted};
 use crate::source::in_a_glob;
 
 /// How many files are looked at one by one, where DuckDB refuses one of them.
@@ -85,8 +86,6 @@ pub(super) struct Group {
 
 /// What to do about a loss.
 const REMEDY: &str = "Write the report again with that column as the others have it, or move it away";
-
-const RENAME_FOLDER: &str = "Rename the folder, or give its reports a column of that name";
 
 /// The column of weeks.
 const WEEK: &str = "week";
@@ -202,12 +201,12 @@ pub(super) fn look_into(
         }
     };
     let keys = Keys::of(files, folders);
-    let mixed = mixed_reals(&schemas);
+    let mixed = mixed_numbers(&schemas);
     let durations = durations::among(connection, &schemas)?;
     let mut by_reading: BTreeMap<Reading<'_>, Vec<&str>> = BTreeMap::new();
     for (file, columns) in &schemas {
         let is_odd = |name: &str, of: &str| match Wanted::of(name) {
-            Some(wanted) => !wanted.is_met_by(of) || of == REAL && mixed.contains(&name.to_lowercase()),
+            Some(wanted) => !wanted.is_met_by(of) || is_narrow(of) && mixed.contains(&name.to_lowercase()),
             None => false,
         };
         let unit = |name: &str| durations.get(&(file.clone(), name.to_lowercase())).copied();
@@ -253,16 +252,21 @@ pub(super) fn look_into(
     Ok((groups, losses, is_whole))
 }
 
-/// Columns that some files have as REAL and others as another kind of number: DuckDB makes REAL of both, in which large whole
-/// numbers are rounded.
-fn mixed_reals(schemas: &[Schema]) -> BTreeSet<String> {
-    let mut kinds: BTreeMap<String, BTreeSet<bool>> = BTreeMap::new();
+/// Columns that the files have as several kinds of numbers.
+fn mixed_numbers(schemas: &[Schema]) -> BTreeSet<String> {
+    let mut kinds: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for (name, of) in schemas.iter().flat_map(|(_, columns)| columns) {
-        if Wanted::of(name).is_some_and(|wanted| wanted.is_met_by(of)) {
-            kinds.entry(name.to_lowercase()).or_default().insert(of == REAL);
+        if Wanted::of(name).is_some_and(|wanted| wanted.is_met_by(of)) && of != NOTHING {
+            kinds.entry(name.to_lowercase()).or_default().insert(of);
         }
     }
     kinds.into_iter().filter(|(_, kinds)| kinds.len() > 1).map(|(name, _)| name).collect()
+}
+
+/// Whether DuckDB rounds other numbers to one of this type, or it to theirs: of REAL and a whole number it makes REAL, and of two
+/// DECIMAL that need more than 38 digits one with fewer places.
+fn is_narrow(of: &str) -> bool {
+    of == REAL || of.starts_with("DECIMAL(")
 }
 
 /// What the views need of a column of type `of`, or of durations in that unit.
@@ -272,7 +276,7 @@ fn needed(column: &str, of: &str) -> Option<String> {
     }
     let name = sql_name(column);
     let wanted = Wanted::of(column)?;
-    if of == REAL && wanted.is_met_by(of) {
+    if is_narrow(of) && wanted.is_met_by(of) {
         return Some(format!("CAST({name} AS DOUBLE)"));
     }
     Some(wanted.expression(&name))
@@ -315,80 +319,6 @@ fn lost(connection: &Connection, column: &str, of: &str, files: &[&str]) -> Resu
             unknown::<()>(&error::translate(&error), "what a column holds is not known")?;
             loss(format!("{told}, and the views need {}", wanted.words()))
         }
-    }
-}
-
-/// What the folders below those of the datasource tell.
-struct Keys<'a> {
-    roots: Vec<&'a str>,
-    values: BTreeMap<String, (&'a str, Vec<&'a str>)>,
-}
-
-impl<'a> Keys<'a> {
-    fn of(files: &'a [String], folders: &[&'a PathBuf]) -> Self {
-        let roots = folders.iter().filter_map(|folder| folder.to_str()).collect();
-        let mut keys = Self { roots, values: BTreeMap::new() };
-        for file in files {
-            for (key, value) in keys_of(keys.inside(file)) {
-                let known = keys.values.entry(key.to_lowercase()).or_insert_with(|| (key, Vec::new()));
-                known.1.push(value);
-            }
-        }
-        keys
-    }
-
-    /// The path of `file` below the folder that it is in.
-    fn inside<'f>(&self, file: &'f str) -> &'f str {
-        let behind = |root: &&str| file.strip_prefix(root.trim_end_matches('/'))?.strip_prefix('/');
-        self.roots.iter().filter_map(behind).min_by_key(|rest| rest.len()).unwrap_or_default()
-    }
-
-    /// The keys of one file, as they are first written.
-    fn below<'s>(&'s self, file: &str) -> impl Iterator<Item = &'a str> + use<'s, 'a> {
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        names.extend(keys_of(self.inside(file)).into_iter().map(|(key, _)| key.to_lowercase()));
-        self.values.iter().filter(move |(name, _)| names.contains(*name)).map(|(_, (key, _))| *key)
-    }
-
-    /// What the views do not have of a column that folders tell.
-    fn lost(&self, connection: &Connection, name: &str) -> Result<Option<Loss>> {
-        let wanted = Wanted::of(name).filter(|wanted| *wanted != Wanted::Text);
-        let Some((wanted, (_, values))) = wanted.zip(self.values.get(&name.to_lowercase())) else {
-            return Ok(None);
-        };
-        let values: BTreeSet<&str> = values.iter().copied().filter(|value| is_value(value)).collect();
-        let values: Vec<String> = values.into_iter().map(sql_text).collect();
-        if values.is_empty() {
-            return Ok(None);
-        }
-        let query = format!(
-            "SELECT value FROM (SELECT unnest([{}]) AS value) WHERE {} IS NULL ORDER BY 1",
-            values.join(", "),
-            wanted.expression("system.main.url_decode(value)")
-        );
-        let found: duckdb::Result<Vec<String>> = connection
-            .prepare(&query)
-            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
-        let found =
-            found.or_else(|error| unknown(&error::translate(&error), "what folders tell is not known"))?;
-        let Some(first) = found.first() else { return Ok(None) };
-        let more = match found.len() - 1 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        Ok(Some(Loss {
-            what: format!(
-                "`{name}` is told by the names of folders, of which `{name}={first}`{more} cannot be read as {} and count as missing",
-                wanted.words()
-            ),
-            remedy: RENAME_FOLDER,
-            kind: LossKind::Values,
-        }))
-    }
-
-    fn key(&self, name: &str) -> Key {
-        let values = self.values.get(&name.to_lowercase()).map_or(&[][..], |(_, values)| values.as_slice());
-        Key::of(name, values.iter().copied(), &self.roots)
     }
 }
 

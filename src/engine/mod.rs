@@ -20,6 +20,7 @@ mod flaws;
 mod gaps;
 mod gate;
 mod inspect;
+mod keys;
 mod open;
 mod own;
 mod reads;

@@ -62,7 +62,7 @@ impl Odd {
         let rows = if self.rows == 1 { "1 row".to_owned() } else { format!("{} rows", self.rows) };
         let files = of_these(&file, usize::try_from(self.files).unwrap_or(1));
         Some(Loss {
-            what: format!("`week` is no ISO week, such as {example}, in {rows} of {files}"),
+            what: format!("`week` is no ISO week ({example}, for example) in {rows} of {files}"),
             remedy: REMEDY,
             kind: LossKind::Weeks,
         })

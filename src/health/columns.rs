@@ -231,7 +231,7 @@ mod tests {
             said(&reports),
             [
                 "no column `week` in `c.parquet` and 1 other report: the views and dashboards cannot show what is in there",
-                "`week` is VARCHAR in `c.parquet`, and the views and dashboards need a week, such as 202646, 2026-W46 or a date: what reads as none there counts as missing",
+                "`week` is VARCHAR in `c.parquet`, and the views and dashboards need a week (202646, 2026-W46 or a date): what reads as none there counts as missing",
                 "no column `pattern` in `c.parquet` and 1 other report: the views and dashboards cannot show what is in there",
                 "`pattern` is BLOB in `b.parquet` and 1 other report, and the views and dashboards need text: they show it as DuckDB writes it",
                 "`samples` is VARCHAR in `b.parquet` and 1 other report, and the views and dashboards need a number: what reads as none there counts as missing",

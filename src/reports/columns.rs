@@ -104,7 +104,7 @@ impl Wanted {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
-            Self::Week => "a week, such as 202646, 2026-W46 or a date",
+            Self::Week => "a week (202646, 2026-W46 or a date)",
             Self::Number => "a number",
             Self::Flag => "true or false",
             Self::Text => "text",

@@ -147,7 +147,9 @@ pub(crate) fn read_anything(text: &str) {
             assert!(pivoted.judged.places.back(at) <= text.len());
         }
     }
-    assert!(query_of_view(&tokens).is_none_or(|(at, _)| at <= text.len()));
+    assert!(query_of_view(&tokens).is_none_or(|(at, columns)| {
+        at <= text.len() && columns.is_none_or(|columns| text.get(columns).is_some())
+    }));
     for json in [text, &format!("{{\"error\":false,\"statements\":[{{\"node\":{{{text}}}}}]}}")] {
         let read = tree::read(json);
         // As a string of the person's, the same text makes no node.

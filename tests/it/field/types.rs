@@ -211,6 +211,28 @@ async fn whole_numbers_beside_real_ones_keep_their_digits() {
     host.stop().await;
 }
 
+/// DuckDB makes one DECIMAL of several, with fewer places where 38 digits are too few.
+#[tokio::test(flavor = "multi_thread")]
+async fn decimals_beside_others_keep_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |week: u32, value: &str| {
+        format!("SELECT {week} AS week, 'a' AS pattern, {value} AS p95_ms, {value} AS samples")
+    };
+    reports(
+        folder.path(),
+        &[
+            (202_601, &row(202_601, "50.12::DECIMAL(10, 2)")),
+            (202_602, &row(202_602, "50.123456::DECIMAL(18, 6)")),
+            (202_603, &row(202_603, "7::DECIMAL(38, 2)")),
+            (202_604, &row(202_604, "9::BIGINT")),
+        ],
+    );
+    let host = over(folder.path()).await;
+    let rows = host.rows("SELECT p95_ms, samples FROM perf_all_weeks ORDER BY week").await;
+    assert_eq!(rows, ["50.12 | 50.12", "50.123456 | 50.123456", "7.0 | 7.0", "9.0 | 9.0"]);
+    host.stop().await;
+}
+
 /// Every type that a column can be of in one report: the others answer with their numbers.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_type_of_one_report_stops_the_views() {
