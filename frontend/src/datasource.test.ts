@@ -22,7 +22,12 @@ describe('PerfDatasource', () => {
     expect(query.rawSql).toContain('$pattern');
   });
 
-  it('gives alert rules and Explore queries that stand alone', () => {
+  it('gives alert rules the SQL in the field that Grafana hands on', () => {
+    const [rule] = datasource.interpolateVariablesInQueries([query], { __interval: { text: '1w', value: '1w' } });
+    expect(rule).toMatchObject({ expression: "SELECT 1 WHERE p IN ('a','b')", range: true });
+  });
+
+  it('gives Explore queries that stand alone', () => {
     expect(datasource.interpolateVariablesInQueries([query], {})).toEqual([
       {
         refId: 'A',

@@ -11,6 +11,9 @@ export interface PerfQuery extends DataQuery {
   format?: QueryFormat | number;
   rawQuery?: boolean;
   editorMode?: 'code';
+  /** The SQL on its way from a panel to a new alert rule, and whether it is a time series; see `forRule`. */
+  expression?: string;
+  range?: boolean;
 }
 
 /** A query variable's query. Dashboards hold plain SQL text too; read it through `toVariableQuery`. */
@@ -53,8 +56,23 @@ export function isAlerting(app?: CoreApp): boolean {
 }
 
 /**
- * What a new query starts with: the slowest patterns over time. In alert rules it starts with nothing: a rule made from a
- * panel arrives without the panel's SQL, which Grafana leaves out, and any text would be taken for the panel's.
+ * A panel's query for a new alert rule. Grafana 12.3 keeps only a few fields of it (its `alertingQuerySchema`): `rawSql` and
+ * `format` are not among them, `expression` and `range` are.
+ */
+export function forRule(query: PerfQuery): PerfQuery {
+  return { ...query, expression: query.rawSql, range: formatOf(query) === 'time_series' };
+}
+
+/** The query of an alert rule, with the SQL that came from a panel in its place. */
+export function fromPanel({ expression, range, ...query }: PerfQuery): PerfQuery {
+  return query.rawSql?.trim() || !expression?.trim()
+    ? query
+    : { ...query, rawSql: expression, format: range ? 'time_series' : 'table', rawQuery: true, editorMode: 'code' };
+}
+
+/**
+ * What a new query starts with: the slowest patterns over time. In alert rules it starts with nothing: a rule is made from a
+ * panel with that panel's SQL, and any other text would be taken for it.
  */
 export function defaultQuery(app?: CoreApp): Partial<PerfQuery> {
   const alerting = isAlerting(app);
