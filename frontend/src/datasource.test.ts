@@ -24,7 +24,7 @@ describe('PerfDatasource', () => {
 
   it('gives alert rules the SQL in the field that Grafana hands on', () => {
     const [rule] = datasource.interpolateVariablesInQueries([query], { __interval: { text: '1w', value: '1w' } });
-    expect(rule).toMatchObject({ expression: "SELECT 1 WHERE p IN ('a','b')", range: true });
+    expect(rule).toMatchObject({ expression: "SELECT 1 WHERE p IN ('a','b')", instant: false, range: true });
   });
 
   it('gives Explore queries that stand alone', () => {
@@ -39,7 +39,7 @@ describe('PerfDatasource', () => {
   });
 
   it('has annotations, and leaves the health check to the backend', () => {
-    expect(datasource.annotations).toEqual({});
+    expect(datasource.annotations.getDefaultQuery()).toMatchObject({ format: 'table' });
     expect(Object.prototype.hasOwnProperty.call(Object.getPrototypeOf(datasource), 'testDatasource')).toBe(false);
   });
 });

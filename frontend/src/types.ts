@@ -11,8 +11,9 @@ export interface PerfQuery extends DataQuery {
   format?: QueryFormat | number;
   rawQuery?: boolean;
   editorMode?: 'code';
-  /** The SQL on its way from a panel to a new alert rule, and whether it is a time series; see `forRule`. */
+  /** The SQL on its way from a panel to a new alert rule, and whether it is a table; see `forRule`. */
   expression?: string;
+  instant?: boolean;
   range?: boolean;
 }
 
@@ -50,6 +51,19 @@ export const ALERT_SQL = `SELECT pattern, p95_ms
 FROM perf_all_weeks
 WHERE week = (SELECT max(week) FROM perf_all_weeks)`;
 
+/** What a new annotation starts with: where a pattern was slow for the first time. */
+export const ANNOTATION_QUERY: Partial<PerfQuery> = {
+  rawSql: `SELECT $__weekTime(min(week)) AS time, left(pattern, 60) AS text, 'slow for the first time' AS tags
+FROM perf_slow_patterns
+GROUP BY pattern
+HAVING $__weekFilter(min(week))
+ORDER BY max(p95_ms) DESC
+LIMIT 10`,
+  format: 'table',
+  rawQuery: true,
+  editorMode: 'code',
+};
+
 /** Whether a query is that of an alert rule. */
 export function isAlerting(app?: CoreApp): boolean {
   return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
@@ -57,17 +71,25 @@ export function isAlerting(app?: CoreApp): boolean {
 
 /**
  * A panel's query for a new alert rule. Grafana 12.3 keeps only a few fields of it (its `alertingQuerySchema`): `rawSql` and
- * `format` are not among them, `expression` and `range` are.
+ * `format` are not among them, `expression`, `instant` and `range` are. A table is instant to Grafana, too: one number each,
+ * nothing to reduce.
  */
 export function forRule(query: PerfQuery): PerfQuery {
-  return { ...query, expression: query.rawSql, range: formatOf(query) === 'time_series' };
+  const instant = formatOf(query) === 'table';
+  return { ...query, expression: query.rawSql, instant, range: !instant };
 }
 
 /** The query of an alert rule, with the SQL that came from a panel in its place. */
-export function fromPanel({ expression, range, ...query }: PerfQuery): PerfQuery {
+export function fromPanel({ expression, range: _range, ...query }: PerfQuery): PerfQuery {
   return query.rawSql?.trim() || !expression?.trim()
     ? query
-    : { ...query, rawSql: expression, format: range ? 'time_series' : 'table', rawQuery: true, editorMode: 'code' };
+    : {
+        ...query,
+        rawSql: expression,
+        format: query.instant ? 'table' : 'time_series',
+        rawQuery: true,
+        editorMode: 'code',
+      };
 }
 
 /**

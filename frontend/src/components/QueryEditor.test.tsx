@@ -1,4 +1,11 @@
-import { CoreApp, createDataFrame, getDefaultTimeRange, LoadingState, PanelData } from '@grafana/data';
+import {
+  CoreApp,
+  createDataFrame,
+  DataQueryRequest,
+  getDefaultTimeRange,
+  LoadingState,
+  PanelData,
+} from '@grafana/data';
 import { fireEvent, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React, { useState } from 'react';
@@ -87,6 +94,16 @@ describe('QueryEditor', () => {
     expect(area.value).toBe('');
   });
 
+  it.each([
+    ['another datasource', 'grafana', ['SELECT 1']],
+    ['this one', 'perf', []],
+  ])('runs at once where the panel shows what %s gave', (_, uid, expected) => {
+    const request = { targets: [{ refId: 'A', datasource: { uid } }] } as DataQueryRequest;
+    const data = { state: LoadingState.Done, series: [], timeRange: getDefaultTimeRange(), request };
+    const { ran } = renderEditor({ rawSql: 'SELECT 1', format: 'table' }, CoreApp.PanelEditor, data);
+    expect(ran).toEqual(expected);
+  });
+
   it('starts a new query with the default', () => {
     const { area, query } = renderEditor({});
     expect(area.value).toContain('FROM perf_all_weeks');
@@ -106,8 +123,8 @@ describe('QueryEditor', () => {
 
   it.each(['time_series', 'table'] as const)('has the SQL of the panel that a rule is made from: %s', (format) => {
     // As Grafana 12.3 hands it on: these fields, and the editor's defaults for the others.
-    const { refId, expression, range } = forRule({ refId: 'A', rawSql: 'SELECT 1', format });
-    const kept = { ...defaultQuery(CoreApp.UnifiedAlerting), refId, expression, range, instant: true };
+    const { refId, expression, instant, range } = forRule({ refId: 'A', rawSql: 'SELECT 1', format });
+    const kept = { ...defaultQuery(CoreApp.UnifiedAlerting), refId, expression, instant, range };
     const { area, query } = renderEditor(kept, CoreApp.UnifiedAlerting);
     expect(area.value).toBe('SELECT 1');
     expect(query()).toMatchObject({ rawSql: 'SELECT 1', format });

@@ -45,6 +45,11 @@ export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query
     if (query.rawSql !== given.rawSql) {
       onChange(query);
     }
+    // When another datasource is chosen, Grafana goes on showing that one's result until somebody runs the query.
+    const shown = data?.request?.targets.find(({ refId }) => refId === query.refId)?.datasource?.uid;
+    if (shown && shown !== datasource.uid && shown !== query.datasource?.uid) {
+      onRunQuery();
+    }
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the editor opens
   }, []);
 
