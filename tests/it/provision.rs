@@ -296,14 +296,10 @@ fn a_dry_run_only_reads() {
 
 /// A Grafana in which somebody has added a datasource by clicking, and changed it since.
 fn with_a_clicked_one(path: &str) -> (u16, &'static str, &'static str) {
-    macro_rules! clicked {
-        () => {
-            r#"{"uid":"dg5vw5","name":"Mine","type":"duckdb-perf-datasource","access":"proxy","url":"","readOnly":false,"jsonData":{"path":"/reports","slowMs":250}}"#
-        };
-    }
+    const ALL: &str = r#"[{"uid":"dg5vw5","name":"Mine","type":"duckdb-perf-datasource","access":"proxy","url":"","readOnly":false,"jsonData":{"path":"/reports","slowMs":250}}]"#;
     match path {
-        "/api/datasources" => (200, "", concat!("[", clicked!(), "]")),
-        "/api/datasources/uid/dg5vw5" => (200, "", clicked!()),
+        "/api/datasources" => (200, "", ALL),
+        "/api/datasources/uid/dg5vw5" => (200, "", &ALL[1..ALL.len() - 1]),
         "/api/frontend/settings" => (200, "", r#"{"appUrl":"https://grafana.example.org/"}"#),
         "/api/v1/provisioning/contact-points" => (200, "", "[]"),
         "/api/v1/provisioning/policies" => (200, "", r#"{"receiver":"grafana-default-email"}"#),
@@ -315,7 +311,7 @@ fn with_a_clicked_one(path: &str) -> (u16, &'static str, &'static str) {
 fn a_datasource_that_is_there_is_used_and_told_what_changes() {
     let server = Server::start(with_a_clicked_one);
     let dry = |arguments: &[&str]| {
-        let output = run(&server.address, &[&["--dry-run"], arguments].concat());
+        let output = run(&server.address, &[&["--dry-run"][..], arguments].concat());
         assert!(output.status.success(), "{output:?}");
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };

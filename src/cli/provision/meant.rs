@@ -1,21 +1,72 @@
-//! Which datasource is meant, and dashboards and rules that ask it. Pure.
+//! Which datasource is meant, and dashboards and rules that ask it.
 
 use serde_json::Value;
 
+use super::Args;
 use super::bundle::Bundle;
 use super::decide::of;
+use super::grafana::Grafana;
 use crate::cli::documents::PLUGIN_IDS;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// The datasource that a run is about.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Meant {
+struct Meant {
     /// Its uid.
-    pub(super) uid: String,
+    uid: String,
     /// Its name in Grafana, where it is there.
-    pub(super) name: Option<String>,
+    name: Option<String>,
     /// What a person should know about the choice.
-    pub(super) notice: Option<String>,
+    notice: Option<String>,
+}
+
+/// Finds out which datasource is meant, and lets everything in `bundle` ask that; gives the uid that the file has.
+pub(super) fn choose(grafana: &Grafana, bundle: &mut Bundle, args: &Args) -> Result<String> {
+    let [file] = &bundle.datasources[..] else {
+        return match args.uid {
+            Some(_) => Err(Error::bad_settings(
+                "`--uid` is for files with one datasource, and these have another number",
+            )
+            .hint("Leave `--uid` away, and write the uid into the files")),
+            None => Ok(String::new()),
+        };
+    };
+    let (uid, name) = (file.uid().to_owned(), file.name().to_owned());
+    // What files of somebody's own say holds.
+    if args.delete || args.from.is_some() && args.uid.is_none() {
+        return Ok(uid);
+    }
+    let path = file.setting("path").and_then(Value::as_str);
+    let meant = match grafana.need("/api/datasources", "list the datasources") {
+        Ok(all) => {
+            let all = all.as_array().map_or(&[][..], Vec::as_slice);
+            datasource(all, args.uid.as_deref(), &uid, &name, path)?
+        }
+        // Who only brings dashboards need not see datasources.
+        Err(error) if error.kind == Kind::Forbidden || error.kind == Kind::NotFound => {
+            let asked = args.uid.as_deref();
+            let notice = format!(
+                "datasources cannot be listed, so dashboards and rules ask the one with the uid `{uid}`; `--uid` names another one"
+            );
+            Meant {
+                uid: asked.unwrap_or(&uid).to_owned(),
+                name: None,
+                notice: asked.is_none().then_some(notice),
+            }
+        }
+        Err(error) => return Err(error),
+    };
+    if meant.uid != uid {
+        rebind(bundle, &uid, &meant);
+        if let Some(file) = bundle.datasources.first_mut() {
+            file.made.insert("uid".to_owned(), meant.uid.as_str().into());
+            if let Some(name) = &meant.name {
+                file.made.insert("name".to_owned(), name.as_str().into());
+            }
+        }
+    }
+    bundle.notices.extend(meant.notice);
+    Ok(uid)
 }
 
 /// Chooses: the one that was `asked` for, else the one with the file's uid, else one that is there and is the only
@@ -23,7 +74,7 @@ pub(super) struct Meant {
 ///
 /// # Errors
 /// [`crate::error::Kind::BadSettings`] when it could be any of several.
-pub(super) fn datasource(
+fn datasource(
     all: &[Value],
     asked: Option<&str>,
     uid: &str,
@@ -79,7 +130,7 @@ fn list(all: &[&Value]) -> String {
 }
 
 /// Lets dashboards and rules ask the datasource `meant` instead of the one with the uid `old`.
-pub(super) fn rebind(bundle: &mut Bundle, old: &str, meant: &Meant) {
+fn rebind(bundle: &mut Bundle, old: &str, meant: &Meant) {
     let rules = bundle.groups.iter_mut().flat_map(|group| &mut group.rules);
     for document in bundle.dashboards.iter_mut().chain(rules) {
         rebind_in(document, old, meant);

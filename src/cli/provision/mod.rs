@@ -30,7 +30,6 @@ use serde_json::Value;
 use self::bundle::{Bundle, Datasource, Folder, Group};
 use self::grafana::Grafana;
 use self::http::Http;
-use self::meant::Meant;
 use self::report::Report;
 use self::steps::Run;
 use self::target::Target;
@@ -184,7 +183,7 @@ fn provision(target: Target, bundle: &mut Bundle, args: &Args) -> Result<Report>
         grafana.check_plugin()?;
     }
     check_permissions(&grafana, args.delete, &wants)?;
-    let own_uid = choose(&grafana, bundle, args)?;
+    let own_uid = meant::choose(&grafana, bundle, args)?;
     bundle.complete_runbooks(&grafana.root);
     let bundle = &*bundle;
     let report = Report { about: grafana.about.clone(), dry_run: args.dry_run, ..Report::default() };
@@ -222,55 +221,6 @@ fn provision(target: Target, bundle: &mut Bundle, args: &Args) -> Result<Report>
         run.alerts(bundle, has_folders);
     }
     Ok(run.report)
-}
-
-/// Finds out which datasource is meant, and lets everything in `bundle` ask that; gives the uid that the file has.
-fn choose(grafana: &Grafana, bundle: &mut Bundle, args: &Args) -> Result<String> {
-    let [file] = &bundle.datasources[..] else {
-        return match args.uid {
-            Some(_) => Err(Error::bad_settings(
-                "`--uid` is for files with one datasource, and these have another number",
-            )
-            .hint("Leave `--uid` away, and write the uid into the files")),
-            None => Ok(String::new()),
-        };
-    };
-    let (uid, name) = (file.uid().to_owned(), file.name().to_owned());
-    // What files of somebody's own say holds.
-    if args.delete || args.from.is_some() && args.uid.is_none() {
-        return Ok(uid);
-    }
-    let path = file.setting("path").and_then(Value::as_str);
-    let meant = match grafana.need("/api/datasources", "list the datasources") {
-        Ok(all) => {
-            let all = all.as_array().map_or(&[][..], Vec::as_slice);
-            meant::datasource(all, args.uid.as_deref(), &uid, &name, path)?
-        }
-        // Who only brings dashboards need not see datasources.
-        Err(error) if error.kind == Kind::Forbidden || error.kind == Kind::NotFound => {
-            let asked = args.uid.as_deref();
-            let notice = format!(
-                "datasources cannot be listed, so dashboards and rules ask the one with the uid `{uid}`; `--uid` names another one"
-            );
-            Meant {
-                uid: asked.unwrap_or(&uid).to_owned(),
-                name: None,
-                notice: asked.is_none().then_some(notice),
-            }
-        }
-        Err(error) => return Err(error),
-    };
-    if meant.uid != uid {
-        meant::rebind(bundle, &uid, &meant);
-        if let Some(file) = bundle.datasources.first_mut() {
-            file.made.insert("uid".to_owned(), meant.uid.as_str().into());
-            if let Some(name) = &meant.name {
-                file.made.insert("name".to_owned(), name.as_str().into());
-            }
-        }
-    }
-    bundle.notices.extend(meant.notice);
-    Ok(uid)
 }
 
 /// The folders that the wanted parts need, each once.
