@@ -22,7 +22,12 @@ describe('PerfDatasource', () => {
     expect(query.rawSql).toContain('$pattern');
   });
 
-  it('gives alert rules and Explore queries that stand alone', () => {
+  it('gives alert rules the SQL in the field that Grafana hands on', () => {
+    const [rule] = datasource.interpolateVariablesInQueries([query], { __interval: { text: '1w', value: '1w' } });
+    expect(rule).toMatchObject({ expression: "SELECT 1 WHERE p IN ('a','b')", instant: false, range: true });
+  });
+
+  it('gives Explore queries that stand alone', () => {
     expect(datasource.interpolateVariablesInQueries([query], {})).toEqual([
       {
         refId: 'A',
@@ -34,7 +39,7 @@ describe('PerfDatasource', () => {
   });
 
   it('has annotations, and leaves the health check to the backend', () => {
-    expect(datasource.annotations).toEqual({});
+    expect(datasource.annotations.getDefaultQuery()).toMatchObject({ format: 'table' });
     expect(Object.prototype.hasOwnProperty.call(Object.getPrototypeOf(datasource), 'testDatasource')).toBe(false);
   });
 });

@@ -2,13 +2,13 @@ import { CoreApp, DataSourceInstanceSettings, ScopedVars } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv, TemplateSrv } from '@grafana/runtime';
 
 import { interpolate } from './interpolation';
-import { defaultQuery, formatOf, PerfOptions, PerfQuery } from './types';
+import { ANNOTATION_QUERY, defaultQuery, formatOf, forRule, PerfOptions, PerfQuery } from './types';
 import { PerfVariableSupport } from './variables';
 
 /** The browser's half of the datasource: it interpolates; the backend does all the rest, the health check included. */
 export class PerfDatasource extends DataSourceWithBackend<PerfQuery, PerfOptions> {
-  // Empty, because the query editor and the frame's own columns are all that annotations need.
-  annotations = {};
+  // Grafana's own editor and the frame's columns are all that annotations need beside it.
+  annotations = { getDefaultQuery: () => ANNOTATION_QUERY };
 
   constructor(
     settings: DataSourceInstanceSettings<PerfOptions>,
@@ -36,7 +36,12 @@ export class PerfDatasource extends DataSourceWithBackend<PerfQuery, PerfOptions
 
   /** For Explore and for alert rules made from a panel, which know no template variables. */
   interpolateVariablesInQueries(queries: PerfQuery[], scopedVars: ScopedVars): PerfQuery[] {
-    return queries.map((query) => ({ ...this.applyTemplateVariables(query, scopedVars), datasource: this.getRef() }));
+    // Grafana says how long the interval is only when it makes a rule.
+    const isForRule = '__interval' in scopedVars;
+    return queries.map((query) => {
+      const alone = { ...this.applyTemplateVariables(query, scopedVars), datasource: this.getRef() };
+      return isForRule ? forRule(alone) : alone;
+    });
   }
 
   getQueryDisplayText(query: PerfQuery): string {

@@ -11,6 +11,10 @@ export interface PerfQuery extends DataQuery {
   format?: QueryFormat | number;
   rawQuery?: boolean;
   editorMode?: 'code';
+  /** The SQL on its way from a panel to a new alert rule, and whether it is a table; see `forRule`. */
+  expression?: string;
+  instant?: boolean;
+  range?: boolean;
 }
 
 /** A query variable's query. Dashboards hold plain SQL text too; read it through `toVariableQuery`. */
@@ -47,14 +51,50 @@ export const ALERT_SQL = `SELECT pattern, p95_ms
 FROM perf_all_weeks
 WHERE week = (SELECT max(week) FROM perf_all_weeks WHERE $__weekTime(week) IS NOT NULL)`;
 
+/** What a new annotation starts with: where a pattern was slow for the first time. */
+export const ANNOTATION_QUERY: Partial<PerfQuery> = {
+  rawSql: `SELECT $__weekTime(min(week)) AS time, left(pattern, 60) AS text, 'slow for the first time' AS tags
+FROM perf_slow_patterns
+GROUP BY pattern
+HAVING $__weekFilter(min(week))
+ORDER BY max(p95_ms) DESC
+LIMIT 10`,
+  format: 'table',
+  rawQuery: true,
+  editorMode: 'code',
+};
+
 /** Whether a query is that of an alert rule. */
 export function isAlerting(app?: CoreApp): boolean {
   return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
 }
 
 /**
- * What a new query starts with: the slowest patterns over time. In alert rules it starts with nothing: a rule made from a
- * panel arrives without the panel's SQL, which Grafana leaves out, and any text would be taken for the panel's.
+ * A panel's query for a new alert rule. Grafana 12.3 keeps only a few fields of it (its `alertingQuerySchema`): `rawSql` and
+ * `format` are not among them, `expression`, `instant` and `range` are. A table is instant to Grafana, too: one number each,
+ * nothing to reduce.
+ */
+export function forRule(query: PerfQuery): PerfQuery {
+  const instant = formatOf(query) === 'table';
+  return { ...query, expression: query.rawSql, instant, range: !instant };
+}
+
+/** The query of an alert rule, with the SQL that came from a panel in its place. */
+export function fromPanel({ expression, range: _range, ...query }: PerfQuery): PerfQuery {
+  return query.rawSql?.trim() || !expression?.trim()
+    ? query
+    : {
+        ...query,
+        rawSql: expression,
+        format: query.instant ? 'table' : 'time_series',
+        rawQuery: true,
+        editorMode: 'code',
+      };
+}
+
+/**
+ * What a new query starts with: the slowest patterns over time. In alert rules it starts with nothing: a rule is made from a
+ * panel with that panel's SQL, and any other text would be taken for it.
  */
 export function defaultQuery(app?: CoreApp): Partial<PerfQuery> {
   const alerting = isAlerting(app);

@@ -230,6 +230,27 @@ try {
   run = provision([...all, '--delete']);
   check(run.code === 0 && run.count.deleted === 1, 'the empty folder goes at last', run.report);
 
+  // A datasource that somebody added by clicking is used as it is, and dashboards and rules ask it at Grafana's address.
+  await api('/api/datasources/uid/theirs', { method: 'DELETE' });
+  await api('/api/datasources', { method: 'POST', body: { name: 'Clicked', uid: 'clicked', type: 'motherduck-duckdb-datasource', access: 'proxy', jsonData: { path: reports, slowMs: 250 } } });
+  run = provision(['--path', reports], { env: variables });
+  check(run.code === 0 && run.report.objects.find(({ kind }) => kind === 'datasource').name === 'Clicked', 'the datasource that is there is used', run.report);
+  check((await api('/api/datasources')).body.length === 1 && (await api('/api/datasources/uid/clicked')).body.jsonData.slowMs === 250, 'and keeps what was set');
+  const clickedRule = (await api('/api/v1/provisioning/alert-rules/duckdb-perf-slow-pattern')).body;
+  check(clickedRule.data[0].datasourceUid === 'clicked' && clickedRule.annotations.runbook_url.startsWith(`${url}/public/plugins/`), 'rules ask it, and link to their runbooks', clickedRule);
+  const shared = (await api('/api/dashboards/uid/query-perf-public')).body.dashboard;
+  check(shared.panels.every((panel) => !panel.datasource || panel.datasource.uid === 'clicked'), 'the dashboard to share asks it', shared.panels[0].datasource);
+  run = provision(['--path', reports], { env: variables });
+  check(run.code === 0 && only(run, 'unchanged'), 'the second time everything is as wanted', run.report);
+  const overview = (await api('/api/dashboards/uid/query-perf-overview')).body.dashboard;
+  await api('/api/dashboards/db', { method: 'POST', body: { dashboard: { ...overview, title: 'Mine' }, folderUid: 'query-performance', overwrite: true } });
+  run = provision(['--path', reports, '--dry-run'], { env: variables });
+  const mine = run.report.objects.find((object) => object.status === 'updated');
+  check(run.count.updated === 1 && mine.changes.join() === '`title`: Mine → Query performance overview' && mine.notices[0].includes('saved by admin'), 'what a person changed is told before it is replaced', mine);
+  run = provision(['--delete', '--uid', 'clicked'], { env: variables });
+  check(run.code === 0 && run.report.objects.some((object) => object.kind === 'datasource' && object.status === 'kept'), 'and is not removed', run.report);
+  await api('/api/datasources/uid/clicked', { method: 'DELETE' });
+
   // Names and uids that something else has.
   await api('/api/datasources', { method: 'POST', body: { name: 'DuckDB Perf', uid: 'other', type: 'prometheus', access: 'proxy', url: 'http://x' } });
   run = provision([...all, '--only', 'datasource']);

@@ -34,10 +34,11 @@ impl Reserved {
 /// What a server answers to a path: status, extra header line, body.
 type Answers = fn(&str) -> (u16, &'static str, &'static str);
 
-/// A server on the loopback, and the request lines and `Authorization` headers that it saw.
+/// A server on the loopback, the request lines and `Authorization` headers that it saw, and the bodies.
 struct Server {
     address: String,
     seen: Arc<Mutex<Vec<String>>>,
+    bodies: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
@@ -45,14 +46,15 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&seen);
+        let bodies = Arc::new(Mutex::new(Vec::new()));
+        let (log, body_log) = (Arc::clone(&seen), Arc::clone(&bodies));
         // Ends with the test's process.
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let _ = serve(stream, answers, &log);
+                let _ = serve(stream, answers, &log, &body_log);
             }
         });
-        Self { address, seen }
+        Self { address, seen, bodies }
     }
 
     fn seen(&self) -> Vec<String> {
@@ -60,7 +62,12 @@ impl Server {
     }
 }
 
-fn serve(mut stream: TcpStream, answers: Answers, log: &Mutex<Vec<String>>) -> std::io::Result<()> {
+fn serve(
+    mut stream: TcpStream,
+    answers: Answers,
+    log: &Mutex<Vec<String>>,
+    bodies: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut first = String::new();
     if reader.read_line(&mut first).is_err() {
@@ -79,7 +86,9 @@ fn serve(mut stream: TcpStream, answers: Answers, log: &Mutex<Vec<String>>) -> s
             _ => {}
         }
     }
-    reader.take(length).read_to_end(&mut Vec::new())?;
+    let mut body = String::new();
+    reader.take(length).read_to_string(&mut body)?;
+    bodies.lock().unwrap().push(body);
     let path = first.split_whitespace().nth(1).unwrap_or_default();
     log.lock()
         .unwrap()
@@ -280,9 +289,71 @@ fn a_dry_run_only_reads() {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.starts_with("Grafana 12.3.0 at http://127.0.0.1:"), "{text}");
-    assert!(text.contains("  created   datasource "), "{text}");
+    assert!(text.contains("  to create datasource "), "{text}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("dry run, nothing was changed"));
     assert!(server.seen().iter().all(|request| request.starts_with("GET ")), "{:?}", server.seen());
+}
+
+/// A Grafana in which somebody has added a datasource by clicking, and changed it since.
+fn with_a_clicked_one(path: &str) -> (u16, &'static str, &'static str) {
+    const ALL: &str = r#"[{"uid":"dg5vw5","name":"Mine","type":"duckdb-perf-datasource","access":"proxy","url":"","readOnly":false,"jsonData":{"path":"/reports","slowMs":250}}]"#;
+    match path {
+        "/api/datasources" => (200, "", ALL),
+        "/api/datasources/uid/dg5vw5" => (200, "", &ALL[1..ALL.len() - 1]),
+        "/api/frontend/settings" => (200, "", r#"{"appUrl":"https://grafana.example.org/"}"#),
+        "/api/v1/provisioning/contact-points" => (200, "", "[]"),
+        "/api/v1/provisioning/policies" => (200, "", r#"{"receiver":"grafana-default-email"}"#),
+        _ => grafana(path),
+    }
+}
+
+#[test]
+fn a_datasource_that_is_there_is_used_and_told_what_changes() {
+    let server = Server::start(with_a_clicked_one);
+    let dry = |arguments: &[&str]| {
+        let output = run(&server.address, &[&["--dry-run"][..], arguments].concat());
+        assert!(output.status.success(), "{output:?}");
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (text, notices) = dry(&["--path", "/reports"]);
+    assert!(
+        text.contains(
+            "  unchanged datasource           Mine
+            notice: `slowMs` stays 250; a new datasource would have 100
+"
+        ),
+        "{text}"
+    );
+    assert!(notices.contains("ask the datasource `Mine` (uid `dg5vw5`), which is there"), "{notices}");
+    let (text, _) = dry(&["--slow-ms", "150"]);
+    assert!(
+        text.contains("  to update datasource           Mine\n            `jsonData.slowMs`: 250 → 150.0\n"),
+        "{text}"
+    );
+    // It reads other files, so it is left alone.
+    let (text, notices) = dry(&["--path", "/elsewhere"]);
+    assert!(text.contains("  to create datasource           DuckDB Perf\n"), "{text}");
+    assert!(notices.contains("none that is there reads this path: `Mine` (uid `dg5vw5`)"), "{notices}");
+    let (text, _) = dry(&["--path", "/elsewhere", "--uid", "dg5vw5"]);
+    assert!(text.contains("`jsonData.path`: /reports → /elsewhere\n"), "{text}");
+    assert!(server.seen().iter().all(|request| request.starts_with("GET ")), "{:?}", server.seen());
+}
+
+#[test]
+fn dashboards_and_rules_are_sent_with_the_uid_and_grafanas_address() {
+    let server = Server::start(|path| match path {
+        "/api/dashboards/db" | "/api/folders" | "/api/v1/provisioning/alert-rules" => (200, "", "{}"),
+        _ => with_a_clicked_one(path),
+    });
+    run(&server.address, &["--only", "dashboards,alerts"]);
+    let bodies = server.bodies.lock().unwrap().join("\n");
+    assert!(bodies.contains(r#""datasourceUid":"dg5vw5""#), "{bodies}");
+    assert!(!bodies.contains(r#":"duckdb-perf""#), "nothing asks the uid of the files");
+    let runbook = "https://grafana.example.org/public/plugins/duckdb-perf-datasource/docs/runbooks/";
+    assert_eq!(bodies.matches(&format!(r#""runbook_url":"{runbook}"#)).count(), 4, "{bodies}");
+    let kept = run(&server.address, &["--delete", "--only", "datasource", "--uid", "dg5vw5"]);
+    assert!(String::from_utf8_lossy(&kept.stdout).contains("kept      datasource  dg5vw5"), "{kept:?}");
+    assert!(!server.seen().iter().any(|request| request.starts_with("DELETE ")), "{:?}", server.seen());
 }
 
 #[test]

@@ -59,9 +59,9 @@ describe('ConfigEditor', () => {
     [{ path: '/a', threads: 0 }, 'Enter a whole number of at least 1'],
     [{ path: '/a', maxRows: 1.5 }, 'Enter a whole number of at least 1'],
     [{ path: '/a', slowMs: -1 }, 'Enter a number of at least 0'],
-    [{ path: 'reports' }, 'Enter a full path, such as /var/lib/reports'],
-    [{ path: '/a', basePath: '..' }, 'Enter a full path, such as /var/lib/reports'],
-    [{ paths: ['/a', '~/b'] }, 'Enter a full path, such as /var/lib/reports'],
+    [{ path: 'reports' }, 'Enter a full path, such as /var/lib/perf-reports'],
+    [{ path: '/a', basePath: '..' }, 'Enter a full path, such as /var/lib/perf-reports'],
+    [{ paths: ['/a', '~/b'] }, 'Enter a full path, such as /var/lib/perf-reports'],
   ])('says what is wrong with %p', (jsonData, problem) => {
     renderEditor(jsonData);
     expect(screen.getAllByRole('alert').map((alert) => alert.textContent)).toEqual([problem]);

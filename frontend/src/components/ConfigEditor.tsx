@@ -83,7 +83,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
             id="duckdb-perf-path"
             width={WIDTH}
             value={path}
-            placeholder={urlPath ?? '/var/lib/reports'}
+            placeholder={urlPath ?? '/var/lib/perf-reports'}
             disabled={readOnly}
             onChange={(event) => set({ path: event.currentTarget.value })}
           />
@@ -118,7 +118,7 @@ function MorePaths({ paths, readOnly, onChange }: MorePathsProps) {
                 aria-label={`Further path ${index + 1}`}
                 width={WIDTH - 4}
                 value={path}
-                placeholder="/var/lib/more_reports"
+                placeholder="/var/lib/more-reports"
                 disabled={readOnly}
                 onChange={(event) => onChange(paths.map((old, at) => (at === index ? event.currentTarget.value : old)))}
               />

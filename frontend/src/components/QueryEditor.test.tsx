@@ -1,10 +1,17 @@
-import { CoreApp } from '@grafana/data';
+import {
+  CoreApp,
+  createDataFrame,
+  DataQueryRequest,
+  getDefaultTimeRange,
+  LoadingState,
+  PanelData,
+} from '@grafana/data';
 import { fireEvent, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React, { useState } from 'react';
 
 import { testDatasource } from '../testing/datasource';
-import { PerfQuery } from '../types';
+import { defaultQuery, forRule, PerfQuery } from '../types';
 import { QueryEditor } from './QueryEditor';
 
 jest.mock('@grafana/ui', () => ({
@@ -13,7 +20,7 @@ jest.mock('@grafana/ui', () => ({
 }));
 
 /** Holds the query as Grafana does, and runs what it holds. */
-function renderEditor(stored: Partial<PerfQuery>, app = CoreApp.PanelEditor) {
+function renderEditor(stored: Partial<PerfQuery>, app = CoreApp.PanelEditor, data?: PanelData) {
   const onChange = jest.fn();
   const ran: Array<string | undefined> = [];
   let current: PerfQuery = { refId: 'A', ...stored };
@@ -22,6 +29,7 @@ function renderEditor(stored: Partial<PerfQuery>, app = CoreApp.PanelEditor) {
     return (
       <QueryEditor
         app={app}
+        data={data}
         datasource={testDatasource()}
         query={query}
         onChange={(next) => {
@@ -86,32 +94,62 @@ describe('QueryEditor', () => {
     expect(area.value).toBe('');
   });
 
+  it.each([
+    ['another datasource', 'grafana', ['SELECT 1']],
+    ['this one', 'perf', []],
+  ])('runs at once where the panel shows what %s gave', (_, uid, expected) => {
+    const request = { targets: [{ refId: 'A', datasource: { uid } }] } as DataQueryRequest;
+    const data = { state: LoadingState.Done, series: [], timeRange: getDefaultTimeRange(), request };
+    const { ran } = renderEditor({ rawSql: 'SELECT 1', format: 'table' }, CoreApp.PanelEditor, data);
+    expect(ran).toEqual(expected);
+  });
+
   it('starts a new query with the default', () => {
     const { area, query } = renderEditor({});
     expect(area.value).toContain('FROM perf_all_weeks');
     expect(query()).toMatchObject({ refId: 'A', rawSql: area.value, format: 'time_series' });
   });
 
-  it.each([
-    ['a new rule', { format: undefined }],
-    ['a rule made from a panel, whose SQL Grafana leaves out', { format: 'time_series' as const, rawQuery: true }],
-  ])('shows no text that nobody wrote in %s, and says what to do', async (_, stored) => {
-    const { area, query, ran } = renderEditor(stored, CoreApp.UnifiedAlerting);
+  it('shows no text that nobody wrote in a new rule, and says what to do', async () => {
+    const { area, query, ran } = renderEditor({ rawQuery: true }, CoreApp.UnifiedAlerting);
     expect(area.value).toBe('');
-    expect(query()).toMatchObject({ rawSql: '', format: stored.format ?? 'table' });
-    expect(screen.getByText(/copy it from the panel/)).toBeTruthy();
+    expect(query()).toMatchObject({ rawSql: '', format: 'table' });
+    expect(screen.getByText(/one number for each alert/)).toBeTruthy();
     await userEvent.click(screen.getByRole('button', { name: 'Start with an example' }));
     expect(area.value).toContain('max(week)');
     expect(ran).toEqual([area.value]);
-    expect(screen.queryByText(/copy it from the panel/)).toBeNull();
+    expect(screen.queryByText(/one number for each alert/)).toBeNull();
+  });
+
+  it.each(['time_series', 'table'] as const)('has the SQL of the panel that a rule is made from: %s', (format) => {
+    // As Grafana 12.3 hands it on: these fields, and the editor's defaults for the others.
+    const { refId, expression, instant, range } = forRule({ refId: 'A', rawSql: 'SELECT 1', format });
+    const kept = { ...defaultQuery(CoreApp.UnifiedAlerting), refId, expression, instant, range };
+    const { area, query } = renderEditor(kept, CoreApp.UnifiedAlerting);
+    expect(area.value).toBe('SELECT 1');
+    expect(query()).toMatchObject({ rawSql: 'SELECT 1', format });
+    expect(query()).not.toHaveProperty('expression');
   });
 
   it('says nothing of rules elsewhere, nor where a rule has its SQL', () => {
     const { unmount } = renderEditor({ rawSql: 'SELECT 1', format: 'table' }, CoreApp.UnifiedAlerting);
-    expect(screen.queryByText(/copy it from the panel/)).toBeNull();
+    expect(screen.queryByText(/one number for each alert/)).toBeNull();
     unmount();
     renderEditor({ rawSql: '', format: 'table' });
-    expect(screen.queryByText(/copy it from the panel/)).toBeNull();
+    expect(screen.queryByText(/one number for each alert/)).toBeNull();
+  });
+
+  it('shows what the backend says about its own result, each sentence once', () => {
+    const frame = (refId: string, ...texts: string[]) =>
+      createDataFrame({
+        refId,
+        fields: [],
+        meta: { notices: texts.map((text) => ({ severity: 'info' as const, text })) },
+      });
+    const series = [frame('A', 'the range is short', 'cut'), frame('A', 'cut'), frame('B', 'of another query')];
+    const data = { state: LoadingState.Done, series, timeRange: getDefaultTimeRange() };
+    renderEditor({ rawSql: 'SELECT 1', format: 'table' }, CoreApp.Explore, data);
+    expect(screen.getAllByRole('status').map((notice) => notice.textContent)).toEqual(['the range is short', 'cut']);
   });
 
   it('puts a macro into the text', async () => {

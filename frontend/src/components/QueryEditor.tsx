@@ -4,8 +4,18 @@ import { Alert, Button, RadioButtonGroup, useStyles2 } from '@grafana/ui';
 import React, { useEffect, useRef, useState } from 'react';
 
 import type { PerfDatasource } from '../datasource';
-import { ALERT_SQL, defaultQuery, formatOf, isAlerting, PerfOptions, PerfQuery, QueryFormat } from '../types';
+import {
+  ALERT_SQL,
+  defaultQuery,
+  formatOf,
+  fromPanel,
+  isAlerting,
+  PerfOptions,
+  PerfQuery,
+  QueryFormat,
+} from '../types';
 import { MacroHelp } from './MacroHelp';
+import { Notices, noticesOf } from './Notices';
 import { Insert, SqlEditor } from './SqlEditor';
 
 const FORMATS: Array<{ label: string; value: QueryFormat; description: string }> = [
@@ -20,19 +30,25 @@ const FORMATS: Array<{ label: string; value: QueryFormat; description: string }>
 type Props = QueryEditorProps<PerfDatasource, PerfQuery, PerfOptions>;
 
 /** The editor of panels, Explore, alert rules and annotations. */
-export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query: stored }: Props) {
+export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query: given }: Props) {
   const styles = useStyles2(getStyles);
   const [showMacros, setShowMacros] = useState(false);
   const insert = useRef<Insert | undefined>(undefined);
 
   // A query that nobody has written yet starts with the default; one that exists is never touched on opening.
+  const stored = isAlerting(app) ? fromPanel(given) : given;
   const isNew = stored.rawSql === undefined;
-  // A rule made from a panel keeps the panel's format: the SQL that is pasted is the panel's too.
-  const format = stored.format ?? defaultQuery(app).format;
-  const query: PerfQuery = isNew ? { ...stored, ...defaultQuery(app), format } : stored;
+  const query: PerfQuery = isNew
+    ? { ...stored, ...defaultQuery(app), format: stored.format ?? defaultQuery(app).format }
+    : stored;
   useEffect(() => {
-    if (isNew) {
+    if (query.rawSql !== given.rawSql) {
       onChange(query);
+    }
+    // When another datasource is chosen, Grafana goes on showing that one's result until somebody runs the query.
+    const shown = data?.request?.targets.find(({ refId }) => refId === query.refId)?.datasource?.uid;
+    if (shown && shown !== datasource.uid && shown !== query.datasource?.uid) {
+      onRunQuery();
     }
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the editor opens
   }, []);
@@ -76,11 +92,7 @@ export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query
       </div>
       {isAlerting(app) && !query.rawSql?.trim() && (
         <Alert severity="info" title="Write the rule's SQL here">
-          <p>
-            It gives one number for each alert; text columns become the alert&apos;s labels. A rule made from a panel
-            comes without the panel&apos;s SQL, because Grafana leaves it out: copy it from the panel, and write values
-            in place of its variables.
-          </p>
+          <p>It gives one number for each alert; text columns become the alert&apos;s labels.</p>
           <Button size="sm" variant="secondary" onClick={() => run({ rawSql: ALERT_SQL, format: 'table' })}>
             Start with an example
           </Button>
@@ -95,6 +107,7 @@ export function QueryEditor({ app, data, datasource, onChange, onRunQuery, query
         insertRef={insert}
         variableNames={() => datasource.variableNames()}
       />
+      <Notices notices={noticesOf(data, query.refId)} />
     </div>
   );
 }

@@ -88,6 +88,8 @@ export function SqlEditor(props: Props) {
           folding: false,
           scrollBeyondLastLine: false,
           scrollbar: { alwaysConsumeMouseWheel: false },
+          // It would offer `__weekFilter`, from the text above, for `week`, and Enter would take it.
+          wordBasedSuggestions: false,
           wordWrap: 'on',
         }}
       />

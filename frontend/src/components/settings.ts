@@ -23,7 +23,7 @@ export const REPORT_SETTINGS: TextSetting[] = [
   {
     key: 'reports',
     label: 'Report files',
-    description: 'Names of the weekly reports in the folder. The views perf_all_weeks and its like read them.',
+    description: 'Names of the weekly reports in the folder. The views, such as perf_all_weeks, read them.',
     placeholder: 'query_perf_weekly_*.parquet',
   },
   {
@@ -101,5 +101,5 @@ export function numberProblem(value: unknown, least: number): string | undefined
 /** What is wrong with a path that is not empty, if anything. */
 export function pathProblem(path: string): string | undefined {
   const looksFull = /^(\s*$|\/|[A-Za-z]:[\\/]|\\\\|file:)/.test(path.trim());
-  return looksFull ? undefined : 'Enter a full path, such as /var/lib/reports';
+  return looksFull ? undefined : 'Enter a full path, such as /var/lib/perf-reports';
 }

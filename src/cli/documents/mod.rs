@@ -10,7 +10,7 @@ mod variables;
 
 pub(in crate::cli) use alerts::{datasources, read_alerts};
 pub(in crate::cli) use dashboard::{is_dashboard, read_dashboard};
-pub(in crate::cli) use owner::Datasources;
+pub(in crate::cli) use owner::{Datasources, PLUGIN_IDS};
 pub(in crate::cli) use statements::read_statements;
 pub(in crate::cli) use variables::{Choice, Source, Variable, mentions, substitute};
 

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::variables::reference_name;
 
-/// Plugin ids of our datasource: its own, and the one it also answers to (`aliasIDs` of `plugin.json`).
-const PLUGIN_IDS: [&str; 2] = ["duckdb-perf-datasource", "grafana-duckdb-datasource"];
+/// Plugin ids of our datasource: its own, and those it also answers to (`aliasIDs` of `plugin.json`).
+pub(in crate::cli) const PLUGIN_IDS: [&str; 3] =
+    ["duckdb-perf-datasource", "grafana-duckdb-datasource", "motherduck-duckdb-datasource"];
 /// Uids that Grafana has given away: expressions, several at once, another panel's result, built-in annotations.
 const RESERVED: [&str; 6] =
     ["__expr__", "-100", "-- Mixed --", "-- Dashboard --", "-- Grafana --", "grafana"];

@@ -175,12 +175,12 @@ impl Run<'_> {
                 if changes.contains(&Change::Removed) {
                     return Ok(vec![Change::Kept; changes.len()]);
                 }
-                return Err(decide::provisioned("the tree of notification policies"));
+                return Err(decide::provisioned("the tree of notification policies", &[]));
             }
             if let Value::Object(tree) = &mut tree {
                 tree.remove("provenance");
             }
-            let want = if differs { Want::Update(tree) } else { Want::Nothing };
+            let want = if differs { Want::Update(tree, Vec::new()) } else { Want::Nothing };
             let put = (Verb::Put, POLICIES.to_owned());
             let what = "the notification policies".to_owned();
             self.make(want, &Place { create: put.clone(), update: put, editable, what })?;
@@ -189,7 +189,7 @@ impl Run<'_> {
         for (at, route) in routes.iter().enumerate() {
             let end = changed.as_ref().map_err(Clone::clone).map(|changes| match changes.get(at) {
                 Some(Change::Added) => End::Created,
-                Some(Change::Changed) => End::Updated,
+                Some(Change::Changed) => End::Updated(Vec::new()),
                 Some(Change::Removed) => End::Deleted,
                 Some(Change::Absent) => End::Absent,
                 Some(Change::Kept) => End::Kept(decide::FROM_FILES.to_owned()),
@@ -237,7 +237,10 @@ impl Run<'_> {
         let want = match has.map(|has| has.get("interval").and_then(Value::as_u64)) {
             None => Want::Create(body),
             Some(seconds) if seconds == Some(group.interval) => Want::Nothing,
-            Some(_) => Want::Update(body),
+            Some(seconds) => {
+                let has = seconds.map_or_else(|| "nothing".to_owned(), |seconds| format!("{seconds} s"));
+                Want::Update(body, vec![format!("its interval: {has} → {} s", group.interval)])
+            }
         };
         let put = (Verb::Put, group_path(group));
         let what = format!("the interval of the rule group `{}`", group.name);

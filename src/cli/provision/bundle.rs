@@ -8,6 +8,7 @@ use super::alerts;
 use super::expand::{Env, Expand, not_set};
 use super::files::File;
 use super::grafana::PLUGIN;
+use crate::cli::documents::PLUGIN_IDS;
 use crate::error::{Error, Result};
 
 /// Everything that the files want.
@@ -15,8 +16,8 @@ use crate::error::{Error, Result};
 pub(super) struct Bundle {
     /// Where the dashboards go.
     pub(super) folder: Folder,
-    /// Datasources as the API takes them; texts whose variable is not set are left out.
-    pub(super) datasources: Vec<Map<String, Value>>,
+    /// Datasources.
+    pub(super) datasources: Vec<Datasource>,
     /// Dashboard models; each has a `uid` and a `title`.
     pub(super) dashboards: Vec<Value>,
     /// Message templates.
@@ -29,6 +30,58 @@ pub(super) struct Bundle {
     pub(super) groups: Vec<Group>,
     /// What a person should know about what the files say.
     pub(super) notices: Vec<String>,
+}
+
+/// A datasource.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Datasource {
+    /// What the API takes for a new one; texts whose variable is not set are left out.
+    pub(super) made: Map<String, Value>,
+    /// Fields and settings that only a new one gets.
+    pub(super) defaults: Vec<String>,
+}
+
+impl Datasource {
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        self.made.get("name").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Its uid, which tells it.
+    pub(super) fn uid(&self) -> &str {
+        self.made.get("uid").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A setting of `jsonData`.
+    pub(super) fn setting(&self, name: &str) -> Option<&Value> {
+        self.made.get("jsonData")?.get(name)
+    }
+
+    /// Sets one in its `jsonData`, of a datasource that is there, too.
+    pub(super) fn set(&mut self, name: &str, value: Value) {
+        self.defaults.retain(|default| default != name);
+        if let Some(Value::Object(settings)) = self.made.get_mut("jsonData") {
+            settings.insert(name.to_owned(), value);
+        }
+    }
+
+    /// Leaves a datasource that is there as it is, but for its path where there is one.
+    pub(super) fn only_when_new(&mut self) {
+        let settings = self.made.get("jsonData").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        let settings = settings.filter(|name| *name != "path").cloned();
+        self.defaults = ["name", "url"].map(str::to_owned).into_iter().chain(settings).collect();
+    }
+
+    /// What one that is there gets, too.
+    pub(super) fn said(&self) -> Map<String, Value> {
+        let is_said = |name: &str, _: &mut Value| !self.defaults.iter().any(|default| default == name);
+        let mut said = self.made.clone();
+        said.retain(|name, value| is_said(name, value));
+        if let Some(Value::Object(settings)) = said.get_mut("jsonData") {
+            settings.retain(|name, value| is_said(name, value));
+        }
+        said
+    }
 }
 
 /// A folder of dashboards and alert rules.
@@ -131,7 +184,8 @@ impl Bundle {
             return Ok(());
         }
         for datasource in list(tree, "datasources") {
-            if datasource.get("type").and_then(Value::as_str) == Some(PLUGIN) {
+            let kind = datasource.get("type").and_then(Value::as_str);
+            if kind.is_some_and(|kind| PLUGIN_IDS.contains(&kind)) {
                 let datasource = self.datasource(datasource, env)?;
                 self.datasources.push(datasource);
             } else {
@@ -143,7 +197,18 @@ impl Bundle {
         alerts::take(self, tree, env)
     }
 
-    fn datasource(&mut self, written: &Value, env: Env) -> Result<Map<String, Value>> {
+    /// Puts Grafana's address, `root`, before the runbooks of rules that are below it: lists of rules show them as they stand.
+    pub(super) fn complete_runbooks(&mut self, root: &str) {
+        for rule in self.groups.iter_mut().flat_map(|group| &mut group.rules) {
+            if let Some(Value::String(url)) = rule.pointer_mut("/annotations/runbook_url")
+                && url.trim_start_matches('/').starts_with("public/")
+            {
+                *url = format!("{root}/{}", url.trim_start_matches('/'));
+            }
+        }
+    }
+
+    fn datasource(&mut self, written: &Value, env: Env) -> Result<Datasource> {
         let mut made = Map::new();
         for key in ["name", "uid"] {
             made.insert(key.to_owned(), needed(written, key, "datasource")?.into());
@@ -181,7 +246,7 @@ impl Bundle {
         if !secrets.is_empty() {
             made.insert("secureJsonData".to_owned(), secrets.into());
         }
-        Ok(made)
+        Ok(Datasource { made, defaults: Vec::new() })
     }
 }
 
@@ -239,13 +304,45 @@ mod tests {
             Folder { uid: "query-performance".into(), title: "Query performance".into() }
         );
         assert_eq!(bundle.datasources.len(), 1);
-        let datasource = &bundle.datasources[0];
+        let datasource = &bundle.datasources[0].made;
         assert_eq!((&datasource["uid"], &datasource["type"]), (&json!("duckdb-perf"), &json!(PLUGIN)));
         assert_eq!(datasource["jsonData"]["path"], "/reports");
         assert!(bundle.dashboards.iter().any(|dashboard| dashboard["uid"] == "query-perf-overview"));
         let unset = Bundle::read(&files::built_in(), &|_| None).unwrap();
-        assert_eq!(unset.datasources[0]["jsonData"].get("path"), None);
-        assert_eq!(unset.datasources[0]["jsonData"]["slowMs"], 100);
+        assert_eq!(unset.datasources[0].setting("path"), None);
+        assert_eq!(unset.datasources[0].setting("slowMs"), Some(&json!(100)));
+    }
+
+    #[test]
+    fn runbooks_get_grafanas_address() {
+        let mut bundle = Bundle::read(&files::built_in(), &|_| None).unwrap();
+        bundle.complete_runbooks("https://x/g");
+        let urls = |bundle: &Bundle| {
+            let rules = bundle.groups.iter().flat_map(|group| &group.rules);
+            rules
+                .map(|rule| rule["annotations"]["runbook_url"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let first = urls(&bundle);
+        assert_eq!(first[0], "https://x/g/public/plugins/duckdb-perf-datasource/docs/runbooks/slow_query.md");
+        assert!(
+            first.len() == 4 && first.iter().all(|url| url.starts_with("https://x/g/public/")),
+            "{first:?}"
+        );
+        bundle.complete_runbooks("https://other");
+        assert_eq!(urls(&bundle), first, "one that is absolute stays");
+    }
+
+    #[test]
+    fn a_datasource_that_is_there_gets_what_is_said() {
+        let env = |name: &str| (name == "DUCKDB_PERF_PATH").then(|| "/reports".to_owned());
+        let mut datasource = Bundle::read(&files::built_in(), &env).unwrap().datasources.remove(0);
+        assert_eq!(datasource.said(), datasource.made);
+        datasource.only_when_new();
+        datasource.set("slowMs", json!(250));
+        let said = datasource.said();
+        assert_eq!(said["jsonData"], json!({"path": "/reports", "slowMs": 250}));
+        assert_eq!((said.get("name"), said.get("url"), &said["uid"]), (None, None, &json!("duckdb-perf")));
     }
 
     #[test]
@@ -259,7 +356,7 @@ mod tests {
         ];
         let env = |name: &str| (name == "T").then(|| "secret".to_owned());
         let bundle = Bundle::read(&files, &env).unwrap();
-        assert_eq!(bundle.datasources[0]["secureJsonData"], json!({"token": "secret"}));
+        assert_eq!(bundle.datasources[0].made["secureJsonData"], json!({"token": "secret"}));
         assert_eq!(bundle.folder, Folder { uid: "a-b-c".into(), title: "A b/C!".into() });
         assert_eq!(
             bundle.notices,

@@ -3,10 +3,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::bundle::{Contact, Folder, Template};
-use super::grafana::PLUGIN;
-use super::same;
+use super::bundle::{Contact, Datasource, Folder, Template};
+use super::{changes, same};
+use crate::cli::documents::PLUGIN_IDS;
 use crate::error::{Error, Kind, Result};
+
+/// What the versions of dashboards that come from here begin their message with.
+pub(super) const MESSAGE: &str = "duckdb-perf provision";
 
 /// Annotations that say which panel an alert rule belongs to.
 pub(super) const PANEL: [&str; 2] = ["__dashboardUid__", "__panelId__"];
@@ -16,8 +19,8 @@ pub(super) const PANEL: [&str; 2] = ["__dashboardUid__", "__panelId__"];
 pub(super) enum Want {
     /// Make it, with this body.
     Create(Value),
-    /// Change it, to this body.
-    Update(Value),
+    /// Change it, to this body; what changes, as lines.
+    Update(Value, Vec<String>),
     /// Nothing.
     Nothing,
 }
@@ -49,16 +52,12 @@ const DATASOURCE: [&str; 11] = [
 ];
 
 /// A datasource; `has` is the one with its uid, `named` the one with its name. Settings that people made beside
-/// ours stay.
-pub(super) fn datasource(
-    has: Option<&Value>,
-    named: Option<&Value>,
-    wants: &Map<String, Value>,
-) -> Result<Want> {
-    let name = wants.get("name").and_then(Value::as_str).unwrap_or_default();
+/// ours stay, and so does what only a new one gets.
+pub(super) fn datasource(has: Option<&Value>, named: Option<&Value>, wants: &Datasource) -> Result<Want> {
+    let name = wants.name();
     let Some(has) = has else {
         return match named {
-            None => Ok(Want::Create(Value::Object(wants.clone()))),
+            None => Ok(Want::Create(Value::Object(wants.made.clone()))),
             Some(other) => Err(taken(
                 &format!("the name `{name}`"),
                 &format!(
@@ -70,22 +69,24 @@ pub(super) fn datasource(
             )),
         };
     };
-    if of(has, "type") != PLUGIN {
+    if !PLUGIN_IDS.contains(&of(has, "type")) {
         return Err(taken(
             &format!("the uid `{}`", of(has, "uid")),
             &format!("the datasource `{}` of type `{}` has it", of(has, "name"), of(has, "type")),
-            "Remove that datasource, or provision other files with `--from`",
+            "Remove that datasource, or give another uid with `--uid`",
         ));
     }
-    let mut visible = wants.clone();
+    let mut visible = wants.said();
     let secrets = visible.remove("secureJsonData");
     // A secret cannot be read, so it is sent again.
     if secrets.is_none() && same::holds(has, &Value::Object(visible.clone())) {
         return Ok(Want::Nothing);
     }
     if has.get("readOnly") == Some(&Value::Bool(true)) {
-        return Err(provisioned(&format!("the datasource `{name}`")));
+        let changes = changes::named(has, &Value::Object(visible));
+        return Err(provisioned(&format!("the datasource `{name}`"), &changes));
     }
+    let mut changes = changes::named(has, &Value::Object(visible.clone()));
     let mut body: Map<String, Value> =
         DATASOURCE.iter().filter_map(|&key| Some((key.to_owned(), has.get(key)?.clone()))).collect();
     let mut json_data = has.get("jsonData").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -96,15 +97,29 @@ pub(super) fn datasource(
     body.insert("jsonData".to_owned(), json_data.into());
     if let Some(secrets) = secrets {
         body.insert("secureJsonData".to_owned(), secrets);
+        changes.push("its secrets are sent again, because they cannot be compared".to_owned());
     }
-    Ok(Want::Update(Value::Object(body)))
+    Ok(Want::Update(Value::Object(body), changes))
+}
+
+/// What stays of a datasource though a new one would have it otherwise.
+pub(super) fn kept(has: &Value, wants: &Datasource) -> Vec<String> {
+    let set = |name: &String| has.get("jsonData")?.get(name).filter(|value| !value.is_null());
+    let new = |name: &String| wants.made.get("jsonData")?.get(name);
+    let differs = wants.defaults.iter().filter_map(|name| {
+        let (set, new) = (set(name)?, new(name)?);
+        (!same::holds(set, new)).then(|| format!("`{name}` stays {set}; a new datasource would have {new}"))
+    });
+    differs.collect()
 }
 
 /// Being rid of a datasource; `has` is the one with its uid.
 pub(super) fn rid_of_datasource(has: Option<&Value>) -> Rid {
     match has {
         None => Rid::Absent,
-        Some(has) if of(has, "type") != PLUGIN => Rid::Keep(format!("it is of type `{}`", of(has, "type"))),
+        Some(has) if !PLUGIN_IDS.contains(&of(has, "type")) => {
+            Rid::Keep(format!("it is of type `{}`", of(has, "type")))
+        }
         Some(has) if has.get("readOnly") == Some(&Value::Bool(true)) => Rid::Keep(FROM_FILES.to_owned()),
         Some(_) => Rid::Delete,
     }
@@ -119,7 +134,7 @@ pub(super) fn dashboard(has: Option<&Value>, wants: &Value, folder: &Folder) -> 
     }
     let body = json!({
         "dashboard": model, "folderUid": folder.uid, "overwrite": has.is_some(),
-        "message": concat!("duckdb-perf provision ", env!("CARGO_PKG_VERSION")),
+        "message": format!("{MESSAGE} {}", env!("CARGO_PKG_VERSION")),
     });
     let Some(has) = has else { return Ok(Want::Create(body)) };
     let meta = has.get("meta").unwrap_or(&Value::Null);
@@ -138,13 +153,14 @@ pub(super) fn dashboard(has: Option<&Value>, wants: &Value, folder: &Folder) -> 
         ));
     }
     let stored = has.get("dashboard").unwrap_or(&Value::Null);
-    if same::same(&same::dashboard(stored), &same::dashboard(wants)) {
+    let changes = changes::all(&same::dashboard(stored), &same::dashboard(wants));
+    if changes.is_empty() {
         return Ok(Want::Nothing);
     }
     if meta.get("provisioned") == Some(&Value::Bool(true)) {
-        return Err(provisioned(&format!("the dashboard `{}`", of(wants, "title"))));
+        return Err(provisioned(&format!("the dashboard `{}`", of(wants, "title")), &changes));
     }
-    Ok(Want::Update(body))
+    Ok(Want::Update(body, changes))
 }
 
 /// Being rid of a dashboard.
@@ -167,9 +183,9 @@ pub(super) fn template(has: Option<&Value>, wants: &Template) -> Result<Want> {
         return Ok(Want::Nothing);
     }
     if is_from_files(has) {
-        return Err(provisioned(&format!("the template `{}`", wants.name)));
+        return Err(provisioned(&format!("the template `{}`", wants.name), &[]));
     }
-    Ok(Want::Update(body))
+    Ok(Want::Update(body, vec!["its text".to_owned()]))
 }
 
 /// A receiver of a contact point; `all` are Grafana's, `ours` the uids of the files.
@@ -192,10 +208,13 @@ pub(super) fn contact(all: &[Value], wants: &Contact, ours: &[&str]) -> Result<W
     if parts.iter().all(|key| same::same(&part(has, key), &part(&wants.body, key))) {
         return Ok(Want::Nothing);
     }
+    // Not the values: addresses of webhooks are secrets.
+    let differs = parts.iter().filter(|key| !same::same(&part(has, key), &part(&wants.body, key)));
+    let changes: Vec<String> = differs.map(|key| format!("its `{key}`")).collect();
     if is_from_files(has) {
-        return Err(provisioned(&format!("the contact point `{}`", wants.name)));
+        return Err(provisioned(&format!("the contact point `{}`", wants.name), &changes));
     }
-    Ok(Want::Update(wants.body.clone()))
+    Ok(Want::Update(wants.body.clone(), changes))
 }
 
 /// An alert rule; `has` is the one with its uid.
@@ -225,14 +244,24 @@ pub(super) fn rule(has: Option<&Value>, wants: &Value) -> Result<Want> {
                 annotations.retain(|key, _| !PANEL.contains(&key.as_str()));
             }
         }
+        // Files cannot know Grafana's address.
+        if let Some(path) = wanted.pointer("/annotations/runbook_url").and_then(Value::as_str)
+            && let Some(theirs) = stored.pointer_mut("/annotations/runbook_url")
+            && theirs
+                .as_str()
+                .is_some_and(|theirs| path.ends_with(&format!("/{}", theirs.trim_start_matches('/'))))
+        {
+            *theirs = path.into();
+        }
     }
-    if same::same(&stored, &wanted) {
+    let changes = changes::all(&stored, &wanted);
+    if changes.is_empty() {
         return Ok(Want::Nothing);
     }
     if is_from_files(has) {
-        return Err(provisioned(&format!("the alert rule `{}`", of(&wants, "title"))));
+        return Err(provisioned(&format!("the alert rule `{}`", of(&wants, "title")), &changes));
     }
-    Ok(Want::Update(wants))
+    Ok(Want::Update(wants, changes))
 }
 
 /// Being rid of something of alerting; `elsewhere` says that it is not where ours is.
@@ -258,11 +287,12 @@ pub(super) fn is_from_files(has: &Value) -> bool {
 /// Why what comes from files is kept.
 pub(super) const FROM_FILES: &str = "it comes from Grafana's provisioning files";
 
-/// The error for what comes from files and is not as wanted.
-pub(super) fn provisioned(what: &str) -> Error {
+/// The error for what comes from files and is not as wanted; `changes` are the differences, as far as they are shown.
+pub(super) fn provisioned(what: &str, changes: &[String]) -> Error {
+    let list = if changes.is_empty() { String::new() } else { format!(" ({})", changes.join("; ")) };
     Error::new(
         Kind::Forbidden,
-        format!("{what} differs and comes from Grafana's provisioning files, so its API cannot change it"),
+        format!("{what} differs{list} and comes from Grafana's provisioning files, so its API cannot change it"),
     )
     .hint("Change the files in Grafana's provisioning folder, or remove them there, restart Grafana and run this again")
 }

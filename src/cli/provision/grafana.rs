@@ -16,6 +16,8 @@ pub(super) struct Grafana {
     http: Http,
     /// What it says about itself, for the report's first line.
     pub(super) about: String,
+    /// Its address as browsers have it, without a slash at the end.
+    pub(super) root: String,
 }
 
 impl Grafana {
@@ -30,9 +32,12 @@ impl Grafana {
             return Err(no_grafana(&base, &health));
         };
         let version = facts.get("version").and_then(Value::as_str).unwrap_or_default();
-        let mut grafana = Self { http, about: String::new() };
+        let mut grafana = Self { http, about: String::new(), root: base.clone() };
         let org = grafana.need("/api/org", "read the organisation")?;
         let org = org.get("name").and_then(Value::as_str).unwrap_or("?");
+        let settings = grafana.get("/api/frontend/settings", "read its settings").ok().flatten();
+        let told = settings.as_ref().and_then(|settings| settings.get("appUrl")).and_then(Value::as_str);
+        grafana.root = root(&base, told.unwrap_or_default());
         grafana.about = format!("Grafana {version} at {base}, organisation `{org}`").replace("  ", " ");
         Ok(grafana)
     }
@@ -110,6 +115,17 @@ impl Grafana {
         let answer = self.http.ask(Verb::Get, &format!("/api/datasources/uid/{uid}/health"), None, false)?;
         Ok(((200..300).contains(&answer.status), answer.words()))
     }
+}
+
+/// The address of a Grafana that is reached at `base` and says of itself that it is at `told` (`root_url` of its section
+/// `[server]`). That is `localhost` until somebody sets it.
+fn root(base: &str, told: &str) -> String {
+    let is_local = |url: &str| {
+        let host = url.split("://").nth(1).unwrap_or_default();
+        ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local))
+    };
+    let usable = told.starts_with("http") && (!is_local(told) || is_local(base));
+    (if usable { told } else { base }).trim_end_matches('/').to_owned()
 }
 
 /// How an unsigned plugin is allowed, as a clause.
@@ -206,6 +222,19 @@ mod tests {
             let error = refused(&answer(status, text), "make it");
             assert!(error.message.contains(message), "{error:?}");
             assert!(error.hint.as_deref().unwrap_or_default().contains(hint), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn its_address_is_what_it_says_unless_nobody_set_it() {
+        for (base, told, expected) in [
+            ("http://10.0.0.1:3000", "https://example.org/grafana/", "https://example.org/grafana"),
+            ("http://localhost:3000", "https://example.org/", "https://example.org"),
+            ("http://grafana:3000", "http://localhost:3000/", "http://grafana:3000"),
+            ("http://127.0.0.1:3001/g", "http://localhost:3001/g/", "http://localhost:3001/g"),
+            ("http://grafana:3000", "", "http://grafana:3000"),
+        ] {
+            assert_eq!(root(base, told), expected);
         }
     }
 

@@ -8,11 +8,13 @@
 mod alerting;
 mod alerts;
 mod bundle;
+mod changes;
 mod decide;
 mod expand;
 mod files;
 mod grafana;
 mod http;
+mod meant;
 mod policy;
 mod report;
 mod same;
@@ -23,9 +25,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use self::bundle::{Bundle, Folder, Group};
+use self::bundle::{Bundle, Datasource, Folder, Group};
 use self::grafana::Grafana;
 use self::http::Http;
 use self::report::Report;
@@ -41,7 +43,7 @@ use crate::source::Settings;
     after_help = "GRAFANA_API_KEY holds the credentials: a service account's token with role Admin, or user:password. GRAFANA_ORG_ID \
 chooses an organisation other than the account's own. Variables in the files ($DUCKDB_PERF_PATH, those of contact points) are \
 filled from the environment; contact points whose variables are not set are left out. Run it again after an update: what is as \
-wanted stays untouched. The exit code is 0 only if nothing failed.
+wanted stays untouched. Of a datasource that is there only what the options and DUCKDB_PERF_PATH say is changed. The exit code is 0 only if nothing failed.
 
 Examples:
   GRAFANA_URL=http://localhost:3000 GRAFANA_API_KEY=admin:admin duckdb-perf provision --path /var/lib/perf-reports
@@ -65,6 +67,9 @@ pub(super) struct Args {
     /// Above this p95 a pattern counts as slow, in milliseconds
     #[arg(long, value_name = "MS")]
     slow_ms: Option<f64>,
+    /// Uid of the datasource that dashboards and rules ask [default: that of the one that is there, else `duckdb-perf`]
+    #[arg(long, value_name = "UID")]
+    uid: Option<String>,
     /// Any other setting of the datasource, such as timeoutSeconds=5; may be repeated
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = datasource::name_and_value)]
     settings: Vec<(String, String)>,
@@ -119,10 +124,13 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
     };
     let mut bundle = Bundle::read(&files, &variable)?;
     for datasource in bundle.datasources.iter_mut().filter(|_| !args.delete) {
+        if args.from.is_none() {
+            datasource.only_when_new();
+        }
         overlay(datasource, &args)?;
     }
     let format = args.format;
-    let report = tokio::task::spawn_blocking(move || provision(target, &bundle, &args))
+    let report = tokio::task::spawn_blocking(move || provision(target, &mut bundle, &args))
         .await
         .map_err(|error| Error::internal(format!("the provisioning ended early: {error}")))??;
     let mut out = std::io::stdout().lock();
@@ -139,28 +147,28 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
 }
 
 /// Puts the options over the file's settings, and makes sure that the plugin would take them.
-fn overlay(datasource: &mut Map<String, Value>, args: &Args) -> Result<()> {
-    let Some(Value::Object(json_data)) = datasource.get_mut("jsonData") else { return Ok(()) };
+fn overlay(datasource: &mut Datasource, args: &Args) -> Result<()> {
     for (name, path) in [("path", &args.path), ("basePath", &args.base_path)] {
         if let Some(path) = path {
-            json_data.insert(name.to_owned(), path.as_str().into());
+            datasource.set(name, path.as_str().into());
         }
-        let path = json_data.get(name).and_then(Value::as_str).unwrap_or("/");
+        let path = datasource.setting(name).and_then(Value::as_str).unwrap_or("/");
         if !path.starts_with('/') && !path.starts_with("file:///") {
             return Err(Error::bad_settings(format!("the setting `{name}` must be an absolute path, not `{path}`"))
                 .hint("Write the whole path as Grafana's machine or container has it, starting with `/` (`--path` or `DUCKDB_PERF_PATH`)"));
         }
     }
     if let Some(reports) = &args.reports {
-        json_data.insert("reports".to_owned(), reports.as_str().into());
+        datasource.set("reports", reports.as_str().into());
     }
     if let Some(slow_ms) = args.slow_ms {
-        json_data.insert("slowMs".to_owned(), slow_ms.into());
+        datasource.set("slowMs", slow_ms.into());
     }
     for (name, value) in &args.settings {
-        json_data.insert(datasource::known_setting(name)?.to_owned(), typed(value));
+        datasource.set(datasource::known_setting(name)?, typed(value));
     }
-    Settings::parse(Value::Object(json_data.clone()).to_string().as_bytes(), "").map(drop)
+    let Some(settings) = datasource.made.get("jsonData") else { return Ok(()) };
+    Settings::parse(settings.to_string().as_bytes(), "").map(drop)
 }
 
 /// A number where it is one, as the settings page stores it.
@@ -168,13 +176,16 @@ fn typed(value: &str) -> Value {
     serde_json::from_str(value).ok().filter(Value::is_number).unwrap_or_else(|| value.into())
 }
 
-fn provision(target: Target, bundle: &Bundle, args: &Args) -> Result<Report> {
+fn provision(target: Target, bundle: &mut Bundle, args: &Args) -> Result<Report> {
     let wants = |part: Part| args.only.is_empty() || args.only.contains(&part);
     let grafana = Grafana::connect(Http::new(target))?;
     if !args.delete {
         grafana.check_plugin()?;
     }
     check_permissions(&grafana, args.delete, &wants)?;
+    let own_uid = meant::choose(&grafana, bundle, args)?;
+    bundle.complete_runbooks(&grafana.root);
+    let bundle = &*bundle;
     let report = Report { about: grafana.about.clone(), dry_run: args.dry_run, ..Report::default() };
     let mut run = Run { grafana: &grafana, dry: args.dry_run, report };
     let folders = folders(bundle, &wants, &|group| !args.delete && run.is_from_files(group));
@@ -186,8 +197,14 @@ fn provision(target: Target, bundle: &Bundle, args: &Args) -> Result<Report> {
         if wants(Part::Dashboards) {
             gone.extend(run.remove_dashboards(bundle));
         }
-        if wants(Part::Datasource) {
-            run.remove_datasources(bundle);
+        match args.uid.as_ref().filter(|uid| **uid != own_uid) {
+            Some(uid) if wants(Part::Datasource) => {
+                let why =
+                    format!("only one with the uid `{own_uid}` is surely from here; remove it in Grafana");
+                run.report.add("datasource", uid, Ok(report::End::Kept(why)));
+            }
+            None if wants(Part::Datasource) => run.remove_datasources(bundle),
+            _ => {}
         }
         run.remove_folders(&folders, &gone);
         return Ok(run.report);
@@ -285,9 +302,9 @@ mod tests {
     #[test]
     fn options_go_over_the_files_settings() {
         let settings = |line: &str| {
-            let mut datasource = Map::new();
-            datasource.insert("jsonData".to_owned(), json!({"slowMs": 100, "path": "/a"}));
-            overlay(&mut datasource, &args(line)).map(|()| datasource["jsonData"].clone())
+            let mut datasource = Datasource::default();
+            datasource.made.insert("jsonData".to_owned(), json!({"slowMs": 100, "path": "/a"}));
+            overlay(&mut datasource, &args(line)).map(|()| datasource.made["jsonData"].clone())
         };
         assert_eq!(settings("").unwrap(), json!({"slowMs": 100, "path": "/a"}));
         assert_eq!(

@@ -26,8 +26,8 @@ pub(super) struct Outcome {
 pub(super) enum End {
     /// It was not there and is now.
     Created,
-    /// It was otherwise.
-    Updated,
+    /// It was otherwise; what changed, as lines.
+    Updated(Vec<String>),
     /// It was as wanted.
     Unchanged,
     /// It was there and is no more.
@@ -46,7 +46,7 @@ impl End {
     fn word(&self) -> &'static str {
         match self {
             Self::Created => "created",
-            Self::Updated => "updated",
+            Self::Updated(_) => "updated",
             Self::Unchanged => "unchanged",
             Self::Deleted => "deleted",
             Self::Absent => "absent",
@@ -93,6 +93,16 @@ impl Report {
         !self.outcomes.iter().any(|outcome| matches!(outcome.end, End::Failed(_)))
     }
 
+    /// What became of an object, or in a dry run what would.
+    fn word(&self, end: &End) -> &'static str {
+        match end {
+            End::Created if self.dry_run => "to create",
+            End::Updated(_) if self.dry_run => "to update",
+            End::Deleted if self.dry_run => "to delete",
+            end => end.word(),
+        }
+    }
+
     /// `5 objects: 4 unchanged, 1 updated`.
     pub(super) fn sentence(&self) -> String {
         let words = ["created", "updated", "unchanged", "deleted", "absent", "kept", "skipped", "failed"]
@@ -111,9 +121,9 @@ impl Report {
         writeln!(out, "{}", style(&self.about).bold())?;
         let width = self.outcomes.iter().map(|outcome| outcome.kind.len()).max().unwrap_or(0);
         for outcome in &self.outcomes {
-            let word = format!("{:<10}", outcome.end.word());
+            let word = format!("{:<10}", self.word(&outcome.end));
             let word = match outcome.end {
-                End::Created | End::Updated | End::Deleted => style(word).green(),
+                End::Created | End::Updated(_) | End::Deleted => style(word).green(),
                 End::Kept(_) | End::Skipped(_) => style(word).yellow(),
                 End::Failed(_) => style(word).red(),
                 End::Unchanged | End::Absent => style(word),
@@ -125,6 +135,11 @@ impl Report {
                     writeln!(out, "            error: {}", error.message)?;
                     if let Some(hint) = &error.hint {
                         writeln!(out, "            hint: {hint}")?;
+                    }
+                }
+                End::Updated(changes) => {
+                    for change in changes {
+                        writeln!(out, "            {change}")?;
                     }
                 }
                 _ => {}
@@ -154,6 +169,7 @@ fn outcome_json(outcome: &Outcome) -> Value {
             entry["error"] = error.message.as_str().into();
             entry["hint"] = error.hint.clone().into();
         }
+        End::Updated(changes) => entry["changes"] = changes.clone().into(),
         _ => {}
     }
     if !outcome.notices.is_empty() {
@@ -178,6 +194,7 @@ mod tests {
             vec!["its health check says: fine".into()],
         );
         report.add("dashboard", "Overview", Ok(End::Unchanged));
+        report.add("dashboard", "Pattern", Ok(End::Updated(vec!["`title`: A → Pattern".into()])));
         report.add("contact point", "chat", Ok(End::Skipped("`CHAT` is not set".into())));
         report.add("alert rule", "Slow", Err(Error::bad_settings("no").hint("Do this")));
         report
@@ -192,6 +209,8 @@ mod tests {
   created   datasource     DuckDB Perf
             notice: its health check says: fine
   unchanged dashboard      Overview
+  updated   dashboard      Pattern
+            `title`: A → Pattern
   skipped   contact point  chat
             `CHAT` is not set
   failed    alert rule     Slow
@@ -199,7 +218,7 @@ mod tests {
             hint: Do this
 ";
         assert_eq!(text, expected);
-        assert_eq!(report().sentence(), "4 objects: 1 created, 1 unchanged, 1 skipped, 1 failed");
+        assert_eq!(report().sentence(), "5 objects: 1 created, 1 updated, 1 unchanged, 1 skipped, 1 failed");
     }
 
     #[test]
@@ -208,11 +227,12 @@ mod tests {
         report.dry_run = true;
         let json = report.to_json();
         assert_eq!((&json["good"], &json["dryRun"]), (&json!(false), &json!(true)));
+        assert_eq!(json["objects"][2]["changes"], json!(["`title`: A → Pattern"]));
         assert_eq!(
-            json["objects"][2],
+            json["objects"][3],
             json!({"kind": "contact point", "name": "chat", "status": "skipped", "why": "`CHAT` is not set"})
         );
-        assert_eq!(json["objects"][3]["hint"], "Do this");
+        assert_eq!(json["objects"][4]["hint"], "Do this");
         report.outcomes.pop();
         assert!(report.is_good() && report.sentence().ends_with("this was a dry run, nothing was changed"));
     }

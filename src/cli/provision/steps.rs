@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::bundle::{Bundle, Folder};
+use super::bundle::{Bundle, Datasource, Folder};
 use super::decide::{self, Rid, Want, of};
 use super::grafana::Grafana;
 use super::http::Verb;
@@ -44,7 +44,7 @@ impl Run<'_> {
         let (body, (verb, path), doing, end) = match want {
             Want::Nothing => return Ok(End::Unchanged),
             Want::Create(body) => (body, &place.create, "create", End::Created),
-            Want::Update(body) => (body, &place.update, "update", End::Updated),
+            Want::Update(body, changes) => (body, &place.update, "update", End::Updated(changes)),
         };
         if !self.dry {
             let doing = format!("{doing} {}", place.what);
@@ -125,18 +125,20 @@ impl Run<'_> {
     /// Makes the datasources.
     pub(super) fn datasources(&mut self, bundle: &Bundle) {
         for wants in &bundle.datasources {
-            let name = wants.get("name").and_then(Value::as_str).unwrap_or_default();
-            let uid = wants.get("uid").and_then(Value::as_str).unwrap_or_default();
-            let end = self.datasource(name, uid, wants);
-            let notices = if end.is_ok() { self.notices_of(uid, wants, &end) } else { Vec::new() };
-            self.report.add_with("datasource", name, end, notices);
+            let what = format!("the datasource `{}`", wants.name());
+            let has = self.grafana.get(&datasource_path(wants.uid()), &format!("read {what}"));
+            let kept = has.as_ref().ok().and_then(Option::as_ref).map(|has| decide::kept(has, wants));
+            let end = has.and_then(|has| self.datasource(has.as_ref(), wants, what));
+            let mut notices = kept.unwrap_or_default();
+            if end.is_ok() {
+                notices.extend(self.notices_of(wants, &end));
+            }
+            self.report.add_with("datasource", wants.name(), end, notices);
         }
     }
 
-    fn datasource(&self, name: &str, uid: &str, wants: &Map<String, Value>) -> Result<End> {
-        let what = format!("the datasource `{name}`");
-        let doing = format!("read {what}");
-        let has = self.grafana.get(&datasource_path(uid), &doing)?;
+    fn datasource(&self, has: Option<&Value>, wants: &Datasource, what: String) -> Result<End> {
+        let (name, uid, doing) = (wants.name(), wants.uid(), format!("read {what}"));
         let named = match has {
             Some(_) => None,
             None => self.grafana.get(&format!("/api/datasources/name/{}", segment(name)), &doing)?,
@@ -147,27 +149,23 @@ impl Run<'_> {
             editable: false,
             what,
         };
-        self.make(decide::datasource(has.as_ref(), named.as_ref(), wants)?, &place)
+        self.make(decide::datasource(has, named.as_ref(), wants)?, &place)
     }
 
     /// What the plugin itself says of it, and where its reports come from when nobody said it.
-    fn notices_of(&self, uid: &str, wants: &Map<String, Value>, end: &Result<End>) -> Vec<String> {
+    fn notices_of(&self, wants: &Datasource, end: &Result<End>) -> Vec<String> {
         let mut notices = Vec::new();
-        let path = wants.get("jsonData").and_then(|data| data.get("path"));
-        if path.is_none() && matches!(end, Ok(End::Created)) {
-            let url = wants.get("url").and_then(Value::as_str).unwrap_or("nothing");
+        if wants.setting("path").is_none() && matches!(end, Ok(End::Created)) {
+            let url = wants.made.get("url").and_then(Value::as_str).unwrap_or("nothing");
             notices.push(format!(
                 "neither `--path` nor `DUCKDB_PERF_PATH` says where the reports are, so it reads {url}"
             ));
         }
-        if wants.contains_key("secureJsonData") {
-            notices.push("its secrets cannot be compared, so they were sent again".to_owned());
-        }
         if !self.dry {
-            if matches!(end, Ok(End::Updated)) {
+            if matches!(end, Ok(End::Updated(_))) {
                 std::thread::sleep(OLD_SETTINGS);
             }
-            match self.grafana.health(&segment(uid)) {
+            match self.grafana.health(&segment(wants.uid())) {
                 Ok((true, words)) => notices.push(format!("its health check is good: {words}")),
                 Ok((false, words)) => notices.push(format!("its health check is not good: {words}")),
                 Err(error) => notices.push(format!("its health could not be asked: {}", error.message)),
@@ -179,8 +177,7 @@ impl Run<'_> {
     /// Removes the datasources.
     pub(super) fn remove_datasources(&mut self, bundle: &Bundle) {
         for wants in &bundle.datasources {
-            let name = wants.get("name").and_then(Value::as_str).unwrap_or_default();
-            let path = datasource_path(wants.get("uid").and_then(Value::as_str).unwrap_or_default());
+            let (name, path) = (wants.name(), datasource_path(wants.uid()));
             let what = format!("the datasource `{name}`");
             let end = self
                 .grafana
@@ -198,9 +195,28 @@ impl Run<'_> {
             let place = Place { update: create.clone(), create, editable: false, what };
             let has = self.grafana.get(&dashboard_path(wants), &format!("read {}", place.what));
             let want = has.and_then(|has| decide::dashboard(has.as_ref(), wants, &bundle.folder));
+            let by_hand = match &want {
+                Ok(Want::Update(..)) => self.changed_by_hand(wants),
+                _ => None,
+            };
             let end = want.and_then(|want| self.make(want, &place));
-            self.report.add("dashboard", of(wants, "title"), end);
+            self.report.add_with("dashboard", of(wants, "title"), end, by_hand.into_iter().collect());
         }
+    }
+
+    /// Who has changed a dashboard since this command saved it, where somebody has.
+    fn changed_by_hand(&self, wants: &Value) -> Option<String> {
+        let path = format!("{}/versions?limit=1", dashboard_path(wants));
+        let found = self.grafana.get(&path, "read the dashboard's versions").ok()??;
+        let last = found.get("versions").unwrap_or(&found).get(0)?;
+        let tense = if self.dry { "would be" } else { "was" };
+        (!of(last, "message").starts_with(decide::MESSAGE)).then(|| {
+            format!(
+                "version {} is not from here (saved by {}) and {tense} replaced; Grafana keeps it under Settings → Versions",
+                last.get("version").unwrap_or(&Value::Null),
+                of(last, "createdBy")
+            )
+        })
     }
 
     /// Removes the dashboards; gives the uids of those that are gone.

@@ -1,17 +1,18 @@
 //! Each decision, over documents of the shapes that Grafana answers with.
 
 use super::*;
+use crate::cli::provision::grafana::PLUGIN;
 
 fn folder() -> Folder {
     Folder { uid: "query-performance".to_owned(), title: "Query performance".to_owned() }
 }
 
-fn wants() -> Map<String, Value> {
+fn wants() -> Datasource {
     let wants = json!({
         "name": "DuckDB Perf", "uid": "duckdb-perf", "type": PLUGIN, "access": "proxy", "url": "file:///r",
         "jsonData": {"path": "/r", "slowMs": 100},
     });
-    wants.as_object().unwrap().clone()
+    Datasource { made: wants.as_object().unwrap().clone(), defaults: Vec::new() }
 }
 
 /// As `GET /api/datasources/uid/…` answers.
@@ -26,12 +27,13 @@ fn stored() -> Value {
 
 #[test]
 fn a_datasource_is_made_left_changed_or_refused() {
-    assert_eq!(datasource(None, None, &wants()).unwrap(), Want::Create(Value::Object(wants())));
+    assert_eq!(datasource(None, None, &wants()).unwrap(), Want::Create(Value::Object(wants().made)));
     assert_eq!(datasource(Some(&stored()), None, &wants()).unwrap(), Want::Nothing);
     let mut slower = wants();
-    slower["jsonData"]["slowMs"] = json!(250);
-    let Want::Update(body) = datasource(Some(&stored()), None, &slower).unwrap() else { panic!() };
+    slower.set("slowMs", json!(250));
+    let Want::Update(body, changes) = datasource(Some(&stored()), None, &slower).unwrap() else { panic!() };
     assert_eq!(body["jsonData"], json!({"path": "/r", "slowMs": 250, "maxRows": 7}), "others' settings stay");
+    assert_eq!(changes, ["`jsonData.slowMs`: 100 → 250"]);
     assert_eq!((&body["isDefault"], body.get("version"), body.get("id")), (&json!(true), None, None));
     let mut read_only = stored();
     read_only["readOnly"] = json!(true);
@@ -46,12 +48,33 @@ fn a_datasource_is_made_left_changed_or_refused() {
     let error = datasource(Some(&other), None, &wants()).unwrap_err();
     assert!(error.message.starts_with("the uid `x` is taken"), "{error}");
     let mut secret = wants();
-    secret.insert("secureJsonData".to_owned(), json!({"token": "t"}));
-    assert!(matches!(datasource(Some(&stored()), None, &secret).unwrap(), Want::Update(_)));
+    secret.made.insert("secureJsonData".to_owned(), json!({"token": "t"}));
+    assert!(matches!(datasource(Some(&stored()), None, &secret).unwrap(), Want::Update(..)));
     assert_eq!(rid_of_datasource(Some(&stored())), Rid::Delete);
     assert!(matches!(rid_of_datasource(Some(&read_only)), Rid::Keep(_)));
     assert!(matches!(rid_of_datasource(Some(&other)), Rid::Keep(_)));
     assert_eq!(rid_of_datasource(None), Rid::Absent);
+}
+
+#[test]
+fn what_a_person_set_stays_and_is_told() {
+    let mut by_hand = stored();
+    by_hand["name"] = json!("Ours");
+    by_hand["url"] = json!("file:///mine");
+    by_hand["type"] = json!("motherduck-duckdb-datasource");
+    by_hand["jsonData"] = json!({"path": "/mine", "slowMs": 250});
+    let mut wants = wants();
+    wants.only_when_new();
+    wants.set("path", json!("/r"));
+    let Want::Update(body, changes) = datasource(Some(&by_hand), None, &wants).unwrap() else { panic!() };
+    assert_eq!((&body["name"], &body["url"]), (&json!("Ours"), &json!("file:///mine")));
+    assert_eq!(body["jsonData"], json!({"path": "/r", "slowMs": 250}));
+    assert_eq!(
+        changes,
+        ["`jsonData.path`: /mine → /r", "`type`: motherduck-duckdb-datasource → duckdb-perf-datasource"]
+    );
+    assert_eq!(kept(&by_hand, &wants), ["`slowMs` stays 250; a new datasource would have 100"]);
+    assert!(kept(&stored(), &wants).is_empty());
 }
 
 #[test]
@@ -69,7 +92,7 @@ fn a_dashboard_is_ours_in_our_folder_only() {
     let decided = |has: &Value| dashboard(Some(has), &wants, &folder());
     assert_eq!(decided(&has("query-performance", false, "D")).unwrap(), Want::Nothing);
     assert_eq!(decided(&has("query-performance", true, "D")).unwrap(), Want::Nothing);
-    assert!(matches!(decided(&has("query-performance", false, "E")).unwrap(), Want::Update(_)));
+    assert!(matches!(decided(&has("query-performance", false, "E")).unwrap(), Want::Update(..)));
     assert!(
         decided(&has("query-performance", true, "E")).unwrap_err().message.contains("provisioning files")
     );
@@ -97,8 +120,8 @@ fn a_contact_points_name_may_be_shared_with_our_own_only() {
     assert!(matches!(decided(&[has("s", "", "x"), has("theirs", "", "x")]).unwrap(), Want::Create(_)));
     assert!(decided(&[has("theirs", "", "x")]).unwrap_err().message.contains("the name `perf` is taken"));
     assert_eq!(decided(&[has("m", "file", "a")]).unwrap(), Want::Nothing);
-    assert!(matches!(decided(&[has("m", "", "b")]).unwrap(), Want::Update(_)));
-    assert!(matches!(decided(&[has("m", "", "[REDACTED]")]).unwrap(), Want::Update(_)));
+    assert!(matches!(decided(&[has("m", "", "b")]).unwrap(), Want::Update(..)));
+    assert!(matches!(decided(&[has("m", "", "[REDACTED]")]).unwrap(), Want::Update(..)));
     assert!(decided(&[has("m", "file", "b")]).unwrap_err().message.contains("provisioning files"));
     assert!(is_editable(None) && is_editable(Some(&has("m", "", "a"))));
     assert!(!is_editable(Some(&has("m", "api", "a"))));
@@ -110,13 +133,17 @@ fn a_rule_stays_paused_and_is_ours_in_its_folder_only() {
     let mut has = json!({"uid": "r", "folderUID": "f", "title": "R", "annotations": {"__panelId__": "3"}, "isPaused": true, "provenance": ""});
     assert_eq!(rule(Some(&has), &wants).unwrap(), Want::Nothing);
     has["title"] = json!("S");
-    let Want::Update(body) = rule(Some(&has), &wants).unwrap() else { panic!() };
+    let Want::Update(body, _) = rule(Some(&has), &wants).unwrap() else { panic!() };
     assert_eq!(body["isPaused"], json!(true));
     has["provenance"] = json!("file");
     assert!(rule(Some(&has), &wants).is_err());
     has["title"] = json!("R");
     has["annotations"] = json!({});
     assert_eq!(rule(Some(&has), &wants).unwrap(), Want::Nothing, "files leave the panel out");
+    let mut wants = wants;
+    has["annotations"]["runbook_url"] = json!("public/r.md");
+    wants["annotations"]["runbook_url"] = json!("https://x/public/r.md");
+    assert_eq!(rule(Some(&has), &wants).unwrap(), Want::Nothing, "and do not know Grafana's address");
     has["folderUID"] = json!("g");
     assert_eq!(rule(Some(&has), &wants).unwrap(), Want::Nothing, "and are in a folder of their own");
     has["provenance"] = json!("");
@@ -135,6 +162,6 @@ fn a_template_is_compared_by_its_trimmed_text() {
     let has = |text: &str, provenance: &str| json!({"name": "t", "template": text, "provenance": provenance});
     assert!(matches!(template(None, &wants).unwrap(), Want::Create(_)));
     assert_eq!(template(Some(&has("{{ define \"t\" }}x{{ end }}\r\n", "")), &wants).unwrap(), Want::Nothing);
-    assert!(matches!(template(Some(&has("other", "")), &wants).unwrap(), Want::Update(_)));
+    assert!(matches!(template(Some(&has("other", "")), &wants).unwrap(), Want::Update(..)));
     assert!(template(Some(&has("other", "file")), &wants).is_err());
 }
