@@ -37,17 +37,17 @@ const explore = {
 
 /** A dashboard is there or not, whatever its branch brought; a missing one is said and does not stop the others. */
 const pictures = [
-  { file: 'overview', dashboard: 'query-perf-overview', height: 1560 },
-  { file: 'overview-one-pattern', dashboard: 'query-perf-overview', height: 1560, query: `var-pattern=${encodeURIComponent(pattern)}` },
-  { file: 'overview-light', dashboard: 'query-perf-overview', height: 1560, theme: 'light' },
-  { file: 'pattern', dashboard: 'query-perf-pattern', height: 1880, query: `var-pattern=${encodeURIComponent(pattern)}` },
-  { file: 'compare', dashboard: 'query-perf-compare', height: 1030, query: 'var-week=202642&var-before=202636' },
-  { file: 'agents', dashboard: 'query-perf-agents', height: 1330 },
-  { file: 'editor', dashboard: 'query-perf-overview', height: 1560, kiosk: false, query: 'editPanel=1', then: openMacros, answers: 1 },
+  { file: 'overview', dashboard: 'query-perf-overview', height: 1640 },
+  { file: 'overview-one-pattern', dashboard: 'query-perf-overview', height: 1640, query: `var-pattern=${encodeURIComponent(pattern)}` },
+  { file: 'overview-light', dashboard: 'query-perf-overview', height: 1640, theme: 'light' },
+  { file: 'pattern', dashboard: 'query-perf-pattern', height: 1910, query: `var-pattern=${encodeURIComponent(pattern)}` },
+  { file: 'compare', dashboard: 'query-perf-compare', height: 970, query: 'var-week=202642&var-before=202636' },
+  { file: 'agents', dashboard: 'query-perf-agents', height: 1270 },
+  { file: 'editor', dashboard: 'query-perf-overview', height: 1640, kiosk: false, query: 'editPanel=1', then: openMacros, answers: 1 },
   { file: 'explore', path: `/explore?schemaVersion=1&orgId=1&panes=${encodeURIComponent(JSON.stringify(explore))}`, height: 900, answers: 1 },
   { file: 'datasource', path: '/connections/datasources/edit/duckdb-perf', height: 1250, then: test },
   // The last one: until then the others have given the plugin something to count.
-  { file: 'health', dashboard: 'duckdb-perf-health', height: 2180, times: 'from=now-5m&to=now', query: `var-prometheus=${process.env.E2E_PROMETHEUS}`, prometheus: true },
+  { file: 'health', dashboard: 'duckdb-perf-health', height: 2290, times: 'from=now-5m&to=now', query: `var-prometheus=${process.env.E2E_PROMETHEUS}`, prometheus: true },
 ];
 
 async function openMacros(page) {

@@ -43,6 +43,7 @@ mod openapi;
 mod planted;
 mod provision;
 mod provisioned;
+mod provisioned_edges;
 mod provisioned_looks;
 mod provisioned_queries;
 mod reports;

@@ -232,14 +232,14 @@ fn panel_of<'a>(all: &'a BTreeMap<String, Value>, uid: &str, title: &str) -> &'a
     array(&all[uid], "panels").iter().find(|panel| panel["title"] == title).unwrap()
 }
 
-/// A pattern that was not in the report before is no first report, and neither better nor worse. Grafana gives what is not
-/// there the colour of the first step.
+/// What has no P95 in one of two reports is neither better nor worse. Grafana gives what is not there the colour of the first
+/// step.
 #[test]
 fn what_has_nothing_before_it_is_neither_good_nor_bad() {
     let all = dashboards();
     let panel = panel_of(&all, "query-perf-pattern", "The current week");
-    let field = "Against the report before";
-    assert_eq!(override_of(panel, field, "noValue"), "not in the report before");
+    let field = "Change";
+    assert_eq!(override_of(panel, field, "noValue"), "not comparable");
     let steps = override_of(panel, field, "thresholds")["steps"].as_array().unwrap();
     let steps: Vec<_> =
         steps.iter().map(|step| (step["color"].as_str().unwrap(), step["value"].as_f64())).collect();
@@ -247,6 +247,10 @@ fn what_has_nothing_before_it_is_neither_good_nor_bad() {
     // From −100% on, less than which nothing can become.
     // Ten percent either way are chance.
     assert_eq!(steps[1..4], [("green", Some(-100.0)), ("text", Some(-10.0)), ("orange", Some(10.0))]);
+    let first = |title, field| {
+        &override_of(panel_of(&all, "query-perf-pattern", title), field, "thresholds")["steps"][0]["color"]
+    };
+    assert_eq!(first("The current week", "× threshold"), "text");
 }
 
 /// Grafana keeps a tenth of an axis free for the values beside the bars: of what lies between the least and the greatest bar,

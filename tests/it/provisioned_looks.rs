@@ -203,3 +203,31 @@ fn an_empty_panel_claims_nothing() {
         }
     }
 }
+
+/// Numbers of runs are written out ("4,676,806"), not in millions that read like a word.
+#[test]
+fn no_number_is_shortened_to_a_word() {
+    for (uid, dashboard) in dashboards().iter().filter(|(uid, _)| uid.starts_with("query-perf")) {
+        for panel in array(dashboard, "panels") {
+            assert!(!panel["fieldConfig"].to_string().contains(r#""short""#), "{uid}: {}", panel["title"]);
+        }
+    }
+}
+
+/// In a narrow window a pattern takes more lines instead of losing its end.
+#[test]
+fn patterns_in_tables_are_not_cut_off() {
+    let mut tables = 0;
+    for (uid, dashboard) in dashboards() {
+        for panel in array(&dashboard, "panels").iter().filter(|panel| panel["type"] == "table") {
+            let fields = array(&panel["fieldConfig"], "overrides").iter();
+            let names = ["name", "Pattern"].map(Value::from);
+            for field in fields.filter(|one| names.contains(&one["matcher"]["options"])) {
+                let wraps = |one: &Value| one["id"] == "custom.wrapText" && one["value"] == true;
+                assert!(array(field, "properties").iter().any(wraps), "{uid}: {}", panel["title"]);
+                tables += 1;
+            }
+        }
+    }
+    assert!(tables > 5, "{tables}");
+}

@@ -120,7 +120,9 @@ pub(super) const AGENT_BY_NAME: Parameter = Parameter::new(
     "Only this agent, as the answer names it; may be repeated.",
 );
 pub(super) const AGENT_REGEX: Parameter = Parameter {
-    default: Some("(?i)\\b(?:from|into|update)\\s+\"?([a-z_][a-z0-9_.]*)"),
+    default: Some(
+        r#"(?is)^(?:\b(?:extract|trim|substring|overlay|position)\s*\((?:[^()]|\([^()]*\))*\)|\bdistinct\s+from\b|.)*?\b(?:from|into|update)\s+"?([a-z_][a-z0-9_.]*)"#,
+    ),
     ..Parameter::new(
         "agent_regex",
         ParameterKind::Text,
