@@ -12,7 +12,7 @@ use crate::app::Health;
 use crate::engine::Inspection;
 use crate::error::Error;
 use crate::reports::{IsoWeek, has_ending_of_parquet};
-use crate::source::{Datasource, denied};
+use crate::source::{Datasource, PATH, REPORTS, denied, is_report};
 use crate::worker::{Jail, Supervisor};
 
 /// Broken reports that are named one by one.
@@ -204,13 +204,24 @@ fn broken(datasource: &Datasource, found: &Inspection) -> (String, Option<String
 fn others(datasource: &Datasource) -> String {
     let mut parquet: Vec<String> = datasource.folders.iter().flat_map(|folder| parquet_in(folder)).collect();
     parquet.sort_by(|one, other| (one.contains('/'), one).cmp(&(other.contains('/'), other)));
+    // Reports further down rather than any file.
+    let deeper = format!("**/{}", datasource.reports.trim_start_matches("**/"));
+    let below: Vec<&String> = parquet.iter().filter(|file| is_report(&deeper, file)).collect();
+    if let Some(first) = below.first() {
+        return format!(
+            "It holds {} in folders below, such as `{first}`: set {REPORTS} in the datasource's settings to `{deeper}`",
+            counted(below.len() as u64, "report")
+        );
+    }
     let Some(first) = parquet.first() else {
-        return "There is no Parquet file in it: check `path`, or wait for the first report".to_owned();
+        return format!(
+            "There is no Parquet file in it: check {PATH} in the datasource's settings, or wait for the first report"
+        );
     };
     let ending = first.rsplit_once('.').map_or("parquet", |(_, ending)| ending);
     let pattern = if first.contains('/') { format!("**/*.{ending}") } else { format!("*.{ending}") };
     format!(
-        "It holds {}, such as `{first}`: set `reports` to a pattern that matches them, such as `{pattern}`",
+        "It holds {}, such as `{first}`: set {REPORTS} in the datasource's settings to a pattern that matches them, such as `{pattern}`",
         counted(parquet.len() as u64, "other Parquet file")
     )
 }

@@ -180,12 +180,17 @@ fn damaged(error: Error) -> Error {
 /// What is said of something that is left out. The log alone tells where a link leads: that is no business of Viewers.
 fn left_out(astray: &Astray) -> String {
     if let Some(link) = astray.link() {
-        let target = std::fs::read_link(link);
-        tracing::warn!(link = %link.display(), leads_to = ?target.ok(), "a link among the reports is not followed");
+        let target = std::fs::read_link(link).ok();
+        let is_there = std::fs::metadata(link).is_ok();
+        tracing::warn!(link = %link.display(), leads_to = ?target, is_there, "a link among the reports is not followed");
     }
     let (why, remedy) = astray.explain();
-    let told = if astray.link().is_some() { " (the plugin's log tells where it leads)" } else { "" };
-    format!("{why}, and left out{told}: {remedy}")
+    let told = if astray.link().is_some() {
+        " (the plugin's log tells where it leads, and whether something is there)"
+    } else {
+        ""
+    };
+    format!("{why}; it is left out{told}. {remedy}")
 }
 
 /// The newest week that the rows of `files` tell: names may be wrong.
@@ -212,7 +217,7 @@ fn read_footers(connection: &Connection, files: &[String], found: &mut Inspectio
     if files.is_empty() {
         return Ok(());
     }
-    let list: Vec<String> = files.iter().map(|file| sql_text(file)).collect();
+    let list: Vec<String> = files.iter().map(|file| sql_text(&in_a_glob(Path::new(file)))).collect();
     let list = list.join(", ");
     let (schemas, _) = schemas(connection, files)?;
     let rows = rows_of::<u64>(

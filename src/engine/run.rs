@@ -19,6 +19,7 @@ use super::{Cancel, Engine, attach, companions, error, gate, text};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
 use crate::logging;
+use crate::query;
 use crate::source::{self, Validity};
 use crate::worker::{ExportJob, QueryJob};
 
@@ -117,7 +118,7 @@ impl Engine {
                 Ok(done) => return Ok(done),
                 // Its turn at the database file was over.
                 Err(_) if cancel.begins_anew() => {}
-                Err(Ending::Failed(error)) => return Err(error),
+                Err(Ending::Failed(error)) => return Err(advised(error, task.sql)),
                 Err(Ending::Changed(error)) => {
                     last = error;
                     runs += 1;
@@ -356,6 +357,14 @@ impl Engine {
             None => message,
         })
     }
+}
+
+/// With what may be the reason of an error that says none: a macro's call that is only text.
+fn advised(error: Error, sql: &str) -> Error {
+    if error.kind != Kind::BadQuery || error.hint.is_some() || !query::has_macro_in_quotes(sql) {
+        return error;
+    }
+    error.hint(error::MACRO_IN_QUOTES)
 }
 
 /// A result in the making.
