@@ -2,6 +2,7 @@
 
 mod columns;
 mod database;
+mod elsewhere;
 
 use std::path::{Component, Path};
 
@@ -12,14 +13,11 @@ use crate::broker::Supervisor;
 use crate::engine::Inspection;
 use crate::error::Error;
 use crate::protocol::Jail;
-use crate::reports::{IsoWeek, has_ending_of_parquet};
+use crate::reports::IsoWeek;
 use crate::source::{Datasource, denied};
 
 /// Broken reports that are named one by one.
 const MOST_NAMED: usize = 3;
-
-/// How deep Parquet files are looked for where no report is.
-const DEEPEST: usize = 4;
 
 /// A limit of memory that does not say so would not be one.
 const SPILLS_TO_MEMORY: &str = "the temp folder is in memory (tmpfs): what queries spill, up to four times `memoryLimitMb`, takes memory beyond that limit unless `temp_dir` in the ini section [plugin.duckdb-perf-datasource] names a folder on a disk";
@@ -92,7 +90,7 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
         if found.files == 0 && found.broken.is_empty() {
             problems.push(format!("{folders} holds no report that matches `{}`", datasource.reports));
             if found.left_out.is_empty() {
-                hints.push(others(datasource));
+                hints.push(elsewhere::others(datasource));
             }
         } else {
             findings.push(format!(
@@ -214,44 +212,6 @@ fn broken(datasource: &Datasource, found: &Inspection) -> (String, Option<String
         parts.push(format!("and {} more", counted(more as u64, "report")));
     }
     (parts.join("; "), hint)
-}
-
-/// What else is in the folders, for when no report is: with a pattern that would match it.
-fn others(datasource: &Datasource) -> String {
-    let mut parquet: Vec<String> = datasource.folders.iter().flat_map(|folder| parquet_in(folder)).collect();
-    parquet.sort_by(|one, other| (one.contains('/'), one).cmp(&(other.contains('/'), other)));
-    let Some(first) = parquet.first() else {
-        return "There is no Parquet file in it: check `path`, or wait for the first report".to_owned();
-    };
-    let ending = first.rsplit_once('.').map_or("parquet", |(_, ending)| ending);
-    let pattern = if first.contains('/') { format!("**/*.{ending}") } else { format!("*.{ending}") };
-    format!(
-        "It holds {}, such as `{first}`: set `reports` to a pattern that matches them, such as `{pattern}`",
-        counted(parquet.len() as u64, "other Parquet file")
-    )
-}
-
-/// Parquet files in a folder and those in it, as paths from there. Links to folders are not followed, as `**` follows none.
-fn parquet_in(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut left = 10_000_usize;
-    let mut folders = vec![(folder.to_owned(), 0)];
-    while let Some((at, depth)) = folders.pop() {
-        for entry in std::fs::read_dir(&at).into_iter().flatten().filter_map(Result::ok) {
-            let Some(less) = left.checked_sub(1) else { return found };
-            left = less;
-            let path = entry.path();
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                if depth < DEEPEST {
-                    folders.push((path, depth + 1));
-                }
-            } else if has_ending_of_parquet(&path) {
-                let inside = path.strip_prefix(folder).unwrap_or(&path);
-                found.push(inside.to_string_lossy().into_owned());
-            }
-        }
-    }
-    found
 }
 
 fn names(paths: &[std::path::PathBuf]) -> String {

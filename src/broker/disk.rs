@@ -55,7 +55,7 @@ impl Disk {
         }
         let renames = renames(&folder.join(SPILL));
         if let Err(error) = &renames {
-            tracing::warn!(%error, "nobody sees whether a worker renames its files");
+            tracing::warn!(%error, "{}", unwatched(error));
         }
         Ok(Self { folder: folder.to_owned(), renames: renames.ok() })
     }
@@ -144,6 +144,28 @@ fn was_renamed(_: &File) -> bool {
     false
 }
 
+/// What it means that a worker's folder cannot be watched, and what to do.
+fn unwatched(error: &io::Error) -> String {
+    use rustix::io::Errno;
+    let (why, remedy) = match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => (
+            "the programs of this user watch as many folders as the system lets them (inotify instances), or the process has no descriptor left",
+            "raise `sysctl fs.inotify.max_user_instances`, or the limit of open files",
+        ),
+        Some(Errno::NOSPC) => (
+            "the programs of this user watch as many folders as the system lets them (inotify watches)",
+            "raise `sysctl fs.inotify.max_user_watches`",
+        ),
+        _ => (
+            "the file system of the temp folder cannot be watched",
+            "let `temp_dir` in the ini section [plugin.duckdb-perf-datasource] name a folder on a local disk",
+        ),
+    };
+    format!(
+        "a worker's temp folder is not watched: {why}. Queries run as before, but what a worker that misbehaves hides by renaming its temp files is not counted as disk space. To change that, {remedy}, and restart the plugin"
+    )
+}
+
 /// What becomes readable once something in `folder` gets a new name.
 #[cfg(target_os = "linux")]
 fn renames(folder: &Path) -> io::Result<File> {
@@ -163,6 +185,18 @@ mod tests {
     use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 
     use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_watched_is_told_with_the_limit_to_raise() {
+        for (number, wanted) in [
+            (rustix::io::Errno::MFILE, "fs.inotify.max_user_instances"),
+            (rustix::io::Errno::NOSPC, "fs.inotify.max_user_watches"),
+            (rustix::io::Errno::NOSYS, "`temp_dir`"),
+        ] {
+            let told = unwatched(&io::Error::from(number));
+            assert!(told.contains(wanted) && told.contains("Queries run as before"), "{told}");
+        }
+    }
 
     fn furnished() -> (tempfile::TempDir, Disk) {
         let folder = tempfile::tempdir().unwrap();

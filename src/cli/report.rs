@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::frame::Decoded;
+use crate::source::for_command_line;
 
 /// Columns of an excerpt's line that are shown.
 const EXCERPT_WIDTH: usize = 100;
@@ -26,12 +27,12 @@ pub(super) fn error(error: &Error, sql: Option<&str>) {
 
 /// Prints what to do next.
 pub(super) fn hint(text: &str) {
-    line(&format!("{} {text}", style("hint:").cyan().bold().for_stderr()));
+    line(&format!("{} {}", style("hint:").cyan().bold().for_stderr(), for_command_line(text)));
 }
 
 /// Prints what a person should know beside the data.
 pub(super) fn notice(text: &str) {
-    line(&format!("{} {text}", style("notice:").yellow().bold().for_stderr()));
+    line(&format!("{} {}", style("notice:").yellow().bold().for_stderr(), for_command_line(text)));
 }
 
 /// Prints a line to stderr. That nobody may be listening there is not our concern.

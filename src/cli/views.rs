@@ -14,7 +14,8 @@ use crate::source::{self, Datasource, Policy, Settings};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The views are perf_all_weeks, perf_slow_patterns and perf_top_patterns. They hold no data: a report that is added \
-later is seen by the next query. Grafana needs none of this, every datasource has them already.
+later is seen by the next query. They name the folders of --path by their whole paths, so that the file works wherever it lies; of a \
+`.duckdb` file in --path nothing is taken. Grafana needs none of this, every datasource has them already.
 
 Examples:
   duckdb-perf views --path reports | duckdb
@@ -22,7 +23,7 @@ Examples:
   duckdb-perf views perf.duckdb --path reports --compat 1.5"
 )]
 pub(super) struct Args {
-    /// Database file to make with the views in it
+    /// Database file to make with the views in it; it ends in `.duckdb` or `.db` [default: print the SQL]
     #[arg(value_name = "FILE.duckdb", conflicts_with = "print")]
     file: Option<PathBuf>,
     /// Print the SQL (what happens without a file)
@@ -31,7 +32,7 @@ pub(super) struct Args {
     /// Put the views into a file that exists; its other contents stay
     #[arg(long, requires = "file")]
     force: bool,
-    /// The oldest DuckDB that must open the file [default: 1.4]; an existing file keeps its version
+    /// The oldest DuckDB that must open the file: 1.4, 1.5 or 2.0 [default: 1.4]; an existing file keeps its version
     #[arg(long, value_enum, value_name = "VERSION", requires = "file", hide_possible_values = true)]
     compat: Option<Compat>,
     #[command(flatten)]

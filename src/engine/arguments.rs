@@ -198,7 +198,7 @@ impl Files {
     /// One of the plugin's own, for which they have the names that they have for the query.
     fn connection(&self, engine: &Engine) -> Result<Connection> {
         let connection = engine.own_connection()?;
-        start_at(&connection, &self.bases)?;
+        start_at(&connection, &self.bases, &engine.datasource.base_path)?;
         Ok(connection)
     }
 

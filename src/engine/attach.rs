@@ -22,7 +22,7 @@ use parking_lot::{Condvar, Mutex};
 use super::definitions::Definitions;
 use super::{Cancel, error, gate, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
-use crate::source::{Look, write_ahead_logs};
+use crate::source::{Look, name_in_sql, write_ahead_logs};
 
 /// How long queries may share the files without a gap; and how long those that came later may go on when the others have
 /// ended.
@@ -85,7 +85,7 @@ impl Attachments {
 
     /// Catalog names of the files, in the order of the settings.
     pub(super) fn names(&self) -> Vec<String> {
-        self.files.iter().map(|file| stem(file)).collect()
+        self.files.iter().map(|file| name_in_sql(file)).collect()
     }
 
     /// Attaches the files for as long as the guard lives. `connection` is used for the attaching only.
@@ -193,7 +193,7 @@ impl Attachments {
             let statement = format!(
                 "ATTACH {} AS {} (READ_ONLY)",
                 sql_text(&file.to_string_lossy()),
-                sql_name(&stem(file))
+                sql_name(&name_in_sql(file))
             );
             if let Err(error) = connection.execute_batch(&statement) {
                 for earlier in self.files.iter().take(done) {
@@ -223,7 +223,7 @@ pub(super) fn is_locked<T>(result: &Result<T>) -> bool {
 }
 
 fn detach(connection: &Connection, file: &Path) {
-    if let Err(error) = connection.execute_batch(&format!("DETACH {}", sql_name(&stem(file)))) {
+    if let Err(error) = connection.execute_batch(&format!("DETACH {}", sql_name(&name_in_sql(file)))) {
         tracing::warn!(file = %file.display(), %error, "a database file stays attached");
     }
 }
@@ -239,16 +239,6 @@ fn no_duckdb(file: &Path) -> Error {
         "Write what it holds into a DuckDB file or into Parquet reports, for instance with the `sqlite` extension in the DuckDB shell",
     )
 }
-
-/// The name under which a file is attached: as DuckDB itself would call it.
-fn stem(file: &Path) -> String {
-    let stem =
-        file.file_stem().map_or_else(|| "database".to_owned(), |stem| stem.to_string_lossy().into_owned());
-    if TAKEN.iter().any(|taken| stem.eq_ignore_ascii_case(taken)) { format!("{stem}_db") } else { stem }
-}
-
-/// Names that DuckDB keeps for itself, and that of the instance, which a file would hide.
-const TAKEN: [&str; 4] = ["main", "memory", "system", "temp"];
 
 /// Keeps the files attached.
 pub(super) struct Guard<'a> {

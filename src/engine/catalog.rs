@@ -58,7 +58,7 @@ impl Engine {
         let databases = self.hold_databases(cancel)?;
         let connection = self.own_connection()?;
         if let Some(held) = &databases {
-            start_at(&connection, &self.bases_of(&held.definitions().reads))?;
+            start_at(&connection, &self.bases_of(&held.definitions().reads), &self.datasource.base_path)?;
         }
         cancel.watch(connection.interrupt_handle());
         let made = self.list_reports().and_then(|(reports, _)| self.make_views(cancel, true, &reports));

@@ -72,6 +72,10 @@ const NO_DISK: &str = "The query needs more room on disk than the temp folder ha
 /// What to do where memory is missing.
 pub(super) const NO_MEMORY: &str = "Aggregate more or select less, or raise the datasource's `memoryLimitMb`";
 
+/// What to do where a macro's call is in quotes.
+pub(super) const MACRO_IN_QUOTES: &str =
+    "Inside quotes a macro is only text: write it outside of them, as in `ts >= $__timeFrom()`";
+
 /// What DuckDB says of a Parquet file that is damaged.
 const DAMAGES: [&str; 8] = [
     "No magic bytes found",
@@ -129,7 +133,7 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
         return (
             Kind::Forbidden,
             Some(
-                "A query reads only the datasource's own folders and files; add a folder to `paths` in its settings",
+                "A query reads only the datasource's own folders and files; name one more under \"Add a folder or file\" (`paths`) in the datasource's settings",
             ),
         );
     }
@@ -148,6 +152,14 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
         return (
             Kind::Forbidden,
             Some("The plugin reads Parquet, CSV, JSON and DuckDB files, and loads no extension for others"),
+        );
+    }
+    if is("Catalog") && message.starts_with("Cannot open encrypted database") {
+        return (
+            Kind::BadSettings,
+            Some(
+                "The database file is encrypted, and the plugin takes no keys: write a copy without encryption, in the DuckDB shell `ATTACH '…' AS locked (ENCRYPTION_KEY '…'); ATTACH 'copy.duckdb' AS copy; COPY FROM DATABASE locked TO copy;`, and name that",
+            ),
         );
     }
     if has("not a valid DuckDB database file") {
@@ -180,9 +192,7 @@ fn advice(class: &str, message: &str) -> Option<&'static str> {
     let has = |part: &str| message.contains(part);
     let is = |one: &str| class.eq_ignore_ascii_case(one);
     if is("Conversion") && has("$__") {
-        return Some(
-            "Inside quotes a macro is only text: write it outside of them, as in `ts >= $__timeFrom()`",
-        );
+        return Some(MACRO_IN_QUOTES);
     }
     if is("Conversion") && has("Could not convert Timestamp to higher precision") {
         return Some(
@@ -284,6 +294,12 @@ mod tests {
                 "Conversion Error: invalid timestamp field format: \"from $__timeFrom()\"",
                 Kind::BadQuery,
                 "Conversion Error: invalid timestamp field format: \"from $__timeFrom()\"",
+                None,
+            ),
+            (
+                r#"Catalog Error: {"exception_type":"Catalog","exception_message":"Cannot open encrypted database \"x\" without a key"}"#,
+                Kind::BadSettings,
+                "Catalog Error: Cannot open encrypted database \"x\" without a key",
                 None,
             ),
             ("INTERRUPT Error: Interrupted!", Kind::Cancelled, "INTERRUPT Error: Interrupted!", None),

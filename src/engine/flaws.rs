@@ -202,6 +202,12 @@ impl Engine {
         if let Some(file) = found.flawed.iter().find_map(damaged) {
             return Ending::Failed(of_damaged(&file, error));
         }
+        if error.message.contains("ecompression failure") && found.unread == 0 {
+            // DuckDB does not tell a damaged page from one for which there was no memory. The file can be read.
+            let message = format!("{} (its file is sound: memory was short)", error.message);
+            let hint = Some(error::NO_MEMORY.to_owned());
+            return Ending::Failed(Error { kind: Kind::Exhausted, message, hint, ..error });
+        }
         let misnamed = |(file, flaw): &(PathBuf, Flaw)| match flaw {
             Flaw::Name(column) if text::is_of_names(&error) => Some(text::misnamed(file, column)),
             _ => None,

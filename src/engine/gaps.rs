@@ -16,10 +16,10 @@ pub(super) struct Gap {
 /// What the result of a statement lacks whose files were found as `stamp` has them.
 pub(super) fn gaps(stamp: &Stamp) -> Vec<Gap> {
     let reports = stamp.reports.as_ref();
-    let missing = |what: &str, (why, remedy): (String, &str)| Gap {
+    let missing = |what: &str, (why, remedy): (String, String)| Gap {
         notice: format!("A {what} is left out: {why}"),
         instead: format!("a {what} would be missing: {why}"),
-        remedy: remedy.to_owned(),
+        remedy,
     };
     let replaced = |why: String| Gap {
         instead: format!("the download would hold other texts than the reports: {why}"),

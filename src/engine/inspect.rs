@@ -17,7 +17,7 @@ use super::{Cancel, Engine, error, sql_text, text, weeks};
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
 use crate::reports::{self, keys_of};
-use crate::source::{Astray, Found};
+use crate::source::{Astray, Found, in_a_glob};
 
 pub use views::Views;
 
@@ -185,12 +185,17 @@ fn damaged(error: Error) -> Error {
 /// What is said of something that is left out. The log alone tells where a link leads: that is no business of Viewers.
 fn left_out(astray: &Astray) -> String {
     if let Some(link) = astray.link() {
-        let target = std::fs::read_link(link);
-        tracing::warn!(link = %link.display(), leads_to = ?target.ok(), "a link among the reports is not followed");
+        let target = std::fs::read_link(link).ok();
+        let is_there = std::fs::metadata(link).is_ok();
+        tracing::warn!(link = %link.display(), leads_to = ?target, is_there, "a link among the reports is not followed");
     }
     let (why, remedy) = astray.explain();
-    let told = if astray.link().is_some() { " (the plugin's log tells where it leads)" } else { "" };
-    format!("{why}, and left out{told}: {remedy}")
+    let told = if astray.link().is_some() {
+        " (the plugin's log tells where it leads, and whether something is there)"
+    } else {
+        ""
+    };
+    format!("{why}; it is left out{told}. {remedy}")
 }
 
 fn read_footers(
@@ -202,7 +207,7 @@ fn read_footers(
     if files.is_empty() {
         return Ok(());
     }
-    let list: Vec<String> = files.iter().map(|file| sql_text(file)).collect();
+    let list: Vec<String> = files.iter().map(|file| sql_text(&in_a_glob(Path::new(file)))).collect();
     let list = list.join(", ");
     let (schemas, _) = schemas(connection, files)?;
     let rows = rows_of::<u64>(

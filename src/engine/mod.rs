@@ -8,6 +8,7 @@ mod arguments;
 mod attach;
 #[cfg(target_os = "linux")]
 mod backtrace;
+mod body;
 mod cancel;
 mod catalog;
 mod companions;
@@ -56,7 +57,7 @@ pub use stored::REMEDY as IN_A_VIEW;
 pub use views_file::{ReadableBy, write_views_file};
 
 use crate::error::Result;
-use crate::source::{Datasource, Reach};
+use crate::source::{Datasource, Reach, in_a_list};
 
 /// One open DuckDB instance of one datasource.
 pub struct Engine {
@@ -139,7 +140,7 @@ impl Engine {
     /// A connection for one query: its own session, the database files first in the search path, relative paths from `bases`, too.
     fn session(&self, bases: &BTreeSet<PathBuf>) -> Result<Connection> {
         let connection = self.database.connect()?;
-        start_at(&connection, bases)?;
+        start_at(&connection, bases, &self.datasource.base_path)?;
         let names = self.attachments.names();
         if !names.is_empty() {
             let path: Vec<String> = names.iter().map(|name| format!("{}.main", sql_name(name))).collect();
@@ -159,14 +160,16 @@ impl Engine {
     }
 }
 
-/// Lets relative paths of a connection start at `bases` as well as at the current folder.
-fn start_at(connection: &Connection, bases: &BTreeSet<PathBuf>) -> Result<()> {
+/// Lets relative paths of a connection start at `bases` as well as at the current folder, `here`.
+fn start_at(connection: &Connection, bases: &BTreeSet<PathBuf>, here: &Path) -> Result<()> {
     if bases.is_empty() {
         return Ok(());
     }
-    let bases: Vec<String> = bases.iter().map(|base| base.to_string_lossy().into_owned()).collect();
     // For patterns DuckDB leaves the current folder out, once there is a list.
-    let statement = format!("SET SESSION file_search_path = {}", sql_text(&format!(".,{}", bases.join(","))));
+    let list: Vec<String> = std::iter::once(".".to_owned())
+        .chain(bases.iter().filter_map(|base| in_a_list(base, here)))
+        .collect();
+    let statement = format!("SET SESSION file_search_path = {}", sql_text(&list.join(",")));
     connection.execute_batch(&statement).map_err(|error| error::translate(&error))
 }
 

@@ -58,7 +58,7 @@ impl Reports {
     }
 
     /// What to say of the files that are left out: what they are, and what to do.
-    pub(super) fn incomplete(&self) -> Option<(String, &'static str)> {
+    pub(super) fn incomplete(&self) -> Option<(String, String)> {
         explain_first(&self.left_out)
     }
 
@@ -67,8 +67,8 @@ impl Reports {
         let (first, columns) = self.odd.first()?;
         let more = match self.odd.len() - 1 {
             0 => String::new(),
-            1 => " (and one report more like it)".to_owned(),
-            more => format!(" (and {more} reports more like it)"),
+            1 => " (so does one more report)".to_owned(),
+            more => format!(" (so do {more} more reports)"),
         };
         Some(format!("{}{more}: {}", flaws::not_utf8(first, columns), flaws::SHOWN))
     }

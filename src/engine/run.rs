@@ -4,11 +4,10 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use duckdb::{Connection, Statement};
 
 use super::arguments::Arguments;
+use super::body::{Body, Shape};
 use super::examine::{Examined, Loss, LossKind};
 use super::gaps::gaps;
 use super::reads::ViewReads;
@@ -17,9 +16,10 @@ use super::types::{self, Reading};
 use super::unlisted::Listings;
 use super::{Cancel, Engine, attach, companions, error, gate, stored, text};
 use crate::error::{Error, Kind, Result};
-use crate::frame::{self, CsvOptions, CsvWriter, Flow, FrameWriter, Notice, Options, Summary};
+use crate::frame::{self, Flow, Notice, Options, Summary};
 use crate::logging;
 use crate::protocol::{ExportJob, QueryJob};
+use crate::query;
 use crate::source::{self, Validity};
 
 /// How often a query is run anew because its files changed under it.
@@ -47,12 +47,6 @@ struct Task<'a> {
     shape: Shape<'a>,
     /// Whether somebody wants to know for how long the result holds.
     keep: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Shape<'a> {
-    Frame(&'a Options),
-    Csv(&'a CsvOptions),
 }
 
 /// A statement that passed the gate, as it runs.
@@ -120,7 +114,7 @@ impl Engine {
                 Ok(done) => return Ok(done),
                 // Its turn at the database file was over.
                 Err(_) if cancel.begins_anew() => {}
-                Err(Ending::Failed(error)) => return Err(error),
+                Err(Ending::Failed(error)) => return Err(advised(error, task.sql)),
                 Err(Ending::Changed(error)) => {
                     last = error;
                     runs += 1;
@@ -364,31 +358,10 @@ impl Engine {
     }
 }
 
-/// A result in the making.
-enum Body<W: Write> {
-    Frame(FrameWriter<W>),
-    Csv(Box<CsvWriter<W>>),
-}
-
-impl<W: Write> Body<W> {
-    fn new(schema: SchemaRef, shape: Shape<'_>, sink: W) -> Result<Self> {
-        Ok(match shape {
-            Shape::Frame(options) => Self::Frame(FrameWriter::new(schema, options.clone(), sink)?),
-            Shape::Csv(options) => Self::Csv(Box::new(CsvWriter::new(&schema, options.clone(), sink)?)),
-        })
+/// With what may be the reason of an error that says none: a macro's call that is only text.
+fn advised(error: Error, sql: &str) -> Error {
+    if error.kind != Kind::BadQuery || error.hint.is_some() || !query::has_macro_in_quotes(sql) {
+        return error;
     }
-
-    fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
-        match self {
-            Self::Frame(frame) => frame.push(batch),
-            Self::Csv(csv) => csv.push(batch),
-        }
-    }
-
-    fn finish(self) -> Result<Summary> {
-        match self {
-            Self::Frame(frame) => frame.finish(),
-            Self::Csv(csv) => csv.finish(),
-        }
-    }
+    error.hint(error::MACRO_IN_QUOTES)
 }

@@ -47,7 +47,7 @@ impl Stamp {
     }
 
     /// What to say of files that a pattern of the statement's matches and that are not read: what they are, and what to do.
-    pub(super) fn gap(&self) -> Option<(String, &'static str)> {
+    pub(super) fn gap(&self) -> Option<(String, String)> {
         explain_first(&self.gaps)
     }
 
@@ -104,14 +104,13 @@ impl Engine {
         for path in [reads].into_iter().chain(named.iter().copied()).flat_map(|reads| &reads.files) {
             let mut found = self.look_at(path)?;
             // `perf.csv` is the table `csv` in `perf`, where there is one: DuckDB looks for a file only where there is none.
-            if is_table(path) && found.astray.iter().all(|astray| matches!(astray, Astray::NotOnlyReports(_)))
-            {
+            if is_table(path) && found.astray.iter().all(Astray::is_beside) {
                 continue;
             }
             let (forbidden, gaps) =
                 std::mem::take(&mut found.astray).into_iter().partition(Astray::is_forbidden);
             stamp.gaps.extend::<Vec<Astray>>(gaps);
-            refuse(forbidden).map_err(|error| match verdict.sql.find(path.as_str()) {
+            self.refuse(forbidden).map_err(|error| match place_of(path, &verdict.sql) {
                 Some(at) => error.at(verdict.place_of(at)),
                 None => error,
             })?;
@@ -120,7 +119,7 @@ impl Engine {
         for database in &verdict.databases {
             // By its path, DuckDB opens one with the logs that lie beside it.
             let files = self.reach.find(database).map_err(unlisted::failed)?.files;
-            refuse(files.iter().filter_map(|file| self.reach.logs_astray(&file.path)).collect())?;
+            self.refuse(files.iter().filter_map(|file| self.reach.logs_astray(&file.path)).collect())?;
         }
         if [reads].into_iter().chain(named).any(reads::names_a_view) {
             let (reports, found) = self.list_reports()?;
@@ -161,27 +160,50 @@ impl Engine {
                     self.reach.find(&pattern).map_err(unlisted::failed)?;
                 findings.files.extend(files);
                 findings.passed.extend(passed);
-                findings.astray.extend(astray);
+                // Of the folder, as it was written.
+                findings.astray.extend(astray.into_iter().map(|astray| match astray {
+                    Astray::TooWide(_, beside) => Astray::TooWide(path.into(), beside),
+                    other => other,
+                }));
             }
         }
         Ok(findings)
     }
+
+    /// # Errors
+    /// The first that a query must not meet; beside a database file with how many reports there are.
+    fn refuse(&self, mut astray: Vec<Astray>) -> Result<()> {
+        astray.sort_unstable();
+        let Some(first) = astray.into_iter().find(Astray::is_forbidden) else { return Ok(()) };
+        let is_counted = first.is_beside() && !matches!(first, Astray::Closed(..));
+        let mut error = Error::from(first);
+        if let Some((reports, _)) = self.list_reports().ok().filter(|_| is_counted) {
+            error.message.push_str(&match reports.files().count() {
+                0 => "; none is there".to_owned(),
+                1 => "; one is there".to_owned(),
+                count => format!("; {count} are there"),
+            });
+        }
+        Err(error)
+    }
 }
 
-/// # Errors
-/// The first that a query must not meet.
-fn refuse(mut astray: Vec<Astray>) -> Result<()> {
-    astray.sort_unstable();
-    astray.into_iter().find(Astray::is_forbidden).map_or(Ok(()), |astray| Err(Error::from(astray)))
+/// Where a text names `path`: at its quote, where DuckDB's errors point as well.
+fn place_of(path: &str, sql: &str) -> Option<usize> {
+    let in_quotes = |at: usize| sql[..at].ends_with(['\'', '"']);
+    let places = || sql.match_indices(path).map(|(at, _)| at);
+    places().find(|at| in_quotes(*at)).map(|at| at - 1).or_else(|| places().next())
 }
 
 /// What to say of what is not read: the first, how many more there are, and what to do.
-pub(super) fn explain_first(astray: &[Astray]) -> Option<(String, &'static str)> {
+pub(super) fn explain_first(astray: &[Astray]) -> Option<(String, String)> {
     let (first, remedy) = astray.first()?.explain();
+    let what = if astray.iter().all(|astray| astray.link().is_some()) { " link" } else { "" };
     let more = match astray.len() - 1 {
         0 => String::new(),
-        1 => " (and one file more like it)".to_owned(),
-        more => format!(" (and {more} files more like it)"),
+        1 => format!(" (one more{what} is left out, too)"),
+        more if what.is_empty() => format!(" ({more} more are left out, too)"),
+        more => format!(" ({more} more links are left out, too)"),
     };
     Some((format!("{first}{more}"), remedy))
 }

@@ -1,11 +1,12 @@
 //! What the health check says of database files and their views.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::{MOST_NAMED, base_name, counted, names};
 use crate::engine::{FileViews, IN_A_VIEW, Inspection};
 use crate::error::Error;
-use crate::source::Datasource;
+use crate::reports::VIEW_NAMES;
+use crate::source::{BASE_PATH, Datasource, MORE_PATHS, SLOW_ABOVE};
 
 /// What is attached, and what its views read.
 pub(super) fn found(datasource: &Datasource, found: &Inspection) -> String {
@@ -26,7 +27,24 @@ pub(super) fn found(datasource: &Datasource, found: &Inspection) -> String {
         0 => String::new(),
         unseen => format!("; {} not looked at", counted(unseen, "more view")),
     };
-    format!("{}: {relations}{reads}{bases}{unseen}", names(&datasource.databases))
+    let own = own(datasource, views).unwrap_or_default();
+    format!("{}: {relations}{reads}{bases}{unseen}{own}", names(&datasource.databases))
+}
+
+/// That views of the plugin's names are the files' own, and what does not count for them therefore.
+fn own(datasource: &Datasource, views: &FileViews) -> Option<String> {
+    let named: Vec<String> = views.own.iter().map(|name| format!("`{name}`")).collect();
+    let (last, before) = named.split_last()?;
+    let (all, are) = match before {
+        [] => (last.clone(), "is"),
+        before => (format!("{} and {last}", before.join(", ")), "are"),
+    };
+    let slow = if datasource.has_slow_ms && views.own.iter().any(|name| name == VIEW_NAMES[1]) {
+        format!("; {SLOW_ABOVE} changes `$__slowMs` in SQL and not what its `{}` shows", VIEW_NAMES[1])
+    } else {
+        String::new()
+    };
+    Some(format!("; {all} {are} the file's own and not the plugin's{slow}"))
 }
 
 /// The views and macros that read files in a way which may round or miss values.
@@ -69,32 +87,67 @@ pub(super) fn problem(datasource: &Datasource, views: &FileViews) -> Option<(Str
         names(&datasource.databases),
         named.join(", ")
     );
-    let settings = settings(datasource, views);
     let reason = if views.failing.len() == 1 { String::new() } else { format!("`{first}`: ") };
-    Some(match settings {
-        Some(settings) => (format!("{what}. {settings}"), Some(format!("{reason}{}", error.message))),
-        None => (format!("{what} ({reason}{})", error.message), error.hint.clone()),
+    let remedies: Vec<String> =
+        [settings(datasource, views), closed(views), gone(views)].into_iter().flatten().collect();
+    Some(match remedies.as_slice() {
+        [] => (format!("{what} ({reason}{})", error.message), error.hint.clone()),
+        remedies => (format!("{what}. {}", remedies.join(". ")), Some(format!("{reason}{}", error.message))),
     })
+}
+
+/// What the settings cannot change: what lies beside the file is not opened.
+fn closed(views: &FileViews) -> Option<String> {
+    views
+        .closed
+        .as_ref()
+        .map(|(why, remedy)| format!("The reports beside the file are not read: {why}. {remedy}"))
+}
+
+/// Whole paths at which nothing is.
+fn gone(views: &FileViews) -> Option<String> {
+    let lost: Vec<&String> = views.lost.iter().filter(|path| Path::new(path).is_absolute()).collect();
+    let (first, more) = first_of(&lost)?;
+    Some(format!(
+        "No file is at `{first}`{more}, which they name by the whole path: put the files there, or make the views again over where they are"
+    ))
+}
+
+/// The first, and how many more there are.
+fn first_of<'a>(paths: &[&'a String]) -> Option<(&'a String, String)> {
+    let more = match paths.len() {
+        0 | 1 => String::new(),
+        many => format!(" (and {} more)", many - 1),
+    };
+    Some((paths.first().copied()?, more))
 }
 
 /// One sentence with everything that is missing.
 fn settings(datasource: &Datasource, views: &FileViews) -> Option<String> {
     let mut parts = Vec::new();
     if !views.lacking.is_empty() {
-        let list = |folders: &[PathBuf]| {
-            folders.iter().map(|folder| format!("\"{}\"", folder.display())).collect::<Vec<_>>().join(", ")
-        };
-        parts.push(format!("add `\"paths\": [{}]`", list(&views.lacking)));
+        parts.push(format!("name {} under {MORE_PATHS}", names(&views.lacking)));
     }
-    if let Some(first) = views.lost.first() {
-        let more = match views.lost.len() {
-            1 => String::new(),
-            many => format!(" (and {} more)", many - 1),
-        };
+    match views.right.as_slice() {
+        [] => {}
+        [(right, or_none)] => {
+            let or_none = if *or_none { ", or leave it empty" } else { "" };
+            parts.push(format!("set {BASE_PATH} to `{}`{or_none}", right.display()));
+        }
+        several if several.iter().all(|(_, or_none)| *or_none) => {
+            parts.push(format!("leave {BASE_PATH} empty"))
+        }
+        several => {
+            let bases: Vec<_> = several.iter().map(|(base, _)| base.clone()).collect();
+            parts.push(format!("set {BASE_PATH} to one of {}, or write whole paths in the views, which start at different ones", names(&bases)));
+        }
+    }
+    let lost: Vec<&String> = views.lost.iter().filter(|path| !Path::new(path).is_absolute()).collect();
+    if let Some((first, more)) = first_of(&lost) {
         let from = names(std::slice::from_ref(&datasource.base_path));
         let from = if datasource.search.is_empty() { from } else { format!("{from} or a folder above") };
         parts.push(format!(
-            "set `basePath` to the folder that `{first}`{more} starts from: it matches nothing from {from}"
+            "set {BASE_PATH} to the folder that `{first}`{more} starts from: it matches nothing from {from}"
         ));
     }
     if parts.is_empty() {
@@ -129,7 +182,7 @@ mod tests {
         assert_eq!(
             problem,
             format!(
-                "2 of 3 views of `{}` cannot be queried: `a`, `b`. In the datasource's settings add `\"paths\": [\"/data/one\", \"/data/two\"]`, and set `basePath` to the folder that `g/r/*.parquet` starts from: it matches nothing from `{}` or a folder above",
+                "2 of 3 views of `{}` cannot be queried: `a`, `b`. In the datasource's settings name `/data/one`, `/data/two` under {MORE_PATHS}, and set {BASE_PATH} to the folder that `g/r/*.parquet` starts from: it matches nothing from `{}` or a folder above",
                 file.display(),
                 at.display()
             )

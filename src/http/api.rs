@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::failure::{Failure, Problem};
-use super::guard::{Guard, LONGEST_BODY, check_address, check_token};
+use super::guard::{Guard, LONGEST_BODY, check_address, check_query, check_token};
 use super::page::Dashboard;
 use super::sites::{check_site, closed_to_others};
 use super::{document, export, page, reports, sql, status};
@@ -71,6 +71,7 @@ pub(super) fn router(
         .layer(Extension(settings))
         .layer(Extension(dashboard))
         .layer(Extension(text))
+        .layer(middleware::from_fn(check_query))
         .layer(middleware::from_fn_with_state(guard.clone(), check_token));
     // Before the token: a browser asks without one whether it may ask.
     let routes = match guard.sites.cors() {

@@ -95,6 +95,35 @@ pub(super) async fn check_address(State(guard): State<Guard>, request: Request, 
     next.run(request).await
 }
 
+/// Refuses an address whose query is no UTF-8 once it is decoded: what is read of it would be another text than was meant, and match nothing.
+pub(super) async fn check_query(request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let Some(pair) = query.split('&').find(|pair| String::from_utf8(decoded(pair)).is_err()) else {
+        return next.run(request).await;
+    };
+    let name = pair.split('=').next().unwrap_or_default();
+    let name = String::from_utf8_lossy(&decoded(name)).into_owned();
+    let error = Error::bad_query(format!("the parameter `{name}` is not UTF-8: `{pair}`"))
+        .hint("Percent-encode it as UTF-8, as `encodeURIComponent` does");
+    Failure::from(error).into_response()
+}
+
+/// The bytes that a text with `%2F` and its likes stands for.
+fn decoded(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut rest = text.as_bytes();
+    let mut bytes = Vec::with_capacity(rest.len());
+    while let [first, after @ ..] = rest {
+        let escaped = match rest {
+            [b'%', high, low, ..] => digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low),
+            _ => None,
+        };
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { rest.get(3..).unwrap_or_default() } else { after };
+    }
+    bytes
+}
+
 /// Lets a request through that carries the token.
 pub(super) async fn check_token(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let is_open = OPEN.contains(&request.uri().path());

@@ -10,6 +10,7 @@ use axum::{Extension, Json, Router, middleware};
 
 use super::export;
 use super::failure::Failure;
+use super::guard::check_query;
 use super::sites::{check_fetch_site, closed_to_others};
 use crate::app::{App, InstanceSettings};
 use crate::error::{Error, Kind};
@@ -22,6 +23,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/catalog", get(catalog))
         .route("/export.csv", get(export::export))
         .fallback(missing)
+        .layer(middleware::from_fn(check_query))
         .layer(middleware::from_fn(check_fetch_site));
     closed_to_others(routes.with_state(app))
 }

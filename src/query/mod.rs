@@ -26,6 +26,7 @@ use std::time::Duration;
 pub use bucket::{Bucket, Fill, FillMode};
 pub(crate) use lexer::with_plain_spaces;
 pub use lexer::{Token, TokenKind, Tokens, tokens};
+pub(crate) use macros::has_macro_in_quotes;
 pub use macros::{MacroDoc, macro_table};
 pub(crate) use model::too_long;
 pub use model::{Format, QueryModel};

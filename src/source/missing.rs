@@ -2,14 +2,19 @@
 
 use std::path::Path;
 
-use super::{Datasource, Reach};
+use super::{BASE_PATH, Datasource, PATH, REPORTS, Reach};
 use crate::error::{Error, Kind};
 
 /// Turns a "no files found" error over the reports into words about the datasource, and adds to one over a relative
-/// pattern the folder above the base path from which it would match a file of the datasource, if there is one. What is
-/// elsewhere is not told, not even that it is there. Other errors pass unchanged.
+/// pattern where it was looked for, and the folder from which it would match a file of the datasource, if there is one. What DuckDB
+/// says of a path outside becomes what the plugin says of one. What is elsewhere is not told, not even that it is there. Other errors
+/// pass unchanged.
 #[must_use]
 pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
+    if let Some(path) = refused(&error) {
+        let position = error.position;
+        return Error { position, ..Reach::of(datasource).why_outside(path).into() };
+    }
     let pattern = match error.message.split_once("match the pattern \"") {
         // Behind it may stand the line of SQL.
         Some((_, rest)) if error.kind == Kind::NotFound => {
@@ -20,26 +25,41 @@ pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
     if datasource.report_globs().contains(&pattern) {
         let folder = pattern.strip_suffix(&datasource.reports).unwrap_or(&pattern).trim_end_matches('/');
         let message = format!("`{folder}` holds no report that matches `{}`", datasource.reports);
-        return Error::new(Kind::NotFound, message)
-            .hint("Check `path` and `reports` in the datasource's settings (`--path` and `--reports` on the command line), or wait for the first report");
+        return Error::new(Kind::NotFound, message).hint(format!(
+            "Check {PATH} and {REPORTS} in the datasource's settings, or wait for the first report"
+        ));
+    }
+    let reach = Reach::of(datasource);
+    let found = reach.find(&pattern).unwrap_or_default();
+    if let Some(link) = found.astray.iter().find(|astray| astray.link().is_some()) {
+        return Error { position: error.position, ..link.clone().into() };
     }
     if Path::new(&pattern).is_absolute() {
-        return error;
+        return error.hint("Check the path, and whether the file was written");
     }
-    // Through any depth takes too long for a hint.
-    let is_there = |above: &&Path| {
-        let found = Reach::with_base(datasource, above).find(&pattern);
-        found.is_ok_and(|found| found.astray.is_empty() && found.files.iter().any(|file| file.look.is_some()))
-    };
-    let mut above = datasource.base_path.ancestors().skip(1).filter(|_| !pattern.contains("**"));
-    match above.find(is_there) {
-        Some(folder) => error.hint(format!(
-            "`{pattern}` matches from `{}`, but relative paths start at `{}`: set `basePath` in the datasource's settings to the former",
-            folder.display(),
-            datasource.base_path.display()
-        )),
-        None => error,
+    if let Some(right) = reach.right_base(&pattern) {
+        let base = datasource.base_path.display();
+        return error.hint(format!(
+            "`{pattern}` matches from `{}`, but relative paths start at `{base}`: set {BASE_PATH} in the datasource's settings to the former",
+            right.display(),
+        ));
     }
+    let place = found.base.as_ref().unwrap_or(&datasource.base_path).join(&pattern);
+    let above =
+        if datasource.search.is_empty() { "" } else { ", or at a folder above from which they name reports" };
+    let hint = format!(
+        "It was looked for at `{}`: check the name, and whether the file was written. Relative paths start at `{}`{above}; {BASE_PATH} in the datasource's settings says where",
+        place.display(),
+        datasource.base_path.display()
+    );
+    error.hint(hint)
+}
+
+/// The path that DuckDB itself refused.
+fn refused(error: &Error) -> Option<&str> {
+    let rest = error.message.strip_prefix("Permission Error: Cannot access ")?;
+    let (_, rest) = rest.split_once('"').filter(|(what, _)| matches!(*what, "file " | "directory "))?;
+    rest.split_once("\" - file system operations are disabled by configuration").map(|(path, _)| path)
 }
 
 #[cfg(test)]
@@ -80,7 +100,10 @@ mod tests {
             explain_missing(Error::new(Kind::NotFound, message), &datasource).hint
         };
         for pattern in ["g/reports/query_perf_weekly_*.parquet", "./reports/*_202601.parquet"] {
-            assert!(hint(pattern).is_some_and(|hint| hint.contains("set `basePath`")), "{pattern}");
+            assert!(
+                hint(pattern).is_some_and(|hint| hint.contains("set \"Base path\" (`basePath`)")),
+                "{pattern}"
+            );
         }
         for pattern in [
             "2026/*.parquet",

@@ -1,6 +1,7 @@
 //! Whether a path or pattern stays within the reports' own pattern. Decided by the texts alone: nothing is asked of the file
 //! system, so that no answer tells of a file that is no report.
 
+use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path};
 
@@ -39,6 +40,18 @@ impl Pattern {
     pub(super) fn covers(&self, name: &Path, rest: &[&str]) -> bool {
         let rest = rest.iter().map(|part| Part::Glob(part));
         covers(&self.0, &names(name).chain(rest).collect::<Vec<_>>())
+    }
+}
+
+/// Whether a file of this name, relative to the folder, matches `pattern`.
+#[must_use]
+pub(crate) fn is_report(pattern: &str, name: &str) -> bool {
+    Pattern::of(pattern).matches(Path::new(name))
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.join("/"))
     }
 }
 

@@ -98,12 +98,17 @@ impl Policy {
             if path.is_absolute() {
                 return Ok(path.canonicalize().unwrap_or(path));
             }
+            let list = if key == "ALLOWED_PATHS" {
+                "; commas stand between paths, so that a folder with one in its name is allowed by the folder above it"
+            } else {
+                ""
+            };
             let key = key.to_lowercase();
             Err(Error::bad_settings(format!(
                 "the operator's setting `{key}` needs absolute paths, not `{}`",
                 path.display()
             ))
-            .hint(format!("Correct `{key}` in the ini section [plugin.duckdb-perf-datasource]")))
+            .hint(format!("Correct `{key}` in the ini section [plugin.duckdb-perf-datasource]{list}")))
         };
         let allowed_paths = text("ALLOWED_PATHS")
             .iter()

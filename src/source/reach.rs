@@ -4,6 +4,7 @@
 //! DuckDB's own wall compares texts: it resolves the part of a path that is there, and lists a pattern through whatever
 //! links its parts match. So the answer to a pattern would tell whether something outside is there.
 
+mod advice;
 mod astray;
 mod findings;
 mod parts;
@@ -16,14 +17,16 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use self::advice::outside;
 use self::parts::{follow, local, parts};
 use self::search::Search;
 use super::glob::is_pattern;
 use super::pattern::Pattern;
 use super::resolve::write_ahead_logs;
 use super::{Datasource, Look, in_a_glob};
+use crate::error::Error;
 
-pub use self::astray::Astray;
+pub use self::astray::{Astray, Beside};
 pub use self::findings::{Findings, Found};
 
 /// Links that one path may lead through, as many as the kernel follows.
@@ -45,18 +48,36 @@ pub struct Reach {
     base: PathBuf,
     /// Where those start that name nothing there: at and above each database file, nearest first.
     search: Vec<Vec<PathBuf>>,
+    /// From where a relative path would start that somebody wrote for the datasource.
+    above: Vec<PathBuf>,
+    /// Folders of database files of which nothing is read, with why.
+    closed: Vec<(PathBuf, Error)>,
 }
 
 /// Where a path ends.
 enum End {
     /// There, by its canonical path.
     There(PathBuf, Metadata),
-    /// Inside, where nothing is.
-    Missing,
+    /// Inside, at this place, where nothing is.
+    Missing(PathBuf),
     /// Inside, in a circle of links.
     Circle,
     /// Outside; behind this link, if one led there.
     Out(Option<PathBuf>),
+}
+
+impl End {
+    /// What is said of `link`, which ends so.
+    fn of_link(self, link: PathBuf) -> Astray {
+        match self {
+            Self::Missing(place) => Astray::LeadsNowhere(link, place),
+            _ => Astray::Circle(link),
+        }
+    }
+}
+
+fn is_link(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
 }
 
 impl Reach {
@@ -73,17 +94,13 @@ impl Reach {
             files: datasource.databases.iter().cloned().chain(datasource.write_ahead_logs()).collect(),
             way: canonical().flat_map(|path| path.ancestors()).map(Path::to_owned).collect(),
             base: datasource.base_path.clone(),
+            above: datasource.above(),
+            closed: datasource.closed.clone(),
         };
         for written in &datasource.written {
             reach.add_way(written);
         }
         reach
-    }
-
-    /// The same with relative paths that start at `base`, on the way to the datasource.
-    #[must_use]
-    pub fn with_base(datasource: &Datasource, base: &Path) -> Self {
-        Self { base: base.to_owned(), search: Vec::new(), ..Self::of(datasource) }
     }
 
     /// Adds every place on the way to `written`, a path that the settings name.
@@ -118,6 +135,7 @@ impl Reach {
     pub fn find(&self, path: &str) -> io::Result<Findings> {
         let mut findings = self.find_from(&self.base, path)?;
         if local(path).starts_with(['/', '~']) || self.search.is_empty() {
+            self.advise(path, &mut findings);
             return Ok(findings);
         }
         let (mut found, mut missing) = (Vec::new(), None);
@@ -144,8 +162,9 @@ impl Reach {
             (Some((base, Some(there))), true) if base == self.base || !self.is_also_at_base(path) => {
                 return Ok(Findings { base: Some(base).filter(|base| *base != self.base), ..there });
             }
-            (Some(_), _) => {
-                findings.astray = vec![Astray::TwoPlaces(path.into())];
+            (Some((other, _)), _) => {
+                let one = found.pop().map_or_else(|| self.base.clone(), |(one, _)| one);
+                findings.astray = vec![Astray::TwoPlaces(path.into(), one, other)];
                 return Ok(findings);
             }
             (None, _) => {}
@@ -157,11 +176,7 @@ impl Reach {
         if let Some((base, there)) = missing {
             return Ok(Findings { base: Some(base), ..there });
         }
-        for astray in &mut findings.astray {
-            if matches!(astray, Astray::Outside(_)) {
-                *astray = Astray::NotOnlyReports(path.into());
-            }
-        }
+        self.advise(path, &mut findings);
         Ok(findings)
     }
 
@@ -199,10 +214,12 @@ impl Reach {
             // finds no reason to look for one.
             // But in the folder of a database file DuckDB would find one that is no report.
             End::Out(None) if self.is_beside(&start.join(rest)) => {
-                return findings.astray.push(Astray::NotOnlyReports(path.into()));
+                return findings
+                    .astray
+                    .push(Astray::NoReportName(path.into(), self.read_beside(&start.join(rest))));
             }
             End::Out(None) if path.contains('/') || base != self.base => {
-                return findings.astray.push(Astray::Outside(path.into()));
+                return findings.astray.push(outside(base, path));
             }
             End::There(_, found) if found.is_dir() => {
                 findings.is_folder = true;
@@ -210,7 +227,10 @@ impl Reach {
             }
             End::There(_, found) if found.is_file() => look = Some(Look::from(&found)),
             End::There(..) => return findings.astray.push(Astray::NoFile(named)),
-            End::Out(None) | End::Missing | End::Circle => {}
+            end @ (End::Missing(_) | End::Circle) if is_link(&start.join(rest)) => {
+                findings.astray.push(end.of_link(named.clone()));
+            }
+            End::Out(None) | End::Missing(_) | End::Circle => {}
         }
         if look.is_some() || !must_be_file {
             findings.files.push(Found { path: named, look });
@@ -263,7 +283,7 @@ impl Reach {
             let Some(part) = left.pop() else {
                 return match std::fs::symlink_metadata(&at) {
                     Ok(found) => self.arrived(at, found, first_link, findings),
-                    Err(_) => End::Missing,
+                    Err(_) => End::Missing(at),
                 };
             };
             if part == b".." {
@@ -282,7 +302,8 @@ impl Reach {
                 return if left.iter().any(|part| part == b"..") {
                     End::Out(first_link)
                 } else {
-                    End::Missing
+                    at.extend(left.iter().rev().map(|part| OsStr::from_bytes(part)));
+                    End::Missing(at)
                 };
             };
             let is_on_the_way = found.is_symlink() || !left.is_empty();
@@ -294,7 +315,7 @@ impl Reach {
                 if links > MOST_LINKS {
                     return End::Circle;
                 }
-                let Ok(target) = std::fs::read_link(&at) else { return End::Missing };
+                let Ok(target) = std::fs::read_link(&at) else { return End::Missing(at) };
                 // The way to the folders may lead through links of the system's.
                 if self.is_ours(&at) {
                     first_link.get_or_insert_with(|| at.clone());
@@ -359,6 +380,12 @@ impl Reach {
     /// Whether a path lies in a folder of which only the reports are ours.
     fn is_beside(&self, path: &Path) -> bool {
         self.beside(path).next().is_some()
+    }
+
+    /// What is read of those folders in which `path` is.
+    fn read_beside(&self, path: &Path) -> Beside {
+        let folders = self.beside.iter().filter(|folder| path.starts_with(folder));
+        Beside { folders: folders.cloned().collect(), reports: self.reports.to_string() }
     }
 
     /// What a path is called in the folders of which only the reports are ours.

@@ -10,10 +10,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
+use super::settings::DEFAULT_SLOW_MS;
 use super::{Policy, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{Limits, MB};
 use crate::reports::has_ending_of_parquet;
+
+mod files;
+
+use self::files::{beside, search, twin};
+pub(crate) use self::files::{in_a_list, name_in_sql};
 
 /// What a worker opens. All paths are canonical.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +30,8 @@ pub struct Datasource {
     pub databases: Vec<PathBuf>,
     /// Folders of database files, of which only the reports may be read; none of them lies in `folders`.
     pub beside: Vec<PathBuf>,
+    /// Folders of database files that are not opened, with why and what to do.
+    pub closed: Vec<(PathBuf, Error)>,
     /// Where relative paths in SQL start.
     pub base_path: PathBuf,
     /// Where those start that name nothing there, unless the settings say: at and above each database file, nearest first.
@@ -34,6 +42,8 @@ pub struct Datasource {
     pub reports: String,
     /// Above this many milliseconds a pattern is slow.
     pub slow_ms: f64,
+    /// Whether the settings say so, and not the default.
+    pub has_slow_ms: bool,
     /// Caps of each query.
     pub limits: Limits,
 }
@@ -60,6 +70,20 @@ impl Datasource {
         let reports = Pattern::of(&self.reports);
         let inside = self.beside.iter().filter_map(|folder| path.strip_prefix(folder).ok());
         inside.into_iter().any(|name| name.as_os_str().is_empty() || reports.matches(name))
+    }
+
+    /// From where somebody may have written a relative path to the reports: their folders and database files' folders, and those above,
+    /// nearest first.
+    #[must_use]
+    pub(crate) fn above(&self) -> Vec<PathBuf> {
+        let of_files = self.databases.iter().filter_map(|file| file.parent());
+        let mut above: Vec<PathBuf> = Vec::new();
+        for folder in of_files.chain(self.folders.iter().map(PathBuf::as_path)).flat_map(Path::ancestors) {
+            if !above.iter().any(|known| known == folder) {
+                above.push(folder.to_owned());
+            }
+        }
+        above
     }
 
     /// The folders in which reports are looked for.
@@ -131,12 +155,12 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
         let path = locate(written, "path")?;
         named.push(plain(written).into());
         policy.check(&path).map_err(|error| as_written(error, &path, written))?;
-        if path.to_string_lossy().contains(['\\', '\n', '\0']) {
+        if let Some(odd) = unreadable(&path) {
+            let path = path.display();
             return Err(Error::bad_settings(format!(
-                "`{}` (path) holds a character that DuckDB cannot have in a pattern",
-                path.display()
+                "`{path}` (path) has {odd} in a name, which DuckDB cannot read"
             ))
-            .hint("Rename the folder or file: no backslash and no line end"));
+            .hint("Rename the folder or file that is called so"));
         }
         if is_database_name(&path) {
             if !path.is_file() {
@@ -150,13 +174,8 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
             return Err(one_file(&path, written).unwrap_or_else(|| not_a("folder", &path, "path")));
         }
     }
-    if let Some(twin) = databases
-        .iter()
-        .enumerate()
-        .find_map(|(i, a)| databases[..i].iter().find(|b| a.file_stem() == b.file_stem()))
-    {
-        return Err(Error::bad_settings(format!("two database files are called `{}`", twin.display()))
-            .hint("Files are attached under their names without `.duckdb`: rename one"));
+    if let Some(twin) = twin(&databases) {
+        return Err(twin);
     }
     check_glob(&settings.reports)?;
     let base_path = match &settings.base_path {
@@ -174,41 +193,24 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
             (None, None) => PathBuf::from("/"),
         },
     };
-    let beside = beside(&databases, &folders, policy);
+    let (beside, closed) = beside(&databases, &folders, policy);
     let search = match settings.base_path {
         Some(_) => Vec::new(),
-        None => databases.iter().map(|file| search(file)).collect(),
+        None => databases.iter().map(|file| search(file, &base_path)).collect(),
     };
     Ok(Datasource {
         folders,
         databases,
         beside,
+        closed,
         base_path,
         search,
         written: named,
         reports: settings.reports.clone(),
-        slow_ms: settings.slow_ms,
+        slow_ms: settings.slow_ms.unwrap_or(DEFAULT_SLOW_MS),
+        has_slow_ms: settings.slow_ms.is_some(),
         limits: limits(settings, policy),
     })
-}
-
-/// The folders of `databases` beyond `folders` that may be listed and that the policy allows.
-fn beside(databases: &[PathBuf], folders: &[PathBuf], policy: &Policy) -> Vec<PathBuf> {
-    let mut beside: Vec<PathBuf> = Vec::new();
-    for folder in databases.iter().filter_map(|file| file.parent()) {
-        let is_known = folders.iter().chain(&beside).any(|known| folder.starts_with(known));
-        if !is_known && policy.check(folder).is_ok() && std::fs::read_dir(folder).is_ok() {
-            beside.push(folder.to_owned());
-        }
-    }
-    beside
-}
-
-/// Where relative paths may start that are about the reports of `database`. DuckDB takes a list of folders with commas between them,
-/// so that one with a comma in its name cannot be among them.
-fn search(database: &Path) -> Vec<PathBuf> {
-    let has_no_comma = |folder: &&Path| folder.to_str().is_some_and(|text| !text.contains(','));
-    database.ancestors().skip(1).filter(has_no_comma).map(Path::to_owned).collect()
 }
 
 /// An error over a path, in the words of the settings: where a link leads is no business of those who read it.
@@ -220,6 +222,14 @@ fn as_written(error: Error, path: &Path, written: &str) -> Error {
         hint: error.hint.map(|hint| hint.replace(&path, written)),
         ..error
     }
+}
+
+/// What a path holds that has another meaning to DuckDB, or none.
+fn unreadable(path: &Path) -> Option<&'static str> {
+    let Some(text) = path.to_str() else { return Some("a letter that is not UTF-8") };
+    [('\\', "a backslash"), ('\n', "a line end")]
+        .iter()
+        .find_map(|(c, what)| text.contains(*c).then_some(*what))
 }
 
 fn limits(settings: &Settings, policy: &Policy) -> Limits {

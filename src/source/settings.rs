@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::reports::DEFAULT_REPORTS_GLOB;
 
+/// Above so many milliseconds a pattern is slow where the settings do not say.
+pub(super) const DEFAULT_SLOW_MS: f64 = 100.0;
+
 /// The settings document with defaults where they do not depend on anything else.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -16,8 +19,8 @@ pub struct Settings {
     pub reports: String,
     /// Where relative paths in SQL start, as written.
     pub base_path: Option<String>,
-    /// Above this many milliseconds a pattern is slow.
-    pub slow_ms: f64,
+    /// Above this many milliseconds a pattern is slow; [`DEFAULT_SLOW_MS`] where none is set.
+    pub slow_ms: Option<f64>,
     /// Seconds until a query is interrupted.
     pub timeout_seconds: Option<u64>,
     /// Rows of a result.
@@ -68,7 +71,7 @@ impl Settings {
             paths,
             reports: fields.text("reports")?.unwrap_or_else(|| DEFAULT_REPORTS_GLOB.to_owned()),
             base_path: fields.text("basePath")?,
-            slow_ms: fields.number("slowMs", 0.0)?.unwrap_or(100.0),
+            slow_ms: fields.number("slowMs", 0.0)?,
             timeout_seconds: fields.whole("timeoutSeconds")?,
             max_rows: fields.whole("maxRows")?,
             max_result_mb: fields.whole("maxResultMb")?,
@@ -159,7 +162,7 @@ mod tests {
     fn defaults_and_urls() {
         let settings = Settings::parse(b"", "file:///data/perf.duckdb").unwrap();
         assert_eq!(settings.paths, ["file:///data/perf.duckdb"]);
-        assert_eq!((settings.reports.as_str(), settings.slow_ms), (DEFAULT_REPORTS_GLOB, 100.0));
+        assert_eq!((settings.reports.as_str(), settings.slow_ms), (DEFAULT_REPORTS_GLOB, None));
         let settings =
             Settings::parse(br#"{"path":" /a ","paths":["/b",""],"threads":"4","x":1}"#, "file:///c")
                 .unwrap();

@@ -61,6 +61,28 @@ fn one_week() {
     assert!(served.get("api/perf/weekly/202653?from=now").problem(400).contains("`from`"));
 }
 
+/// Another text would be looked for than was meant.
+#[test]
+fn an_address_that_is_not_utf8_is_refused() {
+    let served = Served::start(&reports(), &[]);
+    for (address, parameter) in [
+        ("api/perf/pattern?pattern=%ff", "`pattern`"),
+        ("api/perf/slow?limit=1&pattern=caf%E9", "`pattern`"),
+        ("api/perf/patterns?%ff=1", "`\u{fffd}`"),
+        ("api/perf/weekly/202653?agent=%c3", "`agent`"),
+    ] {
+        let reply = served.get(address);
+        let problem = reply.problem(400);
+        assert!(problem.contains(parameter) && problem.contains("not UTF-8"), "{address}: {problem}");
+        assert!(reply.json()["hint"].as_str().unwrap().contains("encodeURIComponent"), "{address}");
+    }
+    for address in
+        ["api/perf/slow?pattern=caf%C3%A9", "api/perf/slow?pattern=100%", "api/perf/slow?pattern=%zz"]
+    {
+        assert_eq!(served.get(address).rows(), Vec::<Value>::new(), "{address}");
+    }
+}
+
 #[test]
 fn slow_patterns_and_regressions() {
     let served = Served::start(&reports(), &[]);

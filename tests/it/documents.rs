@@ -136,7 +136,7 @@ async fn the_health_check_says_which_settings_would_make_the_views_work() {
     let mut host = repository.host().await;
     let health = host.plugin.health(&host.settings).await.unwrap();
     let wanted = format!(
-        "3 of 6 views of `{}` cannot be queried: `a`, `b`, `c`. In the datasource's settings add `\"paths\": [\"{}\", \"{}\"]`.",
+        "3 of 6 views of `{}` cannot be queried: `a`, `b`, `c`. In the datasource's settings name `{}`, `{}` under \"Add a folder or file\" (`paths`).",
         repository.reports().join("perf.duckdb").display(),
         elsewhere.display(),
         far.display()
@@ -168,7 +168,7 @@ async fn relative_paths_that_two_files_could_mean_are_refused() {
         "FROM 'g/reports/query_perf_weekly_202545.parquet'",
     ] {
         let error = host.error(sql).await;
-        assert!(error.contains("may start beside") && error.contains("`basePath`"), "{sql}: {error}");
+        assert!(error.contains("may start at") && error.contains("`basePath`"), "{sql}: {error}");
     }
     let health = host.plugin.health(&host.settings).await.unwrap();
     assert!(!health.ok && health.message.contains("6 of 6 views"), "{health:?}");
@@ -194,7 +194,7 @@ async fn without_reports_the_document_hears_that_none_is_there() {
     }
     let health = host.plugin.health(&host.settings).await.unwrap();
     let says = format!("{} {}", health.message, health.details);
-    assert!(!health.ok && says.contains("No files found") && !says.contains("`\"paths\""), "{says}");
+    assert!(!health.ok && says.contains("No files found") && !says.contains("(`paths`)"), "{says}");
     host.stop().await;
 }
 

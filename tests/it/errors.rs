@@ -34,6 +34,11 @@ async fn each_mistake_has_its_message() {
         ("SELECT 'x'::INTEGER", &["Conversion Error"]),
         ("SELECT * FROM query('SELECT 1')", &["the function `query` is not allowed"]),
         ("SELECT 'a\0b'", &["NUL"]),
+        // Text where a macro was meant.
+        ("SELECT '$__timeFrom()' + INTERVAL 1 DAY", &["Binder Error", "Inside quotes a macro is only text"]),
+        ("SELECT year('$__timeFrom()')", &["Inside quotes a macro is only text"]),
+        ("SELECT strptime('$__timeFrom()', '%Y')", &["Inside quotes a macro is only text"]),
+        ("SELECT 1 FROM perf_all_weeks WHERE pattern IN ('$__timeFrom()')", &["stands inside quotes"]),
     ] {
         let answer = host.ask(sql, "table").await;
         let error = answer.error.clone().unwrap_or_else(|| panic!("`{sql}` did not fail"));
@@ -47,6 +52,22 @@ async fn each_mistake_has_its_message() {
         }
     }
     assert_eq!(host.rows("SELECT 1").await, ["1"]);
+    host.stop().await;
+}
+
+/// DuckDB does not tell a damaged page from one for which there was no memory; whether the file can be read does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_for_which_there_was_no_memory_is_no_damage() {
+    let host = Host::start(&reports(), &json!({})).await;
+    let said = "Failed to read file \"x.parquet\": ZSTD Decompression failure";
+    let sql = format!("SELECT CASE WHEN week > 0 THEN error('{said}') END FROM perf_all_weeks");
+    let answer = host.ask(&sql, "table").await;
+    let error = answer.error.clone().unwrap();
+    assert!(
+        error.contains(said) && error.contains("memory was short") && error.contains("`memoryLimitMb`"),
+        "{error}"
+    );
+    assert_eq!((answer.status, answer.error_source.as_str()), (429, "downstream"));
     host.stop().await;
 }
 

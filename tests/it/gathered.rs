@@ -188,10 +188,14 @@ async fn links_among_the_reports_are_read_or_told() {
     for (target, is_read, says) in [
         (Path::new("kept/2026.parquet"), true, ""),
         (Path::new("kept"), true, ""),
-        (Path::new("nothing.parquet"), false, "leads to no file. Mend or remove the link"),
-        (Path::new(&report_name(202_601)), false, "leads to no file"),
+        (Path::new("nothing.parquet"), false, "leads to no file: nothing is at `"),
+        (Path::new(&report_name(202_601)), false, "leads in a circle and to no file"),
         (Path::new("/nowhere/x.parquet"), false, "leads out of the datasource's folders"),
-        (outside.as_path(), false, "add the folder behind the link to `paths`"),
+        (
+            outside.as_path(),
+            false,
+            "name the folder behind the link under \"Add a folder or file\" (`paths`)",
+        ),
         (elsewhere.as_path(), false, "leads out of the datasource's folders"),
     ] {
         symlink(target, &link).unwrap();

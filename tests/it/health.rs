@@ -70,6 +70,8 @@ async fn each_failure_has_its_sentence() {
         std::fs::create_dir(at(name)).unwrap();
     }
     std::fs::write(at("file.txt"), "x").unwrap();
+    std::fs::create_dir_all(at("deep/2026")).unwrap();
+    demo(&at("deep/2026"), 2, 5);
     duckdb(&format!("COPY (SELECT 1 AS a) TO '{}' (FORMAT parquet)", at("other/daily.parquet").display()));
     demo(&at("broken"), 2, 10);
     let good = std::fs::read(at("broken/query_perf_weekly_202653.parquet")).unwrap();
@@ -87,7 +89,12 @@ async fn each_failure_has_its_sentence() {
             "holds no report that matches `query_perf_weekly_*.parquet`",
             "There is no Parquet file",
         ),
-        (at("other"), "holds no report", "such as `daily.parquet`: set `reports`"),
+        (at("other"), "holds no report", "such as `daily.parquet`: set \"Report files\" (`reports`)"),
+        (
+            at("deep"),
+            "holds no report",
+            "2 reports in folders below, such as `2026/query_perf_weekly_202652.parquet`: set \"Report files\" (`reports`) in the datasource's settings to `**/query_perf_weekly_*.parquet`",
+        ),
         (at("broken"), "`query_perf_weekly_202701.parquet` cannot be read", "half-written"),
         (at("foreign"), "`query_perf_weekly_202701.parquet` cannot be read", "half-written or not Parquet"),
         (

@@ -38,6 +38,7 @@ mod links;
 mod load;
 mod machine;
 mod metrics;
+mod misplaced;
 mod mixtures;
 mod openapi;
 mod planted;

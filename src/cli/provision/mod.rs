@@ -58,10 +58,11 @@ pub(super) struct Args {
     /// Folder of reports or `.duckdb` file on Grafana's machine [default: `$DUCKDB_PERF_PATH`]
     #[arg(long, short, value_name = "PATH")]
     path: Option<String>,
-    /// Folder on Grafana's machine where relative paths in SQL start
+    /// Folder on Grafana's machine where relative paths in SQL start [default: the folder of --path; of a `.duckdb` file the
+    /// nearest folder at or above it from which they name reports]
     #[arg(long, value_name = "DIR")]
     base_path: Option<String>,
-    /// Which files in the folder are reports
+    /// Which files in the folder are reports [default: `query_perf_weekly_*.parquet`]
     #[arg(long, value_name = "GLOB")]
     reports: Option<String>,
     /// Above this p95 a pattern counts as slow, in milliseconds

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::super::definitions::Definitions;
 use super::super::stamp::Stamp;
-use super::super::{Cancel, Engine, error, gate, sql_name, stored};
+use super::super::{Cancel, Engine, error, gate, sql_name, sql_text, stored};
 use crate::error::{Error, Kind, Result};
-use crate::source::is_pattern;
+use crate::reports::VIEW_NAMES;
+use crate::source::{Astray, is_pattern};
 
 /// How many views are planned.
 const MOST_VIEWS: usize = 500;
@@ -35,6 +36,12 @@ pub struct Views {
     pub lacking: Vec<PathBuf>,
     /// Relative paths in them that name nothing.
     pub lost: Vec<String>,
+    /// Where relative paths would have to start for those which cannot be planned; and whether they do where no base path is set.
+    pub right: Vec<(PathBuf, bool)>,
+    /// Why what lies beside the files is not read that those which cannot be planned want, and what to do.
+    pub closed: Option<(String, String)>,
+    /// Those of the plugin's view names that are the files' own.
+    pub own: Vec<String>,
 }
 
 impl Engine {
@@ -53,7 +60,7 @@ impl Engine {
             })
             .map_err(|error| error::translate(&error))?;
         let mut found = Views { unseen: views.len().saturating_sub(MOST_VIEWS) as u64, ..Views::default() };
-        let (mut files, mut bases, mut lacking) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut files, mut bases) = (BTreeSet::new(), BTreeSet::new());
         for [database, schema, name] in views.into_iter().take(MOST_VIEWS) {
             cancel.check()?;
             let sql =
@@ -74,7 +81,7 @@ impl Engine {
                     {
                         let (named, _) = definitions.reads.split(&verdict);
                         for path in named.iter().flat_map(|reads| &reads.files) {
-                            self.find_lacking(path, &mut lacking, &mut found.lost);
+                            self.find_lacking(path, &mut found);
                         }
                     }
                     found.failing.push((name, Error { position: None, ..error }));
@@ -84,9 +91,13 @@ impl Engine {
         found.staying = stored::staying(&definitions.reads);
         found.files = files.len() as u64;
         found.bases = bases.into_iter().collect();
-        found.lacking = lacking.into_iter().collect();
+        found.own = self.own_of_files()?;
+        found.lacking.sort_unstable();
+        found.lacking.dedup();
         found.lost.sort_unstable();
         found.lost.dedup();
+        found.right.sort_unstable();
+        found.right.dedup();
         Ok(found)
     }
 
@@ -107,30 +118,52 @@ impl Engine {
     }
 
     /// Notes what would have to be in the settings for a path to name something. Whoever made the file has written the path.
-    fn find_lacking(&self, path: &str, lacking: &mut BTreeSet<PathBuf>, lost: &mut Vec<String>) {
-        let is_fine = |found: &crate::source::Findings| {
-            found.astray.is_empty() && found.files.iter().any(|file| file.look.is_some())
-        };
+    fn find_lacking(&self, path: &str, views: &mut Views) {
+        let Ok(found) = self.reach.find(path) else { return };
         // Nor where the path would name reports if they were there.
-        if self
-            .reach
-            .find(path)
-            .is_ok_and(|found| is_fine(&found) || found.astray.is_empty() && found.base.is_some())
-        {
+        let are_there = found.files.iter().any(|file| file.look.is_some());
+        if found.astray.is_empty() && (are_there || found.base.is_some()) {
             return;
+        }
+        match self.reach.why_outside(path) {
+            Astray::Elsewhere { right, or_none, .. } => return views.right.push((right, or_none)),
+            Astray::Closed(_, why, remedy) => return views.closed = Some((why, remedy)),
+            _ => {}
         }
         let plain: PathBuf = path.split_inclusive('/').take_while(|part| !is_pattern(part)).collect();
         let folder = if is_pattern(path) { plain.as_path() } else { plain.parent().unwrap_or(&plain) };
         let datasource = &self.datasource;
-        let there = std::iter::once(&datasource.base_path)
-            .chain(datasource.search.iter().flatten())
-            .map(|base| base.join(folder))
-            .find_map(|folder| folder.canonicalize().ok().filter(|folder| folder.is_dir()));
-        match there.filter(|folder| !datasource.report_folders().any(|own| folder.starts_with(own))) {
-            Some(folder) => {
-                lacking.insert(folder);
+        let known: Vec<&PathBuf> =
+            std::iter::once(&datasource.base_path).chain(datasource.search.iter().flatten()).collect();
+        let above = datasource.above();
+        let there = known.iter().copied().chain(&above).find_map(|base| {
+            let at = base.join(folder).canonicalize().ok().filter(|folder| folder.is_dir())?;
+            (!datasource.report_folders().any(|own| at.starts_with(own))).then_some((base, at))
+        });
+        match there {
+            Some((base, folder)) => {
+                if !known.contains(&base) {
+                    views.right.push((base.clone(), datasource.folders.is_empty()));
+                }
+                views.lacking.push(folder);
             }
-            None => lost.push(path.to_owned()),
+            None => views.lost.push(path.to_owned()),
         }
+    }
+
+    /// Those of the plugin's view names that the attached files have for tables or views of their own.
+    fn own_of_files(&self) -> Result<Vec<String>> {
+        let of: Vec<String> = self.attachments.names().iter().map(|name| sql_text(name)).collect();
+        let names: Vec<String> = VIEW_NAMES.iter().map(|name| sql_text(name)).collect();
+        let of = format!("database_name IN ({}) AND schema_name = 'main'", of.join(", "));
+        let list = format!(
+            "SELECT name FROM (SELECT system.main.lower(table_name) AS name FROM system.main.duckdb_tables() WHERE {of} \
+             UNION SELECT system.main.lower(view_name) FROM system.main.duckdb_views() WHERE {of}) WHERE name IN ({}) ORDER BY name",
+            names.join(", ")
+        );
+        self.own_connection()?
+            .prepare(&list)
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+            .map_err(|error| error::translate(&error))
     }
 }

@@ -100,7 +100,7 @@ impl<'a> Expander<'a> {
             .at(start))
     }
 
-    /// A string that is nothing but a macro's call, where it is compared or cast: it would find nothing, or everything. Elsewhere it
+    /// A string that is nothing but a macro's call, where it is compared, cast or named `time`: it would find nothing, or everything. Elsewhere it
     /// may be data, such as a text that tells of macros.
     fn check_macro_in_quotes(&self, at: usize, token: &Token<'_>) -> Result<()> {
         let Some(call) = macro_in_quotes(token) else { return Ok(()) };
@@ -115,7 +115,13 @@ impl<'a> Expander<'a> {
         let is_cast = is_word(before, &["timestamp", "timestamptz", "date"])
             || is_word(before, &["("]) && is_word(after, &["as"])
             || self.sql.get(token.end()..).is_some_and(|rest| rest.starts_with("::"));
-        if !is_compared && !is_cast {
+        let (mut words_before, mut words_after) = (
+            self.tokens.get(..at).unwrap_or_default().iter().rev().filter(solid),
+            self.tokens.get(at + 1..).unwrap_or_default().iter().filter(solid),
+        );
+        let is_in_list = is_word(words_before.next(), &["("]) && is_word(words_before.next(), &["in"]);
+        let is_time = is_word(words_after.next(), &["as"]) && is_word(words_after.next(), &["time"]);
+        if !is_compared && !is_cast && !is_in_list && !is_time {
             return Ok(());
         }
         Err(Error::bad_query(format!("`{call}` stands inside quotes, where it is only text"))
@@ -277,6 +283,13 @@ fn write_value(
         Written::Verbatim(text) => out.insert(&text, start),
     }
     Ok(())
+}
+
+/// Whether a string of the text is nothing but a macro's call.
+#[must_use]
+pub(crate) fn has_macro_in_quotes(sql: &str) -> bool {
+    // Most texts end here.
+    sql.contains("$__") && tokens(sql).any(|token| macro_in_quotes(&token).is_some())
 }
 
 /// The macro's call that is all of a string.

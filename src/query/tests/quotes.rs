@@ -25,6 +25,9 @@ fn a_macro_in_quotes_is_refused_where_it_is_compared() {
         ("CAST('$__timeFrom()' AS TIMESTAMP)", 5),
         ("ts BETWEEN '$__timeFrom()' AND x", 11),
         ("TIMESTAMP '$__timeTo()'", 10),
+        ("week IN ('$__weekTo()')", 9),
+        ("week IN ( '$__weekTo()', 1)", 10),
+        ("SELECT '$__timeGroup(ts, ''1d'')' AS time", 7),
     ] {
         let error = failure(sql);
         assert!(error.message.ends_with("stands inside quotes, where it is only text"), "{sql}: {error}");

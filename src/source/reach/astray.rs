@@ -2,22 +2,41 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::words::{BASE_PATH, MORE_PATHS};
 use crate::error::{Error, Kind};
 
 /// What is not followed, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Astray {
-    /// A path that begins outside of the datasource.
-    Outside(PathBuf),
-    /// What may name more than reports, in the folder of a database file of which only these may be read. Nobody has looked whether
-    /// something is there.
-    NotOnlyReports(PathBuf),
-    /// A relative path that begins at two folders.
-    TwoPlaces(PathBuf),
+    /// A path that begins outside of the datasource; and where it starts, if it is a relative one.
+    Outside(PathBuf, Option<PathBuf>),
+    /// A relative path that names reports from another folder than the one where the settings let it start.
+    Elsewhere {
+        /// As somebody wrote it.
+        path: PathBuf,
+        /// Where it starts.
+        base: PathBuf,
+        /// From where it names reports.
+        right: PathBuf,
+        /// Whether it is found by itself where the settings name no base path.
+        or_none: bool,
+    },
+    /// A file that is no report by its name, beside a database file. Nobody has looked whether it is there.
+    NoReportName(PathBuf, Beside),
+    /// A pattern that may match more than reports, beside a database file. Nobody has looked whether it matches something.
+    TooWide(PathBuf, Beside),
+    /// A relative path that names reports from nowhere. Nobody has looked whether it names something else.
+    FromNowhere(PathBuf, Beside),
+    /// What is in the folder of a database file, which may not be read: why, and what to do.
+    Closed(PathBuf, String, String),
+    /// A relative path that may begin at either of two folders.
+    TwoPlaces(PathBuf, PathBuf, PathBuf),
     /// A link that leads out of it. Nobody has looked whether something is there.
     LeadsOut(PathBuf),
-    /// A link that stays inside and leads to nothing, or in a circle.
-    LeadsNowhere(PathBuf),
+    /// A link that stays inside, and the place there to which it leads, where nothing is.
+    LeadsNowhere(PathBuf, PathBuf),
+    /// A link that leads back to itself.
+    Circle(PathBuf),
     /// A name that DuckDB takes for another: it reads a backslash as `/`, and `~` in front as the home folder.
     Misread(PathBuf),
     /// No file and no folder: opening it may wait for ever.
@@ -30,81 +49,210 @@ pub enum Astray {
     Folder(PathBuf),
 }
 
+/// What may be read beside database files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Beside {
+    /// Their folders.
+    pub folders: Vec<PathBuf>,
+    /// The pattern of the reports there.
+    pub reports: String,
+}
+
+impl Beside {
+    fn named(&self) -> String {
+        match self.folders.as_slice() {
+            [] => "the folder of the database file".to_owned(),
+            folders => names(folders, ", "),
+        }
+    }
+}
+
+fn names(paths: &[PathBuf], between: &str) -> String {
+    paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(between)
+}
+
 impl Astray {
     /// Whether a query that meets it must not run. What leads to nothing, or is not followed, is nothing to DuckDB.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
-        !matches!(self, Self::LeadsNowhere(_) | Self::NotFollowed(_) | Self::NoReport(_) | Self::Folder(_))
+        !matches!(
+            self,
+            Self::LeadsNowhere(..)
+                | Self::Circle(_)
+                | Self::NotFollowed(_)
+                | Self::NoReport(_)
+                | Self::Folder(_)
+        )
+    }
+
+    /// Whether it is refused by its text, beside a database file or for want of one, and nobody has looked what is there.
+    #[must_use]
+    pub fn is_beside(&self) -> bool {
+        matches!(self, Self::NoReportName(..) | Self::TooWide(..) | Self::FromNowhere(..) | Self::Closed(..))
     }
 
     /// The link that it is about, if it is about one.
     #[must_use]
     pub fn link(&self) -> Option<&Path> {
         match self {
-            Self::LeadsOut(link) | Self::LeadsNowhere(link) | Self::NotFollowed(link) => Some(link),
+            Self::LeadsOut(link)
+            | Self::LeadsNowhere(link, _)
+            | Self::Circle(link)
+            | Self::NotFollowed(link) => Some(link),
             _ => None,
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Outside(path, _)
+            | Self::Elsewhere { path, .. }
+            | Self::NoReportName(path, _)
+            | Self::TooWide(path, _)
+            | Self::FromNowhere(path, _)
+            | Self::Closed(path, ..)
+            | Self::TwoPlaces(path, ..)
+            | Self::LeadsOut(path)
+            | Self::LeadsNowhere(path, _)
+            | Self::Circle(path)
+            | Self::Misread(path)
+            | Self::NoFile(path)
+            | Self::NotFollowed(path)
+            | Self::NoReport(path)
+            | Self::Folder(path) => path,
         }
     }
 
     /// What it is, as a sentence without its end, and what to do about it.
     #[must_use]
-    pub fn explain(&self) -> (String, &'static str) {
-        let (path, what, remedy) = match self {
-            Self::Outside(path) => (
-                path,
-                "is outside of the datasource's folders and files",
-                "A query reads only the datasource's own folders and files; add a folder to `paths` in its settings",
+    pub fn explain(&self) -> (String, String) {
+        let (what, remedy) = self.words();
+        (format!("`{}` {what}", self.path().display()), remedy)
+    }
+
+    fn words(&self) -> (String, String) {
+        let of_a_file = |folders: &Beside| {
+            format!(
+                "beside the database file only files `{}` in {} are read",
+                folders.reports,
+                folders.named()
+            )
+        };
+        let open = |folders: &Beside| {
+            format!(
+                "to read other files there, name the folder under {MORE_PATHS} in the datasource's settings, which opens all of {}",
+                folders.named()
+            )
+        };
+        let told = |what: &str, remedy: &str| (what.to_owned(), remedy.to_owned());
+        match self {
+            Self::Outside(_, start) => (
+                match start {
+                    Some(base) => format!(
+                        "is outside of the datasource's folders and files: relative paths start at `{}`",
+                        base.display()
+                    ),
+                    None => "is outside of the datasource's folders and files".to_owned(),
+                },
+                format!(
+                    "A query reads only the datasource's own folders and files; name one more under {MORE_PATHS} in the datasource's settings"
+                ),
             ),
-            Self::NotOnlyReports(path) => (
-                path,
-                "names no reports, or more than these: of a database file's folder only the files are read that match `reports`, and relative paths start there or at a folder above",
-                "Write the reports' own pattern or a narrower one, or add the folder to `paths` in the datasource's settings",
+            Self::Elsewhere { base, right, or_none, .. } => (
+                format!(
+                    "names no file from `{}`, where relative paths start, but does from `{}`",
+                    base.display(),
+                    right.display()
+                ),
+                format!(
+                    "Set {BASE_PATH} in the datasource's settings to `{}`{}",
+                    right.display(),
+                    if *or_none { ", or leave it empty" } else { "" }
+                ),
             ),
-            Self::TwoPlaces(path) => (
-                path,
-                "may start beside the database file and at a folder above",
-                "Write the whole path, or set `basePath` in the datasource's settings",
+            Self::NoReportName(_, folders) => (
+                format!("is not the name of a report: {}", of_a_file(folders)),
+                format!("Write the name of a report; {}", open(folders)),
             ),
-            Self::LeadsOut(path) => (
-                path,
-                "is a link that leads out of the datasource's folders",
-                "Put the files themselves into the datasource's folder, add the folder behind the link to `paths` in its settings, or remove the link",
+            Self::TooWide(_, folders) => (
+                format!("may match more than reports: {}", of_a_file(folders)),
+                format!(
+                    "Write `{}` or a narrower pattern, with no other wildcard before it; {}",
+                    folders.reports,
+                    open(folders)
+                ),
             ),
-            Self::LeadsNowhere(path) => (path, "is a link that leads to no file", "Mend or remove the link"),
-            Self::Misread(path) => (
-                path,
+            Self::FromNowhere(_, folders) => (
+                format!(
+                    "names no report, neither from {} nor from a folder above: {}",
+                    folders.named(),
+                    of_a_file(folders)
+                ),
+                format!(
+                    "Write the path as it is from one of these folders on, without wildcards in the names of folders; if it is a folder of its own, name that under {MORE_PATHS} in the datasource's settings"
+                ),
+            ),
+            Self::Closed(_, why, remedy) => (format!("is not read: {why}"), remedy.clone()),
+            Self::TwoPlaces(_, one, other) => (
+                format!("may start at `{}` and at `{}`", one.display(), other.display()),
+                format!(
+                    "Write the whole path, or set {BASE_PATH} in the datasource's settings to one of the two"
+                ),
+            ),
+            Self::LeadsOut(_) => (
+                "is a link that leads out of the datasource's folders".to_owned(),
+                format!(
+                    "Put the files themselves into the datasource's folder, name the folder behind the link under {MORE_PATHS} in the datasource's settings, or remove the link"
+                ),
+            ),
+            Self::LeadsNowhere(_, place) => (
+                format!("is a link that leads to no file: nothing is at `{}`", place.display()),
+                "Put the file there, or mend or remove the link".to_owned(),
+            ),
+            Self::Circle(_) => told(
+                "is a link that leads in a circle and to no file",
+                "Let the link name a file, or remove it",
+            ),
+            Self::Misread(_) => told(
                 "is no path that DuckDB reads as it is written: it takes a backslash for `/`, and `~` in front for a home folder",
                 "Write the path with `/` from the folder's name on, and rename a file that is called so",
             ),
-            Self::NoFile(path) => {
-                (path, "is a pipe, a socket or a device and no file", "Name a file, or put one in its place")
+            Self::NoFile(_) => {
+                told("is a pipe, a socket or a device and no file", "Name a file, or put one in its place")
             }
-            Self::NotFollowed(path) => (
-                path,
-                "is a link, and `**` follows no link to a folder",
-                "Add the folder behind the link to `paths` in the datasource's settings, put the files themselves into the datasource's folder, or remove the link",
+            Self::NotFollowed(_) => (
+                "is a link, and `**` follows no link to a folder".to_owned(),
+                format!(
+                    "Name the folder behind the link under {MORE_PATHS} in the datasource's settings, put the files themselves into the datasource's folder, or remove the link"
+                ),
             ),
-            Self::NoReport(path) => {
-                (path, "is a folder without a Parquet file", "Write the report into it, or move it away")
+            Self::NoReport(_) => {
+                told("is a folder without a Parquet file", "Write the report into it, or move it away")
             }
-            Self::Folder(path) => (
-                path,
+            Self::Folder(_) => told(
                 "is a folder, and a pattern matches no folder",
                 "Name the files in it, too, as in ['weekly_*.parquet', 'weekly_*.parquet/*.parquet']",
             ),
-        };
-        (format!("`{}` {what}", path.display()), remedy)
+        }
     }
 }
 
 impl From<Astray> for Error {
     fn from(astray: Astray) -> Self {
         let kind = match astray {
-            Astray::Outside(_) | Astray::NotOnlyReports(_) | Astray::LeadsOut(_) => Kind::Forbidden,
-            Astray::LeadsNowhere(_) | Astray::NotFollowed(_) | Astray::NoReport(_) | Astray::Folder(_) => {
-                Kind::NotFound
-            }
-            Astray::Misread(_) | Astray::NoFile(_) | Astray::TwoPlaces(_) => Kind::BadQuery,
+            Astray::Outside(..)
+            | Astray::NoReportName(..)
+            | Astray::TooWide(..)
+            | Astray::FromNowhere(..)
+            | Astray::Closed(..)
+            | Astray::LeadsOut(_) => Kind::Forbidden,
+            Astray::Elsewhere { .. }
+            | Astray::LeadsNowhere(..)
+            | Astray::Circle(_)
+            | Astray::NotFollowed(_)
+            | Astray::NoReport(_)
+            | Astray::Folder(_) => Kind::NotFound,
+            Astray::Misread(_) | Astray::NoFile(_) | Astray::TwoPlaces(..) => Kind::BadQuery,
         };
         let (message, remedy) = astray.explain();
         Self::new(kind, message).hint(remedy)

@@ -36,7 +36,7 @@ pub struct Findings {
 impl Findings {
     /// Whether something of the datasource has that name, were it only a link that leads out.
     pub(super) fn are_something(&self) -> bool {
-        let is_elsewhere = |astray: &Astray| matches!(astray, Astray::Outside(_) | Astray::NotOnlyReports(_));
+        let is_elsewhere = |astray: &Astray| astray.is_beside() || matches!(astray, Astray::Outside(..));
         if self.astray.iter().any(is_elsewhere) {
             return false;
         }

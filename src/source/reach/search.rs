@@ -86,7 +86,7 @@ impl<'a> Search<'a> {
             End::There(at, found) if found.is_dir() => {
                 branches.push(Branch::of(named, at, branch.done + 1));
             }
-            End::There(..) | End::Missing | End::Circle => {}
+            End::There(..) | End::Missing(_) | End::Circle => {}
         }
     }
 
@@ -97,7 +97,11 @@ impl<'a> Search<'a> {
         let is_last = after.is_empty();
         if !self.reach.may_list(&at, parts.get(done..).unwrap_or_default()) {
             let is_beside = self.reach.is_beside(&at);
-            self.astray(if is_beside { Astray::NotOnlyReports(self.pattern.into()) } else { self.outside() });
+            self.astray(if is_beside {
+                Astray::TooWide(self.pattern.into(), self.reach.read_beside(&at))
+            } else {
+                self.outside()
+            });
             return Ok(());
         }
         let is_crawl = *part == "**";
@@ -171,10 +175,10 @@ impl<'a> Search<'a> {
                 self.astray(Astray::LeadsOut(named.to_owned()));
                 None
             }
-            End::Missing | End::Circle => {
+            end @ (End::Missing(_) | End::Circle) => {
                 // Editors mark files that they have open by hidden links to nothing.
                 if !is_hidden(name) && (is_last || may_be_folder(name)) {
-                    self.astray(Astray::LeadsNowhere(named.to_owned()));
+                    self.astray(end.of_link(named.to_owned()));
                 }
                 None
             }
@@ -188,7 +192,7 @@ impl<'a> Search<'a> {
             End::There(at, found) => found.is_dir() && !at.starts_with(crawled),
             // What it is may not be looked at.
             End::Out(_) => may_be_folder(name),
-            End::Missing | End::Circle => false,
+            End::Missing(_) | End::Circle => false,
         };
         if is_gap && !is_hidden(name) {
             self.astray(Astray::NotFollowed(named));
@@ -196,7 +200,7 @@ impl<'a> Search<'a> {
     }
 
     fn outside(&self) -> Astray {
-        Astray::Outside(self.pattern.into())
+        super::advice::outside(self.base, self.pattern)
     }
 
     fn astray(&mut self, what: Astray) {

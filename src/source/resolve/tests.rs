@@ -55,7 +55,7 @@ fn a_glob_that_leaves_the_folder_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("a\\b")).unwrap();
     let json = serde_json::json!({ "path": dir.path().join("a\\b") }).to_string();
-    assert!(resolved(&json).unwrap_err().full_text().contains("no backslash"));
+    assert!(resolved(&json).unwrap_err().full_text().contains("has a backslash in a name"));
     let json = serde_json::json!({ "path": dir.path(), "reports": "../*.parquet" }).to_string();
     assert!(resolved(&json).unwrap_err().message.contains("`reports`"));
 }

@@ -32,8 +32,7 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) ->
         rules.push(PathBeneath::new(open_checked(folder)?, AccessFs::ReadDir));
     }
     for folder in datasource.report_folders() {
-        // DuckDB finds a name with glob characters by listing the folder above.
-        if let Some(above) = folder.parent().filter(|_| Path::new(&in_a_glob(folder)) != folder) {
+        if let Some(above) = above_the_first_odd(folder) {
             rules.push(PathBeneath::new(open_checked(above)?, AccessFs::ReadDir));
         }
     }
@@ -90,6 +89,15 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) ->
             Enforced::No
         }
     })
+}
+
+/// The folder above the first on the way to `folder`, or that itself, whose name holds glob characters: DuckDB finds such a name by
+/// listing what is above. The rule for it holds for what is below, too.
+fn above_the_first_odd(folder: &Path) -> Option<&Path> {
+    let is_odd = |path: &&Path| {
+        path.file_name().is_some_and(|name| in_a_glob(Path::new(name)) != *name.to_string_lossy())
+    };
+    folder.ancestors().filter(is_odd).last()?.parent()
 }
 
 /// The rule for a report, if it is a file. One that is replaced at this moment is none: the broker notices, and the next worker has it.

@@ -1,0 +1,59 @@
+//! What lies where reports are looked for and none is.
+
+use std::path::Path;
+
+use super::counted;
+use crate::reports::has_ending_of_parquet;
+use crate::source::{Datasource, PATH, REPORTS, is_report};
+
+/// How deep Parquet files are looked for where no report is.
+const DEEPEST: usize = 4;
+
+/// What else is in the folders, for when no report is: with a pattern that would match it.
+pub(super) fn others(datasource: &Datasource) -> String {
+    let mut parquet: Vec<String> = datasource.folders.iter().flat_map(|folder| parquet_in(folder)).collect();
+    parquet.sort_by(|one, other| (one.contains('/'), one).cmp(&(other.contains('/'), other)));
+    // Reports further down rather than any file.
+    let deeper = format!("**/{}", datasource.reports.trim_start_matches("**/"));
+    let below: Vec<&String> = parquet.iter().filter(|file| is_report(&deeper, file)).collect();
+    if let Some(first) = below.first() {
+        return format!(
+            "It holds {} in folders below, such as `{first}`: set {REPORTS} in the datasource's settings to `{deeper}`",
+            counted(below.len() as u64, "report")
+        );
+    }
+    let Some(first) = parquet.first() else {
+        return format!(
+            "There is no Parquet file in it: check {PATH} in the datasource's settings, or wait for the first report"
+        );
+    };
+    let ending = first.rsplit_once('.').map_or("parquet", |(_, ending)| ending);
+    let pattern = if first.contains('/') { format!("**/*.{ending}") } else { format!("*.{ending}") };
+    format!(
+        "It holds {}, such as `{first}`: set {REPORTS} in the datasource's settings to a pattern that matches them, such as `{pattern}`",
+        counted(parquet.len() as u64, "other Parquet file")
+    )
+}
+
+/// Parquet files in a folder and those in it, as paths from there. Links to folders are not followed, as `**` follows none.
+fn parquet_in(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut left = 10_000_usize;
+    let mut folders = vec![(folder.to_owned(), 0)];
+    while let Some((at, depth)) = folders.pop() {
+        for entry in std::fs::read_dir(&at).into_iter().flatten().filter_map(Result::ok) {
+            let Some(less) = left.checked_sub(1) else { return found };
+            left = less;
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                if depth < DEEPEST {
+                    folders.push((path, depth + 1));
+                }
+            } else if has_ending_of_parquet(&path) {
+                let inside = path.strip_prefix(folder).unwrap_or(&path);
+                found.push(inside.to_string_lossy().into_owned());
+            }
+        }
+    }
+    found
+}

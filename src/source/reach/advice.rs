@@ -1,0 +1,78 @@
+//! What more is said of a path that leads out: that it would name reports from another folder, or why those beside a database
+//! file are not read. Told of the datasource's own files only.
+
+use std::path::{Path, PathBuf};
+
+use super::parts::local;
+use super::{Astray, Beside, Findings, Reach};
+
+impl Reach {
+    /// Says of what leads out what is known of it.
+    pub(super) fn advise(&self, path: &str, findings: &mut Findings) {
+        for astray in &mut findings.astray {
+            if matches!(astray, Astray::Outside(..)) {
+                *astray = self.why_outside(path);
+            }
+        }
+    }
+
+    /// What is said of `path`, which names no file of the datasource.
+    #[must_use]
+    pub fn why_outside(&self, path: &str) -> Astray {
+        let path = local(path);
+        if let Some((_, why)) = self.closed.iter().find(|(folder, _)| self.names_reports_in(folder, path)) {
+            return Astray::Closed(path.into(), why.message.clone(), why.hint.clone().unwrap_or_default());
+        }
+        if path.starts_with(['/', '~']) {
+            return outside(&self.base, path);
+        }
+        if let Some(right) = self.right_base(path) {
+            let (base, or_none) = (self.base.clone(), self.is_found_by_itself(&right));
+            return Astray::Elsewhere { path: path.into(), base, right, or_none };
+        }
+        if self.search.is_empty() || self.beside.is_empty() {
+            return outside(&self.base, path);
+        }
+        let beside = Beside { folders: self.beside.clone(), reports: self.reports.to_string() };
+        Astray::FromNowhere(path.into(), beside)
+    }
+
+    /// The folder from which the relative `path` names a file of the datasource, where that is not the base path. What is elsewhere is
+    /// not told, not even that it is there.
+    #[must_use]
+    pub fn right_base(&self, path: &str) -> Option<PathBuf> {
+        // Through any depth takes too long for a hint.
+        if path.contains("**") {
+            return None;
+        }
+        let is_there = |base: &&PathBuf| {
+            let found = self.find_from(base, path);
+            found.is_ok_and(|found| {
+                found.astray.is_empty() && found.files.iter().any(|file| file.look.is_some())
+            })
+        };
+        self.above.iter().filter(|base| **base != self.base).find(is_there).cloned()
+    }
+
+    /// Whether relative paths start at `base` where the settings do not say.
+    fn is_found_by_itself(&self, base: &Path) -> bool {
+        let is_listed = base.to_str().is_some_and(|text| !text.contains(','));
+        self.search.is_empty() && self.folders.is_empty() && is_listed
+    }
+
+    /// Whether `path` would name nothing but reports in `folder`, whatever folder it starts from.
+    fn names_reports_in(&self, folder: &Path, path: &str) -> bool {
+        let are_reports = |base: &Path| {
+            base.join(path).strip_prefix(folder).is_ok_and(|rest| {
+                let rest: Option<Vec<&str>> = rest.iter().map(std::ffi::OsStr::to_str).collect();
+                rest.is_some_and(|rest| !rest.is_empty() && self.reports.covers(Path::new(""), &rest))
+            })
+        };
+        std::iter::once(&self.base).chain(&self.above).any(|base| are_reports(base))
+    }
+}
+
+/// What is said of a path that leads out from `base`, unless more is known of it.
+pub(super) fn outside(base: &Path, path: &str) -> Astray {
+    Astray::Outside(path.into(), Some(base.to_owned()).filter(|_| !path.starts_with('/')))
+}

@@ -1,0 +1,56 @@
+//! Settings as a person meets them: the field of Grafana's page, and its name in provisioning files and on the command line.
+
+/// Where relative paths start.
+pub(crate) const BASE_PATH: &str = r#""Base path" (`basePath`)"#;
+/// One more folder or file.
+pub(crate) const MORE_PATHS: &str = r#""Add a folder or file" (`paths`)"#;
+/// The folder or database file.
+pub(crate) const PATH: &str = r#""Path" (`path`)"#;
+/// The names of the reports.
+pub(crate) const REPORTS: &str = r#""Report files" (`reports`)"#;
+/// From when on a pattern is slow.
+pub(crate) const SLOW_ABOVE: &str = r#""Slow above" (`slowMs`)"#;
+
+/// A message in the words of the command line, whose options stand for the fields.
+#[must_use]
+pub(crate) fn for_command_line(message: &str) -> String {
+    let options = [
+        (BASE_PATH, "`--base-path`"),
+        (MORE_PATHS, "`--path`"),
+        (PATH, "`--path`"),
+        (REPORTS, "`--reports`"),
+        (SLOW_ABOVE, "`--setting slowMs=…`"),
+    ];
+    let of_settings = " in the datasource's settings";
+    options.iter().fold(message.to_owned(), |text, (field, option)| {
+        text.replace(&format!("{field}{of_settings}"), option).replace(field, option)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_has_options_for_fields() {
+        let text =
+            format!("Set {BASE_PATH} in the datasource's settings to `/a`, and check {PATH} and {REPORTS}");
+        assert_eq!(for_command_line(&text), "Set `--base-path` to `/a`, and check `--path` and `--reports`");
+    }
+
+    #[test]
+    fn fields_are_called_as_on_the_page() {
+        let page = [
+            include_str!("../../frontend/src/components/ConfigEditor.tsx"),
+            include_str!("../../frontend/src/components/settings.ts"),
+        ]
+        .concat();
+        for field in [BASE_PATH, MORE_PATHS, PATH, REPORTS, SLOW_ABOVE] {
+            let (label, name) = field.strip_prefix('"').unwrap().split_once("\" (`").unwrap();
+            let is_label =
+                [format!("label: '{label}'"), format!("label=\"{label}\""), format!("\n        {label}\n")];
+            assert!(is_label.iter().any(|text| page.contains(text)), "{label}");
+            assert!(page.contains(name.trim_end_matches("`)")), "{name}");
+        }
+    }
+}
