@@ -236,7 +236,7 @@ fn counted(count: u64, noun: &str) -> String {
 }
 
 fn sentence(text: &str) -> String {
-    let text = text.trim_end_matches('.');
+    let text = text.trim_end_matches(['.', '!']);
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
     format!("{first}{}.", chars.as_str())

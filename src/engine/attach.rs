@@ -20,7 +20,7 @@ use duckdb::Connection;
 use parking_lot::{Condvar, Mutex};
 
 use super::definitions::Definitions;
-use super::{Cancel, error, gate, sql_name, sql_text};
+use super::{Cancel, error, flaws, gate, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
 use crate::source::{Look, name_in_sql, write_ahead_logs};
 
@@ -199,7 +199,11 @@ impl Attachments {
                 for earlier in self.files.iter().take(done) {
                     detach(connection, earlier);
                 }
-                return Err(if is_sqlite(file) { no_duckdb(file) } else { error::translate(&error) });
+                return Err(if is_sqlite(file) {
+                    no_duckdb(file)
+                } else {
+                    unopened(error::translate(&error))
+                });
             }
         }
         Ok(())
@@ -232,6 +236,14 @@ fn detach(connection: &Connection, file: &Path) {
 fn is_sqlite(file: &Path) -> bool {
     let mut magic = [0; 15];
     File::open(file).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"SQLite format 3"
+}
+
+/// An error over a database file. What DuckDB says of a short file is the same for Parquet.
+fn unopened(error: Error) -> Error {
+    if error.kind == Kind::BadQuery && error.hint.as_deref() == Some(flaws::WRITE_AGAIN) {
+        return Error { kind: Kind::BadSettings, hint: Some(error::NO_DATABASE.to_owned()), ..error };
+    }
+    error
 }
 
 fn no_duckdb(file: &Path) -> Error {

@@ -72,6 +72,8 @@ const NO_DISK: &str = "The query needs more room on disk than the temp folder ha
 /// What to do where memory is missing.
 pub(super) const NO_MEMORY: &str = "Aggregate more or select less, or raise the datasource's `memoryLimitMb`";
 
+/// What to do about a database file that cannot be opened.
+pub(super) const NO_DATABASE: &str = "The file is damaged, half-copied or not a DuckDB database: write or copy it again under another name, and rename it when it is whole";
 /// What to do where a macro's call is in quotes.
 pub(super) const MACRO_IN_QUOTES: &str =
     "Inside quotes a macro is only text: write it outside of them, as in `ts >= $__timeFrom()`";
@@ -163,7 +165,7 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
         );
     }
     if has("not a valid DuckDB database file") {
-        return (Kind::BadSettings, Some("The file is damaged, half-copied or not a DuckDB database"));
+        return (Kind::BadSettings, Some(NO_DATABASE));
     }
     if has("newer version of DuckDB")
         || has("storage version")

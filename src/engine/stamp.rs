@@ -162,7 +162,9 @@ impl Engine {
                 findings.passed.extend(passed);
                 // Of the folder, as it was written.
                 findings.astray.extend(astray.into_iter().map(|astray| match astray {
-                    Astray::TooWide(_, beside) => Astray::TooWide(path.into(), beside),
+                    Astray::TooWide(_, beside) | Astray::FromNowhere(_, beside) => {
+                        Astray::TooWide(path.into(), beside)
+                    }
                     other => other,
                 }));
             }

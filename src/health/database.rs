@@ -6,7 +6,7 @@ use super::{MOST_NAMED, base_name, counted, names};
 use crate::engine::{FileViews, IN_A_VIEW, Inspection};
 use crate::error::Error;
 use crate::reports::VIEW_NAMES;
-use crate::source::{BASE_PATH, Datasource, MORE_PATHS, SLOW_ABOVE};
+use crate::source::{BASE_PATH, Datasource, MORE_PATHS, REPORTS, SLOW_ABOVE};
 
 /// What is attached, and what its views read.
 pub(super) fn found(datasource: &Datasource, found: &Inspection) -> String {
@@ -127,6 +127,14 @@ fn settings(datasource: &Datasource, views: &FileViews) -> Option<String> {
     let mut parts = Vec::new();
     if !views.lacking.is_empty() {
         parts.push(format!("name {} under {MORE_PATHS}", names(&views.lacking)));
+    }
+    if !views.patterns.is_empty() {
+        let patterns: Vec<String> = views.patterns.iter().map(|pattern| format!("`{pattern}`")).collect();
+        parts.push(format!(
+            "set {REPORTS}, which is `{}`, to a pattern that matches {}, or name the folder under {MORE_PATHS}",
+            datasource.reports,
+            patterns.join(" and ")
+        ));
     }
     match views.right.as_slice() {
         [] => {}

@@ -40,7 +40,8 @@ pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
     if let Some(right) = reach.right_base(&pattern) {
         let base = datasource.base_path.display();
         return error.hint(format!(
-            "`{pattern}` matches from `{}`, but relative paths start at `{base}`: set {BASE_PATH} in the datasource's settings to the former",
+            "`{pattern}` matches from `{}`, but relative paths start at `{base}`: set {BASE_PATH} in the datasource's settings to `{}`",
+            right.display(),
             right.display(),
         ));
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
 use super::settings::DEFAULT_SLOW_MS;
+use super::words::{BASE_PATH, PATH, REPORTS};
 use super::{Policy, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{Limits, MB};
@@ -272,6 +273,10 @@ fn missing(path: &Path, field: &str) -> Error {
     // The last part that exists tells a typing mistake from a missing mount.
     let there = path.ancestors().skip(1).find(|parent| parent.exists());
     let what = if is_database_name(path) { "file" } else { "folder" };
+    if std::fs::symlink_metadata(path).is_ok() {
+        let message = format!("`{}` ({field}) is a link that leads to no {what}", path.display());
+        return Error::new(Kind::NotFound, message).hint("Mend the link, or name the place itself");
+    }
     let error = Error::new(Kind::NotFound, format!("there is no {what} `{}` ({field})", path.display()));
     match there {
         Some(parent) if parent.parent().is_some() => error.hint(format!(
@@ -312,8 +317,13 @@ fn user() -> String {
 }
 
 fn not_a(what: &str, path: &Path, field: &str) -> Error {
-    Error::bad_settings(format!("`{}` ({field}) is not a {what}", path.display()))
-        .hint("`path` is a folder of reports, or a file whose name ends in `.duckdb` or `.db`")
+    let error = Error::bad_settings(format!("`{}` ({field}) is not a {what}", path.display()));
+    if field == "basePath" {
+        return error.hint(format!("Let {BASE_PATH} name a folder, or leave it empty"));
+    }
+    error.hint(format!(
+        "{PATH} is a folder of reports, or a database file, whose name ends in `.duckdb`, `.db` or `.ddb`"
+    ))
 }
 
 /// What to say where `path` is one report: its folder is what to name, in the words of the settings.
@@ -323,7 +333,7 @@ fn one_file(path: &Path, written: &str) -> Option<Error> {
     (path.is_file() && has_ending_of_parquet(path)).then(|| {
         Error::bad_settings(format!("`{}` (path) is one Parquet file and not a folder", named.display()))
             .hint(format!(
-                "Use its folder `{folder}` as `path`; for this file alone, set `reports` to `{file}`"
+                "Use its folder `{folder}` as {PATH}; for this file alone, set {REPORTS} to `{file}`"
             ))
     })
 }

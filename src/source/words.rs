@@ -22,8 +22,15 @@ pub(crate) fn for_command_line(message: &str) -> String {
         (SLOW_ABOVE, "`--setting slowMs=…`"),
     ];
     let of_settings = " in the datasource's settings";
-    options.iter().fold(message.to_owned(), |text, (field, option)| {
+    let text = options.iter().fold(message.to_owned(), |text, (field, option)| {
         text.replace(&format!("{field}{of_settings}"), option).replace(field, option)
+    });
+    ["name", "set", "leave"].iter().fold(text.replace("leave it empty", "leave it out"), |text, verb| {
+        let (first, rest) = verb.split_at(1);
+        text.replace(
+            &format!("In the datasource's settings {verb}"),
+            &format!("{}{rest}", first.to_uppercase()),
+        )
     })
 }
 
@@ -36,6 +43,8 @@ mod tests {
         let text =
             format!("Set {BASE_PATH} in the datasource's settings to `/a`, and check {PATH} and {REPORTS}");
         assert_eq!(for_command_line(&text), "Set `--base-path` to `/a`, and check `--path` and `--reports`");
+        let text = format!("x. In the datasource's settings set {BASE_PATH} to `/a`, or leave it empty");
+        assert_eq!(for_command_line(&text), "x. Set `--base-path` to `/a`, or leave it out");
     }
 
     #[test]

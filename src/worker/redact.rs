@@ -10,24 +10,25 @@ const ELSEWHERE: &str = "(a path outside the datasource)";
 /// `error` with foreign paths in message and hint replaced. `query` is the text its sender wrote, who knows what is
 /// in it.
 pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Error {
+    let above = datasource.above();
     let known = |path: &str| {
         let mut roots = datasource.folders.iter().chain(&datasource.databases);
         // Relative paths start at the base path, but what lies below it is not the datasource's for that.
         query.contains(path)
-            || datasource
-                .search
-                .iter()
-                .flatten()
-                .chain([&datasource.base_path])
-                .any(|base| base == Path::new(path))
+            || above.iter().chain([&datasource.base_path]).any(|base| base == Path::new(path))
             || roots.any(|root: &PathBuf| belongs(path, root))
             || datasource.is_beside(Path::new(path))
     };
-    Error {
-        message: without_foreign_paths(&error.message, &known),
-        hint: error.hint.map(|hint| without_foreign_paths(&hint, &known)),
-        ..error
+    let message = without_foreign_paths(&error.message, &known);
+    let hint = error.hint.map(|hint| without_foreign_paths(&hint, &known));
+    // The path of a view, which its sender has not written.
+    if let Some(rest) = message.strip_prefix(&format!("`{ELSEWHERE}` is outside")) {
+        let message = format!("a path that a view of the database file reads is outside{rest}");
+        let hint =
+            "\"Save & test\" on the datasource's settings page names the path and what opens it".to_owned();
+        return Error { message, hint: Some(hint), ..error };
     }
+    Error { message, hint, ..error }
 }
 
 /// Whether `path` is `root`, below it, or a file beside it such as a database's write-ahead log.
@@ -94,6 +95,21 @@ mod tests {
             assert_eq!(error.message, text.replace("/usr/x", ELSEWHERE), "{base}");
             assert_eq!(error.hint.unwrap(), format!("Look at `{ELSEWHERE}`"), "{base}");
         }
+    }
+
+    #[test]
+    fn a_path_that_only_a_view_names_is_told_as_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let json = serde_json::json!({ "path": folder.path() }).to_string();
+        let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        let error = Error::from(crate::source::Reach::of(&datasource).why_outside("/far/x.parquet"));
+        let told = redact(error.clone(), &datasource, "FROM v");
+        assert_eq!(
+            told.message,
+            "a path that a view of the database file reads is outside of the datasource's folders and files"
+        );
+        assert!(told.hint.unwrap().contains("Save & test"));
+        assert_eq!(redact(error.clone(), &datasource, "FROM '/far/x.parquet'"), error);
     }
 
     /// Of a database file's folder nothing but the reports is the datasource's.

@@ -83,7 +83,7 @@ async fn the_path_of_one_report_says_to_name_its_folder() {
     let mut host = Host::start(&file, &json!({})).await;
     let health = host.plugin.health(&host.settings).await.unwrap();
     let remedy = format!(
-        "Use its folder `{}` as `path`; for this file alone, set `reports` to `weekly.parquet`.",
+        "Use its folder `{}` as \"Path\" (`path`); for this file alone, set \"Report files\" (`reports`) to `weekly.parquet`.",
         folder.display()
     );
     assert!(!health.ok && health.message.contains("is one Parquet file and not a folder"), "{health:?}");

@@ -83,7 +83,7 @@ async fn each_failure_has_its_sentence() {
     let mut host = Host::start(&reports(), &json!({})).await;
     for (path, message, remedy) in [
         (at("nowhere/deep"), "There is no folder", "exists, what follows does not"),
-        (at("file.txt"), "is not a folder", "`path` is a folder of reports"),
+        (at("file.txt"), "is not a folder", "\"Path\" (`path`) is a folder of reports"),
         (
             at("empty"),
             "holds no report that matches `query_perf_weekly_*.parquet`",

@@ -38,6 +38,8 @@ pub struct Views {
     pub lost: Vec<String>,
     /// Where relative paths would have to start for those which cannot be planned; and whether they do where no base path is set.
     pub right: Vec<(PathBuf, bool)>,
+    /// Names of files or patterns beside the database files that those which cannot be planned read, and that are no reports.
+    pub patterns: Vec<String>,
     /// Why what lies beside the files is not read that those which cannot be planned want, and what to do.
     pub closed: Option<(String, String)>,
     /// Those of the plugin's view names that are the files' own.
@@ -98,6 +100,8 @@ impl Engine {
         found.lost.dedup();
         found.right.sort_unstable();
         found.right.dedup();
+        found.patterns.sort_unstable();
+        found.patterns.dedup();
         Ok(found)
     }
 
@@ -125,6 +129,10 @@ impl Engine {
         if found.astray.is_empty() && (are_there || found.base.is_some()) {
             return;
         }
+        // What is wrong with a link says the error.
+        if found.astray.iter().any(|astray| astray.link().is_some()) {
+            return;
+        }
         match self.reach.why_outside(path) {
             Astray::Elsewhere { right, or_none, .. } => return views.right.push((right, or_none)),
             Astray::Closed(_, why, remedy) => return views.closed = Some((why, remedy)),
@@ -138,9 +146,13 @@ impl Engine {
         let above = datasource.above();
         let there = known.iter().copied().chain(&above).find_map(|base| {
             let at = base.join(folder).canonicalize().ok().filter(|folder| folder.is_dir())?;
-            (!datasource.report_folders().any(|own| at.starts_with(own))).then_some((base, at))
+            (!datasource.folders.iter().any(|own| at.starts_with(own))).then_some((base, at))
         });
         match there {
+            Some((_, folder)) if datasource.beside.contains(&folder) => {
+                let name = Path::new(path).file_name().unwrap_or_default();
+                views.patterns.push(name.to_string_lossy().into_owned());
+            }
             Some((base, folder)) => {
                 if !known.contains(&base) {
                     views.right.push((base.clone(), datasource.folders.is_empty()));

@@ -189,7 +189,7 @@ impl Astray {
                     of_a_file(folders)
                 ),
                 format!(
-                    "Write the path as it is from one of these folders on, without wildcards in the names of folders; if it is a folder of its own, name that under {MORE_PATHS} in the datasource's settings"
+                    "Name its folder under {MORE_PATHS} in the datasource's settings; a report beside the database file is named as from that folder or one above, without wildcards in the names of folders"
                 ),
             ),
             Self::Closed(_, why, remedy) => (format!("is not read: {why}"), remedy.clone()),

@@ -25,7 +25,7 @@ pub(super) fn twin(databases: &[PathBuf]) -> Option<Error> {
     if one == other {
         return Some(
             Error::bad_settings(format!("the database file `{}` is named twice", one.display()))
-                .hint(format!("Remove it from one of {PATH} and {MORE_PATHS}")),
+                .hint(format!("Name it once, under {PATH} or under {MORE_PATHS}")),
         );
     }
     let message = format!(
