@@ -1,5 +1,7 @@
 //! What the columns of the reports say: whether the weeks agree, and whether the views over them can use what is there.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::{base_name, counted};
@@ -10,7 +12,7 @@ use crate::reports::{COLUMNS, NOTHING, Wanted};
 const MOST_NAMED: usize = 20;
 
 /// Columns as they count for a comparison: DuckDB matches names without regard to case.
-type Compared = Vec<(String, String)>;
+type Compared<'a> = Vec<(&'a str, &'a str)>;
 
 /// How the weeks differ in their columns, if they do.
 pub(super) fn differences(found: &Inspection, has_own_views: bool) -> Option<String> {
@@ -43,35 +45,32 @@ pub(super) fn differences(found: &Inspection, has_own_views: bool) -> Option<Str
 
 /// The sets of columns that differ, commonest first, with an example and how many reports have it. A name is written as most reports
 /// write it, and a column in which every value is missing has the type that it has elsewhere.
-fn compared(found: &Inspection) -> Vec<(Compared, &str, u64)> {
-    let mut known: HashMap<String, (&str, &str)> = HashMap::new();
+fn compared(found: &Inspection) -> Vec<(Compared<'_>, &str, u64)> {
+    // There may be hundreds of thousands of columns: nothing is copied but what is written in capitals.
+    let mut known: HashMap<Cow<'_, str>, (&str, &str)> = HashMap::new();
     for (name, of) in found.schemas.iter().flat_map(|(columns, ..)| columns) {
-        let first = known.entry(name.to_lowercase()).or_insert((name, of));
+        let first = known.entry(lowered(name)).or_insert((name, of));
         if first.1 == NOTHING {
             first.1 = of;
         }
     }
-    let mut schemas: Vec<(Compared, &str, u64)> = Vec::new();
-    let mut places: HashMap<Compared, usize> = HashMap::new();
-    for (columns, example, count) in &found.schemas {
-        let alike: Compared = columns
-            .iter()
-            .map(|(name, of)| match known.get(&name.to_lowercase()) {
-                Some((usual, other)) if of == NOTHING => ((*usual).to_owned(), (*other).to_owned()),
-                Some((usual, _)) => ((*usual).to_owned(), of.clone()),
-                None => (name.clone(), of.clone()),
-            })
-            .collect();
-        match places.get(&alike).and_then(|place| schemas.get_mut(*place)) {
-            Some(schema) => schema.2 = schema.2.saturating_add(*count),
-            None => {
-                places.insert(alike.clone(), schemas.len());
-                schemas.push((alike, example, *count));
-            }
-        }
+    let mut alike: HashMap<Compared<'_>, (usize, &str, u64)> = HashMap::new();
+    for (place, (columns, example, count)) in found.schemas.iter().enumerate() {
+        let columns = columns.iter().map(|(name, of)| match known.get(&lowered(name)) {
+            Some((usual, other)) if of == NOTHING => (*usual, *other),
+            Some((usual, _)) => (*usual, of.as_str()),
+            None => (name.as_str(), of.as_str()),
+        });
+        let first = alike.entry(columns.collect()).or_insert((place, example, 0));
+        first.2 = first.2.saturating_add(*count);
     }
-    schemas.sort_by_key(|schema| std::cmp::Reverse(schema.2));
-    schemas
+    let mut schemas: Vec<_> = alike.into_iter().collect();
+    schemas.sort_by_key(|(_, (place, _, count))| (Reverse(*count), *place));
+    schemas.into_iter().map(|(columns, (_, example, count))| (columns, example, count)).collect()
+}
+
+fn lowered(name: &str) -> Cow<'_, str> {
+    if name.chars().any(char::is_uppercase) { name.to_lowercase().into() } else { name.into() }
 }
 
 /// Columns that reports lack or have as something else than the views need: one sentence for each.
