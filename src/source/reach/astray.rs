@@ -211,7 +211,7 @@ impl Astray {
             ),
             Self::Circle(_) => told(
                 "is a link that leads in a circle and to no file",
-                "Let the link name a file, or remove it",
+                "Let the link name a file, or remove the link",
             ),
             Self::Misread(_) => told(
                 "is no path that DuckDB reads as it is written: it takes a backslash for `/`, and `~` in front for a home folder",
