@@ -48,6 +48,10 @@ async fn folders_above_may_have_any_name() {
         let reports = repository.join("g/reports");
         for settings in [json!({ "path": reports.join("perf.duckdb") }), json!({ "path": reports })] {
             let is_file = settings["path"].as_str().unwrap().ends_with("duckdb");
+            // DuckDB takes what is behind `?` for no part of a database's name, and writes none there.
+            if is_file && name.contains('?') {
+                continue;
+            }
             host.settings = InstanceSettings {
                 uid: settings.to_string(),
                 org_id: 1,
