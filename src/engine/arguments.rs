@@ -85,9 +85,10 @@ impl Engine {
         let have_keys = stamp.files().any(|file| file.as_os_str().as_encoded_bytes().contains(&b'='));
         for reader in &verdict.readers {
             cancel.check()?;
-            let is_own = match reader.is_call() {
-                true => views.has_table_macro(&reader.parts),
-                false => views.know(&reader.parts),
+            let is_own = if reader.is_call() {
+                views.has_table_macro(&reader.parts)
+            } else {
+                views.know(&reader.parts)
             };
             let arguments = if is_own { None } else { Some(self.arguments_of(reader, have_keys, &mut all)?) };
             all.of_readers.push(arguments);

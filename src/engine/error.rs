@@ -201,6 +201,15 @@ fn advice(class: &str, message: &str) -> Option<&'static str> {
             "Nanoseconds reach from 1677 to 2262: choose a shorter time range, or compare with `ts::TIMESTAMP`",
         );
     }
+    let is_of_a_time = has("Cannot mix values of type INTEGER and TIMESTAMP")
+        || has("Cannot mix values of type BIGINT and TIMESTAMP")
+        || has("Unimplemented type for cast (INTEGER -> TIMESTAMP)")
+        || has("Unimplemented type for cast (BIGINT -> TIMESTAMP)");
+    if is_of_a_time {
+        return Some(
+            "A week is a whole number such as 202646: write `$__weekFilter(week)` for the time range, and `$__weekTime(week)` for its Monday",
+        );
+    }
     if has("No function matches")
         && (has("'range(TIMESTAMP WITH TIME ZONE") || has("'generate_series(TIMESTAMP WITH TIME ZONE"))
     {

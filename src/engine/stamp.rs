@@ -180,11 +180,11 @@ impl Engine {
         let is_counted = first.is_beside() && !matches!(first, Astray::Closed(..));
         let mut error = Error::from(first);
         if let Some((reports, _)) = self.list_reports().ok().filter(|_| is_counted) {
-            error.message.push_str(&match reports.files().count() {
+            error.message += &match reports.files().count() {
                 0 => "; none is there".to_owned(),
                 1 => "; one is there".to_owned(),
-                count => format!("; {count} are there"),
-            });
+                count => ["; ", &count.to_string(), " are there"].concat(),
+            };
         }
         Err(error)
     }

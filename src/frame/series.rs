@@ -153,7 +153,7 @@ impl<W: Write> Series<W> {
         {
             let rows = counted(self.without_time, "row");
             let reason = match time.target {
-                Target::Week => "NULL or not an ISO week (YYYYWW) of the years 1677 to 2262",
+                Target::Week => "NULL or not an ISO week (YYYYWW) of the years 1970 to 2199",
                 _ => "NULL, infinite or outside the years 1677 to 2262",
             };
             notices.push(Notice::warning(format!(

@@ -143,7 +143,7 @@ fn settings(datasource: &Datasource, views: &FileViews) -> Option<String> {
             parts.push(format!("set {BASE_PATH} to `{}`{or_none}", right.display()));
         }
         several if several.iter().all(|(_, or_none)| *or_none) => {
-            parts.push(format!("leave {BASE_PATH} empty"))
+            parts.push(format!("leave {BASE_PATH} empty"));
         }
         several => {
             let bases: Vec<_> = several.iter().map(|(base, _)| base.clone()).collect();

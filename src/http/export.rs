@@ -271,7 +271,7 @@ mod tests {
     }
 
     /// A variable as JSON has it.
-    fn variable(value: Value) -> Option<Variable> {
+    fn variable(value: &Value) -> Option<Variable> {
         Variables::from_json(Some(&json!({ "x": value }))).unwrap().get("x").cloned()
     }
 
@@ -289,8 +289,8 @@ mod tests {
         assert_eq!(asked.file_name, "perf_weeks_2026-05-25_2026-11-29.csv");
         assert!(!asked.raw);
         let model = asked.query.model;
-        assert_eq!(model.variables.get("pattern").cloned(), variable(json!(["it's", "{a,b}"])));
-        assert_eq!(model.variables.get("week").cloned(), variable("$__all".into()));
+        assert_eq!(model.variables.get("pattern").cloned(), variable(&json!(["it's", "{a,b}"])));
+        assert_eq!(model.variables.get("week").cloned(), variable(&"$__all".into()));
         assert!(model.variables.get("datasource").is_none());
         for text in ["$__all", "All"] {
             let all = super::tests::model(&[
@@ -298,20 +298,20 @@ mod tests {
                 ("from", "1772409600000"),
                 ("to", "1773619199999"),
             ]);
-            assert_eq!(all.variables.get("pattern").cloned(), variable("$__all".into()), "{text}");
+            assert_eq!(all.variables.get("pattern").cloned(), variable(&"$__all".into()), "{text}");
             assert!(!all.raw_sql.contains("ORDER BY"), "sorting would hold every row");
         }
         let one = super::tests::model(&[("table", "pattern"), ("var-pattern", "a")]);
-        assert_eq!(one.variables.get("name").cloned(), variable("a".into()));
+        assert_eq!(one.variables.get("name").cloned(), variable(&"a".into()));
         let slow = super::tests::model(&[("table", "slow"), ("var-slow_ms", "250")]);
-        assert_eq!(slow.variables.get("slow_ms").cloned(), variable(json!(250.0)));
+        assert_eq!(slow.variables.get("slow_ms").cloned(), variable(&json!(250.0)));
     }
 
     /// A dashboard's variables as they are before anybody chooses, and when text boxes are emptied.
     #[test]
     fn what_nobody_chose_means_what_the_panels_show() {
         let any = model(&[("table", "pattern"), ("var-pattern", "All")]);
-        assert_eq!(any.variables.get("name").cloned(), variable(json!([])), "NULL: the slowest");
+        assert_eq!(any.variables.get("name").cloned(), variable(&json!([])), "NULL: the slowest");
         let unchosen = model(&[
             ("table", "regressions"),
             ("var-week", "newest"),
@@ -331,7 +331,7 @@ mod tests {
         let agents = model(&[("table", "agents"), ("var-slow_ms", ""), ("var-pattern", "a")]);
         assert_eq!(
             agents.variables.get("slow_ms").cloned(),
-            variable(json!([])),
+            variable(&json!([])),
             "NULL: the datasource's own"
         );
         assert!(agents.variables.get("pattern").is_none(), "a variable that it has no use for");

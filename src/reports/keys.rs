@@ -61,10 +61,10 @@ impl Key {
         Self { name: name.to_owned(), values, folders: format!("^(?:{})/(?:[^/]*/)*?", roots.join("|")) }
     }
 
-    /// Its value, of the path in the column `file`.
+    /// Its value, of the path in the column `file`, in whatever case the folder has its name.
     #[must_use]
     pub fn expression(&self, file: &str) -> String {
-        let pattern = string_literal(&format!("{}{}=([^/=]*)/", self.folders, literally(&self.name)));
+        let pattern = string_literal(&format!("{}(?i:{})=([^/=]*)/", self.folders, literally(&self.name)));
         let value = format!("system.main.regexp_extract({file}, {pattern}, 1)");
         let text = format!(
             "system.main.url_decode(CASE WHEN {value} NOT IN ('', {}) THEN {value} END)",
@@ -113,7 +113,7 @@ mod tests {
         let text = expression(&["2026-W01", "1"]);
         assert!(
             text.starts_with("system.main.url_decode(")
-                && text.contains(r"'^(?:/a\.b)/(?:[^/]*/)*?k=([^/=]*)/'"),
+                && text.contains(r"'^(?:/a\.b)/(?:[^/]*/)*?(?i:k)=([^/=]*)/'"),
             "{text}"
         );
     }

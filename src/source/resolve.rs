@@ -167,10 +167,15 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
             if !path.is_file() {
                 return Err(not_a("file", &path, "path"));
             }
-            databases.push(path);
+            // One that is named twice, by a link for instance, is there once.
+            if !databases.contains(&path) {
+                databases.push(path);
+            }
         } else if path.is_dir() {
             std::fs::read_dir(&path).map_err(|error| denied(&path, "list", &error))?;
-            folders.push(path);
+            if !folders.contains(&path) {
+                folders.push(path);
+            }
         } else {
             return Err(one_file(&path, written).unwrap_or_else(|| not_a("folder", &path, "path")));
         }
@@ -194,6 +199,11 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
             (None, None) => PathBuf::from("/"),
         },
     };
+    // A pattern through any depth finds what is in a folder from the one above it.
+    if settings.reports.contains("**") {
+        let all = folders.clone();
+        folders.retain(|inner| !all.iter().any(|outer| inner != outer && inner.starts_with(outer)));
+    }
     let (beside, closed) = beside(&databases, &folders, policy);
     let search = match settings.base_path {
         Some(_) => Vec::new(),

@@ -141,11 +141,11 @@ fn rooms_depend_downwards_only() {
             let rest = &text[at + start.len()..];
             // `use crate::{error::Error, frame};`
             let group = rest.strip_prefix('{').and_then(|group| group.split_once("};"));
-            let used = group.map_or_else(
+            let named = group.map_or_else(
                 || vec![room(rest)],
                 |(group, _)| group.split(',').map(|one| room(one.trim())).collect(),
             );
-            for used in used {
+            for used in named {
                 let is_ground = GROUND.iter().position(|name| *name == used).is_some_and(|used| {
                     GROUND.iter().position(|name| *name == own).is_none_or(|own| own < used)
                 });

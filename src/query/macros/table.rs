@@ -169,7 +169,7 @@ const MACROS: &[MacroDoc] = table! {
         "week = $__week(-11)" => "week = 202552"
     "$__weekTime(column)" [1..=1] weeks::week_time:
         "The Monday of an ISO week YYYYWW as TIMESTAMP; NULL for a number that is no week, such as 202660 or 2601.";
-        "SELECT $__weekTime(week) AS \"time\"" => "SELECT (CASE WHEN CAST(week AS BIGINT) BETWEEN 197001 AND 219952 THEN CASE WHEN CAST(week AS BIGINT) % 100 BETWEEN 1 AND 52 OR CAST(week AS BIGINT) % 100 = week(make_date(CAST(week AS BIGINT) // 100, 12, 28)) THEN date_trunc('week', make_date(CAST(week AS BIGINT) // 100, 1, 4)) + to_days(CAST(CAST(week AS BIGINT) % 100 * 7 - 7 AS INTEGER)) END END) AS \"time\""
+        "SELECT $__weekTime(week) AS \"time\"" => "SELECT (CASE WHEN TRY_CAST(week AS BIGINT) BETWEEN 197001 AND 219952 THEN CASE WHEN TRY_CAST(week AS BIGINT) % 100 BETWEEN 1 AND 52 OR TRY_CAST(week AS BIGINT) % 100 = week(make_date(TRY_CAST(week AS BIGINT) // 100, 12, 28)) THEN date_trunc('week', make_date(TRY_CAST(week AS BIGINT) // 100, 1, 4)) + to_days(CAST(TRY_CAST(week AS BIGINT) % 100 * 7 - 7 AS INTEGER)) END END) AS \"time\""
     "$__conditionalAll(condition, $variable)" [2..=usize::MAX] conditional_all:
         "The condition, or one that is always true when the variable is set to All.";
         "WHERE $__conditionalAll(pattern IN ($pattern), $pattern)" => "WHERE (pattern IN ('a','b'))"

@@ -48,7 +48,7 @@ pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()>
         " // 100, 1, 4)) + to_days(CAST(",
     ];
     for text in parts {
-        call.write(&[Text(text), Text("CAST("), Arg(0), Text(" AS BIGINT)")], out)?;
+        call.write(&[Text(text), Text("TRY_CAST("), Arg(0), Text(" AS BIGINT)")], out)?;
     }
     call.write(&[Text(" % 100 * 7 - 7 AS INTEGER)) END END)")], out)
 }

@@ -35,6 +35,7 @@ FROM pairs
 JOIN reports AS this ON this.week = pairs.week
 JOIN reports AS before ON before.week = pairs.previous_week AND before.pattern = this.pattern
 WHERE before.p95_ms > 0
+  AND NOT isnan(this.p95_ms - before.p95_ms) -- infinite in both
   AND 100 * (this.p95_ms / before.p95_ms - 1) > $percent
   AND coalesce(least(this.samples, before.samples), 0) >= $min_samples
 ORDER BY this.week DESC, this.p95_ms - before.p95_ms DESC, this.pattern

@@ -59,6 +59,11 @@ pub struct Beside {
 }
 
 impl Beside {
+    /// What is read there.
+    fn rule(&self) -> String {
+        format!("beside the database file only files `{}` in {} are read", self.reports, self.named())
+    }
+
     fn named(&self) -> String {
         match self.folders.as_slice() {
             [] => "the folder of the database file".to_owned(),
@@ -131,13 +136,6 @@ impl Astray {
     }
 
     fn words(&self) -> (String, String) {
-        let of_a_file = |folders: &Beside| {
-            format!(
-                "beside the database file only files `{}` in {} are read",
-                folders.reports,
-                folders.named()
-            )
-        };
         let open = |folders: &Beside| {
             format!(
                 "to read other files there, name the folder under {MORE_PATHS} in the datasource's settings, which opens all of {}",
@@ -171,11 +169,11 @@ impl Astray {
                 ),
             ),
             Self::NoReportName(_, folders) => (
-                format!("is not the name of a report: {}", of_a_file(folders)),
+                format!("is not the name of a report: {}", folders.rule()),
                 format!("Write the name of a report; {}", open(folders)),
             ),
             Self::TooWide(_, folders) => (
-                format!("may match more than reports: {}", of_a_file(folders)),
+                format!("may match more than reports: {}", folders.rule()),
                 format!(
                     "Write `{}` or a narrower pattern, with no other wildcard before it; {}",
                     folders.reports,
@@ -186,7 +184,7 @@ impl Astray {
                 format!(
                     "names no report, neither from {} nor from a folder above: {}",
                     folders.named(),
-                    of_a_file(folders)
+                    folders.rule()
                 ),
                 format!(
                     "Name its folder under {MORE_PATHS} in the datasource's settings; a report beside the database file is named as from that folder or one above, without wildcards in the names of folders"

@@ -172,9 +172,9 @@ fn links_that_lead_nowhere_are_said_only_where_a_file_would_be() {
     assert_eq!(astray, [nowhere, Astray::Circle("round.csv".into())]);
     assert!(!astray.iter().any(Astray::is_forbidden));
     assert_eq!(place.find("*/x.csv").astray, []);
-    let named = place.find("lost.csv");
-    assert_eq!(named.files, [Found { path: "lost.csv".into(), look: None }]);
-    assert_eq!(named.astray, [Astray::LeadsNowhere("lost.csv".into(), place.folder.join("sub/none.csv"))]);
+    let lost = place.find("lost.csv");
+    assert_eq!(lost.files, [Found { path: "lost.csv".into(), look: None }]);
+    assert_eq!(lost.astray, [Astray::LeadsNowhere("lost.csv".into(), place.folder.join("sub/none.csv"))]);
     assert_eq!(place.find("round.csv").astray, [Astray::Circle("round.csv".into())]);
 }
 

@@ -111,7 +111,7 @@ fn arrow_schema(columns: &[(&str, arrow::datatypes::DataType)]) -> String {
     let fields: Vec<Field> = columns.iter().map(|(name, of)| Field::new(*name, of.clone(), true)).collect();
     let mut bytes = Vec::new();
     arrow::ipc::writer::StreamWriter::try_new(&mut bytes, &Schema::new(fields)).unwrap();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     duckdb::Connection::open_in_memory()
         .unwrap()
         .query_row(&format!("SELECT to_base64(unhex('{hex}'))"), [], |row| row.get(0))

@@ -148,3 +148,35 @@ async fn a_week_that_only_the_folder_tells() {
     );
     host.stop().await;
 }
+
+/// However it is written, a folder is one, and so is a folder in it where the pattern goes through any depth.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_counts_once_however_often_its_folder_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    let (folder, below, link) = (root.join("a"), root.join("a/below"), root.join("link"));
+    reports(&folder, &[(202_601, ROWS)]);
+    reports(&below, &[(202_602, ROWS.replace("202601", "202602").as_str())]);
+    std::os::unix::fs::symlink(&folder, &link).unwrap();
+    for (more, expected) in [
+        (json!({ "paths": [folder, format!("{}/./", folder.display()), link] }), "2"),
+        (json!({ "paths": [below, link], "reports": "**/query_perf_weekly_*.parquet" }), "4"),
+        (json!({ "paths": [below] }), "4"),
+    ] {
+        let host = over(&folder, &more).await;
+        assert_eq!(host.rows("SELECT count(*) FROM perf_all_weeks").await, [expected], "{more}");
+        host.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_tells_a_column_in_any_case() {
+    let root = tempfile::tempdir().unwrap();
+    for (folder, pattern) in [("week=202601/Agent=web", "a"), ("WEEK=2026-W02/agent=batch", "b")] {
+        write(&root.path().join(folder), &format!("SELECT '{pattern}' AS pattern, 1.5 AS p95_ms"));
+    }
+    let host = over(root.path(), &json!({ "reports": "**/*.parquet" })).await;
+    let rows = host.rows("SELECT week, agent, pattern FROM perf_all_weeks ORDER BY 1").await;
+    assert_eq!(rows, ["202601 | web | a", "202602 | batch | b"]);
+    host.stop().await;
+}

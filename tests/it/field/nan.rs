@@ -342,3 +342,27 @@ async fn an_argument_in_parentheses_is_one() {
     assert!(error.contains("Leave `can_have_nan` away"), "{error}");
     host.stop().await;
 }
+
+/// What is infinite in two reports has not changed, and the difference is no number.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_infinite_twice_has_not_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = |slow: &str| {
+        format!(
+            "SELECT * FROM (VALUES ('d', 100, 'inf'::DOUBLE), ('s', 100, {slow}::DOUBLE)) AS t(pattern, samples, p95_ms)"
+        )
+    };
+    let (before, after) = (
+        format!("SELECT 202601 AS week, * FROM ({})", rows("10")),
+        format!("SELECT 202602 AS week, * FROM ({})", rows("40")),
+    );
+    reports(folder.path(), &[(202_601, before.as_str()), (202_602, after.as_str())]);
+    let host = host(folder.path()).await;
+    let (status, body) = get(&host, "api/perf/regressions?percent=25").await;
+    assert!(status == 200 && body.contains("\"s\"") && !body.contains("\"d\""), "{body}");
+    for table in ["regressions", "pattern&name=d", "agents"] {
+        let (status, body) = get(&host, &format!("api/export.csv?table={table}")).await;
+        assert!(status == 200 && !body.contains("NaN"), "{table}: {body}");
+    }
+    host.stop().await;
+}
