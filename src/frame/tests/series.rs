@@ -30,7 +30,7 @@ fn weeks_are_times_and_several_values_keep_their_names() {
             ("p50", ints(&[1, 2, 3])),
             ("p95", floats(&[5.0, 6.0, 7.0])),
         ]),
-        r#"A {"type":"timeseries-wide","typeVersion":[0,1],"preferredVisualisationType":"graph","executedQueryString":"Q","notices":[{"severity":"warning","text":"1 row left out for want of a time: `week` is NULL or not an ISO week (YYYYWW) of the years 1677 to 2262."}]}
+        r#"A {"type":"timeseries-wide","typeVersion":[0,1],"preferredVisualisationType":"graph","executedQueryString":"Q","notices":[{"severity":"warning","text":"1 row left out for want of a time: `week` is NULL or not an ISO week (YYYYWW) of the years 1970 to 2199."}]}
 Time: time
 p50: float64? {"pattern":"a"}
 p95: float64? {"pattern":"a"}
