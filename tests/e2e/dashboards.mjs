@@ -326,7 +326,7 @@ async function edges() {
       check(errors.length === 0 && marks === 0, `${uid} draws without an error (${name}) ${errors.join(' ')}`);
       // The comparison has other words for that.
       if (name !== 'names' && uid !== 'query-perf-compare') {
-        const empty = await page.getByText(/^Nothing to show/).count();
+        const empty = await page.getByText(/^No data$/).count();
         check((empty > 0) === (name === 'none'), `and shows what there is (${empty} empty panels)`);
       }
       if (name === 'one' && THRESHOLDS[uid]) {

@@ -72,7 +72,7 @@ test('one spike makes the axis logarithmic', () => {
     return [config.custom?.scaleDistribution, config.custom?.axisSoftMin];
   };
   expect(scaleOf('linear')).toEqual([{ type: 'linear' }, 0]);
-  expect(scaleOf('log')).toEqual([{ type: 'log', log: 10 }, null]);
+  expect(scaleOf('log')).toEqual([{ type: 'symlog', log: 10, linearThreshold: 1 }, null]);
 });
 
 test('no colour of the palette is taken for the red of a threshold', () => {

@@ -18,7 +18,7 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
   const { custom = {} } = panel.fieldConfig?.defaults ?? {};
   // Grafana's axis has dates, and a field that is not drawn has the week: here, the axis has weeks.
   const unit = [time, ...fields].map(({ config }) => config.unit).find((unit) => unit?.startsWith('time:'));
-  const isLog = (series[0].config.custom?.scaleDistribution as { type?: string } | undefined)?.type === 'log';
+  const isLog = (series[0].config.custom?.scaleDistribution as { type?: string } | undefined)?.type === 'symlog';
   const isBars = custom.drawStyle === 'bars';
   const isStacked = (custom.stacking as { mode?: string } | undefined)?.mode === 'normal';
   const colors = series.map(({ config }, at) => colorOf(config, at));
@@ -57,10 +57,10 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
       scales: {
         x: { range: () => [first - beside, last + beside + ahead] },
         y: {
-          distr: isLog ? 3 : 1,
+          distr: isLog ? 4 : 1,
           range: (_chart, min, max) =>
             isLog
-              ? uPlot.rangeLog(min ?? 1, max ?? 1, 10, true)
+              ? uPlot.rangeAsinh(min ?? 0, max ?? 1, 10, true)
               : [Math.min(min ?? 0, Number(custom.axisSoftMin ?? Infinity)), Math.max(max ?? 0, 0) * 1.06 || 1],
         },
       },
