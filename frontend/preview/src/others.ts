@@ -32,15 +32,15 @@ export function drawBars(body: HTMLElement, panel: Panel, fields: Shown[], pick:
   if (!names || !bars || !colored) {
     return drawTable(body, panel, fields);
   }
-  const values = bars.field.values.map(Number);
-  const most = Math.max(...values) || 1;
+  const most = Math.max(...bars.field.values.map(Number)) || 1;
   const told = fields.filter(({ hidden }) => !hidden.tooltip).filter((one) => one !== names);
   const texts = names.field.values.map((name) => String(name ?? '').trim() || EMPTY);
-  const rows = values.map((value, at) => {
+  // A place without a value is there for Grafana, whose bars share the height.
+  const rows = bars.field.values.flatMap((value, at) => {
     const pattern = named('pattern')?.field.values[at];
     const lines = () => told.map((one) => h('tr', h('td', one.name), h('td.text', cell(one, at))));
     const bar = h('span.bar');
-    bar.style.width = `${(100 * Math.max(0, value)) / most}%`;
+    bar.style.width = `${(100 * Math.max(0, Number(value))) / most}%`;
     bar.style.background = colorOf(colored.config, 0, colored.field.values[at]);
     const attributes = {
       'aria-label': `${texts[at]}: ${cell(bars, at)}`,
@@ -48,7 +48,8 @@ export function drawBars(body: HTMLElement, panel: Panel, fields: Shown[], pick:
       onmousemove: (event: MouseEvent) => tooltip(event, texts[at], lines()),
       onmouseleave: () => tooltip(),
     };
-    return h('button.row', attributes, h('span.name', texts[at]), h('span.track', bar, h('span', cell(bars, at))));
+    const track = h('span.track', bar, h('span', cell(bars, at)));
+    return value === null ? [] : h('button.row', attributes, h('span.name', texts[at]), track);
   });
   const chart = h('div.bars', { role: 'group', 'aria-label': panel.title }, ...rows);
   chart.style.setProperty('--names', `${Math.min(Math.max(...texts.map((text) => text.length)), 46) + 1}ch`);

@@ -30,13 +30,11 @@ export function drawTimeSeries(body: HTMLElement, panel: Panel, fields: Shown[],
   const drawn = isStacked ? stacked(columns) : columns;
   // The highest of a stack is drawn first, so that the others stand before it.
   const order = series.map((_one, at) => (isStacked ? series.length - 1 - at : at));
-
   const label = `${panel.title}: ${series.length} series at ${values[0].length} times, listed in the table`;
   const plot = h('div.plot', { role: 'img', 'aria-label': label });
   const focus = (at: number | null) => chart.setSeries(at === null ? null : order.indexOf(at) + 1, { focus: true });
   const isBeside = panel.options?.legend?.placement === 'right';
   body.replaceChildren(h(isBeside ? 'div.beside' : 'div.stacked', plot, legend(panel, series, colors, pick, focus)));
-
   const hasPoints = (at: number) => !isBars && times.length < 400 && series[at].config.custom?.showPoints !== 'never';
   // At the only time a line without points, the threshold, would be nothing: it goes from edge to edge.
   const across = ({ data, bbox, valToPos }: uPlot, at: number) => ({
