@@ -206,14 +206,17 @@ fn judge(run: Run, sandbox: &Sandbox, attack: &Attack, answer: &Answer) -> Vec<S
     found
 }
 
-/// Absolute paths in a message that are neither the datasource's nor in what its sender wrote.
+/// Absolute paths in a message that are neither the datasource's nor in what its sender wrote. The folder of its database file is
+/// one in which relative paths are looked for; what is in it is not.
 fn foreign_paths<'a>(error: &'a str, sandbox: &Sandbox, attack: &Attack) -> Vec<&'a str> {
     let own = [sandbox.folder().display().to_string(), sandbox.database().display().to_string()];
+    let beside = sandbox.database().parent().map(|folder| folder.display().to_string());
     let written = format!("{} {}", attack.sql, attack.variables);
     error
         .split(|c: char| c.is_whitespace() || "\\\"'`()[]{},;=…".contains(c))
         .map(|word| word.trim_end_matches(['.', ':']))
         .filter(|word| word.starts_with('/') && word.contains(char::is_alphanumeric))
+        .filter(|path| beside.as_deref() != Some(*path))
         .filter(|path| !written.contains(path) && !own.iter().any(|own| path.starts_with(own.as_str())))
         .collect()
 }

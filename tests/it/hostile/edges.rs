@@ -146,7 +146,10 @@ async fn patterns_follow_links_that_stay_inside() {
         let error = error.unwrap_or_else(|| panic!("{sql} was answered"));
         assert!(rows == 0 && error.contains("leads out of the datasource's folders"), "{sql}: {error}");
         let outside = sandbox.outside().display().to_string();
-        assert!(error.contains("add the folder behind the link") && error.contains("link_out`"), "{error}");
+        assert!(
+            error.contains("name the folder behind the link under") && error.contains("link_out`"),
+            "{error}"
+        );
         assert!(!error.contains(&outside), "{error}");
     }
     target.restart().await;
