@@ -167,12 +167,10 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
             if !path.is_file() {
                 return Err(not_a("file", &path, "path"));
             }
-            // One that is named twice, by a link for instance, is there once.
-            if !databases.contains(&path) {
-                databases.push(path);
-            }
+            databases.push(path);
         } else if path.is_dir() {
             std::fs::read_dir(&path).map_err(|error| denied(&path, "list", &error))?;
+            // One that is named twice, by a link for instance, is there once.
             if !folders.contains(&path) {
                 folders.push(path);
             }
