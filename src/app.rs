@@ -1,5 +1,6 @@
 //! What the three edges may ask: query, export, health, catalog. Keeps one instance per datasource.
 
+mod backend;
 mod instances;
 mod plan;
 mod scrape;
@@ -12,23 +13,23 @@ use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio_stream::Stream;
 
+#[cfg(test)]
+pub(crate) use self::backend::fixed;
 use self::instances::{Instance, InstanceKey};
 use self::plan::{Failure, Origin, QueryPlan};
-use crate::broker::{Export, Exported, Ticket};
 use crate::cache::{Answer, Cache, Key};
+use crate::contract::{Export, Exported, Health, Ticket};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{self, CsvOptions};
-use crate::health::{self, Health};
 use crate::limits::MB;
 use crate::metrics::{Asked, Metrics};
 use crate::protocol::Walls;
 use crate::query::{QueryModel, TimeRange};
 use crate::rundir::RunDir;
-use crate::source::{self, Policy};
+use crate::source::Policy;
 
 /// A datasource as an edge hands it over: not yet parsed, because a broken one must answer with an error
 /// of its own and not fail a request that it is only part of.
@@ -277,7 +278,7 @@ impl App {
         let one = longs.turn(bytes).await;
         let query = read().map_err(Failure::before_text)?;
         let plan = match &instance {
-            Ok(instance) => QueryPlan::of(query, instance.supervisor.datasource()),
+            Ok(instance) => QueryPlan::of(query, instance.backend.common()),
             Err(error) => Err(Failure::in_text(error.clone(), &query.model.raw_sql)),
         };
         drop(one);
@@ -292,22 +293,21 @@ impl App {
         hold: impl Send,
     ) -> Result<Answer, Failure> {
         let (instance, plan) = self.plan(settings, bytes, read).await?;
-        let Instance { supervisor, scope, .. } = &*instance;
-        let datasource = supervisor.datasource();
+        let Instance { backend, scope, .. } = &*instance;
         let ticket = Ticket { caller: &settings.caller, bytes: plan.bytes() };
-        let (job, origin) = plan.query(datasource, settings.row_limit, self.cache.is_on());
+        let (job, origin) = plan.query(&backend.common().limits, settings.row_limit, self.cache.is_on());
         let key = Key::new(scope, &job);
         let sql = Arc::clone(&job);
         let failure = |error: Error| {
-            let error = source::explain_missing(origin.placed(error), datasource);
+            let error = origin.placed(error);
             let place = origin.place_of(&error);
             Failure { error, shown: frame::shown(&sql.sql), place }
         };
         let key = key.map_err(failure)?;
-        let wait = || Ok(supervisor.wait(ticket)?.lost());
+        let wait = || Ok(backend.wait(ticket)?.lost());
         drop(hold);
-        let (answer, how) = self.cache.answer(scope, key, wait, supervisor.query(ticket, job)).await;
-        supervisor.series().served(how);
+        let (answer, how) = self.cache.answer(scope, key, wait, backend.query(ticket, job)).await;
+        instance.series.served(how);
         answer.map_err(failure)
     }
 
@@ -344,34 +344,33 @@ impl App {
     ) -> Result<(Export, Origin, Arc<Instance>)> {
         let plan = self.plan(settings, query.model.len(), || Ok(query)).await;
         let (instance, plan) = plan.map_err(|failure| failure.error)?;
-        let datasource = instance.supervisor.datasource();
         let csv = CsvOptions {
             max_rows: options.max_rows,
-            most_rows: datasource.limits.most_rows,
+            most_rows: instance.backend.common().limits.most_rows,
             raw: options.raw,
         };
         let ticket = Ticket { caller: &settings.caller, bytes: plan.bytes() };
         let (job, origin) = plan.export(csv);
-        match instance.supervisor.export(ticket, job, options.patient).await {
+        match instance.backend.export(ticket, job, options.patient).await {
             Ok(pieces) => Ok((pieces, origin, instance)),
-            Err(error) => Err(source::explain_missing(origin.placed(error), datasource).shortened()),
+            Err(error) => Err(origin.placed(error).shortened()),
         }
     }
 
     /// Diagnoses a datasource.
     pub async fn health(&self, settings: &InstanceSettings) -> Health {
         match self.instance(settings) {
-            Ok(instance) => health::check(&instance.supervisor, Timestamp::now()).await,
-            Err(error) => health::failed(&error),
+            Ok(instance) => instance.backend.health().await,
+            Err(error) => Health::failed(&error),
         }
     }
 
-    /// Tables, views and columns of a datasource: a [`crate::engine::Catalog`] as JSON, counted as its memory as long as it lives.
+    /// Tables, views and columns of a datasource as JSON, counted as its memory as long as it lives.
     ///
     /// # Errors
-    /// Those of its settings, what DuckDB says of its files, and more columns than an answer holds.
+    /// Those of its settings, what the engine says, and more columns than an answer holds.
     pub async fn catalog(&self, settings: &InstanceSettings) -> Result<Bytes> {
-        self.instance(settings)?.supervisor.catalog().await.map(Bytes::from)
+        self.instance(settings)?.backend.catalog().await
     }
 
     /// Ends all workers. Queries that still run end with them.
@@ -380,7 +379,7 @@ impl App {
         let mut ending = tokio::task::JoinSet::new();
         for instance in instances {
             self.cache.end(&instance.scope);
-            ending.spawn(async move { instance.supervisor.stop().await });
+            ending.spawn(async move { instance.backend.stop().await });
         }
         ending.join_all().await;
         // A request that nobody lets end may still hold it.

@@ -1,14 +1,13 @@
 //! Results that are kept, and equal queries that share one run. The only place that names `moka`.
 //!
-//! A result is given again only while every file and folder that it came from looks as it did when it was read; the worker
-//! says how that was ([`Validity`]), and each request looks again. A query that waits for an equal one takes its
-//! result on the same condition, so nobody gets less than what was there when they asked. Errors are not kept.
+//! A result is given again only while everything that it came from is as it was when it was read; the backend says what that
+//! is ([`Validity`]), and each request looks again. A query that waits for an equal one takes its result on the same
+//! condition, so nobody gets less than what was there when they asked. Errors are not kept.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Place;
+use std::collections::hash_map::Entry as Slot;
 use std::hash::{BuildHasher as _, DefaultHasher, Hasher as _, RandomState};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -17,16 +16,14 @@ use moka::future::Cache as Store;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
-use crate::broker::{Reply, Resting, Slot};
+use crate::contract::{Basis, CachedFrame, EvictableFrame, QueryJob, Reply, Validity};
 use crate::error::{Error, Kind, Result};
 use crate::frame::Options;
 use crate::metrics::Served;
-use crate::protocol::QueryJob;
-use crate::source::{Looks, Validity};
 
 /// One result takes at most this part of the whole.
 const MOST_SHARE: u64 = 4;
-/// Bytes that an entry takes in the map beside its frame and looks, its key included.
+/// Bytes that an entry takes in the map beside its frame and basis, its key included.
 const ENTRY: usize = 256;
 
 /// What a query came to.
@@ -43,17 +40,14 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Scope {
     id: u64,
-    /// All that its worker may read; looks elsewhere are not believed.
-    folders: Vec<PathBuf>,
     ended: AtomicBool,
 }
 
-impl Scope {
-    /// A new one, of a datasource with these folders.
-    #[must_use]
-    pub fn new(folders: Vec<PathBuf>) -> Self {
+impl Default for Scope {
+    /// A new one, unlike all others.
+    fn default() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), folders, ended: AtomicBool::new(false) }
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), ended: AtomicBool::new(false) }
     }
 }
 
@@ -127,20 +121,20 @@ enum Entry {
 
 #[derive(Debug)]
 struct Kept {
-    slot: Arc<Slot>,
+    frame: Arc<EvictableFrame>,
     rows: u64,
-    looks: Arc<Looks>,
+    basis: Arc<dyn Basis>,
     /// Bytes, with the key.
     weight: usize,
 }
 
 /// How a run ended, for those who wait for it.
 #[derive(Debug, Clone)]
-enum Landing {
+enum FlightResult {
     Result {
-        resting: Resting,
+        cached: CachedFrame,
         rows: u64,
-        looks: Arc<Looks>,
+        basis: Arc<dyn Basis>,
     },
     /// It cost what it may cost, and would again.
     Failed(Error),
@@ -174,7 +168,7 @@ impl Cache {
                 // What goes gives its memory back at once, and not when the last reader of the map has passed.
                 .eviction_listener(|_, entry, _| {
                     if let Entry::Kept(kept) = entry {
-                        kept.slot.clear();
+                        kept.frame.clear();
                     }
                 })
                 .build()
@@ -188,7 +182,7 @@ impl Cache {
         self.store.is_some()
     }
 
-    /// Bytes of what is kept, keys and looks included.
+    /// Bytes of what is kept, keys and what they came from included.
     pub async fn bytes(&self) -> u64 {
         let Some(store) = &self.store else { return 0 };
         store.run_pending_tasks().await;
@@ -216,8 +210,8 @@ impl Cache {
             match store.get(&key).await {
                 Some(Entry::Never) => return (run.await.map(whole), Served::Bypass),
                 Some(Entry::Kept(kept)) => {
-                    let resting = kept.slot.resting();
-                    if let Some(frame) = lend(resting.as_ref(), &kept.looks).await {
+                    let cached = kept.frame.get();
+                    if let Some(frame) = lend(cached.as_ref(), &kept.basis).await {
                         return (Ok(Answer { frame, rows: kept.rows }), served);
                     }
                     store.invalidate(&key).await;
@@ -225,12 +219,12 @@ impl Cache {
                 None => {}
             }
             let mut landing = match self.flights.board(&key) {
-                Seat::Lead(flight) => {
+                Role::Lead(flight) => {
                     let (result, landing, how) = self.keep(store, scope, &key, run.await).await;
                     flight.land(landing);
                     return (result, how);
                 }
-                Seat::Wait(landing) => landing,
+                Role::Wait(landing) => landing,
             };
             served = Served::Shared;
             let place = match wait() {
@@ -243,14 +237,14 @@ impl Cache {
                 lost = place => return (Err(lost), Served::Miss),
             };
             match landing {
-                Some(Landing::Result { resting, rows, looks }) => {
-                    if let Some(frame) = lend(Some(&resting), &looks).await {
+                Some(FlightResult::Result { cached, rows, basis }) => {
+                    if let Some(frame) = lend(Some(&cached), &basis).await {
                         return (Ok(Answer { frame, rows }), Served::Shared);
                     }
                     return (run.await.map(whole), Served::Miss);
                 }
-                Some(Landing::Failed(error)) => return (Err(error), Served::Shared),
-                Some(Landing::Alone) => return (run.await.map(whole), Served::Miss),
+                Some(FlightResult::Failed(error)) => return (Err(error), Served::Shared),
+                Some(FlightResult::Alone) => return (run.await.map(whole), Served::Miss),
                 // Whoever ran it went away.
                 None => {}
             }
@@ -264,35 +258,35 @@ impl Cache {
         scope: &Scope,
         key: &Key,
         end: Result<Reply>,
-    ) -> (Result<Answer>, Landing, Served) {
+    ) -> (Result<Answer>, FlightResult, Served) {
         let Reply { frame, rows, validity } = match end {
             Ok(reply) => reply,
             Err(error) => {
                 // Somebody else's place in the queue is nobody's but theirs: `Busy` is not for the others.
                 let landing = match error.kind {
-                    Kind::Timeout | Kind::Exhausted => Landing::Failed(error.clone()),
-                    _ => Landing::Alone,
+                    Kind::Timeout | Kind::Exhausted => FlightResult::Failed(error.clone()),
+                    _ => FlightResult::Alone,
                 };
                 return (Err(error), landing, Served::Miss);
             }
         };
-        let looks = match validity {
-            Validity::While(looks) if looks.are_within(&scope.folders) => Arc::new(looks),
-            Validity::While(_) | Validity::Never => {
+        let basis = match validity {
+            Validity::While(basis) => basis,
+            Validity::Never => {
                 store.insert(key.clone(), Entry::Never).await;
-                return (Ok(Answer { frame: frame.into(), rows }), Landing::Alone, Served::Bypass);
+                return (Ok(Answer { frame: frame.into(), rows }), FlightResult::Alone, Served::Bypass);
             }
             Validity::NotNow => {
-                return (Ok(Answer { frame: frame.into(), rows }), Landing::Alone, Served::Miss);
+                return (Ok(Answer { frame: frame.into(), rows }), FlightResult::Alone, Served::Miss);
             }
         };
-        let beside = ENTRY + looks.bytes();
+        let beside = ENTRY + basis.bytes();
         let weight = frame.as_ref().len() + beside;
-        let resting = frame.rest(beside);
-        let answer = Answer { frame: resting.lend_anyway(), rows };
+        let cached = frame.cached(beside);
+        let answer = Answer { frame: cached.lend_anyway(), rows };
         if weight as u64 <= self.most / MOST_SHARE {
-            let slot = resting.in_a_slot();
-            let kept = Kept { slot, rows, looks: Arc::clone(&looks), weight };
+            let frame = cached.evictable();
+            let kept = Kept { frame, rows, basis: Arc::clone(&basis), weight };
             store.insert(key.clone(), Entry::Kept(Arc::new(kept))).await;
             // Without this the store grows beyond its bound for a while.
             store.run_pending_tasks().await;
@@ -300,7 +294,7 @@ impl Cache {
                 store.invalidate(key).await;
             }
         }
-        (Ok(answer), Landing::Result { resting, rows, looks }, Served::Miss)
+        (Ok(answer), FlightResult::Result { cached, rows, basis }, Served::Miss)
     }
 
     /// Drops everything of `scope`, whose instance was replaced or forgotten; what its last queries give is not kept.
@@ -323,38 +317,38 @@ fn whole(reply: Reply) -> Answer {
     Answer { frame: reply.frame.into(), rows: reply.rows }
 }
 
-/// A frame that is kept, if what it came from still looks the same and there is memory to send it.
-async fn lend(resting: Option<&Resting>, looks: &Arc<Looks>) -> Option<Bytes> {
-    let looks = Arc::clone(looks);
+/// A frame that is kept, if what it came from is unchanged and there is memory to send it.
+async fn lend(cached: Option<&CachedFrame>, basis: &Arc<dyn Basis>) -> Option<Bytes> {
+    let basis = Arc::clone(basis);
     // A file system may take its time.
-    let holds = tokio::task::spawn_blocking(move || looks.hold()).await.unwrap_or(false);
-    resting.filter(|_| holds)?.lend()
+    let holds = tokio::task::spawn_blocking(move || basis.is_unchanged()).await.unwrap_or(false);
+    cached.filter(|_| holds)?.lend()
 }
 
 /// The runs that others may wait for.
 #[derive(Debug, Default)]
-struct Flights(Mutex<HashMap<Key, watch::Receiver<Option<Landing>>>>);
+struct Flights(Mutex<HashMap<Key, watch::Receiver<Option<FlightResult>>>>);
 
-enum Seat {
+enum Role {
     /// Run, and let the others know.
     Lead(Flight),
     /// Wait until somebody else's run has ended.
-    Wait(watch::Receiver<Option<Landing>>),
+    Wait(watch::Receiver<Option<FlightResult>>),
 }
 
 impl Flights {
-    fn board(self: &Arc<Self>, key: &Key) -> Seat {
+    fn board(self: &Arc<Self>, key: &Key) -> Role {
         match self.lock().entry(key.clone()) {
-            Place::Occupied(flight) => Seat::Wait(flight.get().clone()),
-            Place::Vacant(place) => {
+            Slot::Occupied(flight) => Role::Wait(flight.get().clone()),
+            Slot::Vacant(place) => {
                 let (sender, receiver) = watch::channel(None);
                 place.insert(receiver);
-                Seat::Lead(Flight { flights: Arc::clone(self), key: key.clone(), sender })
+                Role::Lead(Flight { flights: Arc::clone(self), key: key.clone(), sender })
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Option<Landing>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Option<FlightResult>>>> {
         self.0.lock()
     }
 }
@@ -363,11 +357,11 @@ impl Flights {
 struct Flight {
     flights: Arc<Flights>,
     key: Key,
-    sender: watch::Sender<Option<Landing>>,
+    sender: watch::Sender<Option<FlightResult>>,
 }
 
 impl Flight {
-    fn land(self, landing: Landing) {
+    fn land(self, landing: FlightResult) {
         self.sender.send_replace(Some(landing));
     }
 }

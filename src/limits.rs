@@ -20,10 +20,18 @@ pub struct Limits {
     pub max_result_bytes: u64,
     /// DuckDB's `memory_limit`, in bytes.
     pub memory_bytes: u64,
-    /// DuckDB's threads.
-    pub threads: usize,
 }
 
+/// Queries of one datasource that run at the same time; the rest wait their turn.
+pub(crate) const CONCURRENT: usize = 8;
+/// Downloads of one datasource that run at the same time, beside its queries.
+pub(crate) const EXPORTS: usize = 2;
+
+/// The broker without frames, but with the texts of the queries that wait (16 MB) and are about to run, and what a worker
+/// may still take between two looks and its end.
+pub(crate) const RESERVE: u64 = 112 * MB;
+/// What a worker needs to answer at all; frames never take it.
+const SMALLEST_WORKER: u64 = 128 * MB;
 /// What broker and worker may take together beyond a datasource's memory limit, in bytes.
 const BESIDE: u64 = 256 * MB;
 /// What DuckDB spills may take this many times the memory limit.
@@ -57,6 +65,12 @@ impl Limits {
         self.memory_bytes.saturating_add(BESIDE)
     }
 
+    /// Bytes that frames may take in the broker at one time, all copies together.
+    #[must_use]
+    pub fn frame_bytes(&self) -> u64 {
+        self.total_bytes().saturating_sub(RESERVE + SMALLEST_WORKER)
+    }
+
     /// How many rows a result may have (`None` is unlimited) and the setting that says so. `row_limit` is
     /// Grafana's own, if it sent one; negative is unlimited.
     #[must_use]
@@ -85,7 +99,6 @@ mod tests {
             most_rows,
             max_result_bytes: MB,
             memory_bytes: MB,
-            threads: 1,
         };
         for (max_rows, most_rows, grafana, expected) in [
             (None, None, None, (Some(1_000_000), "maxRows")),

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::query::{Context, QueryModel, TimeRange, TokenKind, Variable, Variables, prepare, tokens};
-use crate::source::{Policy, Settings};
+use crate::source::{LocalSettings, Policy};
 use crate::{engine, protocol};
 
 const CASES: u64 = 40_000;
@@ -143,7 +143,7 @@ fn query_models_settings_and_policies_are_read_or_refused() {
             format!("{{\"path\":{quoted},\"paths\":[{text}],\"threads\":{quoted}}}"),
         ] {
             let _ = QueryModel::from_json(json.as_bytes());
-            let _ = Settings::parse(json.as_bytes(), text);
+            let _ = LocalSettings::parse(json.as_bytes(), text);
         }
         let other = random.text();
         let _ = Policy::from_env(|name| match name {

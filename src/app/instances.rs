@@ -3,36 +3,34 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::backend::Backend;
 use super::plan::Longs;
 use super::{App, InstanceSettings};
-use crate::broker::{self, Supervisor, Terms};
 use crate::cache::Scope;
 use crate::error::{Error, Kind, Result};
+use crate::local::Surroundings;
+use crate::metrics::Series;
 use crate::rundir::{self, RunDir};
-use crate::source::{self, Policy, Settings};
+use crate::source::Policy;
 
 /// Organisation and uid.
 pub(super) type InstanceKey = (i64, String);
 
-/// One datasource in use. Replaced when its settings change; its worker ends with its last query.
+/// One datasource in use. Replaced when its settings change; what it runs ends with its last query.
 pub(super) struct Instance {
     /// What it was made from.
     url: String,
     json_data: Bytes,
     secrets: HashMap<String, String>,
-    pub(super) supervisor: Supervisor,
+    pub(super) backend: Backend,
+    pub(super) series: Arc<Series>,
     /// Its results in the cache.
     pub(super) scope: Scope,
     /// Of its queries.
     pub(super) longs: Longs,
-    /// Held while its reports are listed for the metrics.
-    pub(super) listing: Arc<tokio::sync::Mutex<()>>,
-    /// Dropped after the worker, whose temp folder is in it.
-    _run_dir: Arc<RunDir>,
 }
 
 impl Instance {
@@ -53,28 +51,22 @@ impl App {
             return Ok(Arc::clone(instance));
         }
         let policy = self.policy.as_ref().map_err(Clone::clone)?;
-        let datasource = source::resolve(&Settings::parse(&settings.json_data, &settings.url)?, policy)?;
-        let run_dir = self.run_dir(policy)?;
-        let terms = Terms {
-            idle: policy.idle_seconds.map_or(broker::IDLE, Duration::from_secs),
-            walls: self.walls,
-            require_jail: policy.require_jail,
-        };
-        // The last queries of the old settings share the datasource's memory with the first of the new ones.
-        let family = self.instances.lock().get(&key).map(|old| old.supervisor.family()).unwrap_or_default();
-        let run_path = run_dir.path().to_owned();
+        let previous = self.instances.lock().get(&key).cloned();
+        let run_dir = || self.run_dir(policy);
+        let around =
+            Surroundings { policy, walls: self.walls, run_dir: &run_dir, series: Arc::clone(&series) };
+        let backend = Backend::open(settings, around, previous.as_ref().map(|old| &old.backend))?;
         let instance = Arc::new(Instance {
             url: settings.url.clone(),
             json_data: settings.json_data.clone(),
             secrets: settings.secrets.clone(),
-            scope: Scope::new(datasource.folders.clone()),
-            supervisor: Supervisor::new(datasource, run_path, terms, family, series),
+            scope: Scope::default(),
+            backend,
+            series,
             longs: Longs::default(),
-            listing: Arc::default(),
-            _run_dir: run_dir,
         });
         let mut instances = self.instances.lock();
-        // Another first query may have been faster; ours has no worker yet.
+        // Another first query may have been faster; ours runs nothing yet.
         if let Some(faster) = instances.get(&key).filter(|instance| instance.is_of(settings)) {
             return Ok(Arc::clone(faster));
         }

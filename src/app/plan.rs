@@ -1,15 +1,16 @@
-//! From a query to what a worker is to do. Variables and macros are filled in once; what an error's place needs is kept of that.
+//! From a query to what a backend is to do. Variables and macros are filled in once; what an error's place needs is kept of that.
 
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::DataQuery;
+use crate::contract::{ExportJob, QueryJob};
 use crate::error::{Error, Result, line_and_column};
 use crate::frame::{CsvOptions, Options, ShortRange};
-use crate::protocol::{ExportJob, QueryJob};
+use crate::limits::Limits;
 use crate::query::{self, Context, Fill, Format, Offsets, Prepared, QueryModel, TimeRange, too_long};
-use crate::source::Datasource;
+use crate::source::Common;
 
 /// Bytes of a long query model.
 const LONG: usize = 64 << 10;
@@ -47,11 +48,11 @@ impl QueryPlan {
     ///
     /// # Errors
     /// What is wrong with macros and variables, placed in the text as written; [`crate::error::Kind::BadQuery`] for more than 2 MB.
-    pub(super) fn of(query: DataQuery, datasource: &Datasource) -> Result<Self, Failure> {
+    pub(super) fn of(query: DataQuery, common: &Common) -> Result<Self, Failure> {
         let DataQuery { ref_id, model, range, interval, max_data_points, is_of_alert } = query;
         let QueryModel { raw_sql, format, variables } = model;
         let context =
-            Context { range, interval, max_data_points, variables: &variables, slow_ms: datasource.slow_ms };
+            Context { range, interval, max_data_points, variables: &variables, slow_ms: common.slow_ms };
         let prepared = query::prepare(&raw_sql, &context).and_then(|prepared| {
             if prepared.sql.len() > LONGEST_EXPANSION {
                 return Err(too_long("the query with its macros and variables filled in", LONGEST_EXPANSION));
@@ -75,14 +76,13 @@ impl QueryPlan {
         self.sql.len() + self.origin.raw_sql.len() + self.origin.offsets.bytes()
     }
 
-    /// What a worker is to do. `row_limit` is Grafana's own; `keep` says whether the result may be kept.
+    /// What a backend is to do. `row_limit` is Grafana's own; `keep` says whether the result may be kept.
     pub(super) fn query(
         self,
-        datasource: &Datasource,
+        limits: &Limits,
         row_limit: Option<i64>,
         keep: bool,
     ) -> (Arc<QueryJob>, Origin) {
-        let limits = &datasource.limits;
         let (max_rows, row_limit_setting) = limits.row_cap(row_limit);
         let options = Options {
             ref_id: self.ref_id,
@@ -98,7 +98,7 @@ impl QueryPlan {
         (Arc::new(QueryJob { sql: self.sql, options, keep }), self.origin)
     }
 
-    /// What a worker is to do when the rows are exported.
+    /// What a backend is to do when the rows are exported.
     pub(super) fn export(self, options: CsvOptions) -> (Arc<ExportJob>, Origin) {
         (Arc::new(ExportJob { sql: self.sql, options }), self.origin)
     }

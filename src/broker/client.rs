@@ -17,11 +17,10 @@ use super::cause::{Cause, Death};
 use super::conduct::Conduct;
 use super::disk::Disk;
 use super::family::Family;
-use super::held::{Frame, Held};
 use super::pulse;
-use super::queue::Turn;
 use super::reply::{Answer, JobFailure, JobReply, UNRULY_HINT};
 use super::stream::Intake;
+use crate::contract::{Frame, FrameBudget, Turn};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::metrics::Series;
@@ -48,7 +47,7 @@ pub(super) struct Worker {
     pub(super) data_at_start: u64,
     pub(super) disk: Disk,
     pub(super) family: Family,
-    pub(super) held: Arc<Held>,
+    pub(super) held: Arc<FrameBudget>,
     pub(super) deaths: Arc<Deaths>,
     pub(super) series: Arc<Series>,
     pub(super) writer: tokio::sync::Mutex<OwnedWriteHalf>,

@@ -1,13 +1,14 @@
 //! What a worker may send for a job, and what it has sent of that. A worker that was taken over sends what it likes: each
 //! message is judged by its header, before a byte of it is kept.
 
+use crate::contract::Validity;
 use crate::engine::{Catalog, Inspection};
 use crate::error::Error;
 use crate::frame;
 use crate::protocol::{CHUNK, Done, Job, LONGEST_ANSWER, LONGEST_CONTROL, LONGEST_LOOKS, Tag};
 use crate::query::Format;
 use crate::shape;
-use crate::source::{Looks, Validity};
+use crate::source::Looks;
 
 /// How often a query's frame may begin anew: several times what a query does whose files change and are locked all
 /// the time.
@@ -139,8 +140,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::contract::{ExportJob, QueryJob};
     use crate::frame::Options;
-    use crate::protocol::{ExportJob, QueryJob};
     use crate::query::TimeRange;
 
     fn query(keep: bool) -> Conduct {

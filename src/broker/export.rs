@@ -12,11 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::cause::{Cause, Death};
 use super::client::{InFlight, Worker};
-use super::held::Frame;
-use super::queue::Turn;
 use super::reply::{JobFailure, JobReply};
 use super::settle::settle;
-use super::stream::{Clock, Export, Exported, Intake, Item};
+use super::stream::{Clock, Intake};
+use crate::contract::{Export, Exported, Frame, Item, Turn};
 use crate::error::{Error, Kind};
 use crate::protocol::{Done, Job, Tag, WINDOW};
 

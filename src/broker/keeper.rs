@@ -13,11 +13,9 @@ use super::cause::Cause;
 use super::client::Worker;
 use super::disk::Disk;
 use super::family::Family;
-use super::held::Held;
 use super::memory;
 use super::opening::{Owner, StartFailure};
-use super::queue::Queue;
-use super::settle::closed;
+use crate::contract::{FrameBudget, Queue, closed};
 use crate::error::{Error, Kind, Result};
 use crate::metrics::Series;
 use crate::protocol::{Open, Walls};
@@ -79,9 +77,9 @@ impl Keeper {
         family: Family,
         series: Arc<Series>,
     ) -> Self {
-        let held = Arc::new(Held::new(&datasource.limits));
+        let held = Arc::new(FrameBudget::new(&datasource.common.limits));
         Self {
-            queue: Queue::new(datasource.limits.timeout, Arc::clone(&series)),
+            queue: Queue::new(datasource.common.limits.timeout, Arc::clone(&series)),
             datasource,
             temp_root,
             terms,

@@ -1,5 +1,5 @@
 //! Keeps broker and workers together below a datasource's total: watches the workers' memory and spill files, whatever SQL
-//! does inside them. What frames take in the broker ([`Held`]) is taken off.
+//! does inside them. What frames take in the broker ([`FrameBudget`]) is taken off.
 //!
 //! One thread looks at every worker, each 5 ms while one has jobs and less often while none has: code that took a worker
 //! over waits for no job. A datasource can have several: the one in use, and those that still serve a slow download or the
@@ -13,9 +13,9 @@ use parking_lot::{Mutex, MutexGuard};
 use super::cause::Cause;
 use super::client::Worker;
 use super::disk::{self, Room};
-use super::held::{Held, RESERVE};
 use super::pulse;
-use crate::limits::MB;
+use crate::contract::FrameBudget;
+use crate::limits::{self, MB};
 use crate::metrics::Series;
 use crate::os::locks;
 
@@ -175,13 +175,13 @@ fn look_at_folders(family: &[Arc<Worker>], taken: &[Taken]) {
 /// Bytes that the workers of one datasource may take together.
 fn left_for(family: &[Arc<Worker>]) -> u64 {
     let total = family.iter().map(|worker| worker.limits.total_bytes()).max().unwrap_or_default();
-    let mut held: Vec<&Arc<Held>> = Vec::new();
+    let mut held: Vec<&Arc<FrameBudget>> = Vec::new();
     for worker in family {
         if !held.iter().any(|one| Arc::ptr_eq(one, &worker.held)) {
             held.push(&worker.held);
         }
     }
-    total.saturating_sub(RESERVE + held.iter().map(|held| held.bytes()).sum::<u64>())
+    total.saturating_sub(limits::RESERVE + held.iter().map(|held| held.bytes()).sum::<u64>())
 }
 
 /// What one worker takes, of memory or in its temp folder.

@@ -13,11 +13,11 @@ use tokio::net::UnixStream;
 use super::client::{Worker, write};
 use super::disk::Disk;
 use super::family::Family;
-use super::held::Held;
 use super::memory;
 use super::reader::{self, describe};
 use super::spawn::{self, Spawned};
 use super::{Deaths, log};
+use crate::contract::FrameBudget;
 use crate::error::{Error, Kind, Result};
 use crate::metrics::Series;
 use crate::os::Figures;
@@ -38,7 +38,7 @@ pub(super) enum StartFailure {
 #[derive(Clone)]
 pub(super) struct Owner {
     pub(super) family: Family,
-    pub(super) held: Arc<Held>,
+    pub(super) held: Arc<FrameBudget>,
     pub(super) deaths: Arc<Deaths>,
     pub(super) series: Arc<Series>,
 }
@@ -113,7 +113,7 @@ impl Worker {
             engine_version: opened.engine_version,
             jail: opened.jail,
             pid,
-            limits: open.datasource.limits.clone(),
+            limits: open.datasource.common.limits.clone(),
             data_at_start: figures.size().map_or(0, |size| size.data),
             figures,
             disk,

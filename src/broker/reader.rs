@@ -11,8 +11,8 @@ use tokio::net::unix::OwnedReadHalf;
 
 use super::cause::{Cause, Death};
 use super::client::{Pending, Worker};
-use super::held::{Frame, most_held};
 use super::reply::{JobFailure, JobReply};
+use crate::contract::Frame;
 use crate::error::{Error, Kind};
 use crate::limits::MB;
 use crate::protocol::{self, Done, HEADER, Tag};
@@ -226,7 +226,7 @@ impl Pace {
 fn refuse(worker: &Arc<Worker>, id: u64) {
     let answer = worker.state().jobs.get_mut(&id).and_then(|job| job.answer.take());
     if let Some(answer) = answer {
-        let most = most_held(&worker.limits) / MB;
+        let most = worker.limits.frame_bytes() / 2 / MB;
         let error = Error::new(
             Kind::Exhausted,
             format!("the results that are being sent need more than {most} MB of memory, which is what this datasource's `memoryLimitMb` leaves for them"),

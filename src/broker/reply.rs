@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use super::cause::Death;
 use super::conduct::Conduct;
-use super::held::Frame;
+use crate::contract::Frame;
 use crate::error::Error;
 use crate::protocol::Done;
 

@@ -10,9 +10,9 @@ use super::client::Worker;
 use super::export::{self, Started};
 use super::keeper::{Company, Keeper};
 use super::memory;
-use super::queue::{Ticket, Turn};
 use super::reply::{JobFailure, JobReply};
 use super::settle::settle;
+use crate::contract::{Ticket, Turn};
 use crate::error::{Error, Kind, Result};
 use crate::protocol::Job;
 
@@ -138,11 +138,11 @@ impl Keeper {
     pub(super) async fn run<A: Ask>(&self, ticket: Ticket<'_>, job: Job) -> Result<A::Answer> {
         let asked = Instant::now();
         let result = self.run_in_turn::<A>(ticket, &job).await;
-        result.map_err(|error| with_delay(error, asked.elapsed(), self.datasource.limits.timeout))
+        result.map_err(|error| with_delay(error, asked.elapsed(), self.datasource.common.limits.timeout))
     }
 
     async fn run_in_turn<A: Ask>(&self, ticket: Ticket<'_>, job: &Job) -> Result<A::Answer> {
-        let timeout = self.datasource.limits.timeout;
+        let timeout = self.datasource.common.limits.timeout;
         let turn = self.queue.turn(ticket).await?;
         let running = self.owner.series.runs();
         let mut clock = Clock::of(timeout);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::cause::{Cause, Death};
 use super::reply::{JobFailure, UNRULY_HINT};
+use crate::contract::closed;
 use crate::error::{Error, Kind, Result};
 
 /// A job's end in words for its sender.
@@ -47,10 +48,4 @@ pub(super) fn settle<T>(result: Result<T, JobFailure>, timeout: Duration) -> Res
         )
         .hint("Run the query again; if it happens often, look at what else runs on this datasource")),
     }
-}
-
-/// The error of what was under way when the plugin or the datasource ended.
-pub(super) fn closed() -> Error {
-    Error::new(Kind::Cancelled, "the plugin or its datasource was closed while the query ran")
-        .hint("Run the query again")
 }

@@ -1,74 +1,13 @@
-//! What runs between an export's worker and whoever downloads: the chunks that come in, the pieces that go out, and the time that the
-//! worker has.
+//! The chunks of an export that come from its worker, and the time that the worker has.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::mpsc;
-use tokio_stream::Stream;
 
-use super::held::Frame;
-use super::settle::closed;
-use crate::error::Result;
+use crate::contract::Frame;
 use crate::protocol::WINDOW;
-
-/// What a whole export holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exported {
-    /// Rows, without the header.
-    pub rows: u64,
-    /// Whether there were more rows than were asked for.
-    pub cut: bool,
-}
-
-/// CSV as a stream of pieces: whole rows, but for those that are longer than a piece. An error is its last item, and no
-/// whole export ends with one. Dropping it cancels the job.
-#[derive(Debug)]
-pub struct Export {
-    items: mpsc::Receiver<Item>,
-    ended: Option<Result<Exported>>,
-}
-
-pub(super) enum Item {
-    Piece(Bytes),
-    End(Result<Exported>),
-}
-
-impl Export {
-    /// The pieces and the end that come through `items`.
-    pub(super) fn of(items: mpsc::Receiver<Item>) -> Self {
-        Self { items, ended: None }
-    }
-
-    /// What was exported; `None` until the stream has ended well.
-    #[must_use]
-    pub fn summary(&self) -> Option<Exported> {
-        self.ended.as_ref()?.as_ref().ok().copied()
-    }
-}
-
-impl Stream for Export {
-    type Item = Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.ended.is_some() {
-            return Poll::Ready(None);
-        }
-        let end = match ready!(self.items.poll_recv(context)) {
-            Some(Item::Piece(bytes)) => return Poll::Ready(Some(Ok(bytes))),
-            Some(Item::End(end)) => end,
-            // The plugin ends.
-            None => Err(closed()),
-        };
-        let error = end.as_ref().err().cloned();
-        self.ended = Some(end);
-        Poll::Ready(error.map(Err))
-    }
-}
 
 /// Where the reader puts an export's chunks.
 #[derive(Debug)]
@@ -186,7 +125,6 @@ impl Ticks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
 
     /// Leaves a clock that stands so much. It begins with more: it ran until now, on a machine that may be slow.
     fn leave(clock: &mut Clock, left: Duration) {
@@ -214,17 +152,5 @@ mod tests {
         leave(&mut ended, left);
         ended.granted();
         assert!(tokio::time::timeout(2 * left, ended.expired()).await.is_err(), "chunks may be taken later");
-    }
-
-    #[tokio::test]
-    async fn a_stream_that_breaks_off_is_no_whole_export() {
-        use tokio_stream::StreamExt as _;
-        let (sender, items) = mpsc::channel(4);
-        sender.send(Item::Piece(Bytes::from_static(b"a\r\n"))).await.unwrap();
-        drop(sender);
-        let mut export = Export { items, ended: None };
-        assert_eq!(export.next().await.unwrap().unwrap(), "a\r\n");
-        assert_eq!(export.next().await.unwrap().unwrap_err().kind, Kind::Cancelled);
-        assert!(export.next().await.is_none() && export.summary().is_none());
     }
 }

@@ -5,26 +5,24 @@ use std::sync::Arc;
 
 use super::Deaths;
 use super::family::Family;
-use super::held::Frame;
 use super::keeper::{Company, Keeper, Terms};
-use super::queue::{Place, Ticket};
 use super::runs::{Begun, Whole};
-use super::stream::Export;
+use crate::contract::{Export, ExportJob, Frame, Place, QueryJob, Ticket, Validity};
 use crate::engine::Inspection;
 use crate::error::{Error, Result};
 use crate::metrics::Series;
-use crate::protocol::{Done, ExportJob, Jail, Job, QueryJob};
+use crate::protocol::{Done, Jail, Job};
 use crate::rundir;
-use crate::source::{Datasource, Validity};
+use crate::source::{Datasource, Looks};
 
-/// A query's result.
-pub struct Reply {
+/// A query's result, as the worker says.
+pub struct Answer {
     /// The frame: an Arrow IPC file.
     pub frame: Frame,
     /// Its rows.
     pub rows: u64,
     /// How long it is worth keeping.
-    pub validity: Validity,
+    pub validity: Validity<Looks>,
 }
 
 /// What a look at the files found.
@@ -89,10 +87,10 @@ impl Supervisor {
     /// # Errors
     /// What the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when
     /// workers die of it; [`Kind::Busy`] when too many wait already; [`Kind::Exhausted`] when it takes too much memory.
-    pub async fn query(&self, ticket: Ticket<'_>, job: Arc<QueryJob>) -> Result<Reply> {
+    pub async fn query(&self, ticket: Ticket<'_>, job: Arc<QueryJob>) -> Result<Answer> {
         let reply = self.0.run::<Whole>(ticket, Job::Query(job)).await?;
         let Done { rows, validity, .. } = reply.done;
-        Ok(Reply { frame: reply.frame, rows, validity })
+        Ok(Answer { frame: reply.frame, rows, validity })
     }
 
     /// Begins an export: waits for its first piece, so that most of what can go wrong is an error here. Dropping the

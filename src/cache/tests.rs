@@ -1,6 +1,6 @@
 //! The cache with real files and frames, and runs that only count themselves.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::AtomicUsize;
 use std::task::Poll;
@@ -10,9 +10,10 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::broker::{Frame, Held};
+use crate::contract::{Frame, FrameBudget};
 use crate::limits::{Limits, MB};
 use crate::query::{Bucket, Fill, FillMode, Format, TimeRange};
+use crate::source::Looks;
 
 fn limits() -> Limits {
     Limits {
@@ -22,7 +23,6 @@ fn limits() -> Limits {
         max_result_bytes: MB,
         // 256 MB and these are for broker and worker; 10 MB for frames at one time.
         memory_bytes: 4 * MB,
-        threads: 1,
     }
 }
 
@@ -31,7 +31,7 @@ struct Bench {
     folder: TempDir,
     scope: Scope,
     cache: Cache,
-    held: Arc<Held>,
+    held: Arc<FrameBudget>,
     runs: AtomicUsize,
 }
 
@@ -40,10 +40,10 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "one").unwrap();
         let bench = Self {
-            scope: Scope::new(vec![folder.path().to_owned()]),
+            scope: Scope::default(),
             folder,
             cache: Cache::new(most),
-            held: Arc::new(Held::new(&limits())),
+            held: Arc::new(FrameBudget::new(&limits())),
             runs: AtomicUsize::new(0),
         };
         bench.age();
@@ -59,11 +59,12 @@ impl Bench {
         Looks::of_old(&self.paths());
     }
 
-    fn validity(&self) -> Validity {
-        Looks::take(self.paths(), Path::new("/")).map_or(Validity::NotNow, Validity::While)
+    fn validity(&self) -> Validity<Arc<dyn Basis>> {
+        let looks = Looks::take(self.paths(), Path::new("/"));
+        looks.map_or(Validity::NotNow, |looks| Validity::While(Arc::new(looks)))
     }
 
-    async fn reply(&self, size: usize, validity: Validity) -> Result<Reply> {
+    async fn reply(&self, size: usize, validity: Validity<Arc<dyn Basis>>) -> Result<Reply> {
         let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
         let mut frame = Frame::new(Arc::clone(&self.held));
         frame.extend(async |bytes| bytes.resize(size, u8::try_from(run % 256).unwrap())).await;
@@ -161,7 +162,7 @@ async fn an_equal_query_is_answered_again_and_no_other() {
 async fn another_instance_never_gets_it_and_a_replaced_ones_is_gone() {
     let bench = Bench::new(MB);
     assert_eq!(bench.ask(&job("SELECT 1")).await, (1, Served::Miss));
-    let replaced = Bench { scope: Scope::new(bench.scope.folders.clone()), ..bench };
+    let replaced = Bench { scope: Scope::default(), ..bench };
     assert_eq!(replaced.ask(&job("SELECT 1")).await, (2, Served::Miss));
     assert_eq!(replaced.ask(&job("SELECT 1")).await, (2, Served::Hit));
     assert!(replaced.cache.bytes().await > 200);
@@ -185,7 +186,7 @@ async fn a_changed_file_shows_at_once() {
         run += 1;
         assert_eq!(bench.ask(&asked).await, (run, Served::Miss));
         // On a slow machine it may have been old already when it was read, and rightly be kept.
-        if bench.validity() == Validity::NotNow {
+        if matches!(bench.validity(), Validity::NotNow) {
             break;
         }
     }
@@ -200,15 +201,10 @@ async fn a_changed_file_shows_at_once() {
 async fn what_may_change_by_itself_is_never_kept() {
     let bench = Bench::new(MB);
     let never = job("SELECT random()");
-    let outside = job("SELECT 1 FROM elsewhere");
     for round in 0..3 {
         let run = bench.reply(10, Validity::Never);
         let (answer, how) = bench.cache.answer(&bench.scope, key(&bench, &never), free, run).await;
-        assert_eq!((answer.unwrap().rows, how), (2 * round + 1, Served::Bypass));
-        let elsewhere = Looks::of_old(&["/".into()]);
-        let run = bench.reply(10, Validity::While(elsewhere));
-        let (answer, how) = bench.cache.answer(&bench.scope, key(&bench, &outside), free, run).await;
-        assert_eq!((answer.unwrap().rows, how), (2 * round + 2, Served::Bypass), "a worker says too much");
+        assert_eq!((answer.unwrap().rows, how), (round + 1, Served::Bypass));
     }
 }
 

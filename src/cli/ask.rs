@@ -122,3 +122,31 @@ async fn through_plugin(
     let frame = answer.frames.into_iter().next();
     frame.ok_or_else(|| Error::internal(format!("the plugin gave no frame for the query `{ref_id}`")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::fixed;
+    use crate::frame::rows::cell;
+    use crate::source::Policy;
+
+    /// What does not come from a worker gets through this edge like what does.
+    #[tokio::test]
+    async fn any_engine_answers() {
+        let app = App::new(Ok(Policy::default()));
+        let settings = InstanceSettings { json_data: fixed::SETTINGS.into(), ..InstanceSettings::default() };
+        let asker = Asker { edge: Edge::App(&app), settings: &settings };
+        let ask = async |sql: &str| {
+            let model = serde_json::json!({ "rawSql": sql }).as_object().cloned().unwrap_or_default();
+            let range = TimeRange::parse("now-1h", "now", jiff::Timestamp::now()).unwrap();
+            let ref_id = "A".to_owned();
+            asker.ask(Question { model, ref_id, range, interval: Duration::ZERO, max_data_points: 0 }).await
+        };
+        let decoded = ask("SELECT ${__slowMs}").await.decoded().unwrap();
+        assert_eq!(cell(&*decoded.batches[0].column(0), 0).plain(), "SELECT 7");
+        let error = ask("SELECT ${__slowMs}, broken").await.frame.unwrap_err();
+        assert_eq!((error.message.as_str(), error.position), ("it is broken", Some(20)));
+        assert!(app.health(&settings).await.ok);
+        assert_eq!(app.catalog(&settings).await.unwrap(), "[]");
+    }
+}

@@ -144,10 +144,10 @@ pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Settings;
+    use crate::source::LocalSettings;
 
-    fn parsed(args: &DatasourceArgs) -> Settings {
-        Settings::parse(&args.instance().unwrap().json_data, "").unwrap()
+    fn parsed(args: &DatasourceArgs) -> LocalSettings {
+        LocalSettings::parse(&args.instance().unwrap().json_data, "").unwrap()
     }
 
     #[test]
@@ -167,7 +167,7 @@ mod tests {
             ["/a".to_owned(), here.join("b.duckdb").display().to_string(), "file:///c".to_owned()]
         );
         assert_eq!((settings.base_path.as_deref(), settings.reports.as_str()), (Some("/base"), "*.parquet"));
-        assert_eq!((settings.threads, settings.max_rows), (Some(2), Some(5)));
+        assert_eq!((settings.threads, settings.common.max_rows), (Some(2), Some(5)));
         assert_eq!(parsed(&DatasourceArgs::default()).paths, [here.display().to_string()]);
     }
 
@@ -187,7 +187,7 @@ mod tests {
     fn the_known_settings_are_those_of_the_datasource() {
         for name in OTHER_SETTINGS {
             let json = format!(r#"{{"path":"/a","{name}":"not a value"}}"#);
-            assert!(Settings::parse(json.as_bytes(), "").is_err(), "{name}");
+            assert!(LocalSettings::parse(json.as_bytes(), "").is_err(), "{name}");
         }
     }
 }

@@ -15,7 +15,7 @@ use super::render::{self, Layout};
 use super::vars::VarArgs;
 use super::{Stop, report};
 use crate::app::{App, ExportOptions, InstanceSettings};
-use crate::broker::Exported;
+use crate::contract::Exported;
 use crate::error::{Error, Kind, Result};
 use crate::frame::Decoded;
 use crate::query::{Format, parse_interval};

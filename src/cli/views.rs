@@ -8,7 +8,7 @@ use super::{Stop, report};
 use crate::engine::{self, ReadableBy};
 use crate::error::{Error, Result};
 use crate::reports::{Source, VIEW_NAMES, View, create_views, keys_of};
-use crate::source::{self, Datasource, Policy, Settings};
+use crate::source::{self, Datasource, LocalSettings, Policy};
 
 /// What `views` takes.
 #[derive(Debug, clap::Args)]
@@ -95,7 +95,7 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
 }
 
 fn resolve(datasource: &DatasourceArgs) -> Result<Datasource> {
-    let settings = Settings::parse(&datasource.instance()?.json_data, "")?;
+    let settings = LocalSettings::parse(&datasource.instance()?.json_data, "")?;
     let policy = Policy::from_env(|name| std::env::var(name).ok())?;
     source::resolve(&settings, &policy)
 }
@@ -110,7 +110,7 @@ fn views(source: &Datasource) -> Result<Vec<View>> {
         source.folders.iter().any(|folder| !keys_of(&format!("{}/", folder.display())).is_empty());
     let files =
         Source { files: source.report_globs(), keys: is_told_above.then(Vec::new), ..Source::default() };
-    Ok(create_views(&[files], source.slow_ms, false))
+    Ok(create_views(&[files], source.common.slow_ms, false))
 }
 
 fn refuse(file: &Path, force: bool) -> Result<()> {

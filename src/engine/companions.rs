@@ -40,7 +40,7 @@ impl Engine {
         if !is_there(BASE) {
             return Ok(());
         }
-        let mut made = reports::create_views(&[], self.datasource.slow_ms, true);
+        let mut made = reports::create_views(&[], self.datasource.common.slow_ms, true);
         made.retain(|view| view.name != BASE && !is_there(view.name));
         // Theirs may hold NaN, which is the largest number to DuckDB.
         let read = format!("FROM {BASE}\n");

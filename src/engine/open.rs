@@ -51,11 +51,11 @@ pub fn version() -> &'static str {
 
 /// Options that can be given while opening.
 fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, String)> {
-    let limits = &datasource.limits;
+    let limits = &datasource.common.limits;
     vec![
-        ("threads", limits.threads.to_string()),
+        ("threads", datasource.threads.to_string()),
         // Reading ahead pays for remote files; a few local reports need no more threads than this.
-        ("async_threads", limits.threads.clamp(1, 4).to_string()),
+        ("async_threads", datasource.threads.clamp(1, 4).to_string()),
         ("memory_limit", format!("{}B", limits.memory_bytes)),
         ("temp_directory", temp_dir.to_string_lossy().into_owned()),
         // Below what the broker's watch kills at, so that DuckDB's own error comes first where its count is right.

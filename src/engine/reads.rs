@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::stamp::{Stamp, explain_first};
 use super::stored::Stored;
 use super::{Engine, flaws, gate, unlisted};
+use crate::contract::Validity;
 use crate::error::Result;
 use crate::reports;
-use crate::source::{Astray, Findings, Found, Looks, Validity, in_a_glob, is_pattern};
+use crate::source::{Astray, Findings, Found, Looks, in_a_glob, is_pattern};
 
 /// The reports at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -253,7 +254,7 @@ impl Engine {
 
     /// How everything that the statement reads looks before it runs, which `stamp` has found, and so how long its result
     /// will hold. With [`Looks::hold`] after it, nothing of it changed in between.
-    pub(super) fn validity(&self, verdict: &gate::Verdict, stamp: &Stamp) -> Validity {
+    pub(super) fn validity(&self, verdict: &gate::Verdict, stamp: &Stamp) -> Validity<Looks> {
         // A database file may hold views, and views may hold anything.
         if !verdict.is_repeatable || !self.datasource.databases.is_empty() {
             return Validity::Never;

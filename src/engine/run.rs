@@ -15,12 +15,12 @@ use super::stamp::Stamp;
 use super::types::{self, Reading};
 use super::unlisted::Listings;
 use super::{Cancel, Engine, attach, companions, error, gate, stored, text};
+use crate::contract::{ExportJob, QueryJob, Validity};
 use crate::error::{Error, Kind, Result};
 use crate::frame::{self, Flow, Notice, Options, Summary};
 use crate::logging;
-use crate::protocol::{ExportJob, QueryJob};
 use crate::query;
-use crate::source::{self, Validity};
+use crate::source::{self, Looks};
 
 /// How often a query is run anew because its files changed under it.
 const MOST_RUNS: usize = 4;
@@ -84,7 +84,7 @@ impl Engine {
         job: &QueryJob,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
-    ) -> Result<(Summary, Validity)> {
+    ) -> Result<(Summary, Validity<Looks>)> {
         let options = Options { executed_query: frame::shown(&job.sql), ..job.options.clone() };
         let shape = Shape::Frame(&options);
         let task = Task { sql: &job.sql, shape, keep: job.keep };
@@ -107,7 +107,7 @@ impl Engine {
         task: Task<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
-    ) -> Result<(Summary, Validity)> {
+    ) -> Result<(Summary, Validity<Looks>)> {
         let (mut last, mut runs) = (None, 0);
         while runs < MOST_RUNS {
             match self.run(task, cancel, sink) {
@@ -135,7 +135,7 @@ impl Engine {
         task: Task<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
-    ) -> Result<(Summary, Validity), Ending> {
+    ) -> Result<(Summary, Validity<Looks>), Ending> {
         let listings = Listings::watch();
         let mut databases = self.hold_databases(cancel)?;
         cancel.check()?;
@@ -203,7 +203,7 @@ impl Engine {
             error.message = verdict.as_written(&arguments.of_readers, &error.message);
             error
         })?;
-        Ok((summary, validity.if_it_holds()))
+        Ok((summary, validity.if_unchanged()))
     }
 
     /// The statement itself, on a connection that ends with it: its transaction ends before the files are left to their writers.

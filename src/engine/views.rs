@@ -100,7 +100,10 @@ impl Engine {
         if let Some(made) = made.as_mut().filter(fits) {
             (made.reports, made.examined) = (reports.clone(), Arc::clone(&examined));
         } else {
-            make(&connection, &reports::create_views(&examined.sources, self.datasource.slow_ms, false))?;
+            make(
+                &connection,
+                &reports::create_views(&examined.sources, self.datasource.common.slow_ms, false),
+            )?;
             let listed = own::views(&connection)?;
             *made = Some(Made { reports: reports.clone(), examined: Arc::clone(&examined), listed });
         }
@@ -148,7 +151,7 @@ impl Engine {
             )
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
             .map_err(|error| error::translate(&error))?;
-        let mut views = reports::create_views(&[], self.datasource.slow_ms, true);
+        let mut views = reports::create_views(&[], self.datasource.common.slow_ms, true);
         views.retain(|view| !attached.iter().any(|name| name.eq_ignore_ascii_case(view.name)));
         make(session, &views)
     }

@@ -152,7 +152,42 @@ fn number(model: &mut Map<String, Value>, name: &str) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use axum::routing::{get, post};
+    use tower::ServiceExt as _;
+
     use super::*;
+    use crate::app::fixed;
+    use crate::http::export::export;
+    use crate::source::Policy;
+
+    /// What does not come from a worker gets through this edge like what does.
+    #[tokio::test]
+    async fn any_engine_answers() {
+        let settings = InstanceSettings { json_data: fixed::SETTINGS.into(), ..InstanceSettings::default() };
+        let router = Router::new()
+            .route("/api/sql", post(query))
+            .route("/export.csv", get(export))
+            .layer(Extension(settings))
+            .with_state(Arc::new(App::new(Ok(Policy::default()))));
+        let ask = async |request: axum::http::request::Builder, body: String| {
+            let request = request.header(CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            let status = answer.status().as_u16();
+            let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+            (status, String::from_utf8(body.to_vec()).unwrap())
+        };
+        let sql = async |sql: &str| {
+            ask(Request::post("/api/sql"), serde_json::json!({ "rawSql": sql }).to_string()).await
+        };
+        assert_eq!(sql("SELECT ${__slowMs}").await, (200, "[\n{\"sql\":\"SELECT 7\"}\n]\n".to_owned()));
+        let (status, problem) = sql("SELECT ${__slowMs}, broken").await;
+        assert!(status == 400 && problem.contains(r#""column":21"#), "{problem}");
+        let download = Request::get("/export.csv?sql=SELECT%20${__slowMs}");
+        assert_eq!(ask(download, String::new()).await, (200, "sql\r\nSELECT 7\r\n".to_owned()));
+    }
 
     fn now() -> Timestamp {
         "2026-11-25T00:00:00Z".parse().unwrap()

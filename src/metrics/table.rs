@@ -257,8 +257,11 @@ fn whole(number: u64) -> i64 {
 impl DatasourceNow {
     /// Adds another instance of the same uid, as another organisation may have it: sums, and the older of two newest
     /// weeks, so that an alert tells of either.
-    pub fn add(&mut self, reports: Option<ReportsNow>) {
-        self.reports = match (self.reports, reports) {
+    pub fn add(&mut self, other: Self) {
+        // Workers are counted by uid already.
+        self.workers = self.workers.max(other.workers);
+        self.worker_memory = self.worker_memory.max(other.worker_memory);
+        self.reports = match (self.reports, other.reports) {
             (Some(one), Some(other)) => Some(ReportsNow {
                 count: one.count + other.count,
                 newest: match (one.newest, other.newest) {

@@ -174,10 +174,11 @@ fn odd_uids_cannot_break_the_text() {
 #[test]
 fn two_instances_of_one_uid_add_up_and_the_older_newest_week_counts() {
     let reports = |count, newest| Some(ReportsNow { count, newest });
+    let of = |reports| DatasourceNow { workers: 2, worker_memory: 10, reports };
     let mut both = DatasourceNow::default();
-    both.add(reports(1, Some((202_653, 100))));
-    both.add(None);
-    both.add(reports(2, Some((202_652, 900))));
-    both.add(reports(0, None));
-    assert_eq!(both.reports, reports(3, Some((202_652, 900))));
+    both.add(of(reports(1, Some((202_653, 100)))));
+    both.add(of(None));
+    both.add(of(reports(2, Some((202_652, 900)))));
+    both.add(of(reports(0, None)));
+    assert_eq!(both, of(reports(3, Some((202_652, 900)))), "workers are counted by uid already");
 }

@@ -24,8 +24,8 @@ use tower::service_fn;
 
 use super::{convert, diagnostics, grpc, handshake, messages};
 use crate::app::{DataQuery, InstanceSettings};
+use crate::contract::Health;
 use crate::error::{Error, Kind, Result};
-use crate::health::Health;
 
 /// How long Grafana waits for the handshake line.
 const START_TIMEOUT: Duration = Duration::from_mins(1);

@@ -144,8 +144,41 @@ fn fit(responses: &mut BTreeMap<String, DataResponse>, budget: usize) {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use tonic::codec::ProstCodec;
+    use tonic::codegen::http::uri::PathAndQuery;
 
     use super::*;
+    use crate::app::fixed;
+    use crate::frame;
+    use crate::plugin::messages::{DataQuery, DataSourceInstanceSettings, PluginContext, TimeRange};
+    use crate::source::Policy;
+
+    /// What does not come from a worker gets through this edge like what does.
+    #[tokio::test]
+    async fn any_engine_answers() {
+        let app = Arc::new(App::new(Ok(Policy::default())));
+        let datasource =
+            DataSourceInstanceSettings { json_data: fixed::SETTINGS.into(), ..Default::default() };
+        let context = PluginContext { org_id: 1, datasource: Some(datasource), ..Default::default() };
+        let query = |ref_id: &str, sql: &str| DataQuery {
+            ref_id: ref_id.to_owned(),
+            time_range: Some(TimeRange { from_ms: 0, to_ms: 86_400_000 }),
+            json: serde_json::json!({ "rawSql": sql }).to_string().into(),
+            ..Default::default()
+        };
+        let queries = vec![query("A", "SELECT ${__slowMs}"), query("B", "SELECT ${__slowMs}, broken")];
+        let request = QueryDataRequest { context: Some(context), queries, ..Default::default() };
+        let mut client = tonic::client::Grpc::new(DataServer::new(app));
+        client.ready().await.unwrap();
+        let codec = ProstCodec::<QueryDataRequest, QueryDataResponse>::default();
+        let path = PathAndQuery::from_static("/pluginv2.Data/QueryData");
+        let answer = client.unary(tonic::Request::new(request), path, codec).await.unwrap().into_inner();
+        let decoded = frame::decode(&answer.responses["A"].frames[0]).unwrap();
+        assert_eq!(frame::rows::cell(&*decoded.batches[0].column(0), 0).plain(), "SELECT 7");
+        let failed = &answer.responses["B"];
+        assert_eq!((failed.status, failed.error_source.as_str()), (400, "downstream"), "{failed:?}");
+        assert!(failed.error.starts_with("it is broken (line 1, column 21)"), "{}", failed.error);
+    }
 
     fn response(bytes: usize) -> DataResponse {
         DataResponse { frames: vec![Bytes::from(vec![0; bytes])], status: 200, ..Default::default() }

@@ -12,8 +12,8 @@ use tonic::{Request, Response, Status};
 
 use super::{convert, grpc};
 use crate::app::App;
+use crate::contract::Health;
 use crate::error::{Error, Result};
-use crate::health::Health;
 
 /// Serves `pluginv2.Diagnostics/{CheckHealth,CollectMetrics}`.
 pub(super) fn server(app: Arc<App>) -> DiagnosticsServer<impl Diagnostics> {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::walls::{Jail, Walls};
-use crate::frame::{CsvOptions, Options};
-use crate::source::{Datasource, Validity};
+use crate::contract::{ExportJob, QueryJob, Validity};
+use crate::source::{Datasource, Looks};
 
 /// Bytes of a chunk of a frame or of an answer; only the last may have fewer. A chunk of CSV has less than twice as many.
 pub(crate) const CHUNK: usize = 512 << 10;
@@ -119,27 +119,6 @@ pub(crate) enum Job {
     Catalog,
 }
 
-/// A query whose variables and macros are already expanded.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct QueryJob {
-    /// The text DuckDB gets.
-    pub sql: String,
-    /// How the frame is made.
-    pub options: Options,
-    /// Whether somebody wants to keep the result, and so to know for how long it holds.
-    #[serde(default)]
-    pub keep: bool,
-}
-
-/// An export whose variables and macros are already expanded.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ExportJob {
-    /// The text DuckDB gets.
-    pub sql: String,
-    /// How the CSV is written.
-    pub options: CsvOptions,
-}
-
 /// The end of a job that went well.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Done {
@@ -151,7 +130,7 @@ pub(crate) struct Done {
     pub cut: bool,
     /// How long the frame is worth keeping.
     #[serde(default)]
-    pub validity: Validity,
+    pub validity: Validity<Looks>,
 }
 
 /// One message as read.

@@ -8,15 +8,10 @@ pub(crate) use messages::{
     CHUNK, Done, HEADER, Job, LONGEST_ANSWER, LONGEST_CONTROL, LONGEST_LOOKS, Message, Open, Opened, Tag,
     WINDOW, header, parse_header, read, write,
 };
-pub use messages::{ExportJob, QueryJob};
 pub use walls::{Enforced, Jail, Walls};
 
 /// The hidden command line argument that makes a process a worker.
 pub const WORKER_ARGUMENT: &str = "worker";
-/// Queries of one datasource that run at the same time; the rest wait their turn.
-pub(crate) const CONCURRENT: usize = 8;
-/// Downloads of one datasource that run at the same time, beside its queries.
-pub(crate) const EXPORTS: usize = 2;
 /// In a worker's folder: where it may write.
 pub(crate) const SPILL: &str = "spill";
 /// … and where it moves what it has done with.

@@ -82,7 +82,7 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Policy, Settings, resolve};
+    use crate::source::{LocalSettings, Policy, resolve};
 
     #[test]
     fn reports_are_found_as_the_pattern_says() {
@@ -116,7 +116,7 @@ mod tests {
             ("[a-c]_20265?.parquet", &["c_202653.parquet"]),
         ] {
             let json = serde_json::json!({ "path": folder.path(), "reports": pattern }).to_string();
-            let settings = Settings::parse(json.as_bytes(), "").unwrap();
+            let settings = LocalSettings::parse(json.as_bytes(), "").unwrap();
             let found = resolve(&settings, &Policy::default()).unwrap().report_files().unwrap();
             let names: Vec<&str> = found.iter().map(|report| report.name.as_str()).collect();
             assert_eq!(names, expected, "{pattern}");
@@ -132,7 +132,7 @@ mod tests {
         let list = |left| {
             let glob = GlobBuilder::new("*.parquet").build().unwrap().compile_matcher();
             let json = serde_json::json!({ "path": folder.path() }).to_string();
-            let settings = Settings::parse(json.as_bytes(), "").unwrap();
+            let settings = LocalSettings::parse(json.as_bytes(), "").unwrap();
             let reach = Reach::of(&resolve(&settings, &Policy::default()).unwrap());
             let mut search = Search { glob, reach, found: Vec::new(), left };
             search.list(folder.path(), Path::new(""), 1).map(|()| search.found.len())

@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::Basis;
+
 /// A change that is younger may share its time stamp with the next one: the kernel's clock for files ticks.
 pub const TICK: Duration = Duration::from_millis(20);
 /// The same on file systems that keep whole seconds, or only even ones.
@@ -71,30 +73,6 @@ impl Look {
     }
 }
 
-/// How long a result is worth keeping.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Validity {
-    /// The same query may give another result at any time.
-    #[default]
-    Never,
-    /// Its files have just changed, or did while they were read.
-    NotNow,
-    /// As long as everything it read looks the same.
-    While(Looks),
-}
-
-impl Validity {
-    /// The same after the query: not now, if what it read does not look the same any more.
-    #[must_use]
-    pub fn if_it_holds(self) -> Self {
-        match self {
-            Self::While(looks) if !looks.hold() => Self::NotNow,
-            other => other,
-        }
-    }
-}
-
 /// The files and folders that a query read, by absolute path, each with its look.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Looks(Vec<(PathBuf, Look)>);
@@ -141,10 +119,14 @@ impl Looks {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
 
-    /// Bytes of memory that they take.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
+impl Basis for Looks {
+    fn is_unchanged(&self) -> bool {
+        self.hold()
+    }
+
+    fn bytes(&self) -> usize {
         self.0.iter().map(|(path, _)| size_of::<(PathBuf, Look)>() + path.as_os_str().len()).sum()
     }
 }

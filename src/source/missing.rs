@@ -69,10 +69,11 @@ mod tests {
 
     #[test]
     fn reports_that_are_missing_are_told_in_the_words_of_the_settings() {
-        use crate::source::{Policy, Settings, resolve};
+        use crate::source::{LocalSettings, Policy, resolve};
         let dir = tempfile::tempdir().unwrap();
         let json = serde_json::json!({ "path": dir.path() }).to_string();
-        let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        let datasource =
+            resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
         let glob = datasource.report_globs().remove(0);
         for behind in ["", "\n\nLINE 17:     SELECT * FROM read_parquet('x')\n               ^"] {
             let message = format!("IO Error: No files found that match the pattern \"{glob}\"{behind}");
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_hint_tells_of_nothing_outside() {
-        use crate::source::{Policy, Settings, resolve};
+        use crate::source::{LocalSettings, Policy, resolve};
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().canonicalize().unwrap().join("g/reports");
         std::fs::create_dir_all(&folder).unwrap();
@@ -95,7 +96,8 @@ mod tests {
         std::fs::write(dir.path().join("g/secret.parquet"), b"").unwrap();
         std::os::unix::fs::symlink(dir.path(), folder.join("out")).unwrap();
         let json = serde_json::json!({ "path": folder }).to_string();
-        let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        let datasource =
+            resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
         let hint = |pattern: &str| {
             let message = format!("IO Error: No files found that match the pattern \"{pattern}\"");
             explain_missing(Error::new(Kind::NotFound, message), &datasource).hint

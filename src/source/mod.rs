@@ -15,7 +15,7 @@ mod words;
 
 pub(crate) use glob::is_pattern;
 pub(crate) use listing::passes_by;
-pub use looks::{Look, Looks, TICK, Validity};
+pub use looks::{Look, Looks, TICK};
 pub use missing::explain_missing;
 pub(crate) use pattern::is_report;
 pub use policy::Policy;
@@ -23,5 +23,5 @@ pub use reach::{Astray, Beside, Findings, Found, Reach};
 pub use resolve::{Datasource, check_file, in_a_glob, resolve};
 pub(crate) use resolve::{denied, in_a_list, name_in_sql, no_file, write_ahead_logs};
 pub use roots::{Roots, reports_beside};
-pub use settings::Settings;
+pub use settings::{Common, CommonSettings, Document, Engine, LocalSettings};
 pub(crate) use words::{BASE_PATH, MORE_PATHS, PATH, REPORTS, SLOW_ABOVE, for_command_line};

@@ -5,16 +5,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
-use super::settings::DEFAULT_SLOW_MS;
+use super::settings::{Common, bounded};
 use super::words::{BASE_PATH, PATH, REPORTS};
-use super::{Policy, Settings};
+use super::{LocalSettings, Policy};
 use crate::error::{Error, Kind, Result};
-use crate::limits::{Limits, MB};
 use crate::reports::has_ending_of_parquet;
 
 mod files;
@@ -41,12 +39,10 @@ pub struct Datasource {
     pub written: Vec<PathBuf>,
     /// Glob of the weekly reports, relative to each folder.
     pub reports: String,
-    /// Above this many milliseconds a pattern is slow.
-    pub slow_ms: f64,
-    /// Whether the settings say so, and not the default.
-    pub has_slow_ms: bool,
-    /// Caps of each query.
-    pub limits: Limits,
+    /// DuckDB's threads.
+    pub threads: usize,
+    /// What is known of a datasource of any engine.
+    pub common: Common,
 }
 
 impl Datasource {
@@ -144,7 +140,7 @@ pub fn in_a_glob(path: &Path) -> String {
 ///
 /// # Errors
 /// [`Kind::BadSettings`], [`Kind::NotFound`] or [`Kind::Forbidden`], each with the field or path and the remedy.
-pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
+pub fn resolve(settings: &LocalSettings, policy: &Policy) -> Result<Datasource> {
     let mut folders = Vec::new();
     let mut databases = Vec::new();
     if settings.paths.is_empty() {
@@ -216,10 +212,14 @@ pub fn resolve(settings: &Settings, policy: &Policy) -> Result<Datasource> {
         search,
         written: named,
         reports: settings.reports.clone(),
-        slow_ms: settings.slow_ms.unwrap_or(DEFAULT_SLOW_MS),
-        has_slow_ms: settings.slow_ms.is_some(),
-        limits: limits(settings, policy),
+        threads: threads(settings, policy),
+        common: settings.common.under(policy),
     })
+}
+
+fn threads(settings: &LocalSettings, policy: &Policy) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    usize::try_from(bounded(settings.threads, cores, policy.threads)).unwrap_or(1).max(1)
 }
 
 /// An error over a path, in the words of the settings: where a link leads is no business of those who read it.
@@ -239,21 +239,6 @@ fn unreadable(path: &Path) -> Option<&'static str> {
     [('\\', "a backslash"), ('\n', "a line end")]
         .iter()
         .find_map(|(c, what)| text.contains(*c).then_some(*what))
-}
-
-fn limits(settings: &Settings, policy: &Policy) -> Limits {
-    let bounded = |own: Option<u64>, default: u64, most: Option<u64>| {
-        own.unwrap_or(default).min(most.unwrap_or(u64::MAX))
-    };
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    Limits {
-        timeout: Duration::from_secs(bounded(settings.timeout_seconds, 30, policy.timeout_seconds)),
-        max_rows: settings.max_rows,
-        most_rows: policy.max_rows,
-        max_result_bytes: bounded(settings.max_result_mb, 256, policy.max_result_mb).saturating_mul(MB),
-        memory_bytes: bounded(settings.memory_limit_mb, 1024, policy.memory_limit_mb).saturating_mul(MB),
-        threads: usize::try_from(bounded(settings.threads, cores, policy.threads)).unwrap_or(1).max(1),
-    }
 }
 
 /// The canonical path of what a setting names.

@@ -68,7 +68,7 @@ pub fn reports_beside(datasource: &Datasource) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Policy, Settings, resolve};
+    use crate::source::{LocalSettings, Policy, resolve};
 
     #[test]
     fn a_folder_made_again_and_a_new_write_ahead_log_are_noticed() {
@@ -77,7 +77,8 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(parent.path().join("a.duckdb"), b"x").unwrap();
         let json = serde_json::json!({ "paths": [folder, parent.path().join("a.duckdb")] }).to_string();
-        let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        let datasource =
+            resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
         let then = Roots::of(&datasource);
         assert!(Roots::of(&datasource).are_among(&then));
         std::fs::write(parent.path().join("a.duckdb.wal"), b"x").unwrap();

@@ -1,24 +1,82 @@
-//! A datasource's own settings: jsonData as Grafana stores it, parsed once into typed values.
+//! A datasource's own settings: jsonData as Grafana stores it, parsed once into typed values: those that all engines share,
+//! and those of the local one.
 //!
 //! Nothing here touches the file system; [`super::resolve`] does.
 
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Policy;
 use crate::error::{Error, Result};
+use crate::limits::{Limits, MB};
 use crate::reports::DEFAULT_REPORTS_GLOB;
 
 /// Above so many milliseconds a pattern is slow where the settings do not say.
-pub(super) const DEFAULT_SLOW_MS: f64 = 100.0;
+const DEFAULT_SLOW_MS: f64 = 100.0;
 
-/// The settings document with defaults where they do not depend on anything else.
+/// The settings document of a datasource. Unknown keys are ignored.
+pub struct Document(Map<String, Value>);
+
+impl Document {
+    /// Reads jsonData.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::BadSettings`] for a document that is not an object.
+    pub fn parse(json_data: &[u8]) -> Result<Self> {
+        match json_data {
+            [] => Ok(Self(Map::new())),
+            bytes => match serde_json::from_slice(bytes) {
+                Ok(Value::Object(map)) => Ok(Self(map)),
+                Ok(Value::Null) => Ok(Self(Map::new())),
+                Ok(other) => Err(wrong("jsonData", "an object", &other)),
+                Err(error) => Err(Error::bad_settings(format!(
+                    "the datasource's settings (jsonData) are not JSON: {error}"
+                ))
+                .hint("Save the datasource again or mend its provisioning file")),
+            },
+        }
+    }
+
+    /// The engine that it names.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::BadSettings`] for one that there is not.
+    pub fn engine(&self) -> Result<Engine> {
+        let Some(name) = self.text("engine")? else { return Ok(Engine::default()) };
+        Engine::named(&name).ok_or_else(|| {
+            Error::bad_settings(format!("`engine` is `{name}`, which this version does not know"))
+                .hint("Remove `engine` or set it to `duckdb`")
+        })
+    }
+}
+
+/// What answers a datasource's queries, by the name that its setting `engine` has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// DuckDB, in a worker of this plugin's: `duckdb`, or nothing.
+    #[default]
+    Local,
+    /// Fixed answers, to test that nothing else knows which engine it asks.
+    #[cfg(test)]
+    Fixed,
+}
+
+impl Engine {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "duckdb" => Some(Self::Local),
+            #[cfg(test)]
+            "fixed" => Some(Self::Fixed),
+            _ => None,
+        }
+    }
+}
+
+/// What every engine's datasources can set.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// Folders of reports and `.duckdb` files, as written; the first is `path`.
-    pub paths: Vec<String>,
-    /// Glob of the reports, relative to the folder.
-    pub reports: String,
-    /// Where relative paths in SQL start, as written.
-    pub base_path: Option<String>,
+pub struct CommonSettings {
     /// Above this many milliseconds a pattern is slow; [`DEFAULT_SLOW_MS`] where none is set.
     pub slow_ms: Option<f64>,
     /// Seconds until a query is interrupted.
@@ -27,64 +85,107 @@ pub struct Settings {
     pub max_rows: Option<u64>,
     /// Megabytes of an encoded result.
     pub max_result_mb: Option<u64>,
-    /// Megabytes of memory for DuckDB.
+    /// Megabytes of memory for the queries.
     pub memory_limit_mb: Option<u64>,
+}
+
+impl CommonSettings {
+    /// Those in `document`.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::BadSettings`] naming the field of a wrong type or range.
+    pub fn of(document: &Document) -> Result<Self> {
+        Ok(Self {
+            slow_ms: document.number("slowMs", 0.0)?,
+            timeout_seconds: document.whole("timeoutSeconds")?,
+            max_rows: document.whole("maxRows")?,
+            max_result_mb: document.whole("maxResultMb")?,
+            memory_limit_mb: document.whole("memoryLimitMb")?,
+        })
+    }
+
+    /// What they come to under `policy`.
+    #[must_use]
+    pub fn under(&self, policy: &Policy) -> Common {
+        let limits = Limits {
+            timeout: Duration::from_secs(bounded(self.timeout_seconds, 30, policy.timeout_seconds)),
+            max_rows: self.max_rows,
+            most_rows: policy.max_rows,
+            max_result_bytes: bounded(self.max_result_mb, 256, policy.max_result_mb).saturating_mul(MB),
+            memory_bytes: bounded(self.memory_limit_mb, 1024, policy.memory_limit_mb).saturating_mul(MB),
+        };
+        Common {
+            slow_ms: self.slow_ms.unwrap_or(DEFAULT_SLOW_MS),
+            has_slow_ms: self.slow_ms.is_some(),
+            limits,
+        }
+    }
+}
+
+/// A datasource's own number, or the default, and at most the operator's.
+pub(super) fn bounded(own: Option<u64>, default: u64, most: Option<u64>) -> u64 {
+    own.unwrap_or(default).min(most.unwrap_or(u64::MAX))
+}
+
+/// What is known of a datasource of any engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Common {
+    /// Above this many milliseconds a pattern is slow.
+    pub slow_ms: f64,
+    /// Whether the settings say so, and not the default.
+    pub has_slow_ms: bool,
+    /// Caps of each query.
+    pub limits: Limits,
+}
+
+/// Settings of a datasource that a worker of this plugin's answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LocalSettings {
+    /// What every engine's datasources can set.
+    pub common: CommonSettings,
+    /// Folders of reports and `.duckdb` files, as written; the first is `path`.
+    pub paths: Vec<String>,
+    /// Glob of the reports, relative to the folder.
+    pub reports: String,
+    /// Where relative paths in SQL start, as written.
+    pub base_path: Option<String>,
     /// Threads for DuckDB.
     pub threads: Option<u64>,
 }
 
-impl Settings {
-    /// Reads jsonData; `url` is Grafana's own field and stands in for a missing `path` (`file://…`).
-    /// Unknown keys are ignored.
+impl LocalSettings {
+    /// Those in `document`; `url` is Grafana's own field and stands in for a missing `path` (`file://…`).
     ///
     /// # Errors
-    /// [`crate::error::Kind::BadSettings`] naming the field, for a document that is not an object and for a
-    /// value of the wrong type or range.
-    pub fn parse(json_data: &[u8], url: &str) -> Result<Self> {
-        let document = match json_data {
-            [] => Map::new(),
-            bytes => match serde_json::from_slice(bytes) {
-                Ok(Value::Object(map)) => map,
-                Ok(Value::Null) => Map::new(),
-                Ok(other) => return Err(wrong("jsonData", "an object", &other)),
-                Err(error) => {
-                    return Err(Error::bad_settings(format!(
-                        "the datasource's settings (jsonData) are not JSON: {error}"
-                    ))
-                    .hint("Save the datasource again or mend its provisioning file"));
-                }
-            },
-        };
-        let fields = Fields(&document);
-        if let Some(engine) = fields.text("engine")?.filter(|engine| engine != "duckdb") {
-            return Err(Error::bad_settings(format!(
-                "`engine` is `{engine}`, which this version does not know"
-            ))
-            .hint("Remove `engine` or set it to `duckdb`"));
-        }
-        let mut paths: Vec<String> = fields.text("path")?.into_iter().collect();
-        paths.extend(fields.texts("paths")?);
+    /// [`crate::error::Kind::BadSettings`] naming the field of a wrong type or range.
+    pub fn of(document: &Document, url: &str) -> Result<Self> {
+        let mut paths: Vec<String> = document.text("path")?.into_iter().collect();
+        paths.extend(document.texts("paths")?);
         if paths.is_empty() && !url.trim().is_empty() {
             paths.push(url.trim().to_owned());
         }
         Ok(Self {
+            common: CommonSettings::of(document)?,
             paths,
-            reports: fields.text("reports")?.unwrap_or_else(|| DEFAULT_REPORTS_GLOB.to_owned()),
-            base_path: fields.text("basePath")?,
-            slow_ms: fields.number("slowMs", 0.0)?,
-            timeout_seconds: fields.whole("timeoutSeconds")?,
-            max_rows: fields.whole("maxRows")?,
-            max_result_mb: fields.whole("maxResultMb")?,
-            memory_limit_mb: fields.whole("memoryLimitMb")?,
-            threads: fields.whole("threads")?,
+            reports: document.text("reports")?.unwrap_or_else(|| DEFAULT_REPORTS_GLOB.to_owned()),
+            base_path: document.text("basePath")?,
+            threads: document.whole("threads")?,
         })
+    }
+
+    /// The same from jsonData that names this engine or none.
+    ///
+    /// # Errors
+    /// As [`Document::parse`], [`Document::engine`] and [`LocalSettings::of`].
+    pub fn parse(json_data: &[u8], url: &str) -> Result<Self> {
+        let document = Document::parse(json_data)?;
+        document.engine()?;
+        Self::of(&document, url)
     }
 }
 
-/// The document's fields, each read with an error that names it. Null and empty text count as absent.
-struct Fields<'a>(&'a Map<String, Value>);
-
-impl Fields<'_> {
+/// Fields, each read with an error that names it. Null and empty text count as absent.
+impl Document {
     fn present(&self, field: &str) -> Option<&Value> {
         self.0.get(field).filter(|value| match value {
             Value::Null => false,
@@ -160,11 +261,11 @@ mod tests {
 
     #[test]
     fn defaults_and_urls() {
-        let settings = Settings::parse(b"", "file:///data/perf.duckdb").unwrap();
+        let settings = LocalSettings::parse(b"", "file:///data/perf.duckdb").unwrap();
         assert_eq!(settings.paths, ["file:///data/perf.duckdb"]);
-        assert_eq!((settings.reports.as_str(), settings.slow_ms), (DEFAULT_REPORTS_GLOB, None));
+        assert_eq!((settings.reports.as_str(), settings.common.slow_ms), (DEFAULT_REPORTS_GLOB, None));
         let settings =
-            Settings::parse(br#"{"path":" /a ","paths":["/b",""],"threads":"4","x":1}"#, "file:///c")
+            LocalSettings::parse(br#"{"path":" /a ","paths":["/b",""],"threads":"4","x":1}"#, "file:///c")
                 .unwrap();
         assert_eq!((settings.paths, settings.threads), (vec!["/a".to_owned(), "/b".to_owned()], Some(4)));
     }
@@ -189,7 +290,7 @@ mod tests {
             (r#"{"threads":0}"#, "the setting `threads` must be a number of at least 1, not `0`"),
             (r#"{"engine":"oracle"}"#, "`engine` is `oracle`, which this version does not know"),
         ] {
-            let error = Settings::parse(json.as_bytes(), "").unwrap_err();
+            let error = LocalSettings::parse(json.as_bytes(), "").unwrap_err();
             assert_eq!(error.message, message, "{json}");
             assert!(error.hint.is_some(), "{json}");
         }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::STACK;
 use crate::engine::Cancel;
-use crate::protocol::{CONCURRENT, EXPORTS};
+use crate::limits::{CONCURRENT, EXPORTS};
 
 /// How often a query that is to stop is asked again.
 const AGAIN: Duration = Duration::from_millis(5);

@@ -79,7 +79,7 @@ fn without_foreign_paths(text: &str, known: &impl Fn(&str) -> bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Policy, Settings, resolve};
+    use crate::source::{LocalSettings, Policy, resolve};
 
     /// Relative paths may start anywhere; what is there is foreign all the same.
     #[test]
@@ -88,7 +88,7 @@ mod tests {
         let reports = folder.path().canonicalize().unwrap();
         for base in ["/", "/usr"] {
             let json = serde_json::json!({ "path": reports, "basePath": base }).to_string();
-            let settings = Settings::parse(json.as_bytes(), "").unwrap();
+            let settings = LocalSettings::parse(json.as_bytes(), "").unwrap();
             let datasource = resolve(&settings, &Policy::default()).unwrap();
             let text = format!("\"/usr/x\" and {}/a.parquet from {base}", reports.display());
             let error = redact(Error::bad_query(text.clone()).hint("Look at `/usr/y`"), &datasource, "");
@@ -101,7 +101,8 @@ mod tests {
     fn a_path_that_only_a_view_names_is_told_as_one() {
         let folder = tempfile::tempdir().unwrap();
         let json = serde_json::json!({ "path": folder.path() }).to_string();
-        let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        let datasource =
+            resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
         let error = Error::from(crate::source::Reach::of(&datasource).why_outside("/far/x.parquet"));
         let told = redact(error.clone(), &datasource, "FROM v");
         assert_eq!(
@@ -119,7 +120,8 @@ mod tests {
         let folder = folder.path().canonicalize().unwrap();
         std::fs::write(folder.join("perf.duckdb"), "").unwrap();
         let json = serde_json::json!({ "path": folder.join("perf.duckdb") }).to_string();
-        let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        let datasource =
+            resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
         for (name, is_named) in [
             ("query_perf_weekly_202601.parquet", true),
             ("query_perf_weekly_*.parquet", true),

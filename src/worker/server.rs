@@ -92,7 +92,7 @@ struct Place {
 
 impl Place {
     fn new(datasource: Arc<Datasource>, temp_dir: PathBuf) -> Self {
-        let spool = SpoolPlace::new(temp_dir, datasource.limits.waiting_bytes());
+        let spool = SpoolPlace::new(temp_dir, datasource.common.limits.waiting_bytes());
         Self { datasource, spool }
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::contract::Validity;
 use crate::error::{Error, Kind};
 use crate::protocol::{self, Done, LONGEST_LOOKS, Tag};
-use crate::source::Validity;
 
 /// The socket, shared by the jobs' threads; one message is written at a time.
 #[derive(Clone)]

@@ -35,7 +35,7 @@ use self::steps::Run;
 use self::target::Target;
 use super::{Stop, datasource};
 use crate::error::{Error, Kind, Result};
-use crate::source::Settings;
+use crate::source::LocalSettings;
 
 /// What `provision` takes.
 #[derive(Debug, clap::Args)]
@@ -169,7 +169,7 @@ fn overlay(datasource: &mut Datasource, args: &Args) -> Result<()> {
         datasource.set(datasource::known_setting(name)?, typed(value));
     }
     let Some(settings) = datasource.made.get("jsonData") else { return Ok(()) };
-    Settings::parse(settings.to_string().as_bytes(), "").map(drop)
+    LocalSettings::parse(settings.to_string().as_bytes(), "").map(drop)
 }
 
 /// A number where it is one, as the settings page stores it.

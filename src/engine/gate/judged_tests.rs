@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::super::super::open;
 use super::*;
-use crate::source::{Policy, Settings, resolve};
+use crate::source::{LocalSettings, Policy, resolve};
 
 #[path = "judged_views_tests.rs"]
 mod views;
@@ -102,7 +102,8 @@ const STATEMENTS: &[&str] = &[
 /// A DuckDB as a worker has it, over an empty folder.
 fn engine(temp: &Path) -> (open::Database, duckdb::Connection) {
     let json = serde_json::json!({ "path": temp }).to_string();
-    let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+    let datasource =
+        resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
     let database = open::open(&datasource, temp, true).unwrap();
     let connection = database.connect().unwrap();
     (database, connection)

@@ -37,7 +37,8 @@ fn no_view_that_is_allowed_tells_of_a_place_outside() {
     let reports = temp.path().join("reports");
     std::fs::create_dir(&reports).unwrap();
     let json = serde_json::json!({ "path": reports }).to_string();
-    let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+    let datasource =
+        resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
     let spill = temp.path().join("spill");
     std::fs::create_dir(&spill).unwrap();
     let database = open::open(&datasource, &spill, true).unwrap();

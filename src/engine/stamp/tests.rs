@@ -9,11 +9,11 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::super::sql_text;
-use crate::source::{Policy, Reach, Settings, resolve};
+use crate::source::{LocalSettings, Policy, Reach, resolve};
 
 fn reach(folder: &std::path::Path) -> Reach {
     let json = serde_json::json!({ "path": folder }).to_string();
-    Reach::of(&resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap())
+    Reach::of(&resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap())
 }
 
 /// Files that match `pattern`, as DuckDB lists them.

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::source::{Policy, Settings, resolve};
+use crate::source::{LocalSettings, Policy, resolve};
 
 /// A folder of a datasource, and one outside.
 struct Place {
@@ -35,7 +35,7 @@ impl Place {
 
     fn reach(&self) -> Reach {
         let json = serde_json::json!({ "path": self.folder }).to_string();
-        Reach::of(&resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap())
+        Reach::of(&resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap())
     }
 
     /// What `path` finds, `{folder}` and `{outside}` filled in.
@@ -215,7 +215,7 @@ fn the_way_that_the_settings_take_is_known() {
     let alias = place.outside.parent().unwrap().join("alias");
     symlink("data", &alias).unwrap();
     let json = serde_json::json!({ "path": alias.join("reports") }).to_string();
-    let settings = Settings::parse(json.as_bytes(), "").unwrap();
+    let settings = LocalSettings::parse(json.as_bytes(), "").unwrap();
     let reach = Reach::of(&resolve(&settings, &Policy::default()).unwrap());
     let alias = alias.to_str().unwrap();
     for path in ["reports/a.csv", "reports/*.csv", "reports/su*/../a.csv"] {
@@ -236,7 +236,8 @@ fn a_folder_with_an_odd_name_is_found() {
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("a.csv"), "1").unwrap();
     let json = serde_json::json!({ "path": folder, "reports": "*.csv" }).to_string();
-    let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+    let datasource =
+        resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
     let found = Reach::of(&datasource).find(&datasource.report_globs()[0]).unwrap();
     assert_eq!(found.files.len(), 1, "{found:?}");
     assert_eq!(found.files[0].path, folder.join("a.csv"));

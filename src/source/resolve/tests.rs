@@ -1,9 +1,10 @@
 //! What settings become, and what is refused.
 
 use super::*;
+use crate::limits::MB;
 
 fn resolved(json: &str) -> Result<Datasource> {
-    resolve(&Settings::parse(json.as_bytes(), "")?, &Policy::default())
+    resolve(&LocalSettings::parse(json.as_bytes(), "")?, &Policy::default())
 }
 
 #[test]
@@ -31,7 +32,8 @@ fn a_refusal_says_the_link_and_not_where_it_leads() {
     let (root, outside) = (dir.path().canonicalize().unwrap(), outside.path().canonicalize().unwrap());
     let link = root.join("reports");
     std::os::unix::fs::symlink(&outside, &link).unwrap();
-    let settings = Settings::parse(serde_json::json!({ "path": link }).to_string().as_bytes(), "").unwrap();
+    let settings =
+        LocalSettings::parse(serde_json::json!({ "path": link }).to_string().as_bytes(), "").unwrap();
     let policy = Policy { allowed_paths: vec![root], ..Policy::default() };
     let error = resolve(&settings, &policy).unwrap_err();
     let text = error.full_text();
@@ -44,9 +46,9 @@ fn a_refusal_says_the_link_and_not_where_it_leads() {
 fn limits_take_the_smaller() {
     let dir = tempfile::tempdir().unwrap();
     let json = serde_json::json!({ "path": dir.path(), "timeoutSeconds": 60, "memoryLimitMb": 64 });
-    let settings = Settings::parse(json.to_string().as_bytes(), "").unwrap();
+    let settings = LocalSettings::parse(json.to_string().as_bytes(), "").unwrap();
     let policy = Policy { timeout_seconds: Some(10), ..Policy::default() };
-    let limits = resolve(&settings, &policy).unwrap().limits;
+    let limits = resolve(&settings, &policy).unwrap().common.limits;
     assert_eq!((limits.timeout.as_secs(), limits.memory_bytes), (10, 64 * MB));
 }
 

@@ -46,7 +46,7 @@ pub(super) fn enter(datasource: &Datasource, temp_dir: &Path, terms: Terms) -> R
     if !walls.jail {
         return Ok(Jail::default());
     }
-    let bare = process::bound_resources(&datasource.limits) && inherits_nothing;
+    let bare = process::bound_resources(&datasource.common.limits) && inherits_nothing;
     let landlock =
         if walls.landlock { view::restrict(datasource, temp_dir, view::NEWEST)? } else { Enforced::No };
     let seccomp = match seccomp::apply(landlock != Enforced::No) {
@@ -93,7 +93,7 @@ pub(super) fn seal(jail: Jail) {
 /// Bounds what the process may allocate from now on: DuckDB's memory and what its functions take beside it.
 pub(super) fn bound_memory(figures: &Figures, datasource: &Datasource, walls: Walls) {
     if walls.jail {
-        process::bound_memory(figures, &datasource.limits);
+        process::bound_memory(figures, &datasource.common.limits);
     }
 }
 

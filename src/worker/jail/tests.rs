@@ -12,7 +12,7 @@ use landlock::ABI;
 
 use super::*;
 use crate::broker::{Disk, Room};
-use crate::source::{Policy, Settings, resolve};
+use crate::source::{LocalSettings, Policy, resolve};
 
 mod captured;
 
@@ -92,7 +92,7 @@ impl Place {
         let report = folder.join("a.parquet");
         fs::write(&report, "rows").unwrap();
         let json = serde_json::json!({ "path": folder }).to_string();
-        let settings = Settings::parse(json.as_bytes(), "").unwrap();
+        let settings = LocalSettings::parse(json.as_bytes(), "").unwrap();
         let datasource = resolve(&settings, &Policy::default()).unwrap();
         Self { _root: root, datasource, report, disk, temp }
     }
@@ -115,7 +115,8 @@ fn beside_a_database_file_only_reports_can_be_opened() {
     let link = folder.join("query_perf_weekly_202603.parquet");
     std::os::unix::fs::symlink("secret.csv", &link).unwrap();
     let json = serde_json::json!({ "path": write("perf.duckdb") }).to_string();
-    let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+    let datasource =
+        resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
     let place = Place { datasource, ..place };
     jailed(&place, view::NEWEST, true, move || {
         for report in reports {

@@ -313,7 +313,6 @@ fn small() -> crate::limits::Limits {
         most_rows: None,
         max_result_bytes: MB,
         memory_bytes: 64 * MB,
-        threads: 1,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Frames in the broker: counted as long as they live, so that the watch knows what is left for the workers.
+//! Frames in this process: counted as long as they live, so that the watch knows what is left for workers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -6,35 +6,29 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::limits::{Limits, MB};
-
-/// The broker without frames, but with the texts of the queries that wait (16 MB) and are about to run, and what a worker
-/// may still take between two looks and its end.
-pub(super) const RESERVE: u64 = 112 * MB;
-/// What a worker needs to answer at all; frames never take it.
-pub(super) const SMALLEST_WORKER: u64 = 128 * MB;
+use crate::limits::Limits;
 
 /// A frame lies in the broker twice while it is sent.
-const COPIES: u64 = 2;
+pub(crate) const COPIES: u64 = 2;
 
 /// What the frames of one datasource take in the broker: those being collected or sent, and those that rest in the
 /// cache.
 #[derive(Debug)]
-pub struct Held {
+pub struct FrameBudget {
     /// Bytes that they take, or will while they are sent.
     taken: AtomicU64,
     most: u64,
     /// Frames that can be thrown away when somebody needs the room.
-    slots: Mutex<Vec<Weak<Slot>>>,
+    evictable: Mutex<Vec<Weak<EvictableFrame>>>,
 }
 
-impl Held {
+impl FrameBudget {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { taken: AtomicU64::new(0), most: COPIES * most_held(limits), slots: Mutex::default() }
+        Self { taken: AtomicU64::new(0), most: limits.frame_bytes(), evictable: Mutex::default() }
     }
 
     /// Bytes that the frames take, or will while they are sent.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
 
@@ -47,21 +41,16 @@ impl Held {
     }
 
     /// Whether a frame may take `more` bytes beside what is held; what rests makes room.
-    pub(super) fn has_room(&self, more: usize) -> bool {
+    pub(crate) fn has_room(&self, more: usize) -> bool {
         let fits = || self.bytes() + COPIES * more as u64 <= self.most;
         fits() || (self.relieve() && fits())
     }
 
     /// Throws away what rests. Whether there was anything.
-    pub(super) fn relieve(&self) -> bool {
-        let slots = std::mem::take(&mut *self.slots.lock());
+    pub(crate) fn relieve(&self) -> bool {
+        let slots = std::mem::take(&mut *self.evictable.lock());
         slots.iter().filter_map(Weak::upgrade).filter(|slot| slot.clear()).count() > 0
     }
-}
-
-/// Bytes of frames that a datasource may have in the broker at one time.
-pub(super) fn most_held(limits: &Limits) -> u64 {
-    limits.total_bytes().saturating_sub(RESERVE + SMALLEST_WORKER) / COPIES
 }
 
 /// A frame's bytes, counted as long as they live.
@@ -70,16 +59,16 @@ pub struct Frame {
     bytes: Vec<u8>,
     /// Bytes that something else takes for its sake.
     beside: u64,
-    held: Arc<Held>,
+    held: Arc<FrameBudget>,
 }
 
 impl Frame {
-    pub(crate) fn new(held: Arc<Held>) -> Self {
+    pub(crate) fn new(held: Arc<FrameBudget>) -> Self {
         Self { bytes: Vec::new(), beside: 0, held }
     }
 
     /// Counts what something else takes for its sake as long as the frame lives.
-    pub(super) fn weigh(&mut self, beside: usize) {
+    pub(crate) fn weigh(&mut self, beside: usize) {
         self.held.add(beside as u64);
         self.beside += beside as u64;
     }
@@ -94,14 +83,14 @@ impl Frame {
 
     /// Keeps the frame for more than one answer, together with `beside` bytes that are kept for its sake.
     #[must_use]
-    pub fn rest(mut self, beside: usize) -> Resting {
+    pub fn cached(mut self, beside: usize) -> CachedFrame {
         let mut bytes = std::mem::take(&mut self.bytes);
         self.held.sub(COPIES * bytes.len() as u64 + std::mem::take(&mut self.beside));
         bytes.shrink_to_fit();
         let weight = (bytes.len() + beside) as u64;
         self.held.add(weight);
         let held = Arc::clone(&self.held);
-        Resting(Bytes::from_owner(Counted { bytes, weight, held: Arc::clone(&held) }), held)
+        CachedFrame(Bytes::from_owner(Counted { bytes, weight, held: Arc::clone(&held) }), held)
     }
 }
 
@@ -126,9 +115,9 @@ impl Drop for Frame {
 /// A frame that is kept for more than one answer. It lies in the broker once; each answer that is being sent is a
 /// copy more.
 #[derive(Debug, Clone)]
-pub struct Resting(Bytes, Arc<Held>);
+pub struct CachedFrame(Bytes, Arc<FrameBudget>);
 
-impl Resting {
+impl CachedFrame {
     /// The frame for one answer, without copying it; `None` when there is no room to send it.
     #[must_use]
     pub fn lend(&self) -> Option<Bytes> {
@@ -146,9 +135,9 @@ impl Resting {
 
     /// Where it rests until the room is needed.
     #[must_use]
-    pub fn in_a_slot(&self) -> Arc<Slot> {
-        let slot = Arc::new(Slot(Mutex::new(Some(self.clone()))));
-        let mut slots = self.1.slots.lock();
+    pub fn evictable(&self) -> Arc<EvictableFrame> {
+        let slot = Arc::new(EvictableFrame(Mutex::new(Some(self.clone()))));
+        let mut slots = self.1.evictable.lock();
         slots.retain(|slot| slot.strong_count() > 0);
         slots.push(Arc::downgrade(&slot));
         slot
@@ -157,12 +146,12 @@ impl Resting {
 
 /// Holds a resting frame that may go at any time.
 #[derive(Debug)]
-pub struct Slot(Mutex<Option<Resting>>);
+pub struct EvictableFrame(Mutex<Option<CachedFrame>>);
 
-impl Slot {
+impl EvictableFrame {
     /// The frame, if it is still there.
     #[must_use]
-    pub fn resting(&self) -> Option<Resting> {
+    pub fn get(&self) -> Option<CachedFrame> {
         self.0.lock().clone()
     }
 
@@ -176,7 +165,7 @@ impl Slot {
 struct Counted<B> {
     bytes: B,
     weight: u64,
-    held: Arc<Held>,
+    held: Arc<FrameBudget>,
 }
 
 impl<B: AsRef<[u8]>> AsRef<[u8]> for Counted<B> {
@@ -198,21 +187,20 @@ mod tests {
     use super::*;
     use crate::limits::MB;
 
-    fn held() -> Arc<Held> {
+    fn held() -> Arc<FrameBudget> {
         let limits = Limits {
             timeout: Duration::from_secs(1),
             max_rows: None,
             most_rows: None,
             max_result_bytes: MB,
             memory_bytes: 4 * MB,
-            threads: 1,
         };
-        let held = Held::new(&limits);
+        let held = FrameBudget::new(&limits);
         assert_eq!(held.most, 20 * MB);
         Arc::new(held)
     }
 
-    async fn frame(held: &Arc<Held>, megabytes: usize) -> Frame {
+    async fn frame(held: &Arc<FrameBudget>, megabytes: usize) -> Frame {
         let mut frame = Frame::new(Arc::clone(held));
         frame.extend(async |bytes| bytes.resize(megabytes << 20, 1)).await;
         frame
@@ -225,7 +213,7 @@ mod tests {
         assert_eq!(held.bytes(), 6 * MB);
         moving.weigh(7);
         assert_eq!(held.bytes(), 6 * MB + 7);
-        let resting = moving.rest(5);
+        let resting = moving.cached(5);
         assert_eq!(held.bytes(), 3 * MB + 5);
         let (one, two) = (resting.lend().unwrap(), resting.lend().unwrap());
         assert_eq!(one.as_ptr(), two.as_ptr(), "nothing is copied");
@@ -243,12 +231,13 @@ mod tests {
     #[tokio::test]
     async fn what_rests_makes_room() {
         let held = held();
-        let slots = [frame(&held, 8).await.rest(0).in_a_slot(), frame(&held, 4).await.rest(0).in_a_slot()];
+        let slots =
+            [frame(&held, 8).await.cached(0).evictable(), frame(&held, 4).await.cached(0).evictable()];
         assert_eq!(held.bytes(), 12 * MB);
         assert!(held.has_room(4 << 20));
-        assert!(slots.iter().all(|slot| slot.resting().is_some()), "there was room");
+        assert!(slots.iter().all(|slot| slot.get().is_some()), "there was room");
         assert!(held.has_room(5 << 20));
-        assert!(slots.iter().all(|slot| slot.resting().is_none()));
+        assert!(slots.iter().all(|slot| slot.get().is_none()));
         assert_eq!(held.bytes(), 0);
         assert!(!held.has_room(11 << 20), "more than there is");
     }

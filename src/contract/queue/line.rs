@@ -278,7 +278,7 @@ impl Drop for Seat {
 }
 
 /// One place to run, or all of them, for as long as this lives.
-pub(in crate::broker) struct Turn {
+pub(crate) struct Turn {
     line: Arc<Line>,
     share: usize,
 }

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-pub(super) use self::line::Turn;
+pub(crate) use self::line::Turn;
 use self::line::{Denied, Full, Line, Outcome, Room, Seat};
 use crate::error::{Error, Kind, Result};
-use crate::limits::MB;
+use crate::limits::{CONCURRENT, EXPORTS, MB};
 use crate::metrics::{Series, Up};
-use crate::protocol::{CONCURRENT, EXPORTS};
 
 /// Queries of one datasource that wait, and bytes of their models; more are refused at once.
 const QUERIES: Room = Room { places: CONCURRENT, waiting: 200, bytes: 16 << 20 };
@@ -33,7 +32,7 @@ pub struct Ticket<'a> {
 }
 
 /// The turns of one datasource.
-pub(super) struct Queue {
+pub(crate) struct Queue {
     queries: Arc<Line>,
     downloads: Arc<Line>,
     timeout: Duration,
@@ -42,7 +41,7 @@ pub(super) struct Queue {
 
 impl Queue {
     /// One in which nobody waits longer than `timeout`.
-    pub(super) fn new(timeout: Duration, series: Arc<Series>) -> Self {
+    pub(crate) fn new(timeout: Duration, series: Arc<Series>) -> Self {
         Self { queries: Line::new(QUERIES), downloads: Line::new(DOWNLOADS), timeout, series }
     }
 
@@ -50,7 +49,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`Kind::Busy`] when too many wait already, or after the timeout.
-    pub(super) async fn turn(&self, ticket: Ticket<'_>) -> Result<Arc<Turn>> {
+    pub(crate) async fn turn(&self, ticket: Ticket<'_>) -> Result<Arc<Turn>> {
         let asked = Instant::now();
         let turn = self.sit_until(self.queries.ask(ticket), self.timeout).await;
         self.series.waited(asked.elapsed());
@@ -62,7 +61,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`Kind::Busy`] after twice the timeout.
-    pub(super) async fn alone(&self, caller: &str) -> Result<Arc<Turn>> {
+    pub(crate) async fn alone(&self, caller: &str) -> Result<Arc<Turn>> {
         let asked = Instant::now();
         let longest = 2 * self.timeout;
         let turn = self.sit_until(Ok(self.queries.ask_for_all(caller)), longest).await;
@@ -74,7 +73,7 @@ impl Queue {
     ///
     /// # Errors
     /// As [`Queue::turn`].
-    pub(super) async fn download(&self, ticket: Ticket<'_>) -> Result<Arc<Turn>> {
+    pub(crate) async fn download(&self, ticket: Ticket<'_>) -> Result<Arc<Turn>> {
         self.sit_until(self.downloads.ask(ticket), self.timeout).await.map_err(|denied| {
             let message = match denied {
                 Denied::Late => format!("the export waited {} s for others to end", self.timeout.as_secs()),
@@ -88,7 +87,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`Kind::Busy`] when too many wait already.
-    pub(super) fn enter(&self, ticket: Ticket<'_>) -> Result<Place> {
+    pub(crate) fn enter(&self, ticket: Ticket<'_>) -> Result<Place> {
         let (sender, lost) = oneshot::channel();
         let denied = |full| self.query_denied(Denied::Full(full), self.timeout);
         let seat = self.queries.sit(ticket, sender).map_err(denied)?;

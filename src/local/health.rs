@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::broker::Supervisor;
+use crate::contract::{Health, sentence};
 use crate::engine::Inspection;
-use crate::error::Error;
 use crate::protocol::Jail;
 use crate::reports::IsoWeek;
 use crate::source::{Datasource, denied};
@@ -22,19 +22,8 @@ const MOST_NAMED: usize = 3;
 /// A limit of memory that does not say so would not be one.
 const SPILLS_TO_MEMORY: &str = "the temp folder is in memory (tmpfs): what queries spill, up to four times `memoryLimitMb`, takes memory beyond that limit unless `temp_dir` in the ini section [plugin.duckdb-perf-datasource] names a folder on a disk";
 
-/// What the health check found.
-#[derive(Debug, Clone)]
-pub struct Health {
-    /// Whether dashboards can work.
-    pub ok: bool,
-    /// One or more sentences for a person.
-    pub message: String,
-    /// A JSON object for machines; `verboseMessage` is shown by Grafana's settings page.
-    pub details: serde_json::Value,
-}
-
 /// Looks at the files through a worker and says what is there.
-pub async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {
+pub(super) async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {
     let looked = async {
         let engine = supervisor.engine().await?;
         Ok((engine, supervisor.inspect().await?))
@@ -50,7 +39,7 @@ pub async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {
             diagnose(supervisor.datasource(), &found.found, &state, now)
         }
         Err(error) => {
-            let mut health = failed(&error);
+            let mut health = Health::failed(&error);
             if let Some(deaths) = supervisor.deaths().summary() {
                 health.message = format!("{} {}", health.message, sentence(&died(&deaths)));
             }
@@ -66,16 +55,6 @@ struct State<'a> {
     /// Whether the temp folder takes memory and no disk.
     spills_to_memory: bool,
     deaths: Option<(usize, String)>,
-}
-
-/// The answer when the datasource cannot even be opened.
-#[must_use]
-pub fn failed(error: &Error) -> Health {
-    Health {
-        ok: false,
-        message: sentence(&error.message),
-        details: json!({ "verboseMessage": error.hint.as_deref().map(sentence).unwrap_or_default() }),
-    }
 }
 
 fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now: Timestamp) -> Health {
@@ -235,13 +214,6 @@ fn counted(count: u64, noun: &str) -> String {
     format!("{grouped} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-fn sentence(text: &str) -> String {
-    let text = text.trim_end_matches(['.', '!']);
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,7 +274,7 @@ mod tests {
 
     fn datasource(folder: &Path) -> Datasource {
         let json = format!(r#"{{"path":"{}"}}"#, folder.display());
-        let settings = crate::source::Settings::parse(json.as_bytes(), "").unwrap();
+        let settings = crate::source::LocalSettings::parse(json.as_bytes(), "").unwrap();
         crate::source::resolve(&settings, &crate::source::Policy::default()).unwrap()
     }
 

@@ -39,7 +39,7 @@ fn own(datasource: &Datasource, views: &FileViews) -> Option<String> {
         [] => (last.clone(), "is"),
         before => (format!("{} and {last}", before.join(", ")), "are"),
     };
-    let slow = if datasource.has_slow_ms && views.own.iter().any(|name| name == VIEW_NAMES[1]) {
+    let slow = if datasource.common.has_slow_ms && views.own.iter().any(|name| name == VIEW_NAMES[1]) {
         format!("; {SLOW_ABOVE} changes `$__slowMs` in SQL and not what its `{}` shows", VIEW_NAMES[1])
     } else {
         String::new()
@@ -168,7 +168,7 @@ fn settings(datasource: &Datasource, views: &FileViews) -> Option<String> {
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use crate::source::{Policy, Settings, resolve};
+    use crate::source::{LocalSettings, Policy, resolve};
 
     #[test]
     fn one_sentence_names_every_setting_that_is_missing() {
@@ -176,7 +176,8 @@ mod tests {
         let file = folder.path().canonicalize().unwrap().join("perf.duckdb");
         std::fs::write(&file, "").unwrap();
         let json = serde_json::json!({ "path": file }).to_string();
-        let datasource = resolve(&Settings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        let datasource =
+            resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
         let failing = |name: &str| (name.to_owned(), Error::new(Kind::Forbidden, "`x` is outside"));
         let views = FileViews {
             sound: 1,

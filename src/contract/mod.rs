@@ -1,0 +1,16 @@
+//! What the app and every backend agree on: jobs, whose turn it is, and what comes back. Knows no engine.
+
+mod budget;
+mod export;
+mod job;
+mod queue;
+mod reply;
+
+pub use budget::{CachedFrame, EvictableFrame, Frame, FrameBudget};
+pub(crate) use export::Item;
+pub use export::{Export, Exported};
+pub use job::{ExportJob, QueryJob};
+pub use queue::{Place, Ticket};
+pub(crate) use queue::{Queue, Turn};
+pub use reply::{Basis, Health, Reply, Validity};
+pub(crate) use reply::{closed, sentence};
