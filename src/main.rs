@@ -18,7 +18,7 @@ fn main() -> ExitCode {
             }
         };
     }
-    os::give_memory_back();
+    os::tune_allocator();
     let is_plugin = plugin::is_grafana_child();
     let (format, level) = if is_plugin { (Format::Hclog, "info") } else { (Format::Text, "warn") };
     logging::init(format, level);

@@ -13,7 +13,7 @@ pub(super) struct Death {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cause {
     /// By itself: `signal 11`, `exit code 1`, …
-    Itself(String),
+    Crash(String),
     /// It came near the datasource's total of memory.
     Memory,
     /// It and other workers of the datasource, busy as well, came near that total together.
@@ -21,21 +21,21 @@ pub(super) enum Cause {
     /// Its spill files took more than the datasource may have.
     Disk,
     /// A query ran past its deadline and did not stop.
-    Deaf,
+    Unresponsive,
     /// A cancelled query did not stop.
     Abandoned,
     /// It sent what no worker sends: it may have been taken over by a query.
-    Unruly(&'static str),
+    Protocol(&'static str),
     /// DuckDB had an internal error, after which it may refuse every further query.
     Internal,
     /// It keeps much memory although nothing runs in it.
-    Swollen,
+    MemoryRetained,
     /// Nobody asked anything for long.
     Idle,
     /// What it was opened for is there no more or was replaced.
     Outdated,
     /// It still served a download, and a query had to run alone.
-    Aside,
+    Superseded,
     /// The datasource was changed, removed or closed.
     Closed,
 }
@@ -44,18 +44,18 @@ impl Cause {
     /// What follows "a worker".
     pub(super) fn phrase(&self) -> String {
         match self {
-            Self::Itself(how) => return format!("ended by itself ({how})"),
+            Self::Crash(how) => return format!("ended by itself ({how})"),
             Self::Memory => "was killed because it took too much memory",
             Self::Crowded => "was killed because the datasource's workers took too much memory together",
             Self::Disk => "was killed because it filled too much of the temp folder",
-            Self::Deaf => "was killed because a query ran past its deadline and did not stop",
+            Self::Unresponsive => "was killed because a query ran past its deadline and did not stop",
             Self::Abandoned => "was killed because a cancelled query did not stop",
-            Self::Unruly(how) => return format!("was killed because it {how}"),
+            Self::Protocol(how) => return format!("was killed because it {how}"),
             Self::Internal => "was replaced after an internal error of DuckDB",
-            Self::Swollen => "was replaced because it kept much memory",
+            Self::MemoryRetained => "was replaced because it kept much memory",
             Self::Idle => "was stopped because nobody asked anything",
             Self::Outdated => "was replaced because its folder or file was",
-            Self::Aside => "was set aside for a query that had to run alone",
+            Self::Superseded => "was set aside for a query that had to run alone",
             Self::Closed => "was stopped with its datasource",
         }
         .to_owned()
@@ -64,24 +64,24 @@ impl Cause {
     /// The word that metrics have for it.
     pub(super) fn reason(&self) -> &'static str {
         match self {
-            Self::Itself(_) => "crash",
+            Self::Crash(_) => "crash",
             Self::Memory | Self::Crowded => "memory",
             Self::Disk => "disk",
-            Self::Deaf => "deadline",
+            Self::Unresponsive => "deadline",
             Self::Abandoned => "cancelled",
-            Self::Unruly(_) => "protocol",
+            Self::Protocol(_) => "protocol",
             Self::Internal => "internal",
-            Self::Swollen => "swollen",
+            Self::MemoryRetained => "memory_retained",
             Self::Idle => "idle",
             Self::Outdated => "replaced",
-            Self::Aside => "aside",
+            Self::Superseded => "superseded",
             Self::Closed => "closed",
         }
     }
 
     /// Whether it counts as a death, or is how a worker is meant to end.
     pub(super) fn is_fault(&self) -> bool {
-        !matches!(self, Self::Swollen | Self::Idle | Self::Outdated | Self::Aside | Self::Closed)
+        !matches!(self, Self::MemoryRetained | Self::Idle | Self::Outdated | Self::Superseded | Self::Closed)
     }
 }
 
@@ -93,17 +93,17 @@ mod tests {
     #[test]
     fn each_cause_has_its_own_word_in_the_metrics() {
         let causes = [
-            Cause::Itself("signal 11".to_owned()),
+            Cause::Crash("signal 11".to_owned()),
             Cause::Memory,
             Cause::Disk,
-            Cause::Deaf,
+            Cause::Unresponsive,
             Cause::Abandoned,
-            Cause::Unruly("sent nonsense"),
+            Cause::Protocol("sent nonsense"),
             Cause::Internal,
-            Cause::Swollen,
+            Cause::MemoryRetained,
             Cause::Idle,
             Cause::Outdated,
-            Cause::Aside,
+            Cause::Superseded,
             Cause::Closed,
         ];
         let mut words: Vec<&str> = causes.iter().map(Cause::reason).chain(["opening"]).collect();

@@ -12,13 +12,13 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::oneshot;
 
-use super::Deaths;
+use super::CrashHistory;
 use super::cause::{Cause, Death};
 use super::conduct::Conduct;
 use super::disk::Disk;
-use super::family::Family;
+use super::memory_group::MemoryGroup;
 use super::pulse;
-use super::reply::{Answer, JobFailure, JobReply, UNRULY_HINT};
+use super::reply::{Answer, JobFailure, JobReply, PROTOCOL_HINT};
 use super::stream::Intake;
 use crate::contract::{Frame, FrameBudget, Turn};
 use crate::error::Error;
@@ -46,9 +46,9 @@ pub(super) struct Worker {
     /// Writable private memory when nothing had run in it.
     pub(super) data_at_start: u64,
     pub(super) disk: Disk,
-    pub(super) family: Family,
-    pub(super) held: Arc<FrameBudget>,
-    pub(super) deaths: Arc<Deaths>,
+    pub(super) group: MemoryGroup,
+    pub(super) budget: Arc<FrameBudget>,
+    pub(super) deaths: Arc<CrashHistory>,
     pub(super) series: Arc<Series>,
     pub(super) writer: tokio::sync::Mutex<OwnedWriteHalf>,
     pub(super) state: Mutex<State>,
@@ -125,8 +125,8 @@ impl Worker {
         match judgement {
             Ok(()) => Ok(reply),
             Err(error) => {
-                self.kill(Cause::Unruly("sent a result that is none"));
-                Err(JobFailure::Failed(error.hint(UNRULY_HINT)))
+                self.kill(Cause::Protocol("sent a result that is none"));
+                Err(JobFailure::Failed(error.hint(PROTOCOL_HINT)))
             }
         }
     }
@@ -147,11 +147,11 @@ impl Worker {
             let mut state = self.state();
             // One that was killed is not dead at once; what comes meanwhile had no part in it.
             if state.dead || state.killed.is_some() {
-                let cause = state.killed.clone().unwrap_or_else(|| Cause::Itself("ended".to_owned()));
+                let cause = state.killed.clone().unwrap_or_else(|| Cause::Crash("ended".to_owned()));
                 return Err(JobFailure::Died(Death { cause, jobs: 0 }));
             }
             state.last_used = Some(Instant::now());
-            let frame = Some(Frame::new(Arc::clone(&self.held)));
+            let frame = Some(Frame::new(Arc::clone(&self.budget)));
             let (conduct, turn) = (Conduct::of(job), Arc::clone(turn));
             state.jobs.insert(id, Pending { conduct, frame, answer: Some(answer), intake, turn });
         }
@@ -171,7 +171,7 @@ impl Worker {
             Ok(Ok(Ok(reply))) => Ok(reply),
             Ok(_) => Err(JobFailure::Deadline),
             Err(_) => {
-                self.kill(Cause::Deaf);
+                self.kill(Cause::Unresponsive);
                 Err(JobFailure::Deadline)
             }
         }

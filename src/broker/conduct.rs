@@ -8,7 +8,7 @@ use crate::frame;
 use crate::protocol::{CHUNK, Done, Job, LONGEST_ANSWER, LONGEST_CONTROL, LONGEST_LOOKS, Tag};
 use crate::query::Format;
 use crate::shape;
-use crate::source::Looks;
+use crate::source::Fingerprints;
 
 /// How often a query's frame may begin anew: several times what a query does whose files change and are locked all
 /// the time.
@@ -119,7 +119,7 @@ impl Conduct {
                 }
                 match (&done.validity, most_rows) {
                     // Each of them is looked at before each hit.
-                    (Validity::While(looks), _) if looks.len() > Looks::MOST => {
+                    (Validity::While(looks), _) if looks.len() > Fingerprints::MOST => {
                         Err(Error::internal("a worker names more files than a query that is kept may read"))
                     }
                     (_, Some(most)) if rows > most => {

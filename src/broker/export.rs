@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::cause::{Cause, Death};
 use super::client::{InFlight, Worker};
 use super::reply::{JobFailure, JobReply};
-use super::settle::settle;
 use super::stream::{Clock, Intake};
+use super::user_result::into_user_result;
 use crate::contract::{Export, Exported, Frame, Item, Turn};
 use crate::error::{Error, Kind};
 use crate::protocol::{Done, Job, Tag, WINDOW};
@@ -126,11 +126,11 @@ async fn pump(mut export: Started, out: mpsc::Sender<Item>, place: Arc<Turn>, pa
     let end = match end {
         Ok(done) => Ok(Exported { rows: done.rows, cut: done.cut }),
         // What was sent cannot be sent again by another worker.
-        Err(JobFailure::Died(Death { cause: cause @ (Cause::Deaf | Cause::Abandoned), .. })) => {
+        Err(JobFailure::Died(Death { cause: cause @ (Cause::Unresponsive | Cause::Abandoned), .. })) => {
             let message = format!("the download broke off: the worker {}", cause.phrase());
             Err(Error::new(Kind::Unavailable, message).hint("Start it again"))
         }
-        Err(failure) => settle(Err(failure), worker.limits.timeout),
+        Err(failure) => into_user_result(Err(failure), worker.limits.timeout),
     };
     // The job has ended; what is left is to say so, whenever the reader comes to it.
     drop((export, place, worker));

@@ -12,8 +12,8 @@ use tokio::sync::Mutex;
 use super::cause::Cause;
 use super::client::Worker;
 use super::disk::Disk;
-use super::family::Family;
 use super::memory;
+use super::memory_group::MemoryGroup;
 use super::opening::{Owner, StartFailure};
 use crate::contract::{FrameBudget, Queue, closed};
 use crate::error::{Error, Kind, Result};
@@ -36,9 +36,9 @@ pub struct Terms {
 
 /// Who else may be in a job's worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Company {
-    Any,
-    None,
+pub(super) enum Sharing {
+    Shared,
+    Exclusive,
 }
 
 /// Keeps one worker for one datasource, and whose turn it is to use it.
@@ -46,7 +46,7 @@ pub(super) struct Keeper {
     pub(super) datasource: Datasource,
     pub(super) temp_root: PathBuf,
     terms: Terms,
-    seat: Mutex<Seat>,
+    current: Mutex<Current>,
     pub(super) queue: Queue,
     /// Set for good when the plugin ends: no worker is started any more.
     closed: AtomicBool,
@@ -55,53 +55,53 @@ pub(super) struct Keeper {
 
 /// Where the worker in use is.
 #[derive(Default)]
-struct Seat {
-    slot: Option<Slot>,
+struct Current {
+    open: Option<OpenWorker>,
     /// When the last one could not open the datasource, and why.
     failed: Option<(Instant, Error)>,
 }
 
 /// The worker in use, and what it was opened for as it was then.
-struct Slot {
+struct OpenWorker {
     worker: Arc<Worker>,
     roots: Arc<Roots>,
 }
 
 impl Keeper {
-    /// For `datasource`; workers get temp folders below `temp_root`, share memory with those of the same `family`, and
+    /// For `datasource`; workers get temp folders below `temp_root`, share memory with those of the same `group`, and
     /// what happens is counted in `series`.
     pub(super) fn new(
         datasource: Datasource,
         temp_root: PathBuf,
         terms: Terms,
-        family: Family,
+        group: MemoryGroup,
         series: Arc<Series>,
     ) -> Self {
-        let held = Arc::new(FrameBudget::new(&datasource.common.limits));
+        let budget = Arc::new(FrameBudget::new(&datasource.common.limits));
         Self {
             queue: Queue::new(datasource.common.limits.timeout, Arc::clone(&series)),
             datasource,
             temp_root,
             terms,
-            seat: Mutex::default(),
+            current: Mutex::default(),
             closed: AtomicBool::new(false),
-            owner: Owner { family, held, deaths: Arc::default(), series },
+            owner: Owner { group, budget, deaths: Arc::default(), series },
         }
     }
 
     /// Ends the worker and waits until its temp folder is removed; jobs in it fail.
     pub(super) async fn stop(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        if let Some(slot) = self.seat.lock().await.slot.take() {
-            slot.worker.kill(Cause::Closed);
-            slot.worker.gone().await;
+        if let Some(open) = self.current.lock().await.open.take() {
+            open.worker.kill(Cause::Closed);
+            open.worker.gone().await;
         }
     }
 
     /// The worker, started if there is none, the last one has ended, what it was opened for was replaced, or it has jobs
     /// and a query is to be alone; and what it was opened for.
-    pub(super) async fn worker(&self, company: Company) -> Result<(Arc<Worker>, Arc<Roots>)> {
-        let mut seat = self.seat.lock().await;
+    pub(super) async fn worker(&self, sharing: Sharing) -> Result<(Arc<Worker>, Arc<Roots>)> {
+        let mut current = self.current.lock().await;
         if self.closed.load(Ordering::SeqCst) {
             return Err(closed());
         }
@@ -110,28 +110,30 @@ impl Keeper {
             return Err(Error::new(Kind::NotFound, format!("`{}` is not there any more", gone.display()))
                 .hint("Check `path` in the datasource's settings, or whether its file system is mounted"));
         }
-        if let Some(Slot { worker, roots: then }) = seat.slot.as_ref().filter(|slot| !slot.worker.is_dead()) {
+        if let Some(OpenWorker { worker, roots: then }) =
+            current.open.as_ref().filter(|open| !open.worker.is_dead())
+        {
             let jobs = worker.jobs();
             if !roots.are_among(then) {
                 worker.retire(Cause::Outdated);
-            } else if company == Company::None && jobs > 0 {
-                worker.retire(Cause::Aside);
-            } else if jobs == 0 && memory::is_swollen(worker) {
-                worker.kill(Cause::Swollen);
+            } else if sharing == Sharing::Exclusive && jobs > 0 {
+                worker.retire(Cause::Superseded);
+            } else if jobs == 0 && memory::retains_memory(worker) {
+                worker.kill(Cause::MemoryRetained);
             } else {
                 return Ok((Arc::clone(worker), Arc::clone(then)));
             }
         }
         // One that is set aside is nobody's place any more, whether or not there will be another.
-        seat.slot = None;
+        current.open = None;
         let pause = self.owner.deaths.pause();
-        match &seat.failed {
+        match &current.failed {
             // Nothing is known of what has changed since; a dashboard's panels need not wait for each other to hear it.
             Some((at, error)) if at.elapsed() < pause => return Err(error.clone()),
             Some(_) => {}
             None => tokio::time::sleep(pause).await,
         }
-        seat.failed = None;
+        current.failed = None;
         let worker = match self.start().await {
             // Whatever ended it may have meant another process, or this one by chance.
             Err(StartFailure::Died(_)) => self.start().await,
@@ -140,13 +142,13 @@ impl Keeper {
         let worker = worker.map_err(|failure| match failure {
             StartFailure::Died(error) => error,
             StartFailure::Failed(error) => {
-                seat.failed = Some((Instant::now(), error.clone()));
+                current.failed = Some((Instant::now(), error.clone()));
                 error
             }
         })?;
         let roots = Arc::new(roots);
-        seat.slot = Some(Slot { worker: Arc::clone(&worker), roots: Arc::clone(&roots) });
-        drop(seat);
+        current.open = Some(OpenWorker { worker: Arc::clone(&worker), roots: Arc::clone(&roots) });
+        drop(current);
         tokio::spawn(stop_when_idle(Arc::downgrade(&worker), self.terms.idle));
         Ok((worker, roots))
     }
@@ -189,8 +191,8 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        if let Some(slot) = self.seat.get_mut().slot.take() {
-            slot.worker.kill(Cause::Closed);
+        if let Some(open) = self.current.get_mut().open.take() {
+            open.worker.kill(Cause::Closed);
         }
     }
 }

@@ -101,24 +101,24 @@ fn look_at_locks(living: &[Arc<Worker>]) {
 
 /// Looks at all workers, and kills those that take too much. Whether any has jobs.
 fn look(living: Vec<Arc<Worker>>) -> bool {
-    let mut families: Vec<Vec<Arc<Worker>>> = Vec::new();
+    let mut groups: Vec<Vec<Arc<Worker>>> = Vec::new();
     for worker in living {
-        match families.iter_mut().find(|of| of.iter().any(|one| one.family == worker.family)) {
-            Some(family) => family.push(worker),
-            None => families.push(vec![worker]),
+        match groups.iter_mut().find(|of| of.iter().any(|one| one.group == worker.group)) {
+            Some(group) => group.push(worker),
+            None => groups.push(vec![worker]),
         }
     }
     // Memory first: to look at folders takes longer.
-    let taken: Vec<_> = families.iter().map(|family| look_at_family(family)).collect();
-    for (family, taken) in families.iter().zip(&taken) {
-        look_at_folders(family, taken);
+    let taken: Vec<_> = groups.iter().map(|group| look_at_group(group)).collect();
+    for (group, taken) in groups.iter().zip(&taken) {
+        look_at_folders(group, taken);
     }
     taken.iter().flatten().any(|one| one.busy)
 }
 
 /// The same for the workers of one datasource, who share its memory. What each takes.
-fn look_at_family(family: &[Arc<Worker>]) -> Vec<Taken> {
-    let taken: Vec<Taken> = family
+fn look_at_group(group: &[Arc<Worker>]) -> Vec<Taken> {
+    let taken: Vec<Taken> = group
         .iter()
         .map(|worker| Taken {
             bytes: worker.figures.size().map_or(0, |size| size.taken),
@@ -127,25 +127,25 @@ fn look_at_family(family: &[Arc<Worker>]) -> Vec<Taken> {
         })
         .collect();
     let busy = taken.iter().any(|one| one.busy);
-    if busy && !excess(&taken, left_for(family)).is_empty() {
+    if busy && !excess(&taken, left_for(group)).is_empty() {
         // What rests in the cache is never the reason.
-        for worker in family {
-            worker.held.relieve();
+        for worker in group {
+            worker.budget.relieve();
         }
         let in_use = taken.iter().filter(|one| one.busy).count();
-        for at in excess(&taken, left_for(family)) {
-            if let (Some(worker), Some(one)) = (family.get(at), taken.get(at)) {
+        for at in excess(&taken, left_for(group)) {
+            if let (Some(worker), Some(one)) = (group.get(at), taken.get(at)) {
                 worker.kill(match (one.busy, in_use) {
-                    (false, _) => Cause::Swollen,
+                    (false, _) => Cause::MemoryRetained,
                     (true, 1) => Cause::Memory,
                     (true, _) => Cause::Crowded,
                 });
             }
         }
     }
-    for (worker, one) in family.iter().zip(&taken) {
-        if !one.busy && is_swollen(worker) {
-            worker.kill(Cause::Swollen);
+    for (worker, one) in group.iter().zip(&taken) {
+        if !one.busy && retains_memory(worker) {
+            worker.kill(Cause::MemoryRetained);
         }
     }
     taken
@@ -153,15 +153,15 @@ fn look_at_family(family: &[Arc<Worker>]) -> Vec<Taken> {
 
 /// Kills those whose temp folders hold too much. DuckDB and the exports that wait count as well, but each worker for
 /// itself, and DuckDB's files grow beyond its count.
-fn look_at_folders(family: &[Arc<Worker>], taken: &[Taken]) {
-    let most = family.iter().map(|worker| worker.limits.disk_bytes()).max().unwrap_or_default();
+fn look_at_folders(group: &[Arc<Worker>], taken: &[Taken]) {
+    let most = group.iter().map(|worker| worker.limits.disk_bytes()).max().unwrap_or_default();
     let rooms: Vec<Room> =
-        family.iter().map(|worker| worker.disk.take_stock(disk::most_files(&worker.limits))).collect();
+        group.iter().map(|worker| worker.disk.take_stock(disk::most_files(&worker.limits))).collect();
     let spilled: Vec<Taken> =
         rooms.iter().zip(taken).map(|(room, one)| Taken { bytes: room.bytes, ..*one }).collect();
     // What is written until the next look, and until the end of who is killed.
     let over = excess(&spilled, most - most / 16);
-    for (at, (worker, (room, one))) in family.iter().zip(rooms.iter().zip(taken)).enumerate() {
+    for (at, (worker, (room, one))) in group.iter().zip(rooms.iter().zip(taken)).enumerate() {
         // Nothing waits or is spilled where nothing runs, and the next look is later.
         let is_idle_hoard = !one.busy && room.bytes > most / 2;
         let is_over = room.bytes > 0 && over.contains(&at);
@@ -173,15 +173,15 @@ fn look_at_folders(family: &[Arc<Worker>], taken: &[Taken]) {
 }
 
 /// Bytes that the workers of one datasource may take together.
-fn left_for(family: &[Arc<Worker>]) -> u64 {
-    let total = family.iter().map(|worker| worker.limits.total_bytes()).max().unwrap_or_default();
-    let mut held: Vec<&Arc<FrameBudget>> = Vec::new();
-    for worker in family {
-        if !held.iter().any(|one| Arc::ptr_eq(one, &worker.held)) {
-            held.push(&worker.held);
+fn left_for(group: &[Arc<Worker>]) -> u64 {
+    let total = group.iter().map(|worker| worker.limits.total_bytes()).max().unwrap_or_default();
+    let mut budgets: Vec<&Arc<FrameBudget>> = Vec::new();
+    for worker in group {
+        if !budgets.iter().any(|one| Arc::ptr_eq(one, &worker.budget)) {
+            budgets.push(&worker.budget);
         }
     }
-    total.saturating_sub(limits::RESERVE + held.iter().map(|held| held.bytes()).sum::<u64>())
+    total.saturating_sub(limits::RESERVE + budgets.iter().map(|budget| budget.bytes()).sum::<u64>())
 }
 
 /// What one worker takes, of memory or in its temp folder.
@@ -211,7 +211,7 @@ fn excess(taken: &[Taken], most: u64) -> Vec<usize> {
 
 /// Whether a worker's allocator keeps so much of what a heavy query had that the next one may lack it: in memory, or in
 /// what `RLIMIT_DATA` counts. A new worker is quicker than a crowded one.
-pub(super) fn is_swollen(worker: &Worker) -> bool {
+pub(super) fn retains_memory(worker: &Worker) -> bool {
     let most = worker.limits.memory_bytes;
     worker.figures.size().is_some_and(|now| {
         now.taken > most / 2 || now.data > worker.data_at_start.saturating_add(most / 4 + KEPT)

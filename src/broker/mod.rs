@@ -4,28 +4,28 @@
 mod cause;
 mod client;
 mod conduct;
-mod deaths;
+mod crash_history;
 mod disk;
 mod export;
-mod family;
 mod keeper;
 mod log;
 mod memory;
+mod memory_group;
 mod opening;
 mod pulse;
 mod reader;
 mod reply;
 mod runs;
-mod settle;
 mod spawn;
 mod stream;
 mod supervisor;
+mod user_result;
 
-pub use deaths::Deaths;
+pub use crash_history::CrashHistory;
 #[cfg(test)]
 pub(crate) use disk::{Disk, Room};
-pub use family::Family;
 pub use keeper::{IDLE, Terms};
 pub use memory::workers_of;
+pub use memory_group::MemoryGroup;
 pub use spawn::use_executable;
 pub use supervisor::{Answer, Inspected, Supervisor};

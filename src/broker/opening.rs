@@ -12,11 +12,11 @@ use tokio::net::UnixStream;
 
 use super::client::{Worker, write};
 use super::disk::Disk;
-use super::family::Family;
 use super::memory;
+use super::memory_group::MemoryGroup;
 use super::reader::{self, describe};
 use super::spawn::{self, Spawned};
-use super::{Deaths, log};
+use super::{CrashHistory, log};
 use crate::contract::FrameBudget;
 use crate::error::{Error, Kind, Result};
 use crate::metrics::Series;
@@ -37,9 +37,9 @@ pub(super) enum StartFailure {
 /// What a worker belongs to.
 #[derive(Clone)]
 pub(super) struct Owner {
-    pub(super) family: Family,
-    pub(super) held: Arc<FrameBudget>,
-    pub(super) deaths: Arc<Deaths>,
+    pub(super) group: MemoryGroup,
+    pub(super) budget: Arc<FrameBudget>,
+    pub(super) deaths: Arc<CrashHistory>,
     pub(super) series: Arc<Series>,
 }
 
@@ -58,7 +58,7 @@ impl Worker {
             Error::new(Kind::Unavailable, "the worker process cannot be started")
                 .hint("Look at the plugin's log in Grafana's log")
         };
-        let Owner { family, held, deaths, series } = owner;
+        let Owner { group, budget, deaths, series } = owner;
         let Spawned { process, socket, log } = spawn::spawn(Arc::clone(&series))
             .await
             .map_err(|error| StartFailure::Failed(unavailable(error)))?;
@@ -117,8 +117,8 @@ impl Worker {
             data_at_start: figures.size().map_or(0, |size| size.data),
             figures,
             disk,
-            family,
-            held,
+            group,
+            budget,
             deaths,
             series,
             writer: tokio::sync::Mutex::new(writer),

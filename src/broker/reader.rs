@@ -21,7 +21,7 @@ use crate::protocol::{self, Done, HEADER, Tag};
 pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir: TempDir) {
     match listen(&worker, &mut reader).await {
         Ending::Gone(error) => tracing::debug!(pid = worker.pid, %error, "the connection to a worker ended"),
-        Ending::Unruly(how) => worker.kill(Cause::Unruly(how)),
+        Ending::Protocol(how) => worker.kill(Cause::Protocol(how)),
     }
     let ending = Arc::clone(&worker);
     let how = tokio::task::spawn_blocking(move || {
@@ -54,7 +54,7 @@ pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir
     if killed.is_none() {
         tracing::error!(pid = worker.pid, how, jobs = jobs.len(), "a worker ended by itself");
     }
-    let cause = killed.unwrap_or(Cause::Itself(how));
+    let cause = killed.unwrap_or(Cause::Crash(how));
     if cause.is_fault() {
         worker.deaths.note(&cause.phrase());
     }
@@ -72,7 +72,7 @@ enum Ending {
     /// It is gone.
     Gone(io::Error),
     /// It sent what no worker sends; what it did, after "it".
-    Unruly(&'static str),
+    Protocol(&'static str),
 }
 
 impl From<io::Error> for Ending {
@@ -83,7 +83,7 @@ impl From<io::Error> for Ending {
 
 impl From<&'static str> for Ending {
     fn from(how: &'static str) -> Self {
-        Self::Unruly(how)
+        Self::Protocol(how)
     }
 }
 
@@ -106,7 +106,7 @@ async fn message(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, pace: &mut Pa
     match worker.state().jobs.get_mut(&id) {
         Some(job) => job.conduct.note(tag, length)?,
         // An entry stays until the worker has ended the job, whoever has gone away.
-        None => return Err(Ending::Unruly("spoke of a job that it does not have")),
+        None => return Err(Ending::Protocol("spoke of a job that it does not have")),
     }
     if tag == Tag::Chunk {
         return chunk(worker, reader, pace, id, length).await;
@@ -115,7 +115,7 @@ async fn message(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, pace: &mut Pa
     pace.read(reader, length, &mut payload).await?;
     if tag == Tag::Restart {
         if let Some(job) = worker.state().jobs.get_mut(&id).filter(|job| job.answer.is_some()) {
-            job.frame = Some(Frame::new(Arc::clone(&worker.held)));
+            job.frame = Some(Frame::new(Arc::clone(&worker.budget)));
         }
         return Ok(());
     }
@@ -127,7 +127,7 @@ async fn message(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, pace: &mut Pa
     let job = worker.state().jobs.remove(&id);
     if let Some(Pending { answer: Some(answer), frame, conduct, .. }) = job {
         let reply = ended.map_err(JobFailure::Failed).map(|done| {
-            let mut frame = frame.unwrap_or_else(|| Frame::new(Arc::clone(&worker.held)));
+            let mut frame = frame.unwrap_or_else(|| Frame::new(Arc::clone(&worker.budget)));
             frame.weigh(conduct.beside(length));
             JobReply { frame, done, conduct }
         });
@@ -149,12 +149,12 @@ async fn chunk(
         None => (None, None),
     };
     match frame {
-        Some(mut frame) if worker.held.has_room(length) => {
+        Some(mut frame) if worker.budget.has_room(length) => {
             frame.extend(async |buffer| pace.read(reader, length, buffer).await).await?;
             let frame = match intake {
                 Some(intake) => {
                     intake.take(frame)?;
-                    Frame::new(Arc::clone(&worker.held))
+                    Frame::new(Arc::clone(&worker.budget))
                 }
                 None => frame,
             };

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::protocol::Done;
 
 /// What to do when a worker did what none does.
-pub(super) const UNRULY_HINT: &str =
+pub(super) const PROTOCOL_HINT: &str =
     "Run the query again; if it fails again, please report it with what was asked before";
 /// What a job came to.
 pub(super) struct JobReply {

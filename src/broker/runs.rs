@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use super::cause::{Cause, Death};
 use super::client::Worker;
 use super::export::{self, Started};
-use super::keeper::{Company, Keeper};
+use super::keeper::{Keeper, Sharing};
 use super::memory;
 use super::reply::{JobFailure, JobReply};
-use super::settle::settle;
+use super::user_result::into_user_result;
 use crate::contract::{Ticket, Turn};
 use crate::error::{Error, Kind, Result};
 use crate::protocol::Job;
@@ -24,7 +24,7 @@ const TOLD: Duration = Duration::from_secs(3);
 const MOST_RETRIES: usize = 2;
 
 /// A way to ask a worker, and what it gives.
-pub(super) trait Ask {
+pub(super) trait Delivery {
     type Answer: Send;
     fn ask(
         worker: &Arc<Worker>,
@@ -35,9 +35,9 @@ pub(super) trait Ask {
 }
 
 /// Everything, at the end.
-pub(super) struct Whole;
+pub(super) struct Collect;
 
-impl Ask for Whole {
+impl Delivery for Collect {
     type Answer = JobReply;
     async fn ask(
         worker: &Arc<Worker>,
@@ -50,9 +50,9 @@ impl Ask for Whole {
 }
 
 /// The first piece of an export.
-pub(super) struct Begun;
+pub(super) struct Streaming;
 
-impl Ask for Begun {
+impl Delivery for Streaming {
     type Answer = Started;
     async fn ask(
         worker: &Arc<Worker>,
@@ -77,7 +77,7 @@ struct Around {
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     /// That was it.
-    Settle,
+    Answer,
     /// The same once more; the worker was ending when the job came, or the job had no part in its end.
     Again,
     /// The same once more: what the worker was opened for has been replaced meanwhile.
@@ -98,18 +98,22 @@ impl Next {
             Err(JobFailure::Failed(error)) if crowded && error.kind == Kind::Exhausted => {
                 Self::Alone { innocent: false }
             }
-            Ok(_) | Err(JobFailure::Failed(_) | JobFailure::Deadline) => Self::Settle,
+            Ok(_) | Err(JobFailure::Failed(_) | JobFailure::Deadline) => Self::Answer,
             Err(JobFailure::Died(Death { cause, jobs })) => match (cause, jobs) {
                 (Cause::Closed, _)
-                | (Cause::Itself(_) | Cause::Memory | Cause::Disk | Cause::Unruly(_), 1) => Self::Settle,
+                | (Cause::Crash(_) | Cause::Memory | Cause::Disk | Cause::Protocol(_), 1) => Self::Answer,
                 // It never was in it.
-                (_, 0) | (Cause::Swollen | Cause::Idle | Cause::Outdated | Cause::Aside, _) => Self::Again,
+                (_, 0) | (Cause::MemoryRetained | Cause::Idle | Cause::Outdated | Cause::Superseded, _) => {
+                    Self::Again
+                }
                 // Nobody knows which of several it was.
-                (Cause::Itself(_) | Cause::Memory | Cause::Crowded | Cause::Disk | Cause::Unruly(_), _) => {
+                (Cause::Crash(_) | Cause::Memory | Cause::Crowded | Cause::Disk | Cause::Protocol(_), _) => {
                     Self::Alone { innocent: false }
                 }
                 // The guilty one is not run again, but others like it may be waiting.
-                (Cause::Deaf | Cause::Abandoned | Cause::Internal, _) => Self::Alone { innocent: true },
+                (Cause::Unresponsive | Cause::Abandoned | Cause::Internal, _) => {
+                    Self::Alone { innocent: true }
+                }
             },
         }
     }
@@ -135,24 +139,24 @@ impl Clock {
 
 impl Keeper {
     /// Runs a job when it is its turn.
-    pub(super) async fn run<A: Ask>(&self, ticket: Ticket<'_>, job: Job) -> Result<A::Answer> {
+    pub(super) async fn run<A: Delivery>(&self, ticket: Ticket<'_>, job: Job) -> Result<A::Answer> {
         let asked = Instant::now();
         let result = self.run_in_turn::<A>(ticket, &job).await;
         result.map_err(|error| with_delay(error, asked.elapsed(), self.datasource.common.limits.timeout))
     }
 
-    async fn run_in_turn<A: Ask>(&self, ticket: Ticket<'_>, job: &Job) -> Result<A::Answer> {
+    async fn run_in_turn<A: Delivery>(&self, ticket: Ticket<'_>, job: &Job) -> Result<A::Answer> {
         let timeout = self.datasource.common.limits.timeout;
         let turn = self.queue.turn(ticket).await?;
         let running = self.owner.series.runs();
         let mut clock = Clock::of(timeout);
         let mut retries = 0;
         let innocent = loop {
-            let (result, around) = self.attempt::<A>(job, &turn, &mut clock, Company::Any).await?;
+            let (result, around) = self.attempt::<A>(job, &turn, &mut clock, Sharing::Shared).await?;
             match Next::after(&result, around) {
                 Next::Again | Next::AgainElsewhere if retries < MOST_RETRIES => {}
                 Next::AgainElsewhere if result.is_ok() => return Err(replaced()),
-                Next::Settle | Next::AgainElsewhere => return settle(result, timeout),
+                Next::Answer | Next::AgainElsewhere => return into_user_result(result, timeout),
                 Next::Again => break true,
                 Next::Alone { innocent } => break innocent,
             }
@@ -167,25 +171,25 @@ impl Keeper {
             clock = Clock::of(timeout);
         }
         for _ in 0..MOST_RETRIES {
-            let (result, around) = self.attempt::<A>(job, &turn, &mut clock, Company::None).await?;
+            let (result, around) = self.attempt::<A>(job, &turn, &mut clock, Sharing::Exclusive).await?;
             let next = Next::after(&result, Around { crowded: false, ..around });
             if !matches!(next, Next::Again | Next::AgainElsewhere) {
-                return settle(result, timeout);
+                return into_user_result(result, timeout);
             }
         }
-        let (result, around) = self.attempt::<A>(job, &turn, &mut clock, Company::None).await?;
-        if result.is_ok() && around.outdated { Err(replaced()) } else { settle(result, timeout) }
+        let (result, around) = self.attempt::<A>(job, &turn, &mut clock, Sharing::Exclusive).await?;
+        if result.is_ok() && around.outdated { Err(replaced()) } else { into_user_result(result, timeout) }
     }
 
     /// Runs the job once.
-    async fn attempt<A: Ask>(
+    async fn attempt<A: Delivery>(
         &self,
         job: &Job,
         turn: &Arc<Turn>,
         clock: &mut Clock,
-        company: Company,
+        sharing: Sharing,
     ) -> Result<(Result<A::Answer, JobFailure>, Around)> {
-        let (worker, roots) = self.worker(company).await?;
+        let (worker, roots) = self.worker(sharing).await?;
         let (before, was_shared) = (worker.admitted(), worker.jobs() > 0);
         let asked = Instant::now();
         let result = A::ask(&worker, job.clone(), turn, clock.left()).await;
@@ -199,7 +203,7 @@ impl Keeper {
         if failed == Some(Kind::Internal) {
             worker.kill(Cause::Internal);
         }
-        let crowded = shared || failed == Some(Kind::Exhausted) && memory::is_swollen(&worker);
+        let crowded = shared || failed == Some(Kind::Exhausted) && memory::retains_memory(&worker);
         let now = self.roots().await;
         let outdated = if result.is_ok() { !now.named_are_among(&roots) } else { !now.are_among(&roots) };
         Ok((result, Around { crowded, outdated }))
@@ -260,28 +264,28 @@ mod tests {
     fn who_is_run_again_and_how() {
         let died = |cause, jobs| Err::<(), _>(JobFailure::Died(Death { cause, jobs }));
         let failed = |kind| Err::<(), _>(JobFailure::Failed(Error::new(kind, "no")));
-        let crash = || Cause::Itself("signal 11".to_owned());
+        let crash = || Cause::Crash("signal 11".to_owned());
         for (result, crowded, next) in [
-            (Ok(()), true, Next::Settle),
-            (Err(JobFailure::Deadline), true, Next::Settle),
-            (failed(Kind::BadQuery), true, Next::Settle),
-            (failed(Kind::Exhausted), false, Next::Settle),
+            (Ok(()), true, Next::Answer),
+            (Err(JobFailure::Deadline), true, Next::Answer),
+            (failed(Kind::BadQuery), true, Next::Answer),
+            (failed(Kind::Exhausted), false, Next::Answer),
             (failed(Kind::Exhausted), true, Next::Alone { innocent: false }),
-            (died(crash(), 1), false, Next::Settle),
+            (died(crash(), 1), false, Next::Answer),
             (died(crash(), 2), true, Next::Alone { innocent: false }),
-            (died(Cause::Memory, 1), false, Next::Settle),
-            (died(Cause::Unruly("sent nonsense"), 1), false, Next::Settle),
-            (died(Cause::Unruly("sent nonsense"), 2), true, Next::Alone { innocent: false }),
-            (died(Cause::Unruly("sent nonsense"), 0), false, Next::Again),
+            (died(Cause::Memory, 1), false, Next::Answer),
+            (died(Cause::Protocol("sent nonsense"), 1), false, Next::Answer),
+            (died(Cause::Protocol("sent nonsense"), 2), true, Next::Alone { innocent: false }),
+            (died(Cause::Protocol("sent nonsense"), 0), false, Next::Again),
             (died(Cause::Memory, 0), false, Next::Again),
             (died(Cause::Crowded, 1), false, Next::Alone { innocent: false }),
             (died(Cause::Crowded, 0), false, Next::Again),
-            (died(Cause::Deaf, 2), true, Next::Alone { innocent: true }),
+            (died(Cause::Unresponsive, 2), true, Next::Alone { innocent: true }),
             (died(Cause::Abandoned, 3), true, Next::Alone { innocent: true }),
             (died(Cause::Abandoned, 0), true, Next::Again),
             (died(Cause::Internal, 2), true, Next::Alone { innocent: true }),
             (died(Cause::Idle, 1), false, Next::Again),
-            (died(Cause::Closed, 1), false, Next::Settle),
+            (died(Cause::Closed, 1), false, Next::Answer),
         ] {
             let around = |outdated| Around { crowded, outdated };
             assert_eq!(Next::after(&result, around(false)), next, "{result:?}");

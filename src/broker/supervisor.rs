@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Deaths;
-use super::family::Family;
-use super::keeper::{Company, Keeper, Terms};
-use super::runs::{Begun, Whole};
+use super::CrashHistory;
+use super::keeper::{Keeper, Sharing, Terms};
+use super::memory_group::MemoryGroup;
+use super::runs::{Collect, Streaming};
 use crate::contract::{Export, ExportJob, Frame, Place, QueryJob, Ticket, Validity};
 use crate::engine::Inspection;
 use crate::error::{Error, Result};
 use crate::metrics::Series;
 use crate::protocol::{Done, Jail, Job};
 use crate::rundir;
-use crate::source::{Datasource, Looks};
+use crate::source::{Datasource, Fingerprints};
 
 /// A query's result, as the worker says.
 pub struct Answer {
@@ -22,7 +22,7 @@ pub struct Answer {
     /// Its rows.
     pub rows: u64,
     /// How long it is worth keeping.
-    pub validity: Validity<Looks>,
+    pub validity: Validity<Fingerprints>,
 }
 
 /// What a look at the files found.
@@ -37,23 +37,23 @@ pub struct Inspected {
 pub struct Supervisor(Keeper);
 
 impl Supervisor {
-    /// For `datasource`; workers get temp folders below `temp_root`, share memory with those of the same `family`, and
+    /// For `datasource`; workers get temp folders below `temp_root`, share memory with those of the same `group`, and
     /// what happens is counted in `series`.
     #[must_use]
     pub fn new(
         datasource: Datasource,
         temp_root: PathBuf,
         terms: Terms,
-        family: Family,
+        group: MemoryGroup,
         series: Arc<Series>,
     ) -> Self {
-        Self(Keeper::new(datasource, temp_root, terms, family, series))
+        Self(Keeper::new(datasource, temp_root, terms, group, series))
     }
 
     /// Whose workers share the datasource's memory with this one's.
     #[must_use]
-    pub fn family(&self) -> Family {
-        self.0.owner.family.clone()
+    pub fn group(&self) -> MemoryGroup {
+        self.0.owner.group.clone()
     }
 
     /// What the workers have open.
@@ -78,7 +78,7 @@ impl Supervisor {
 
     /// The workers that ended before their time.
     #[must_use]
-    pub fn deaths(&self) -> &Deaths {
+    pub fn deaths(&self) -> &CrashHistory {
         &self.0.owner.deaths
     }
 
@@ -88,7 +88,7 @@ impl Supervisor {
     /// What the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when
     /// workers die of it; [`Kind::Busy`] when too many wait already; [`Kind::Exhausted`] when it takes too much memory.
     pub async fn query(&self, ticket: Ticket<'_>, job: Arc<QueryJob>) -> Result<Answer> {
-        let reply = self.0.run::<Whole>(ticket, Job::Query(job)).await?;
+        let reply = self.0.run::<Collect>(ticket, Job::Query(job)).await?;
         let Done { rows, validity, .. } = reply.done;
         Ok(Answer { frame: reply.frame, rows, validity })
     }
@@ -101,7 +101,7 @@ impl Supervisor {
     pub async fn export(&self, ticket: Ticket<'_>, job: Arc<ExportJob>, patient: bool) -> Result<Export> {
         let place = self.0.queue.download(ticket).await?;
         // From the first piece on it has its own place only: queries need not wait for a slow download.
-        let started = self.0.run::<Begun>(ticket, Job::Export(job)).await?;
+        let started = self.0.run::<Streaming>(ticket, Job::Export(job)).await?;
         Ok(started.give(place, patient))
     }
 
@@ -110,7 +110,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn inspect(&self) -> Result<Inspected> {
-        let reply = self.0.run::<Whole>(Ticket::default(), Job::Inspect).await?;
+        let reply = self.0.run::<Collect>(Ticket::default(), Job::Inspect).await?;
         let found = serde_json::from_slice(reply.frame.as_ref());
         let found = found.map_err(|error| Error::internal(error.to_string()))?;
         Ok(Inspected { found, _counted: reply.frame })
@@ -121,7 +121,7 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::query`].
     pub async fn catalog(&self) -> Result<Frame> {
-        let reply = self.0.run::<Whole>(Ticket::default(), Job::Catalog).await?;
+        let reply = self.0.run::<Collect>(Ticket::default(), Job::Catalog).await?;
         Ok(reply.frame)
     }
 
@@ -130,7 +130,7 @@ impl Supervisor {
     /// # Errors
     /// When no worker can be started.
     pub async fn engine(&self) -> Result<(String, Jail)> {
-        let (worker, _) = self.0.worker(Company::Any).await?;
+        let (worker, _) = self.0.worker(Sharing::Shared).await?;
         Ok((worker.engine_version.clone(), worker.jail))
     }
 

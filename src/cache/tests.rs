@@ -13,7 +13,7 @@ use super::*;
 use crate::contract::{Frame, FrameBudget};
 use crate::limits::{Limits, MB};
 use crate::query::{Bucket, Fill, FillMode, Format, TimeRange};
-use crate::source::Looks;
+use crate::source::Fingerprints;
 
 fn limits() -> Limits {
     Limits {
@@ -56,11 +56,11 @@ impl Bench {
 
     /// Waits until the files are old enough to be trusted.
     fn age(&self) {
-        Looks::of_old(&self.paths());
+        Fingerprints::of_old(&self.paths());
     }
 
     fn validity(&self) -> Validity<Arc<dyn Basis>> {
-        let looks = Looks::take(self.paths(), Path::new("/"));
+        let looks = Fingerprints::take(self.paths(), Path::new("/"));
         looks.map_or(Validity::NotNow, |looks| Validity::While(Arc::new(looks)))
     }
 

@@ -13,7 +13,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-pub(super) use crate::frame::rows::{Cell, cell, display_name, float, names};
+use crate::frame::rows::names;
 
 use crate::error::{Error, Kind};
 use crate::frame::{self, CsvOptions, CsvWriter, DUCKDB_TYPE, Decoded};

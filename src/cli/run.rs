@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 use super::ask::{Answer, Asker, Question};
 use super::datasource::TimeArgs;
 use super::documents::{Choice, Document, Query, Source, Variable, mentions, substitute};
-use super::render::{self, Cell};
 use crate::error::{Error, Kind, Result};
 use crate::frame::Decoded;
+use crate::frame::rows::{Cell, cell};
 use crate::query::{TimeRange, format_interval, parse_interval};
 
 /// The time range of files that name none.
@@ -233,7 +233,7 @@ fn options(frame: &Decoded) -> Vec<String> {
     let mut values = Vec::new();
     for column in frame.batches.iter().filter_map(|batch| batch.columns().get(at)) {
         for row in 0..column.len() {
-            let cell = render::cell(column, row);
+            let cell = cell(column, row);
             if cell != Cell::Null && seen.insert(cell.plain()) {
                 values.push(cell.plain());
             }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+pub use self::line::Ticket;
 pub(crate) use self::line::Turn;
 use self::line::{Denied, Full, Line, Outcome, Room, Seat};
 use crate::error::{Error, Kind, Result};
@@ -21,15 +22,6 @@ const DOWNLOADS: Room = Room { places: EXPORTS, waiting: 50, bytes: 4 << 20 };
 /// What to do about a full queue.
 const QUERIES_HINT: &str = "Refresh less often, or make the dashboard's queries cheaper";
 const DOWNLOADS_HINT: &str = "Wait until other downloads from this datasource have ended: two run at a time";
-
-/// Who asks for a turn.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Ticket<'a> {
-    /// Whose turn it would be; empty where nobody knows.
-    pub caller: &'a str,
-    /// Bytes that are held while this waits.
-    pub bytes: usize,
-}
 
 /// The turns of one datasource.
 pub(crate) struct Queue {

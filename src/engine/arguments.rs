@@ -12,9 +12,9 @@ use duckdb::Connection;
 use parking_lot::Mutex;
 
 use super::examine::{self, Loss, Schema};
+use super::file_set::FileSet;
 use super::gate::{Reader, Verdict};
 use super::reads::ViewReads;
-use super::stamp::Stamp;
 use super::{Cancel, Engine, digits, start_at};
 use crate::error::Result;
 use crate::reports::keys_of;
@@ -69,7 +69,7 @@ struct Told<'a> {
 }
 
 impl Engine {
-    /// What goes to each reader of `verdict`'s statement, whose files were found as `stamp` has them. `views` are those of the
+    /// What goes to each reader of `verdict`'s statement, whose files were found as `set` has them. `views` are those of the
     /// attached files, whose macros may stand for a function.
     ///
     /// # Errors
@@ -78,11 +78,11 @@ impl Engine {
         &self,
         verdict: &Verdict,
         views: &ViewReads,
-        stamp: &Stamp,
+        set: &FileSet,
         cancel: &Cancel,
     ) -> Result<Arguments> {
         let mut all = Arguments::default();
-        let have_keys = stamp.files().any(|file| file.as_os_str().as_encoded_bytes().contains(&b'='));
+        let have_keys = set.files().any(|file| file.as_os_str().as_encoded_bytes().contains(&b'='));
         for reader in &verdict.readers {
             cancel.check()?;
             let is_own = if reader.is_call() {

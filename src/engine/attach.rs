@@ -22,7 +22,7 @@ use parking_lot::{Condvar, Mutex};
 use super::definitions::Definitions;
 use super::{Cancel, error, flaws, gate, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
-use crate::source::{Look, name_in_sql, write_ahead_logs};
+use crate::source::{Fingerprint, name_in_sql, write_ahead_logs};
 
 /// How long queries may share the files without a gap; and how long those that came later may go on when the others have
 /// ended.
@@ -57,7 +57,7 @@ struct State {
     /// Until when the files are left to writers.
     free_until: Option<Instant>,
     /// What the files bring, and how they and what is not written into them yet looked then.
-    known: Option<(Vec<Option<Look>>, Arc<Definitions>)>,
+    known: Option<(Vec<Option<Fingerprint>>, Arc<Definitions>)>,
 }
 
 impl State {
@@ -71,8 +71,8 @@ impl State {
 }
 
 struct Attached {
-    /// What the files looked like.
-    files: Vec<Look>,
+    /// What the files and their logs looked like.
+    files: Vec<Option<Fingerprint>>,
     since: Instant,
     /// What they bring.
     definitions: Arc<Definitions>,
@@ -116,7 +116,6 @@ impl Attachments {
                     cancel.check()?;
                 }
                 None if !is_free => {
-                    let looks = self.looks();
                     // Not in the match itself: the connection must be free again before anything waits.
                     let attached = self.attach(&connection.lock());
                     if is_locked(&attached) && asked.elapsed() < PATIENCE {
@@ -127,7 +126,7 @@ impl Attachments {
                     attached?;
                     let known = match &state.known {
                         // A file that has just changed may change once more and look the same.
-                        Some((then, known)) if *then == looks && !are_young(&looks) => Ok(Arc::clone(known)),
+                        Some((then, known)) if *then == now && !are_young(&now) => Ok(Arc::clone(known)),
                         _ => Definitions::read(&self.gate, &connection.lock(), &self.names()).map(Arc::new),
                     };
                     let definitions = match known {
@@ -137,7 +136,7 @@ impl Attachments {
                             return Err(error);
                         }
                     };
-                    state.known = Some((looks, Arc::clone(&definitions)));
+                    state.known = Some((now.clone(), Arc::clone(&definitions)));
                     state.attached = Some(Attached {
                         files: now,
                         since: Instant::now(),
@@ -167,25 +166,25 @@ impl Attachments {
         }
     }
 
-    fn fingerprints(&self) -> Result<Vec<Look>> {
-        self.files
-            .iter()
-            .map(|file| {
-                std::fs::metadata(file).map(|found| Look::from(&found)).map_err(|error| {
-                    Error::new(
-                        Kind::NotFound,
-                        format!("the database file `{}` cannot be read: {error}", file.display()),
-                    )
-                    .hint("Check `path` in the datasource's settings")
-                })
-            })
-            .collect()
-    }
-
     /// How the files and their write-ahead logs look.
-    fn looks(&self) -> Vec<Option<Look>> {
-        let all = self.files.iter().flat_map(|file| [file.clone()].into_iter().chain(write_ahead_logs(file)));
-        all.map(|file| std::fs::symlink_metadata(file).ok().map(|found| Look::from(&found))).collect()
+    ///
+    /// # Errors
+    /// A file that is not there.
+    fn fingerprints(&self) -> Result<Vec<Option<Fingerprint>>> {
+        let look = |path: &Path| std::fs::symlink_metadata(path).map(|found| Fingerprint::from(&found));
+        let mut all = Vec::new();
+        for file in &self.files {
+            let found = look(file).map_err(|error| {
+                Error::new(
+                    Kind::NotFound,
+                    format!("the database file `{}` cannot be read: {error}", file.display()),
+                )
+                .hint("Check `path` in the datasource's settings")
+            })?;
+            all.push(Some(found));
+            all.extend(write_ahead_logs(file).map(|log| look(&log).ok()));
+        }
+        Ok(all)
     }
 
     fn attach(&self, connection: &Connection) -> Result<()> {
@@ -216,9 +215,9 @@ impl Attachments {
     }
 }
 
-fn are_young(looks: &[Option<Look>]) -> bool {
+fn are_young(fingerprints: &[Option<Fingerprint>]) -> bool {
     let now = SystemTime::now();
-    looks.iter().flatten().any(|look| look.is_young(now))
+    fingerprints.iter().flatten().any(|file| file.is_young(now))
 }
 
 /// Whether a writer has the file. Most are done in a moment.

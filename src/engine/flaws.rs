@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use duckdb::Connection;
 use parking_lot::Mutex;
 
+use super::file_set::FileSet;
 use super::run::Ending;
-use super::stamp::Stamp;
 use super::{Cancel, Engine, error, sql_name, sql_text, text};
 use crate::error::{Error, Kind, Result};
 use crate::reports::has_ending_of_parquet;
-use crate::source::{Found, Look, in_a_glob};
+use crate::source::{Fingerprint, Found, in_a_glob};
 
 /// Files of which is kept how they were found.
 const MOST_KNOWN: usize = 50_000;
@@ -46,16 +46,16 @@ pub(super) enum Flaw {
 
 /// What is known of the files that were read one by one, by how they looked then; none for one that can be read.
 #[derive(Default)]
-pub(super) struct Flaws(Mutex<HashMap<PathBuf, (Look, Option<Flaw>)>>);
+pub(super) struct Flaws(Mutex<HashMap<PathBuf, (Fingerprint, Option<Flaw>)>>);
 
 impl Flaws {
     /// What is known of a file that looks like this; the inner one is none where nothing is wrong with it.
     #[expect(clippy::option_option, reason = "whether it is known, and what is")]
-    fn known(&self, file: &Path, look: Look) -> Option<Option<Flaw>> {
+    fn known(&self, file: &Path, look: Fingerprint) -> Option<Option<Flaw>> {
         self.0.lock().get(file).filter(|(then, _)| *then == look).map(|(_, flaw)| flaw.clone())
     }
 
-    fn learn(&self, file: &Path, look: Look, flaw: Option<Flaw>) {
+    fn learn(&self, file: &Path, look: Fingerprint, flaw: Option<Flaw>) {
         let mut known = self.0.lock();
         if known.len() >= MOST_KNOWN {
             known.clear();
@@ -64,7 +64,7 @@ impl Flaws {
     }
 
     /// The columns of a file whose texts are no UTF-8, where that is known.
-    pub(super) fn odd_columns(&self, file: &Path, look: Look) -> Option<Vec<String>> {
+    pub(super) fn odd_columns(&self, file: &Path, look: Fingerprint) -> Option<Vec<String>> {
         match self.known(file, look)?? {
             Flaw::Texts(columns) => Some(columns),
             Flaw::Name(_) | Flaw::Damaged(_) => None,
@@ -118,9 +118,9 @@ impl Engine {
         mut budget: Budget,
         cancel: &Cancel,
     ) -> Result<Searched> {
-        let looked: Vec<(&Path, Look)> =
+        let looked: Vec<(&Path, Fingerprint)> =
             files.iter().filter_map(|file| Some((file.path.as_path(), file.look?))).collect();
-        let unknown: Vec<(&Path, Look)> =
+        let unknown: Vec<(&Path, Fingerprint)> =
             looked.iter().filter(|(file, look)| self.flaws.known(file, *look).is_none()).copied().collect();
         if !unknown.is_empty() {
             let connection = self.own_connection()?;
@@ -130,7 +130,8 @@ impl Engine {
                 self.read_all(&connection, some, &mut budget, cancel)?;
             }
         }
-        let flaw = |(file, look): &(&Path, Look)| Some((file.to_path_buf(), self.flaws.known(file, *look)??));
+        let flaw =
+            |(file, look): &(&Path, Fingerprint)| Some((file.to_path_buf(), self.flaws.known(file, *look)??));
         let unread = unknown.iter().filter(|(file, look)| self.flaws.known(file, *look).is_none()).count();
         Ok(Searched { flawed: looked.iter().filter_map(flaw).collect(), unread })
     }
@@ -139,7 +140,7 @@ impl Engine {
     fn read_all(
         &self,
         connection: &Connection,
-        files: &[(&Path, Look)],
+        files: &[(&Path, Fingerprint)],
         budget: &mut Budget,
         cancel: &Cancel,
     ) -> Result<()> {
@@ -185,11 +186,11 @@ impl Engine {
 
     /// Why a run failed, where that is for one of the files that it read: `error` in better words, or that it can begin anew because
     /// the views will read those files otherwise. `can_begin` whether it may.
-    pub(super) fn blame(&self, error: Error, stamp: &Stamp, can_begin: bool, cancel: &Cancel) -> Ending {
+    pub(super) fn blame(&self, error: Error, set: &FileSet, can_begin: bool, cancel: &Cancel) -> Ending {
         if !may_be_of_a_file(&error) {
             return Ending::Failed(error);
         }
-        let files: Vec<Found> = stamp.found().filter(|file| is_parquet(&file.path)).collect();
+        let files: Vec<Found> = set.found().filter(|file| is_parquet(&file.path)).collect();
         let found = match self.look_for_flaws(&files, Budget::of_a_query(), cancel) {
             Ok(found) => found,
             Err(stopped) if stopped.kind == Kind::Cancelled => return Ending::Failed(stopped),
@@ -225,7 +226,7 @@ impl Engine {
         let Some((first, columns)) = odd.peek().filter(|_| is_of_texts(&error)).copied() else {
             return Ending::Failed(error);
         };
-        let of_views = stamp.reports.as_ref();
+        let of_views = set.reports.as_ref();
         let is_news = |file: &Path| {
             of_views
                 .is_some_and(|reports| reports.files().any(|report| report == file) && !reports.is_odd(file))

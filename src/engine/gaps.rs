@@ -1,8 +1,8 @@
 //! What a result lacks, and what panels and downloads say of it: no gap is silent.
 
+use super::file_set::FileSet;
 use super::flaws;
 use super::reads::Reports;
-use super::stamp::Stamp;
 
 /// What a result lacks of what its files hold.
 pub(super) struct Gap {
@@ -13,9 +13,9 @@ pub(super) struct Gap {
     pub(super) remedy: String,
 }
 
-/// What the result of a statement lacks whose files were found as `stamp` has them.
-pub(super) fn gaps(stamp: &Stamp) -> Vec<Gap> {
-    let reports = stamp.reports.as_ref();
+/// What the result of a statement lacks whose files were found as `set` has them.
+pub(super) fn gaps(set: &FileSet) -> Vec<Gap> {
+    let reports = set.reports.as_ref();
     let missing = |what: &str, (why, remedy): (String, String)| Gap {
         notice: format!("A {what} is left out: {why}"),
         instead: format!("a {what} would be missing: {why}"),
@@ -27,6 +27,6 @@ pub(super) fn gaps(stamp: &Stamp) -> Vec<Gap> {
         remedy: flaws::WRITE_UTF8.to_owned(),
     };
     let report = reports.and_then(Reports::incomplete).map(|gap| missing("report", gap));
-    let file = stamp.gap().map(|gap| missing("file", gap));
+    let file = set.gap().map(|gap| missing("file", gap));
     report.into_iter().chain(file).chain(reports.and_then(Reports::replaced).map(replaced)).collect()
 }

@@ -4,13 +4,13 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::stamp::{Stamp, explain_first};
+use super::file_set::{FileSet, explain_first};
 use super::stored::Stored;
 use super::{Engine, flaws, gate, unlisted};
 use crate::contract::Validity;
 use crate::error::Result;
 use crate::reports;
-use crate::source::{Astray, Findings, Found, Looks, in_a_glob, is_pattern};
+use crate::source::{Astray, Findings, Fingerprints, Found, in_a_glob, is_pattern};
 
 /// The reports at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -252,42 +252,54 @@ impl Engine {
         Ok(())
     }
 
-    /// How everything that the statement reads looks before it runs, which `stamp` has found, and so how long its result
-    /// will hold. With [`Looks::hold`] after it, nothing of it changed in between.
-    pub(super) fn validity(&self, verdict: &gate::Verdict, stamp: &Stamp) -> Validity<Looks> {
+    /// The folders in which more than `set` could come to be what the statement reads, as they look before it runs: what its
+    /// result holds for, together with the files themselves.
+    pub(super) fn surroundings(&self, verdict: &gate::Verdict, set: &FileSet) -> Validity<Fingerprints> {
         // A database file may hold views, and views may hold anything.
         if !verdict.is_repeatable || !self.datasource.databases.is_empty() {
             return Validity::Never;
         }
-        let globs = if stamp.reports.is_some() { self.datasource.report_globs() } else { Vec::new() };
-        let mut seen = Vec::new();
+        let globs = if set.reports.is_some() { self.datasource.report_globs() } else { Vec::new() };
+        let mut folders = Vec::new();
         for path in verdict.reads.files.iter().chain(&globs) {
-            if path.contains("://") || !self.add_folders(path, &mut seen) {
+            if path.contains("://") || !self.add_folders(path, &mut folders) {
                 return Validity::Never;
             }
         }
         // A link that leads elsewhere, or a folder in another's place, shows in the folder that it is in.
-        seen.extend(stamp.passed().filter_map(Path::parent).map(Path::to_owned));
-        seen.extend(stamp.files().map(Path::to_owned));
-        seen.extend(stamp.reports.iter().flat_map(|reports| &reports.folders).cloned());
-        if seen.len() > Looks::MOST {
-            return Validity::Never;
-        }
+        folders.extend(set.passed().filter_map(Path::parent).map(Path::to_owned));
+        folders.extend(set.reports.iter().flat_map(|reports| &reports.folders).cloned());
+        folders.sort_unstable();
+        folders.dedup();
+        let count = folders.len() + set.files().count();
         // A query over nothing costs nothing.
-        if seen.is_empty() {
+        if count == 0 || count > Fingerprints::MOST {
             return Validity::Never;
         }
-        seen.sort_unstable();
-        seen.dedup();
-        Looks::take(seen, &self.datasource.base_path).map_or(Validity::NotNow, Validity::While)
+        Fingerprints::take(folders, &self.datasource.base_path).map_or(Validity::NotNow, Validity::While)
+    }
+
+    /// How long the result holds of a statement that has ended, when the files of `set` look as before: as long as they do, and
+    /// the folders around them.
+    pub(super) fn validity(
+        &self,
+        surroundings: Validity<Fingerprints>,
+        set: &FileSet,
+    ) -> Validity<Fingerprints> {
+        match surroundings.if_unchanged() {
+            Validity::While(folders) => match set.fingerprints(&self.datasource.base_path) {
+                Some(files) => Validity::While(folders.and(files)),
+                None => Validity::NotNow,
+            },
+            other => other,
+        }
     }
 
     /// Adds the folders in which a new file could match `path`, and a plain file itself. Whether that tells of every
     /// change.
     fn add_folders(&self, path: &str, seen: &mut Vec<PathBuf>) -> bool {
         if !is_pattern(path) {
-            seen.push(PathBuf::from(path));
-            // A folder by its own name might be read as all of its files.
+            // It is one of the files that were found. A folder by its own name might be read as all of its files.
             return !Path::new(path).is_dir();
         }
         let path = Path::new(path);
@@ -330,7 +342,7 @@ fn add_all_folders(folder: PathBuf, seen: &mut Vec<PathBuf>) -> bool {
     while let Some(folder) = next.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { return false };
         seen.push(folder);
-        if seen.len() > Looks::MOST {
+        if seen.len() > Fingerprints::MOST {
             return false;
         }
         // Links are followed, as DuckDB does.

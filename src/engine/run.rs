@@ -9,9 +9,9 @@ use duckdb::{Connection, Statement};
 use super::arguments::Arguments;
 use super::body::{Body, Shape};
 use super::examine::{Examined, Loss, LossKind};
+use super::file_set::FileSet;
 use super::gaps::gaps;
 use super::reads::ViewReads;
-use super::stamp::Stamp;
 use super::types::{self, Reading};
 use super::unlisted::Listings;
 use super::{Cancel, Engine, attach, companions, error, gate, stored, text};
@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::frame::{self, Flow, Notice, Options, Summary};
 use crate::logging;
 use crate::query;
-use crate::source::{self, Looks};
+use crate::source::{self, Fingerprints};
 
 /// How often a query is run anew because its files changed under it.
 const MOST_RUNS: usize = 4;
@@ -84,7 +84,7 @@ impl Engine {
         job: &QueryJob,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
-    ) -> Result<(Summary, Validity<Looks>)> {
+    ) -> Result<(Summary, Validity<Fingerprints>)> {
         let options = Options { executed_query: frame::shown(&job.sql), ..job.options.clone() };
         let shape = Shape::Frame(&options);
         let task = Task { sql: &job.sql, shape, keep: job.keep };
@@ -107,7 +107,7 @@ impl Engine {
         task: Task<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
-    ) -> Result<(Summary, Validity<Looks>)> {
+    ) -> Result<(Summary, Validity<Fingerprints>)> {
         let (mut last, mut runs) = (None, 0);
         while runs < MOST_RUNS {
             match self.run(task, cancel, sink) {
@@ -135,7 +135,7 @@ impl Engine {
         task: Task<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
-    ) -> Result<(Summary, Validity<Looks>), Ending> {
+    ) -> Result<(Summary, Validity<Fingerprints>), Ending> {
         let listings = Listings::watch();
         let mut databases = self.hold_databases(cancel)?;
         cancel.check()?;
@@ -159,8 +159,8 @@ impl Engine {
         }
         let none = ViewReads::default();
         let views = databases.as_ref().map_or(&none, |held| &held.definitions().reads);
-        let before = self.first_stamp(&verdict, views)?;
-        let validity = if task.keep { self.validity(&verdict, &before) } else { Validity::default() };
+        let before = self.first_file_set(&verdict, views)?;
+        let surroundings = if task.keep { self.surroundings(&verdict, &before) } else { Validity::default() };
         let mut arguments = self.arguments(&verdict, views, &before, cancel)?;
         let stored = self.stored_views(&verdict, views, &before, cancel, &mut arguments)?;
         let statement = self.gate.with_arguments(&verdict, &arguments.of_readers)?;
@@ -179,7 +179,7 @@ impl Engine {
         }
         // An interrupted query stays one.
         cancel.check()?;
-        let after = self.stamp(&verdict, views)?;
+        let after = self.file_set(&verdict, views)?;
         listings.check()?;
         if after != before || (result.is_ok() && !self.are_views_over(over.as_deref())) {
             return Err(Ending::Changed(result.err()));
@@ -203,7 +203,7 @@ impl Engine {
             error.message = verdict.as_written(&arguments.of_readers, &error.message);
             error
         })?;
-        Ok((summary, validity.if_unchanged()))
+        Ok((summary, self.validity(surroundings, &before)))
     }
 
     /// The statement itself, on a connection that ends with it: its transaction ends before the files are left to their writers.
@@ -211,20 +211,20 @@ impl Engine {
     fn execute(
         &self,
         ready: Ready<'_>,
-        stamp: &Stamp,
+        set: &FileSet,
         over: &mut Option<Arc<Examined>>,
         shape: Shape<'_>,
         cancel: &Cancel,
         sink: &mut impl FrameSink,
     ) -> Result<Summary> {
-        let reports = stamp.reports.as_ref();
+        let reports = set.reports.as_ref();
         let verdict = ready.verdict;
-        let gaps = gaps(stamp);
+        let gaps = gaps(set);
         if let (Shape::Csv(_), Some(gap)) = (shape, gaps.first()) {
             // It would look complete: a download has no place for a notice.
             return Err(Error::new(Kind::Forbidden, gap.instead.clone()).hint(gap.remedy.clone()));
         }
-        let connection = self.session(&stamp.bases)?;
+        let connection = self.session(&set.bases)?;
         let connection = &connection;
         let prepared = self.ensure_views(verdict, reports, cancel).and_then(|examined| {
             let mut losses = examined.iter().flat_map(|it| &it.losses).chain(&ready.arguments.losses);
@@ -264,7 +264,7 @@ impl Engine {
         }?;
         cancel.check()?;
         let Some(rows) = logging::survived(|| statement.stream_arrow([])) else {
-            return Err(self.of_names(stamp));
+            return Err(self.of_names(set));
         };
         let mut rows = rows.map_err(|error| error::translate(&error))?;
         let called = |name: &str| verdict.as_written(&ready.arguments.of_readers, name);

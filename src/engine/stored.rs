@@ -5,8 +5,8 @@
 use duckdb::Connection;
 
 use super::arguments::{Arguments, Files, types_differ};
+use super::file_set::FileSet;
 use super::reads::{ViewRead, ViewReads};
-use super::stamp::Stamp;
 use super::{Cancel, Engine, gate, sql_name};
 use crate::error::Result;
 use crate::limits::MB;
@@ -49,14 +49,14 @@ impl Engine {
         &self,
         verdict: &gate::Verdict,
         views: &ViewReads,
-        stamp: &Stamp,
+        set: &FileSet,
         cancel: &Cancel,
         told: &mut Arguments,
     ) -> Result<Vec<String>> {
         let named = views.named_by(verdict);
         let mut made = Vec::new();
         for view in named.iter().filter(|view| !view.verdict.readers.is_empty()) {
-            let arguments = self.arguments(&view.verdict, views, stamp, cancel)?;
+            let arguments = self.arguments(&view.verdict, views, set, cancel)?;
             told.losses.extend(arguments.losses);
             told.notices.extend(arguments.notices);
             let lacks = arguments.of_readers.iter().flatten().any(|given| !given.is_empty());

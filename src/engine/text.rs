@@ -15,7 +15,7 @@ use arrow::datatypes::DataType;
 use duckdb::core::LogicalTypeHandle;
 use duckdb::ffi;
 
-use super::stamp::Stamp;
+use super::file_set::FileSet;
 use super::{Engine, flaws, sql_text};
 use crate::error::{Error, Result};
 use crate::source::in_a_glob;
@@ -68,8 +68,8 @@ pub(super) fn is_of_names(error: &Error) -> bool {
 
 impl Engine {
     /// The error over a statement one of whose columns has a name that is not UTF-8, or one inside its type.
-    pub(super) fn of_names(&self, stamp: &Stamp) -> Error {
-        let mut files = stamp.files().filter(|file| flaws::is_parquet(file)).take(MOST_FILES);
+    pub(super) fn of_names(&self, set: &FileSet) -> Error {
+        let mut files = set.files().filter(|file| flaws::is_parquet(file)).take(MOST_FILES);
         let told = files.find_map(|file| Some(misnamed(file, &self.odd_name(file)?)));
         Error::bad_query(told.unwrap_or_else(|| "the name of a column is not UTF-8".to_owned())).hint(RENAME)
     }

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::metrics::{DatasourceNow, Series};
 use crate::protocol::Walls;
 use crate::rundir::RunDir;
-use crate::source::{self, Common, Datasource, LocalSettings, Looks, Policy};
+use crate::source::{self, Common, Datasource, Fingerprints, LocalSettings, Policy};
 
 /// A datasource's worker, and what is asked of its folders beside it.
 pub struct Local {
@@ -54,8 +54,8 @@ impl Local {
             walls,
             require_jail: policy.require_jail,
         };
-        let family = previous.map(|old| old.supervisor.family()).unwrap_or_default();
-        let supervisor = Supervisor::new(datasource, run_dir.path().to_owned(), terms, family, series);
+        let group = previous.map(|old| old.supervisor.group()).unwrap_or_default();
+        let supervisor = Supervisor::new(datasource, run_dir.path().to_owned(), terms, group, series);
         Ok(Self { supervisor, listing: Arc::default(), _run_dir: run_dir })
     }
 
@@ -126,7 +126,7 @@ impl Local {
 }
 
 /// What a worker says of its result. One that was taken over may name anything; files elsewhere are not looked at.
-fn believed(validity: Validity<Looks>, folders: &[PathBuf]) -> Validity<Arc<dyn Basis>> {
+fn believed(validity: Validity<Fingerprints>, folders: &[PathBuf]) -> Validity<Arc<dyn Basis>> {
     match validity {
         Validity::While(looks) if looks.are_within(folders) => Validity::While(Arc::new(looks)),
         Validity::While(_) | Validity::Never => Validity::Never,
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_worker_that_names_files_elsewhere_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
-        let looks = Validity::While(Looks::of_old(&[folder.path().to_owned()]));
+        let looks = Validity::While(Fingerprints::of_old(&[folder.path().to_owned()]));
         assert!(matches!(believed(looks.clone(), &[folder.path().to_owned()]), Validity::While(_)));
         assert!(matches!(believed(looks, &[folder.path().join("a")]), Validity::Never));
         assert!(matches!(believed(Validity::Never, &[]), Validity::Never));

@@ -6,7 +6,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use super::{DatasourceNow, OUTCOMES, REASONS, ReportsNow, SERVED, Scrape, Series};
+use super::now::{DatasourceNow, Scrape};
+use super::series::{OUTCOMES, REASONS, SERVED, Series};
 
 /// What a metric is to Prometheus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +167,7 @@ pub const TABLE: &[Metric] = &[
         name: "duckdb_perf_worker_kills_total",
         kind: Type::Counter,
         labels: &["datasource", "reason"],
-        help: "Worker processes that ended. memory, disk: took too much; deadline, cancelled: a query did not stop; crash: by itself; protocol: it sent what no worker sends; internal: after an internal error of DuckDB; opening: before it was ready; replaced, aside, swollen, idle, closed: as meant",
+        help: "Worker processes that ended. memory, disk: took too much; deadline, cancelled: a query did not stop; crash: by itself; protocol: it sent what no worker sends; internal: after an internal error of DuckDB; opening: before it was ready; replaced: its folder or file was; superseded: by one for a query that had to run alone; memory_retained: it kept much memory while idle; idle, closed: as meant",
         source: Source::Datasource(|series, _, out| {
             let mut all = REASONS.iter().zip(&series.kills);
             all.try_for_each(|(reason, counter)| out.metric(&[&series.uid, reason], counter))
@@ -252,24 +253,4 @@ impl Out<'_, '_> {
 
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-impl DatasourceNow {
-    /// Adds another instance of the same uid, as another organisation may have it: sums, and the older of two newest
-    /// weeks, so that an alert tells of either.
-    pub fn add(&mut self, other: Self) {
-        // Workers are counted by uid already.
-        self.workers = self.workers.max(other.workers);
-        self.worker_memory = self.worker_memory.max(other.worker_memory);
-        self.reports = match (self.reports, other.reports) {
-            (Some(one), Some(other)) => Some(ReportsNow {
-                count: one.count + other.count,
-                newest: match (one.newest, other.newest) {
-                    (Some(one), Some(other)) => Some(one.min(other)),
-                    (one, other) => one.or(other),
-                },
-            }),
-            (one, other) => one.or(other),
-        };
-    }
 }

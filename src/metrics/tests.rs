@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::error::{Error, Kind};
 
 /// One line of the text that is no comment: name, labels as written, value.
 fn samples(text: &str) -> Vec<(String, String, f64)> {
@@ -54,7 +55,7 @@ fn every_metric_of_the_table_is_in_the_text_with_its_type_and_labels() {
         assert_eq!(metric.kind == Type::Counter, metric.name.ends_with("_total"), "{}", metric.name);
     }
     let types = text.lines().filter(|line| line.starts_with("# TYPE ")).collect::<BTreeSet<_>>();
-    assert_eq!(types.len(), TABLE.len(), "no family twice, none beside the table");
+    assert_eq!(types.len(), TABLE.len(), "no memory_group twice, none beside the table");
     assert_eq!(value(&text, "duckdb_perf_newest_report_week", "datasource=\"a\""), Some(202_653.0));
     assert_eq!(value(&text, "duckdb_perf_cache_bytes", ""), Some(7.0));
     assert!(text.ends_with('\n'));

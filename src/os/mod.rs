@@ -7,4 +7,4 @@ mod process;
 pub(crate) use figures::{Figures, locks};
 pub(crate) use lease::is_written;
 pub(crate) use process::limit;
-pub use process::{close_to_others, give_memory_back};
+pub use process::{close_to_others, tune_allocator};

@@ -26,7 +26,7 @@ pub fn close_to_others() -> io::Result<()> {
 
 /// Lets the C library give large buffers back to the system as soon as they are freed. By itself it learns from each
 /// large one to keep the next: for the broker, which counts what results take.
-pub fn give_memory_back() {
+pub fn tune_allocator() {
     // SAFETY: called while the process has one thread; the values are ones that mallopt knows.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     unsafe {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::walls::{Jail, Walls};
 use crate::contract::{ExportJob, QueryJob, Validity};
-use crate::source::{Datasource, Looks};
+use crate::source::{Datasource, Fingerprints};
 
 /// Bytes of a chunk of a frame or of an answer; only the last may have fewer. A chunk of CSV has less than twice as many.
 pub(crate) const CHUNK: usize = 512 << 10;
@@ -130,7 +130,7 @@ pub(crate) struct Done {
     pub cut: bool,
     /// How long the frame is worth keeping.
     #[serde(default)]
-    pub validity: Validity<Looks>,
+    pub validity: Validity<Fingerprints>,
 }
 
 /// One message as read.

@@ -6,39 +6,19 @@
 
 mod patterns;
 mod random;
+mod role;
+mod row;
 mod story;
 
+pub use self::row::{DemoOptions, DemoRow, SLOW_MS};
 use self::story::Character;
 use super::IsoWeek;
 use crate::error::{Error, Result};
 
-/// The p95 above which a row is flagged slow, in milliseconds.
-pub const SLOW_MS: f64 = 100.0;
 /// The most weeks a demo may have: twenty years.
 pub const MAX_WEEKS: u32 = 1040;
 /// The most patterns a demo may have.
 pub const MAX_PATTERNS: u32 = 20_000;
-
-/// What to make.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DemoOptions {
-    /// Number of reports, 1 to [`MAX_WEEKS`]; the story wants about 20 of them.
-    pub weeks: u32,
-    /// Number of patterns, 1 to [`MAX_PATTERNS`]; the whole cast is there from 20 on.
-    pub patterns: u32,
-    /// Another seed gives other patterns and numbers, and the same story.
-    pub seed: u64,
-    /// The week of the newest report.
-    pub until: IsoWeek,
-}
-
-impl DemoOptions {
-    /// 60 weeks of 200 patterns up to `until`.
-    #[must_use]
-    pub fn new(until: IsoWeek) -> Self {
-        Self { weeks: 60, patterns: 200, seed: 1, until }
-    }
-}
 
 /// A demo, ready to give its reports one at a time.
 #[derive(Debug, Clone)]
@@ -54,23 +34,6 @@ pub struct DemoReport<'a> {
     pub week: IsoWeek,
     /// One row per pattern that ran in this week, in a fixed order.
     pub rows: Vec<DemoRow<'a>>,
-}
-
-/// A row of a report; the fields are the columns. The `week` column is the report's.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DemoRow<'a> {
-    /// The normalised SQL text.
-    pub pattern: &'a str,
-    /// How often it ran, > 0.
-    pub samples: i64,
-    /// Median in milliseconds, two decimals.
-    pub p50_ms: f64,
-    /// 95th percentile in milliseconds, never below the median.
-    pub p95_ms: f64,
-    /// 99th percentile in milliseconds, never below the 95th.
-    pub p99_ms: f64,
-    /// Whether `p95_ms` is above [`SLOW_MS`].
-    pub slow_flag: bool,
 }
 
 /// Prepares a demo.

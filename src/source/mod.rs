@@ -1,8 +1,8 @@
 //! A datasource: what its settings ask for, what the operator allows, and the files that come of it.
 
+mod fingerprint;
 mod glob;
 mod listing;
-mod looks;
 mod missing;
 mod mounts;
 mod pattern;
@@ -13,9 +13,9 @@ mod roots;
 mod settings;
 mod words;
 
+pub use fingerprint::{Fingerprint, Fingerprints, TICK};
 pub(crate) use glob::is_pattern;
 pub(crate) use listing::passes_by;
-pub use looks::{Look, Looks, TICK};
 pub use missing::explain_missing;
 pub(crate) use pattern::is_report;
 pub use policy::Policy;

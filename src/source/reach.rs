@@ -23,7 +23,7 @@ use self::search::Search;
 use super::glob::is_pattern;
 use super::pattern::Pattern;
 use super::resolve::write_ahead_logs;
-use super::{Datasource, Look, in_a_glob};
+use super::{Datasource, Fingerprint, in_a_glob};
 use crate::error::Error;
 
 pub use self::astray::{Astray, Beside};
@@ -225,7 +225,7 @@ impl Reach {
                 findings.is_folder = true;
                 return;
             }
-            End::There(_, found) if found.is_file() => look = Some(Look::from(&found)),
+            End::There(_, found) if found.is_file() => look = Some(Fingerprint::from(&found)),
             End::There(..) => return findings.astray.push(Astray::NoFile(named)),
             end @ (End::Missing(_) | End::Circle) if is_link(&start.join(rest)) => {
                 findings.astray.push(end.of_link(named.clone()));

@@ -1,12 +1,11 @@
 //! Which folders and files a worker was opened for, to notice when one of them was replaced: the jail's rules and the
 //! current folder hold for what was opened, not for what has its name later.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
-use super::{Datasource, Reach};
+use super::{Datasource, Fingerprint, Reach};
 
-/// Device and inode of everything a worker may read.
+/// Which files and folders are everything that a worker may read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roots {
     /// The folders and files that the settings name.
@@ -15,7 +14,7 @@ pub struct Roots {
     beside: Vec<Root>,
 }
 
-type Root = (PathBuf, u64, u64);
+type Root = (PathBuf, Fingerprint);
 
 impl Roots {
     /// What is there now. Only `stat` is used.
@@ -25,7 +24,7 @@ impl Roots {
         // The paths are canonical: a link that stands there now is something else, wherever it leads.
         let look = |path: &PathBuf| {
             let found = std::fs::symlink_metadata(path).ok()?;
-            Some((path.clone(), found.dev(), found.ino()))
+            Some((path.clone(), Fingerprint::of_identity(&found)))
         };
         let mut beside = datasource.write_ahead_logs();
         beside.extend(reports_beside(datasource));

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::owner::Owner;
-use super::{Datasources, Document, Query, objects, text};
+use super::document::{Document, Query};
+use super::json::{objects, text};
+use super::owner::{Datasources, Owner};
 
 /// The datasources that a provisioning file defines.
 pub(in crate::cli) fn datasources(json: &Value) -> Datasources {

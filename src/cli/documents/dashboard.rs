@@ -4,9 +4,11 @@
 
 use serde_json::{Map, Value};
 
-use super::owner::Owner;
-use super::variables::{Source, entries};
-use super::{Datasources, Document, Query, Variable, objects, resource, text};
+use super::document::{Document, Query};
+use super::json::{objects, text};
+use super::owner::{Datasources, Owner};
+use super::resource;
+use super::variables::{Source, Variable, entries};
 
 /// Rows hold panels, and rows were once nested; deeper than this nothing is looked for.
 const MAX_DEPTH: usize = 8;

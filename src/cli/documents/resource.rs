@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{objects, text};
+use super::json::{objects, text};
 
 /// Layouts hold layouts; deeper than this nothing is looked for.
 const MAX_DEPTH: usize = 16;

@@ -9,7 +9,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Document, Query};
+use super::document::{Document, Query};
 use crate::cli::vars;
 use crate::query::{Token, TokenKind, tokens};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{list, objects, text};
+use super::json::{list, objects, text};
 
 /// What Grafana stores for the choice "All".
 const ALL: &str = "$__all";

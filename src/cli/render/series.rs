@@ -6,8 +6,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
 use super::table::{decimals, grid, one_line, shortened, shown};
-use super::{Cell, cell, display_name};
 use crate::frame::Decoded;
+use crate::frame::rows::{Cell, cell, display_name};
 use crate::reports::IsoWeek;
 
 /// Columns that a series' name may take, at least and at most.

@@ -3,8 +3,8 @@
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use console::{measure_text_width, truncate_str};
 
-use super::{Cell, cell, float, names};
 use crate::frame::Decoded;
+use crate::frame::rows::{Cell, cell, float, names};
 
 /// Columns that a text may take, widest first: the first that makes the table fit is used.
 const WIDTHS: [usize; 5] = [80, 60, 44, 32, 24];

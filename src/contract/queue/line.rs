@@ -8,7 +8,14 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
-use super::Ticket;
+/// Who asks for a turn.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ticket<'a> {
+    /// Whose turn it would be; empty where nobody knows.
+    pub caller: &'a str,
+    /// Bytes that are held while this waits.
+    pub bytes: usize,
+}
 
 /// How much room there is.
 #[derive(Debug, Clone, Copy)]

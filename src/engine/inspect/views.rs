@@ -8,7 +8,7 @@ use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::super::definitions::Definitions;
-use super::super::stamp::Stamp;
+use super::super::file_set::FileSet;
 use super::super::{Cancel, Engine, error, gate, sql_name, sql_text, stored};
 use crate::error::{Error, Kind, Result};
 use crate::reports::VIEW_NAMES;
@@ -68,13 +68,13 @@ impl Engine {
             let sql =
                 format!("SELECT * FROM {}.{}.{}", sql_name(&database), sql_name(&schema), sql_name(&name));
             match self.plan(&sql, definitions, cancel) {
-                Ok(stamp) => {
+                Ok(set) => {
                     found.sound += 1;
-                    files.extend(stamp.files().map(|file| self.datasource.base_path.join(file)));
-                    bases.extend(if stamp.bases.is_empty() && stamp.files().any(Path::is_relative) {
+                    files.extend(set.files().map(|file| self.datasource.base_path.join(file)));
+                    bases.extend(if set.bases.is_empty() && set.files().any(Path::is_relative) {
                         BTreeSet::from([self.datasource.base_path.clone()])
                     } else {
-                        stamp.bases
+                        set.bases
                     });
                 }
                 Err(error) => {
@@ -106,19 +106,19 @@ impl Engine {
     }
 
     /// Plans a statement of the plugin's own over one view.
-    fn plan(&self, sql: &str, definitions: &Definitions, cancel: &Cancel) -> Result<Stamp> {
+    fn plan(&self, sql: &str, definitions: &Definitions, cancel: &Cancel) -> Result<FileSet> {
         let verdict = if self.gated {
             self.gate.check(sql)?
         } else {
             std::sync::Arc::new(gate::Verdict::unchecked(sql.to_owned()))
         };
         definitions.check(&verdict)?;
-        let stamp = self.stamp(&verdict, &definitions.reads)?;
-        self.ensure_views(&verdict, stamp.reports.as_ref(), cancel)?;
-        let session: Connection = self.session(&stamp.bases)?;
+        let set = self.file_set(&verdict, &definitions.reads)?;
+        self.ensure_views(&verdict, set.reports.as_ref(), cancel)?;
+        let session: Connection = self.session(&set.bases)?;
         cancel.watch(session.interrupt_handle());
         session.prepare(&verdict.sql).map_err(|error| error::translate(&error))?;
-        Ok(stamp)
+        Ok(set)
     }
 
     /// Notes what would have to be in the settings for a path to name something. Whoever made the file has written the path.

@@ -1,7 +1,7 @@
 //! The demo's SQL: the leads of the story by hand, everybody else put together from a shop's tables.
 
 use super::random::pick;
-use super::story::{Role, weeks_ago};
+use super::role::{Role, weeks_ago};
 
 /// A pattern written by hand, with its part in the story.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::patterns::LEADS;
-use super::story::{Role, weeks_ago};
+use super::role::{Role, weeks_ago};
 use super::*;
 
 fn options(weeks: u32, patterns: u32) -> DemoOptions {

@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use super::super::Look;
+use super::super::Fingerprint;
 use super::Astray;
 
 /// A file that a path or pattern names.
@@ -12,7 +12,7 @@ pub struct Found {
     /// As DuckDB names it.
     pub path: PathBuf,
     /// How it looks, links followed; none when it is not there.
-    pub look: Option<Look>,
+    pub look: Option<Fingerprint>,
 }
 
 /// What a path or pattern names.
@@ -44,7 +44,7 @@ impl Findings {
     }
 
     pub(super) fn pass(&mut self, path: &Path, found: &Metadata) {
-        let look = if found.is_dir() { Look::of_way(found) } else { Look::from(found) };
+        let look = if found.is_dir() { Fingerprint::of_way(found) } else { Fingerprint::from(found) };
         self.passed.push(Found { path: path.to_owned(), look: Some(look) });
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::glob::{is_pattern, matches};
-use super::super::{Look, passes_by};
+use super::super::{Fingerprint, passes_by};
 use super::{Astray, End, Findings, Found, Reach};
 
 /// A pattern at work.
@@ -81,7 +81,7 @@ impl<'a> Search<'a> {
                 if found.is_dir() {
                     self.findings.folders.push(named.clone());
                 }
-                self.findings.files.push(Found { path: named, look: Some(Look::from(&found)) });
+                self.findings.files.push(Found { path: named, look: Some(Fingerprint::from(&found)) });
             }
             End::There(at, found) if found.is_dir() => {
                 branches.push(Branch::of(named, at, branch.done + 1));
@@ -145,7 +145,7 @@ impl<'a> Search<'a> {
                     branches.push(Branch::of(path, at, done + 1));
                 }
             } else if is_last && found.is_file() {
-                self.findings.files.push(Found { path, look: Some(Look::from(&found)) });
+                self.findings.files.push(Found { path, look: Some(Fingerprint::from(&found)) });
             }
         }
         Ok(())

@@ -13,14 +13,15 @@ use super::reads::{self, Reports, ViewReads};
 use super::{Engine, gate, unlisted};
 use crate::error::{Error, Result};
 use crate::reports::has_ending_of_parquet;
-use crate::source::{Astray, Findings, Found, Look, TICK};
+use crate::source::{Astray, Findings, Fingerprint, Fingerprints, Found, TICK};
 
 /// What a function that is given a folder reads of it, at any depth.
 const READ_OF_FOLDERS: [&str; 4] = ["csv", "db", "json", "parquet"];
 
-/// How the files of a statement looked at one moment.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Stamp {
+/// The files of a statement, and how they looked at one moment.
+#[derive(Debug)]
+pub(super) struct FileSet {
+    taken: SystemTime,
     seen: Vec<Seen>,
     /// Links and folders on the way to them.
     passed: Vec<Seen>,
@@ -33,9 +34,37 @@ pub(super) struct Stamp {
 }
 
 /// A file, by bytes: paths compare part by part, which takes longer than looking at them.
-type Seen = (OsString, Option<Look>);
+type Seen = (OsString, Option<Fingerprint>);
 
-impl Stamp {
+/// Whatever the moments.
+impl PartialEq for FileSet {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { taken: _, seen, passed, bases, gaps, reports } = self;
+        *seen == other.seen
+            && *passed == other.passed
+            && *bases == other.bases
+            && *gaps == other.gaps
+            && *reports == other.reports
+    }
+}
+
+impl FileSet {
+    fn new() -> Self {
+        Self {
+            taken: SystemTime::now(),
+            seen: Vec::new(),
+            passed: Vec::new(),
+            bases: BTreeSet::new(),
+            gaps: Vec::new(),
+            reports: None,
+        }
+    }
+
+    /// How the files looked; `None` when one was not there or had just changed.
+    pub(super) fn fingerprints(&self, base: &Path) -> Option<Fingerprints> {
+        Fingerprints::of(self.seen.iter().map(|(file, look)| (file.into(), *look)), base, self.taken)
+    }
+
     /// The files, in order.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
         self.seen.iter().map(|(file, _)| Path::new(file))
@@ -73,28 +102,23 @@ impl Engine {
     /// a little and looks again.
     ///
     /// # Errors
-    /// As [`Engine::stamp`].
-    pub(super) fn first_stamp(&self, verdict: &gate::Verdict, views: &ViewReads) -> Result<Stamp> {
-        let stamp = self.stamp(verdict, views)?;
+    /// As [`Engine::file_set`].
+    pub(super) fn first_file_set(&self, verdict: &gate::Verdict, views: &ViewReads) -> Result<FileSet> {
+        let set = self.file_set(verdict, views)?;
         let now = SystemTime::now();
-        if !stamp
-            .seen
-            .iter()
-            .chain(&stamp.passed)
-            .any(|(_, look)| look.is_some_and(|look| look.is_young(now)))
-        {
-            return Ok(stamp);
+        if !set.seen.iter().chain(&set.passed).any(|(_, look)| look.is_some_and(|look| look.is_young(now))) {
+            return Ok(set);
         }
         std::thread::sleep(TICK);
-        self.stamp(verdict, views)
+        self.file_set(verdict, views)
     }
 
     /// Looks at what `verdict`'s statement and `views` read.
     ///
     /// # Errors
     /// When the statement, or a view that it names, leads out of the datasource, or a folder cannot be listed.
-    pub(super) fn stamp(&self, verdict: &gate::Verdict, views: &ViewReads) -> Result<Stamp> {
-        let mut stamp = Stamp::default();
+    pub(super) fn file_set(&self, verdict: &gate::Verdict, views: &ViewReads) -> Result<FileSet> {
+        let mut set = FileSet::new();
         let reads = &verdict.reads;
         let (named, others) = views.split(verdict);
         let is_table = |path: &String| {
@@ -109,12 +133,12 @@ impl Engine {
             }
             let (forbidden, gaps) =
                 std::mem::take(&mut found.astray).into_iter().partition(Astray::is_forbidden);
-            stamp.gaps.extend::<Vec<Astray>>(gaps);
+            set.gaps.extend::<Vec<Astray>>(gaps);
             self.refuse(forbidden).map_err(|error| match place_of(path, &verdict.sql) {
                 Some(at) => error.at(verdict.place_of(at)),
                 None => error,
             })?;
-            stamp.add(found);
+            set.add(found);
         }
         for database in &verdict.databases {
             // By its path, DuckDB opens one with the logs that lie beside it.
@@ -123,27 +147,27 @@ impl Engine {
         }
         if [reads].into_iter().chain(named).any(reads::names_a_view) {
             let (reports, found) = self.list_reports()?;
-            stamp.add(found);
-            stamp.reports = Some(reports);
+            set.add(found);
+            set.reports = Some(reports);
         }
         for path in others.iter().flat_map(|reads| &reads.files) {
             // A view that the query does not name is no reason for it to fail.
             if let Ok(mut found) = self.look_at(path) {
                 // It is bound all the same where the query lists what there is.
                 found.base = found.base.filter(|_| verdict.lists_catalog);
-                stamp.add(found);
+                set.add(found);
             }
         }
-        let Stamp { gaps, seen, .. } = &mut stamp;
+        let FileSet { gaps, seen, .. } = &mut set;
         let is_read = |folder: &Path| seen.iter().any(|(file, _)| Path::new(file).starts_with(folder));
         gaps.retain(|gap| !matches!(gap, Astray::Folder(folder) if is_read(folder)));
-        stamp.gaps.sort_unstable();
-        stamp.gaps.dedup();
+        set.gaps.sort_unstable();
+        set.gaps.dedup();
         // Stable: of two looks at the same place the first stays the first.
-        for looks in [&mut stamp.seen, &mut stamp.passed] {
+        for looks in [&mut set.seen, &mut set.passed] {
             looks.sort_by(|(one, _), (other, _)| one.cmp(other));
         }
-        Ok(stamp)
+        Ok(set)
     }
 
     /// The files that `path` names or, as a pattern, matches; of a folder those that functions may read of it.

@@ -17,7 +17,7 @@ const COARSE_TICK: Duration = Duration::from_secs(2);
 
 /// How a file or folder looks: what changes with its content, even if it is written in place and its time set back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Look {
+pub struct Fingerprint {
     device: u64,
     inode: u64,
     size: u64,
@@ -27,7 +27,7 @@ pub struct Look {
     changed: (i64, i64),
 }
 
-impl From<&Metadata> for Look {
+impl From<&Metadata> for Fingerprint {
     fn from(found: &Metadata) -> Self {
         Self {
             device: found.dev(),
@@ -39,13 +39,18 @@ impl From<&Metadata> for Look {
     }
 }
 
-impl Look {
+impl Fingerprint {
     /// Of a folder on the way to files: which one it is, and when it was moved there. Not when files came into it or left it,
     /// which sets both of its times.
     pub(super) fn of_way(folder: &Metadata) -> Self {
         let look = Self::from(folder);
         let moved = if look.changed == look.modified { (0, 0) } else { look.changed };
         Self { size: 0, modified: (0, 0), changed: moved, ..look }
+    }
+
+    /// Which file or folder it is, whatever becomes of its content.
+    pub(super) fn of_identity(found: &Metadata) -> Self {
+        Self { device: found.dev(), inode: found.ino(), size: 0, modified: (0, 0), changed: (0, 0) }
     }
 
     /// Its size in bytes.
@@ -75,9 +80,9 @@ impl Look {
 
 /// The files and folders that a query read, by absolute path, each with its look.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Looks(Vec<(PathBuf, Look)>);
+pub struct Fingerprints(Vec<(PathBuf, Fingerprint)>);
 
-impl Looks {
+impl Fingerprints {
     /// Files and folders of one query; a query that reads more is not worth keeping for their looks alone.
     pub const MOST: usize = 4_096;
 
@@ -87,22 +92,40 @@ impl Looks {
         self.0.len()
     }
 
-    /// Looks at `paths`, which start at `base` (the process's current folder) where they are relative. `None` when one is
-    /// not there or has just changed.
+    /// Of `files`, each as it looked at `then`; their paths start at `base` (the process's current folder) where they are relative.
+    /// `None` when one is not there or had just changed.
+    #[must_use]
+    pub fn of(
+        files: impl IntoIterator<Item = (PathBuf, Option<Fingerprint>)>,
+        base: &Path,
+        then: SystemTime,
+    ) -> Option<Self> {
+        let old = |(path, look): (PathBuf, Option<Fingerprint>)| {
+            Some((base.join(path), look.filter(|look| !look.is_young(then))?))
+        };
+        files.into_iter().map(old).collect::<Option<_>>().map(Self)
+    }
+
+    /// Looks at `paths`. `None` as with [`Fingerprints::of`].
     #[must_use]
     pub fn take(paths: impl IntoIterator<Item = PathBuf>, base: &Path) -> Option<Self> {
         let now = SystemTime::now();
-        let look = |path: PathBuf| {
-            let look = Look::at(&path).filter(|look| !look.is_young(now))?;
-            Some((base.join(path), look))
-        };
-        paths.into_iter().map(look).collect::<Option<_>>().map(Self)
+        Self::of(paths.into_iter().map(|path| (path.clone(), Fingerprint::at(&path))), base, now)
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self.0.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        self.0.dedup();
+        self
     }
 
     /// Whether everything looks the same now. Blocks while it looks.
     #[must_use]
     pub fn hold(&self) -> bool {
-        self.0.iter().all(|(path, look)| Look::at(path) == Some(*look))
+        self.0.iter().all(|(path, look)| Fingerprint::at(path) == Some(*look))
     }
 
     /// Whether everything is in one of `folders`, by its name.
@@ -121,13 +144,13 @@ impl Looks {
     }
 }
 
-impl Basis for Looks {
+impl Basis for Fingerprints {
     fn is_unchanged(&self) -> bool {
         self.hold()
     }
 
     fn bytes(&self) -> usize {
-        self.0.iter().map(|(path, _)| size_of::<(PathBuf, Look)>() + path.as_os_str().len()).sum()
+        self.0.iter().map(|(path, _)| size_of::<(PathBuf, Fingerprint)>() + path.as_os_str().len()).sum()
     }
 }
 
@@ -138,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    impl Looks {
+    impl Fingerprints {
         /// Looks at `paths` once they are old enough, which takes longer where the clock was just set back.
         pub(crate) fn of_old(paths: &[PathBuf]) -> Self {
             for _ in 0..1000 {
@@ -151,8 +174,8 @@ mod tests {
         }
     }
 
-    fn looks(folder: &Path) -> Looks {
-        Looks::of_old(&[folder.to_owned(), folder.join("a")])
+    fn looks(folder: &Path) -> Fingerprints {
+        Fingerprints::of_old(&[folder.to_owned(), folder.join("a")])
     }
 
     #[test]
@@ -193,14 +216,15 @@ mod tests {
         let before = looks(&folder);
         fs::remove_file(&file).unwrap();
         assert!(!before.hold());
-        assert_eq!(Looks::take([file], Path::new("/")), None, "it is not there");
+        assert_eq!(Fingerprints::take([file], Path::new("/")), None, "it is not there");
     }
 
     #[test]
     fn what_has_just_changed_is_not_trusted() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         let young = |seconds, nanos| {
-            let look = Look { device: 1, inode: 1, size: 1, modified: (0, 0), changed: (seconds, nanos) };
+            let look =
+                Fingerprint { device: 1, inode: 1, size: 1, modified: (0, 0), changed: (seconds, nanos) };
             look.is_young(now)
         };
         assert!(young(999_999, 990_000_000), "10 ms ago");
@@ -218,12 +242,12 @@ mod tests {
         assert!(looks.are_within(&[folder.path().to_owned()]));
         assert!(!looks.are_within(&[folder.path().join("a")]));
         assert!(!looks.are_within(&[]));
-        let climbing = Looks(vec![(folder.path().join("../x"), looks.0[0].1)]);
+        let climbing = Fingerprints(vec![(folder.path().join("../x"), looks.0[0].1)]);
         assert!(!climbing.are_within(&[folder.path().to_owned()]));
         assert!(looks.bytes() > folder.path().as_os_str().len());
     }
 
-    fn looks_at(folder: &Path) -> Looks {
+    fn looks_at(folder: &Path) -> Fingerprints {
         fs::write(folder.join("a"), "").unwrap();
         looks(folder)
     }

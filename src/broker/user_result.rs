@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::cause::{Cause, Death};
-use super::reply::{JobFailure, UNRULY_HINT};
+use super::reply::{JobFailure, PROTOCOL_HINT};
 use crate::contract::closed;
 use crate::error::{Error, Kind, Result};
 
 /// A job's end in words for its sender.
-pub(super) fn settle<T>(result: Result<T, JobFailure>, timeout: Duration) -> Result<T> {
+pub(super) fn into_user_result<T>(result: Result<T, JobFailure>, timeout: Duration) -> Result<T> {
     match result {
         Ok(reply) => Ok(reply),
         Err(JobFailure::Failed(error)) => Err(error),
@@ -33,11 +33,11 @@ pub(super) fn settle<T>(result: Result<T, JobFailure>, timeout: Duration) -> Res
         )
         .hint("Aggregate more or select less, or raise `memoryLimitMb` in the datasource's settings: four times that may be spilled")),
         Err(JobFailure::Died(Death { cause: Cause::Closed, .. })) => Err(closed()),
-        Err(JobFailure::Died(Death { cause: Cause::Unruly(how), .. })) => Err(Error::internal(format!(
+        Err(JobFailure::Died(Death { cause: Cause::Protocol(how), .. })) => Err(Error::internal(format!(
             "the worker process was ended while it ran this query, because it {how}"
         ))
-        .hint(UNRULY_HINT)),
-        Err(JobFailure::Died(Death { cause: Cause::Itself(how), .. })) => Err(Error::new(
+        .hint(PROTOCOL_HINT)),
+        Err(JobFailure::Died(Death { cause: Cause::Crash(how), .. })) => Err(Error::new(
             Kind::Unavailable,
             format!("the worker process died while it ran this query ({how})"),
         )

@@ -18,9 +18,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The deaths of the last five minutes. Starts that failed without a death are among them, without words: they cost
 /// pauses, and each query was told why.
 #[derive(Debug, Default)]
-pub struct Deaths(Mutex<VecDeque<(Instant, Option<String>)>>);
+pub struct CrashHistory(Mutex<VecDeque<(Instant, Option<String>)>>);
 
-impl Deaths {
+impl CrashHistory {
     /// One more, `how` follows "a worker": `was killed because it took too much memory`.
     pub(super) fn note(&self, how: &str) {
         self.with(|deaths| deaths.push_back((Instant::now(), Some(how.to_owned()))));
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_one_second() {
-        let deaths = Deaths::default();
+        let deaths = CrashHistory::default();
         let mut pauses = Vec::new();
         for _ in 0..12 {
             pauses.push(u64::try_from(deaths.pause().as_millis()).unwrap());
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn failed_openings_cost_pauses_but_are_no_deaths() {
-        let deaths = Deaths::default();
+        let deaths = CrashHistory::default();
         for _ in 0..5 {
             deaths.note_failed_opening();
         }
