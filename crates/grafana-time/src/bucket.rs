@@ -6,7 +6,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::{Timestamp, tz::Offset};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -84,9 +84,11 @@ impl Bucket {
         }
     }
 
-    /// The width as a DuckDB literal: `INTERVAL '5 minutes'`.
-    pub(super) fn interval_literal(self) -> String {
-        let (count, unit) = match self {
+    /// The width as a whole number of the largest unit that fits, in English and in one: `(90, "second")`, `(2, "day")`, `(1, "year")`.
+    /// Of fixed widths the finest unit is the microsecond, the resolution of SQL's timestamps; what is finer is cut off.
+    #[must_use]
+    pub fn in_units(self) -> (i64, &'static str) {
+        match self {
             Self::Nanos(width) => FIXED
                 .iter()
                 .rev()
@@ -96,13 +98,12 @@ impl Bucket {
             Self::Weeks(weeks) => (weeks.into(), "week"),
             Self::Months(months) if months % 12 == 0 => ((months / 12).into(), "year"),
             Self::Months(months) => (months.into(), "month"),
-        };
-        let plural = if count == 1 { "" } else { "s" };
-        format!("INTERVAL '{count} {unit}{plural}'")
+        }
     }
 
-    /// Where buckets are counted from, as seconds since 1970.
-    pub(super) fn origin_seconds(self) -> i64 {
+    /// Where buckets are counted from, as seconds since 1970: a Monday for weeks, 1970-01-01 for all others.
+    #[must_use]
+    pub fn origin_seconds(self) -> i64 {
         match self {
             Self::Weeks(_) => MONDAY / SECOND,
             Self::Nanos(_) | Self::Months(_) => 0,
@@ -135,7 +136,7 @@ fn month_start(month: i64) -> i64 {
     first().unwrap_or(beyond)
 }
 
-/// Fixed units, ascending: short names, DuckDB's name, nanoseconds.
+/// Fixed units, ascending: short names, long name, nanoseconds.
 const FIXED: &[(&[&str], &str, i64)] = &[
     (&["us", "µs", "μs"], "microsecond", 1_000),
     (&["ms"], "millisecond", 1_000_000),
@@ -160,17 +161,19 @@ impl std::str::FromStr for Bucket {
 
     fn from_str(text: &str) -> Result<Self> {
         let bad = || {
-            let error = Error::bad_query(format!("`{}` is not an interval", shorten(text)));
-            match in_right_case(text) {
-                Some(right) => error.hint(format!("Units are told apart by their case: write `{right}`")),
+            let hint = match in_right_case(text) {
+                Some(right) => format!("Units are told apart by their case: write `{right}`"),
                 None => {
-                    error.hint("Write a number and a unit: `30s`, `5m`, `1h`, `1d`, `1w`, `1M`, `1Q` or `1y`")
+                    "Write a number and a unit: `30s`, `5m`, `1h`, `1d`, `1w`, `1M`, `1Q` or `1y`".to_owned()
                 }
-            }
+            };
+            Error::new(format!("`{}` is not an interval", shorten(text)), hint)
         };
         let range = || {
-            Error::bad_query(format!("the interval `{}` is out of range", shorten(text)))
-                .hint("Use something between a microsecond (`1us`) and 200 years (`200y`)")
+            Error::new(
+                format!("the interval `{}` is out of range", shorten(text)),
+                "Use something between a microsecond (`1us`) and 200 years (`200y`)",
+            )
         };
         let mut rest = text.trim();
         if rest.is_empty() {
@@ -178,9 +181,9 @@ impl std::str::FromStr for Bucket {
         }
         let mut nanos: i128 = 0;
         while !rest.is_empty() {
-            let (number, after) = rest.split_at(super::lexer::run(rest, |c| c.is_ascii_digit() || c == '.'));
+            let (number, after) = rest.split_at(super::run(rest, |c| c.is_ascii_digit() || c == '.'));
             let after = after.trim_start();
-            let (unit, after) = after.split_at(super::lexer::run(after, char::is_alphabetic));
+            let (unit, after) = after.split_at(super::run(after, char::is_alphabetic));
             let alone = nanos == 0 && after.is_empty();
             if let Some(months) = calendar_unit(unit) {
                 let count: i32 = if number.is_empty() { 1 } else { number.parse().map_err(|_| bad())? };
@@ -211,7 +214,7 @@ impl std::str::FromStr for Bucket {
 /// wrong.
 fn in_right_case(text: &str) -> Option<String> {
     let text = text.trim();
-    let (number, unit) = text.split_at(super::lexer::run(text, |c| c.is_ascii_digit() || c == '.'));
+    let (number, unit) = text.split_at(super::run(text, |c| c.is_ascii_digit() || c == '.'));
     let names = FIXED.iter().flat_map(|(short, ..)| *short);
     let names = names.chain(CALENDAR.iter().flat_map(|(short, ..)| *short));
     let found = names.copied().find(|name| name.eq_ignore_ascii_case(unit.trim()))?;
@@ -313,18 +316,18 @@ mod tests {
     }
 
     #[test]
-    fn literals_take_the_largest_fitting_unit() {
+    fn units_are_the_largest_that_fit() {
         let cases = [
-            ("90s", "INTERVAL '90 seconds'"),
-            ("60s", "INTERVAL '1 minute'"),
-            ("48h", "INTERVAL '2 days'"),
-            ("1500us", "INTERVAL '1500 microseconds'"),
-            ("14d", "INTERVAL '2 weeks'"),
-            ("1Q", "INTERVAL '3 months'"),
-            ("1y", "INTERVAL '1 year'"),
+            ("90s", (90, "second")),
+            ("60s", (1, "minute")),
+            ("48h", (2, "day")),
+            ("1500us", (1500, "microsecond")),
+            ("14d", (2, "week")),
+            ("1Q", (3, "month")),
+            ("1y", (1, "year")),
         ];
         for (text, expected) in cases {
-            assert_eq!(text.parse::<Bucket>().unwrap().interval_literal(), expected);
+            assert_eq!(text.parse::<Bucket>().unwrap().in_units(), expected);
         }
     }
 

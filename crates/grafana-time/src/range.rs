@@ -1,14 +1,12 @@
-//! Time ranges, intervals as text, and instants as DuckDB literals. All of it in UTC.
+//! Time ranges and intervals as text. All of it in UTC.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
 use super::{Bucket, relative};
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// A time range; both ends belong to it, as in Grafana.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,11 +55,13 @@ impl TimeRange {
             to: relative::parse(to, now, relative::End::To)?,
         };
         if range.from > range.to {
-            return Err(Error::bad_query(format!(
-                "the time range ends before it starts: from `{from}` ({}) to `{to}` ({})",
-                range.from, range.to
-            ))
-            .hint("Exchange the two ends"));
+            return Err(Error::new(
+                format!(
+                    "the time range ends before it starts: from `{from}` ({}) to `{to}` ({})",
+                    range.from, range.to
+                ),
+                "Exchange the two ends",
+            ));
         }
         Ok(range)
     }
@@ -99,36 +99,9 @@ pub fn format_interval(interval: Duration) -> String {
     }
 }
 
-/// `TIMESTAMP '2026-03-01 00:00:00.123'` in UTC, to the microsecond (DuckDB's resolution), rounded towards the
-/// past. Not `TIMESTAMPTZ`: the bundled engine has no ICU, and plain timestamps are several times faster.
-pub(super) fn timestamp_literal(instant: Timestamp) -> String {
-    if instant == Timestamp::MAX {
-        return "TIMESTAMP '9999-12-31 23:59:59.999999'".to_owned();
-    }
-    let microseconds = instant.as_nanosecond().div_euclid(1_000);
-    let rounded = i64::try_from(microseconds).ok().and_then(|us| Timestamp::from_microsecond(us).ok());
-    let civil = Offset::UTC.to_datetime(rounded.unwrap_or(instant));
-    let (sign, year) = if civil.year() < 0 { ("-", -civil.year()) } else { ("", civil.year()) };
-    let mut text = format!(
-        "TIMESTAMP '{sign}{year:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-        civil.month(),
-        civil.day(),
-        civil.hour(),
-        civil.minute(),
-        civil.second()
-    );
-    let fraction = civil.subsec_nanosecond() / 1_000;
-    if fraction % 1_000 != 0 {
-        let _ = write!(text, ".{fraction:06}");
-    } else if fraction != 0 {
-        let _ = write!(text, ".{:03}", fraction / 1_000);
-    }
-    text.push('\'');
-    text
-}
-
 /// Seconds since 1970, rounded towards the past.
-pub(super) fn floor_seconds(instant: Timestamp) -> i64 {
+#[must_use]
+pub fn unix_seconds(instant: Timestamp) -> i64 {
     if instant == Timestamp::MAX {
         return LAST_MS / 1_000;
     }
@@ -180,20 +153,6 @@ mod tests {
     }
 
     #[test]
-    fn literals() {
-        let cases = [
-            ("2026-03-01T00:00:00.123Z", "TIMESTAMP '2026-03-01 00:00:00.123'"),
-            ("2026-03-01T00:00:00Z", "TIMESTAMP '2026-03-01 00:00:00'"),
-            ("1969-12-31T23:59:59.9999995Z", "TIMESTAMP '1969-12-31 23:59:59.999999'"),
-            ("0001-01-01T00:00:00.000001Z", "TIMESTAMP '0001-01-01 00:00:00.000001'"),
-            ("-000001-03-01T00:00:00Z", "TIMESTAMP '-0001-03-01 00:00:00'"),
-        ];
-        for (instant, expected) in cases {
-            assert_eq!(timestamp_literal(instant.parse().unwrap()), expected);
-        }
-    }
-
-    #[test]
     fn ranges_survive_json_and_milliseconds() {
         let range = TimeRange::from_millis(-1, 1_772_323_200_123);
         assert_eq!((range.from_ms(), range.to_ms()), (-1, 1_772_323_200_123));
@@ -203,8 +162,7 @@ mod tests {
         assert_eq!(TimeRange::from_millis(i64::MIN, i64::MAX).to, Timestamp::MAX);
         // To the end of the calendar.
         let range = TimeRange::from_millis(0, LAST_MS);
-        assert_eq!((range.to_ms(), floor_seconds(range.to)), (LAST_MS, LAST_MS / 1_000));
-        assert_eq!(timestamp_literal(range.to), "TIMESTAMP '9999-12-31 23:59:59.999999'");
+        assert_eq!((range.to_ms(), unix_seconds(range.to)), (LAST_MS, LAST_MS / 1_000));
         for (ms, there) in [(LAST_MS, true), (LAST_MS - 90_000_000, true), (LAST_MS + 1, false)] {
             assert_eq!(instant_of_ms(ms).is_some(), there, "{ms}");
         }

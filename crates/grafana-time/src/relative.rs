@@ -6,8 +6,7 @@ use jiff::tz::Offset;
 use jiff::{Span, Timestamp, ToSpan};
 
 use super::instant_of_ms;
-use crate::error::{Error, Result};
-use crate::reports::IsoWeek;
+use crate::{Error, IsoWeek, Result};
 
 /// Which end of a range is meant: it decides where rounding goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +23,10 @@ pub(super) fn parse(text: &str, now: Timestamp, end: End) -> Result<Timestamp> {
         None => absolute(trimmed, end),
     };
     found.ok_or_else(|| {
-        Error::bad_query(format!("`{text}` is not a time"))
-            .hint("Write `now-6h`, `now/w`, `2026-03-01`, `2026-03-01T12:00:00Z`, `2026-W10` or milliseconds since 1970")
+        Error::new(
+            format!("`{text}` is not a time"),
+            "Write `now-6h`, `now/w`, `2026-03-01`, `2026-03-01T12:00:00Z`, `2026-W10` or milliseconds since 1970",
+        )
     })
 }
 
@@ -55,7 +56,7 @@ fn date_math(steps: &str, now: Timestamp, end: End) -> Option<Timestamp> {
     let mut rest = steps.trim_start();
     while let Some(operator) = rest.chars().next() {
         rest = rest.get(operator.len_utf8()..)?;
-        let (digits, after) = rest.split_at(super::lexer::run(rest, |c| c.is_ascii_digit()));
+        let (digits, after) = rest.split_at(super::run(rest, |c| c.is_ascii_digit()));
         let unit = after.chars().next()?;
         rest = after.get(unit.len_utf8()..)?.trim_start();
         at = match operator {

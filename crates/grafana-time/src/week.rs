@@ -3,10 +3,12 @@
 use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 
-/// The years of which reports can be. A number outside of them is a mistake or a mark for no week, such as 999952.
+use crate::Error;
+
+/// The years that a number YYYYWW may name. A number outside of them is a mistake or a mark for no week, such as 999952.
 const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
 
-/// An ISO 8601 week, e.g. 2026-W53. Reports carry it as the integer YYYYWW (`202653`).
+/// An ISO 8601 week, e.g. 2026-W53. Databases mostly hold it as the integer YYYYWW (`202653`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IsoWeek {
     /// Its Monday; the order of weeks is the order of their Mondays.
@@ -20,40 +22,12 @@ impl IsoWeek {
         ISOWeekDate::new(year, week, Weekday::Monday).ok().map(|day| Self { monday: day.date() })
     }
 
-    /// The week of a YYYYWW integer, if a report can be of it; `None` for an integer that names no week (`202600`, `202553`,
-    /// `42`), and for one outside [`YEARS`]: `2601` is the year 2026 written short, and `999952` a mark for no week.
+    /// The week of a YYYYWW integer; `None` for an integer that names no week (`202600`, `202553`,
+    /// `42`), and for one outside the years 1970 to 2199: `2601` is the year 2026 written short, and `999952` a mark for no week.
     #[must_use]
     pub fn from_yyyyww(number: i64) -> Option<Self> {
         let year = i16::try_from(number / 100).ok().filter(|year| YEARS.contains(year))?;
         Self::new(year, i8::try_from(number % 100).ok()?)
-    }
-
-    /// The condition that a column holds weeks from `first` to `last`, and of these only such as [`Self::from_yyyyww`] knows:
-    /// the texts between which the column stands. Within one year every integer between two weeks is one. `BETWEEN` is there in
-    /// any case, because DuckDB passes over files and row groups by it.
-    #[must_use]
-    pub fn condition(first: Self, last: Self) -> Vec<String> {
-        let (oldest, newest) = Self::bounds();
-        let (from, to) = (first.yyyyww().max(oldest), last.yyyyww().min(newest));
-        let between = format!(" BETWEEN {from} AND {to}");
-        if from / 100 == to / 100 {
-            return vec![String::new(), between];
-        }
-        let longest = (from / 100..=to / 100).map(|year| year * 100 + 53);
-        let longest: Vec<String> = longest
-            .filter(|week| (from..=to).contains(week) && Self::from_yyyyww(*week).is_some())
-            .map(|week| week.to_string())
-            .collect();
-        let is_of_52 = " AS BIGINT) % 100 BETWEEN 1 AND 52";
-        if longest.is_empty() {
-            return vec!["(".to_owned(), format!("{between} AND TRY_CAST("), format!("{is_of_52})")];
-        }
-        vec![
-            "(".to_owned(),
-            format!("{between} AND (TRY_CAST("),
-            format!("{is_of_52} OR "),
-            format!(" IN ({})))", longest.join(", ")),
-        ]
     }
 
     /// The oldest and the newest number that [`Self::from_yyyyww`] knows.
@@ -119,7 +93,7 @@ impl std::fmt::Display for IsoWeek {
 
 /// Reads `202653`, `2026-W53` and `2026W53`.
 impl std::str::FromStr for IsoWeek {
-    type Err = crate::error::Error;
+    type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let read = || {
@@ -133,8 +107,7 @@ impl std::str::FromStr for IsoWeek {
             Self::new(year.parse().ok()?, week.parse().ok()?)
         };
         read().ok_or_else(|| {
-            crate::error::Error::bad_query(format!("`{text}` is not an ISO week"))
-                .hint("Write it as 202653 or 2026-W53")
+            Error::new(format!("`{text}` is not an ISO week"), "Write it as 202653 or 2026-W53")
         })
     }
 }
@@ -160,26 +133,6 @@ mod tests {
             assert_eq!(IsoWeek::from_yyyyww(number), None, "{number}");
         }
         assert_eq!(week(202_701).weeks_since(week(202_601)), 53);
-    }
-
-    #[test]
-    fn the_condition_knows_the_weeks_that_exist() {
-        let of = |from: i64, to: i64| IsoWeek::condition(week(from), week(to)).join("w");
-        assert_eq!(of(202_610, 202_611), "w BETWEEN 202610 AND 202611");
-        assert_eq!(
-            of(202_551, 202_602),
-            "(w BETWEEN 202551 AND 202602 AND TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)"
-        );
-        assert_eq!(
-            of(202_040, 202_701),
-            "(w BETWEEN 202040 AND 202701 AND (TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52 OR w IN (202053, 202653)))"
-        );
-        // Of all that there may be, only those that there can be.
-        let ends = [(1, 1), (9999, 52)].map(|(year, week)| IsoWeek::new(year, week).unwrap());
-        let all = IsoWeek::condition(ends[0], ends[1]).concat();
-        assert!(all.starts_with("( BETWEEN 197001 AND 219952 AND (") && all.len() < 500, "{all}");
-        let past = IsoWeek::condition(ends[0], IsoWeek::new(1960, 1).unwrap()).join("w");
-        assert!(past.contains("w BETWEEN 197001 AND 196001"), "nothing: {past}");
     }
 
     #[test]
