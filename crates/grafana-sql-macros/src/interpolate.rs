@@ -8,9 +8,11 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use grafana_time::format_interval;
+
 use super::lexer::{is_inside_braces, is_word, run};
-use super::{Context, Value, Variable, format_interval, moment};
-use crate::error::{Error, Result};
+use super::{Context, Value, Variable, moment};
+use crate::{Error, Result};
 
 /// The formats of `${name:format}`.
 const FORMATS: &str = "raw, csv, pipe, json, regex, glob, singlequote, sqlstring, doublequote, text; and date, date:iso, date:seconds, date:YYYY-MM-DD for the time range";
@@ -116,7 +118,7 @@ pub(super) fn in_quotes(
         (None, [value]) => value.text.clone(),
         (None, values) => {
             let name = reference.name;
-            return Err(Error::bad_query(format!(
+            return Err(Error::new(format!(
                 "`{}` stands inside quotes but has {} values",
                 reference.text,
                 values.len()
@@ -138,7 +140,7 @@ fn values<'v>(reference: Reference<'_>, variable: &'v Variable) -> Result<&'v [V
     match variable {
         Variable::One(value) => Ok(std::slice::from_ref(value)),
         Variable::Many(values) => Ok(values),
-        Variable::All => Err(Error::bad_query(format!("the variable `${}` is set to All", reference.name))
+        Variable::All => Err(Error::new(format!("the variable `${}` is set to All", reference.name))
             .hint(format!(
                 "Wrap the condition: `$__conditionalAll(column IN (${0}), ${0})`",
                 reference.name
@@ -168,7 +170,7 @@ fn formatted(
         _ if format.starts_with("date:") => {
             let pattern = format.trim_start_matches("date:");
             moment::format(pattern, date(reference, values)?).map_err(|unknown| {
-                Error::bad_query(format!("unknown letters `{unknown}` in `{}`", reference.text)).hint(
+                Error::new(format!("unknown letters `{unknown}` in `{}`", reference.text)).hint(
                     format!(
                         "A date's format has {}; other letters stand in brackets, as in `YYYY-[W]WW`",
                         moment::TOKENS
@@ -177,7 +179,7 @@ fn formatted(
             })?
         }
         _ => {
-            return Err(Error::bad_query(format!("unknown format `{format}` in `{}`", reference.text))
+            return Err(Error::new(format!("unknown format `{format}` in `{}`", reference.text))
                 .hint(format!("The formats are {FORMATS}")));
         }
     })
@@ -190,7 +192,7 @@ fn date(reference: Reference<'_>, values: &[Value]) -> Result<moment::Instant> {
         _ => None,
     };
     ms.and_then(moment::Instant::of_ms).ok_or_else(|| {
-        Error::bad_query(format!("`{}` is not milliseconds since 1970", reference.text))
+        Error::new(format!("`{}` is not milliseconds since 1970", reference.text))
             .hint("The date formats are for `${__from:date}` and `${__to:date}`")
     })
 }

@@ -73,7 +73,7 @@ pub fn tokens(sql: &str) -> Tokens<'_> {
 }
 
 /// The text with plain spaces for the Unicode spaces that mean one, as DuckDB's scanner gets it.
-pub(crate) fn with_plain_spaces(sql: &str) -> String {
+pub fn with_plain_spaces(sql: &str) -> String {
     let blanks = blanks::replaced(sql);
     sql.char_indices().map(|(at, c)| if blanks.binary_search(&at).is_ok() { ' ' } else { c }).collect()
 }

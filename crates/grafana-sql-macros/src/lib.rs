@@ -1,44 +1,36 @@
-//! From a person's query to the text DuckDB gets: query model, time range, template variables, macros.
-//!
-//! [`prepare`] reads the text once, left to right, and writes another one. What a macro or a variable
-//! inserts is never read again, so no value can turn into SQL, a macro or a comment. String literals,
-//! comments and dollar quotes keep their bytes, with one exception: a template variable inside a string
-//! or a quoted identifier gets its value, escaped for that literal, because dashboards write `'$name'`.
-//!
-//! Pure: no IO, no clock, no DuckDB. Whether the statement may run is the gate's question.
+#![doc = include_str!("../README.md")]
 
-mod bucket;
+mod dialect;
+mod error;
 mod interpolate;
 mod lexer;
 mod macros;
-mod model;
 mod moment;
 mod offsets;
-mod relative;
-mod time;
 mod variables;
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-pub use bucket::{Bucket, Fill, FillMode};
-pub(crate) use lexer::with_plain_spaces;
-pub use lexer::{Token, TokenKind, Tokens, tokens};
-pub(crate) use macros::has_macro_in_quotes;
-pub use macros::{MacroDoc, macro_table};
-pub(crate) use model::too_long;
-pub use model::{Format, QueryModel};
-pub use offsets::Offsets;
-pub use time::{TimeRange, format_interval, instant_of_ms, parse_interval};
-pub use variables::{Value, Variable, Variables};
+use grafana_time::{Fill, TimeRange};
 
-use crate::error::Result;
+pub use dialect::Dialect;
+pub use error::{Error, Result};
+pub use grafana_time;
+pub use lexer::{Token, TokenKind, Tokens, tokens, with_plain_spaces};
+pub use macros::{MacroDoc, has_macro_in_quotes, macro_table, week_condition};
+pub use offsets::Offsets;
+pub use variables::{Value, Variable, Variables, kind_of};
 
 /// What macros and variables are filled from.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
+    /// The database that the text is for.
+    pub dialect: Dialect,
     /// The dashboard's or alert rule's time range.
     pub range: TimeRange,
     /// The interval Grafana suggests; zero = unknown, then it is the range over `max_data_points`.
@@ -66,7 +58,7 @@ impl Context<'_> {
     }
 }
 
-/// A query ready for the gate.
+/// A query ready for its database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
     /// The text with variables and macros replaced.
@@ -82,8 +74,8 @@ pub struct Prepared {
 /// Replaces template variables and macros in `raw_sql`.
 ///
 /// # Errors
-/// [`crate::error::Kind::BadQuery`] with the position in `raw_sql` and what to do: an empty query, an unterminated
-/// string, identifier or comment, an unknown macro or variable, a wrong argument, a query parameter.
+/// With the position in `raw_sql` and what to do: an empty query, an unterminated string, identifier or comment, an unknown macro
+/// or variable, a wrong argument, a query parameter, a macro that the dialect does not have.
 pub fn prepare(raw_sql: &str, context: &Context<'_>) -> Result<Prepared> {
     macros::expand(raw_sql, context)
 }

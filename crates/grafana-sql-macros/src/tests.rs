@@ -4,19 +4,23 @@ mod quotes;
 
 use std::time::{Duration, Instant};
 
+use grafana_time::{Bucket, FillMode};
 use proptest::prelude::*;
 
 use super::*;
-use crate::error::Error;
 
 /// The context of the macro table's examples, with `variables`.
 fn with<T>(variables: &Variables, work: impl FnOnce(&Context<'_>) -> T) -> T {
+    in_dialect(Dialect::DuckDb, variables, work)
+}
+
+fn in_dialect<T>(dialect: Dialect, variables: &Variables, work: impl FnOnce(&Context<'_>) -> T) -> T {
     let range = TimeRange {
         from: "2026-03-02T00:00:00Z".parse().unwrap(),
         to: "2026-03-15T23:59:59.999Z".parse().unwrap(),
     };
     let interval = Duration::from_mins(1);
-    work(&Context { range, interval, max_data_points: 1_000, variables, slow_ms: 100.0 })
+    work(&Context { dialect, range, interval, max_data_points: 1_000, variables, slow_ms: 100.0 })
 }
 
 fn variables(json: serde_json::Value) -> Variables {
@@ -267,7 +271,8 @@ fn an_unknown_interval_is_the_range_over_the_points() {
     let cases = [(0, 60, "1m"), (0, 0, "36s"), (0, i64::MAX, "1ms"), (1, 60, "1ms"), (90_000_000, 60, "1m")];
     for (nanos, max_data_points, expected) in cases {
         let interval = Duration::from_nanos(nanos * 1_000);
-        let context = Context { range, interval, max_data_points, variables: &variables, slow_ms: 100.0 };
+        let dialect = Dialect::DuckDb;
+        let context = Context { dialect, range, interval, max_data_points, variables: &variables, slow_ms: 100.0 };
         assert_eq!(prepare("$__interval", &context).unwrap().sql, expected);
     }
 }
@@ -288,6 +293,7 @@ fn what_variables_add_inside_one_literal_is_bounded_too() {
     let value = serde_json::json!({ "v": "x".repeat(100_000) });
     let variables = Variables::from_json(Some(&value)).unwrap();
     let context = Context {
+        dialect: Dialect::DuckDb,
         range,
         interval: Duration::ZERO,
         max_data_points: 0,

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
-use super::model::kind_of;
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// What Grafana stores for the choice "All".
 const ALL: &str = "$__all";
@@ -65,20 +64,26 @@ impl Variables {
             Some(Json::Object(members)) => {
                 members.iter().map(|(name, json)| Ok((name.clone(), variable(name, json)?))).collect()
             }
-            Some(other) => Err(Error::bad_query(format!("`variables` is {}, not an object", kind_of(other)))
+            Some(other) => Err(Error::new(format!("`variables` is {}, not an object", kind_of(other)))
                 .hint("Send names and values, as in `{\"pattern\": [\"a\", \"b\"]}`")),
         }
     }
 
     /// Bytes of all names and values.
     #[must_use]
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         let of = |variable: &Variable| match variable {
             Variable::All => 0,
             Variable::One(value) => value.text.len(),
             Variable::Many(values) => values.iter().map(|value| value.text.len()).sum(),
         };
         self.0.iter().map(|(name, variable)| name.len() + of(variable)).sum()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Adds or replaces one.
@@ -107,6 +112,19 @@ impl<'de> Deserialize<'de> for Variables {
     }
 }
 
+/// A JSON value's type, in words: `a list`.
+#[must_use]
+pub fn kind_of(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a string",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "an object",
+    }
+}
+
 fn variable(name: &str, json: &Json) -> Result<Variable> {
     let json = match json {
         Json::Object(choice) => choice.get("value").unwrap_or(json),
@@ -125,13 +143,13 @@ fn variable(name: &str, json: &Json) -> Result<Variable> {
 fn value(name: &str, json: &Json) -> Result<Value> {
     match json {
         Json::String(text) if text == ALL => {
-            Err(Error::bad_query(format!("the variable `{name}` holds `$__all` beside other values"))
+            Err(Error::new(format!("the variable `{name}` holds `$__all` beside other values"))
                 .hint("Send `[\"$__all\"]` alone, or the values without it"))
         }
         Json::String(text) => Ok(Value::text(text.clone())),
         Json::Number(number) => Ok(Value::bare(number)),
         Json::Bool(truth) => Ok(Value::bare(truth)),
-        other => Err(Error::bad_query(format!("the variable `{name}` is {}", kind_of(other)))
+        other => Err(Error::new(format!("the variable `{name}` is {}", kind_of(other)))
             .hint("Use a string, a number, a boolean, or a list of these")),
     }
 }

@@ -2,11 +2,14 @@
 
 use std::ops::Range;
 
+use grafana_time::{Bucket, Fill, FillMode};
+use jiff::Timestamp;
+
 use super::super::lexer::{Token, TokenKind};
 use super::super::offsets::Output;
-use super::super::{Bucket, Context, Fill, FillMode};
+use super::super::Context;
 use super::{Expander, MacroDoc};
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// A call being expanded.
 pub(super) struct Call<'e, 'a> {
@@ -39,6 +42,23 @@ impl<'e, 'a> Call<'e, 'a> {
 
     pub(super) fn context(&self) -> &'a Context<'a> {
         self.expander.context
+    }
+
+    /// An instant that is compared with a column; see [`crate::Dialect`].
+    pub(super) fn instant(&self, instant: Timestamp) -> Result<String> {
+        self.context().dialect.instant(instant).ok_or_else(|| self.out_of_reach())
+    }
+
+    /// An instant as a value.
+    pub(super) fn timestamp(&self, instant: Timestamp) -> Result<String> {
+        self.context().dialect.timestamp(instant).ok_or_else(|| self.out_of_reach())
+    }
+
+    fn out_of_reach(&self) -> Error {
+        let dialect = self.context().dialect;
+        Error::new(format!("`{}` cannot be written for {dialect}, whose times have the years 1678 to 2261", self.doc.name))
+            .hint("Choose a time range within these years")
+            .at(self.start)
     }
 
     /// Whether the call is all of a column that is named `time` or `timeend`: `SELECT $__name() AS time, …`, or
@@ -115,7 +135,7 @@ impl<'e, 'a> Call<'e, 'a> {
         let bare =
             text.split_at_checked("interval".len()).filter(|(word, _)| word.eq_ignore_ascii_case("interval"));
         let bare = bare.map_or(text.as_str(), |(_, rest)| unquote(rest.trim()));
-        let bucket: Bucket = bare.parse().map_err(|error: Error| error.at(position))?;
+        let bucket: Bucket = bare.parse().map_err(|error: grafana_time::Error| Error::from(error).at(position))?;
         if self.arg_count() < 3 {
             return Ok(bucket);
         }
@@ -123,7 +143,7 @@ impl<'e, 'a> Call<'e, 'a> {
         let fill = Fill { bucket, mode: fill_mode(&self.word(2)?).map_err(|error| error.at(position))? };
         match self.expander.fill.replace(fill) {
             Some(other) if other != fill => {
-                Err(Error::bad_query("the query fills empty buckets in two different ways")
+                Err(Error::new("the query fills empty buckets in two different ways")
                     .hint(
                         "Give one `$__timeGroup` its fill, and the others none or the same interval and fill",
                     )
@@ -158,7 +178,7 @@ impl Expander<'_> {
         }
         if token(open).is_none_or(|token| token.text != "(") {
             let missing = || {
-                Error::bad_query(format!("`{}` needs its arguments in parentheses", doc.name))
+                Error::new(format!("`{}` needs its arguments in parentheses", doc.name))
                     .hint(format!("Write `{}`", doc.signature))
                     .at(start)
             };
@@ -167,13 +187,13 @@ impl Expander<'_> {
         let (args, next) = self.split(open, end, doc, start)?;
         let fits = (doc.fewest()..=doc.most()).contains(&args.len());
         if !fits {
-            return Err(Error::bad_query(format!("`{}` takes {}, not {}", doc.name, arity(doc), args.len()))
+            return Err(Error::new(format!("`{}` takes {}, not {}", doc.name, arity(doc), args.len()))
                 .hint(format!("Write `{}`", doc.signature))
                 .at(start));
         }
         match args.iter().position(Range::is_empty) {
             Some(empty) => {
-                Err(Error::bad_query(format!("argument {} of `{}` is empty", empty + 1, doc.name))
+                Err(Error::new(format!("argument {} of `{}` is empty", empty + 1, doc.name))
                     .hint(format!("Write `{}`", doc.signature))
                     .at(args
                         .get(empty)
@@ -208,7 +228,7 @@ impl Expander<'_> {
                 ")" | "]" | "}" => {
                     let expected = brackets.pop().unwrap_or_default();
                     if expected != token.text {
-                        return Err(Error::bad_query(format!(
+                        return Err(Error::new(format!(
                             "`{}` where `{expected}` is due in the arguments of `{}`",
                             token.text, doc.name
                         ))
@@ -226,7 +246,7 @@ impl Expander<'_> {
                 _ => {}
             }
         }
-        Err(Error::bad_query(format!("the `)` of `{}` is missing", doc.name))
+        Err(Error::new(format!("the `)` of `{}` is missing", doc.name))
             .hint(format!("Write `{}`", doc.signature))
             .at(start))
     }
@@ -259,7 +279,7 @@ fn fill_mode(text: &str) -> Result<FillMode> {
     }
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
     number.map(FillMode::Value).ok_or_else(|| {
-        Error::bad_query(format!("`{text}` does not fill an empty bucket"))
+        Error::new(format!("`{text}` does not fill an empty bucket"))
             .hint("Use `NULL`, `previous` or a number such as `0`")
     })
 }

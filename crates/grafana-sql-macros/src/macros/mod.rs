@@ -10,13 +10,16 @@ mod weeks;
 
 use std::ops::Range;
 
+use grafana_time::Fill;
+
 pub use table::{MacroDoc, macro_table};
+pub use weeks::week_condition;
 
 use super::interpolate::{Reference, Written, in_quotes, in_the_open, lookup, reference_at};
 use super::lexer::{Token, TokenKind, is_word, tokens};
 use super::offsets::Output;
-use super::{Context, Fill, Prepared};
-use crate::error::{Error, Result};
+use super::{Context, Prepared};
+use crate::{Error, Result};
 use call::Call;
 
 /// Deepest nesting of macro calls; each level may repeat its argument.
@@ -31,7 +34,7 @@ pub(super) fn expand(raw_sql: &str, context: &Context<'_>) -> Result<Prepared> {
         return Err(unterminated(open));
     }
     if tokens.iter().all(Token::is_blank) {
-        return Err(Error::bad_query("the query is empty").hint("Write a SELECT into the query's SQL text"));
+        return Err(Error::new("the query is empty").hint("Write a SELECT into the query's SQL text"));
     }
     let mut output = Output::default();
     let all = 0..tokens.len();
@@ -95,7 +98,7 @@ impl<'a> Expander<'a> {
             return Ok(());
         }
         let most = MOST_ADDED >> 20;
-        Err(Error::bad_query(format!("macros and variables add more than {most} MiB to the query"))
+        Err(Error::new(format!("macros and variables add more than {most} MiB to the query"))
             .hint("Choose fewer values, or nest fewer macros")
             .at(start))
     }
@@ -124,7 +127,7 @@ impl<'a> Expander<'a> {
         if !is_compared && !is_cast && !is_in_list && !is_time {
             return Ok(());
         }
-        Err(Error::bad_query(format!("`{call}` stands inside quotes, where it is only text"))
+        Err(Error::new(format!("`{call}` stands inside quotes, where it is only text"))
             .hint(format!("Write `{call}` without the quotes"))
             .at(token.start))
     }
@@ -168,7 +171,7 @@ impl<'a> Expander<'a> {
     fn write_dollar(&mut self, at: usize, end: usize, after_string: bool, out: &mut Output) -> Result<usize> {
         let Some(token) = self.tokens.get(at).copied() else { return Ok(at + 1) };
         let Some(reference) = reference_at(token.text) else {
-            return Err(Error::bad_query(format!("`{}` is not a template variable", token.text))
+            return Err(Error::new(format!("`{}` is not a template variable", token.text))
                 .hint("Write `${name}` or `${name:format}`; a name has letters, digits and `_`")
                 .at(token.start));
         };
@@ -176,7 +179,7 @@ impl<'a> Expander<'a> {
         if let Some(doc) = table::find(token.text).filter(|_| !is_own) {
             let (args, next) = self.arguments(at, end, doc)?;
             if self.depth >= DEEPEST {
-                return Err(Error::bad_query(format!("macros are nested more than {DEEPEST} deep"))
+                return Err(Error::new(format!("macros are nested more than {DEEPEST} deep"))
                     .hint("Use a subquery or a `WITH` for the inner part")
                     .at(token.start));
             }
@@ -216,13 +219,13 @@ impl<'a> Expander<'a> {
             let rest = token.text.get(dollar + 1..).unwrap_or_default();
             let name = rest.get(..super::lexer::run(rest, is_word)).unwrap_or_default();
             if table::find(&format!("${name}")).is_some() {
-                return Err(Error::bad_query(format!("`{}` is one identifier for DuckDB", token.text))
+                return Err(Error::new(format!("`{}` is one identifier for {}", token.text, self.context.dialect))
                     .hint(format!("Put a space before `${name}`, so that it is a macro"))
                     .at(token.start + dollar));
             }
             if !name.is_empty() && self.context.variables.get(name).is_some() {
                 let before = token.text.get(..dollar).unwrap_or_default();
-                return Err(Error::bad_query(format!("`{}` is one identifier for DuckDB", token.text))
+                return Err(Error::new(format!("`{}` is one identifier for {}", token.text, self.context.dialect))
                     .hint(format!(
                         "To put the variable's text into the name, write `{before}${{{name}:raw}}`"
                     ))
@@ -235,7 +238,7 @@ impl<'a> Expander<'a> {
     fn unknown(&self, reference: Reference<'_>) -> Error {
         let name = reference.name;
         if reference.text.starts_with("${") && table::find(&format!("${name}")).is_some() {
-            return Error::bad_query(format!("`{}` is a macro in braces", reference.text))
+            return Error::new(format!("`{}` is a macro in braces", reference.text))
                 .hint(format!("Write it as `${name}(…)`"));
         }
         if name.starts_with("__") {
@@ -246,7 +249,7 @@ impl<'a> Expander<'a> {
                         .to_owned()
                 }
             };
-            return Error::bad_query(format!("unknown macro `{}`", reference.text)).hint(hint);
+            return Error::new(format!("unknown macro `{}`", reference.text)).hint(hint);
         }
         self.unknown_variable(name, reference.text)
     }
@@ -264,7 +267,7 @@ impl<'a> Expander<'a> {
             "No variables came with this query: define it on the dashboard, pass its value along, or write the value itself"
                 .to_owned()
         };
-        Error::bad_query(format!("unknown variable `{text}`")).hint(hint)
+        Error::new(format!("unknown variable `{text}`")).hint(hint)
     }
 }
 
@@ -287,7 +290,7 @@ fn write_value(
 
 /// Whether a string of the text is nothing but a macro's call.
 #[must_use]
-pub(crate) fn has_macro_in_quotes(sql: &str) -> bool {
+pub fn has_macro_in_quotes(sql: &str) -> bool {
     // Most texts end here.
     sql.contains("$__") && tokens(sql).any(|token| macro_in_quotes(&token).is_some())
 }
@@ -323,11 +326,11 @@ fn unterminated(token: &Token<'_>) -> Error {
         }
         _ => format!("Close it with {end}"),
     };
-    Error::bad_query(format!("unterminated {what}")).hint(hint).at(token.start)
+    Error::new(format!("unterminated {what}")).hint(hint).at(token.start)
 }
 
 fn parameter(token: &Token<'_>) -> Error {
-    Error::bad_query(format!("`{}` is a query parameter, and nothing fills it", token.text))
+    Error::new(format!("`{}` is a query parameter, and nothing fills it", token.text))
         .hint("Write the value itself, or a template variable such as `$name`; inside a string `$1` stays as it is")
         .at(token.start)
 }
