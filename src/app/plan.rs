@@ -8,7 +8,7 @@ use super::DataQuery;
 use crate::error::{Error, Result, line_and_column};
 use crate::frame::{CsvOptions, Options, ShortRange};
 use crate::protocol::{ExportJob, QueryJob};
-use crate::query::{self, Context, Fill, Format, Offsets, Prepared, QueryModel, TimeRange, too_long};
+use crate::query::{self, Context, Dialect, Fill, Format, Offsets, Prepared, QueryModel, TimeRange, too_long};
 use crate::source::Datasource;
 
 /// Bytes of a long query model.
@@ -50,9 +50,15 @@ impl QueryPlan {
     pub(super) fn of(query: DataQuery, datasource: &Datasource) -> Result<Self, Failure> {
         let DataQuery { ref_id, model, range, interval, max_data_points, is_of_alert } = query;
         let QueryModel { raw_sql, format, variables } = model;
-        let context =
-            Context { range, interval, max_data_points, variables: &variables, slow_ms: datasource.slow_ms };
-        let prepared = query::prepare(&raw_sql, &context).and_then(|prepared| {
+        let context = Context {
+            dialect: Dialect::DuckDb,
+            range,
+            interval,
+            max_data_points,
+            variables: &variables,
+            slow_ms: datasource.slow_ms,
+        };
+        let prepared = query::prepare(&raw_sql, &context).map_err(Error::from).and_then(|prepared| {
             if prepared.sql.len() > LONGEST_EXPANSION {
                 return Err(too_long("the query with its macros and variables filled in", LONGEST_EXPANSION));
             }

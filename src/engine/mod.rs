@@ -31,7 +31,6 @@ mod stamp;
 mod stored;
 mod text;
 mod types;
-mod tz;
 mod unlisted;
 mod views;
 mod views_file;

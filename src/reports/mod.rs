@@ -6,7 +6,6 @@ mod files;
 mod keys;
 mod named;
 mod views;
-mod week;
 
 #[cfg(test)]
 mod provisioned_tests;
@@ -20,4 +19,4 @@ pub use files::{
 pub use keys::{Key, is_value, keys_of};
 pub use named::{ALL, Asked, EVERYTHING, NamedQuery, Parameter, ParameterKind};
 pub use views::{Source, VIEW_NAMES, View, create_views, string_literal};
-pub use week::IsoWeek;
+pub use grafana_time::IsoWeek;

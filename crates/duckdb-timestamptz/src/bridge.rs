@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use duckdb::ffi;
 
 use super::vector::{Argument, Column, LogicalType, Output, Returned};
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// One chunk of arguments: columns of equal length.
 pub(super) struct Input {
@@ -122,13 +122,13 @@ pub(super) type Outcome<T> = std::result::Result<Option<T>, String>;
 /// `connection` must be open.
 ///
 /// # Errors
-/// [`crate::error::Kind::Internal`] when DuckDB refuses.
+/// When DuckDB refuses.
 pub(super) unsafe fn register(
     connection: ffi::duckdb_connection,
     name: &'static str,
     overloads: impl IntoIterator<Item = Overload>,
 ) -> Result<()> {
-    let refused = || Error::internal(format!("DuckDB refuses the function `{name}`"));
+    let refused = || Error::new(format!("DuckDB refuses the function `{name}`"));
     let c_name = CString::new(name).map_err(|_| refused())?;
     // SAFETY: every handle made here is valid until it is destroyed below, once; DuckDB copies what is
     // registered. The extra info is a leaked box that DuckDB gives back to `drop_body`.

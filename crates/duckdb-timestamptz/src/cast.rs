@@ -16,7 +16,7 @@ use super::text;
 use super::vector::{
     Argument, Column, Date, Output, Returned, Text, Time, Timestamp, TimestampNs, TimestampTz, TimestampTzNs,
 };
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// Registers the casts.
 ///
@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 /// `connection` must be open.
 ///
 /// # Errors
-/// [`crate::error::Kind::Internal`] when DuckDB refuses.
+/// When DuckDB refuses.
 pub(super) unsafe fn register(connection: ffi::duckdb_connection) -> Result<()> {
     // SAFETY: the caller's promise.
     unsafe {
@@ -106,7 +106,7 @@ unsafe fn add<A: Argument + 'static, R: Returned + 'static>(
     if state == ffi::DuckDBSuccess {
         Ok(())
     } else {
-        Err(Error::internal(format!("DuckDB refuses the cast {name}")))
+        Err(Error::new(format!("DuckDB refuses the cast {name}")))
     }
 }
 

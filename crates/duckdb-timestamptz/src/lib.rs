@@ -1,14 +1,4 @@
-//! Time zones for the bundled DuckDB, which is built without its ICU extension.
-//!
-//! Without it `now() - INTERVAL 7 DAY` fails. [`register`] adds what is missing: arithmetic, parts, truncation and
-//! buckets of TIMESTAMPTZ, casts, `AT TIME ZONE` for every IANA zone, the current date and time. The session's
-//! zone is UTC and cannot be changed; results are those of DuckDB with ICU and `SET TimeZone = 'UTC'` (`cases.tsv`
-//! holds what that build answers).
-//!
-//! Not for: collations, `pg_timezone_names()`, calendars other than the Gregorian, `strptime` with a zone's name,
-//! and `range` and `generate_series` of TIMESTAMPTZ in FROM: DuckDB's C API loses overloads of table functions, and
-//! a macro would break their use on another table's rows. There, TIMESTAMP or `unnest(generate_series(...))` serve.
-
+#![doc = include_str!("../README.md")]
 #![expect(unsafe_code, reason = "casts, overloads and options are registered through the C API")]
 
 mod bridge;
@@ -30,14 +20,29 @@ use std::ptr;
 
 use duckdb::{Connection, ffi};
 
-use crate::error::{Error, Result};
+/// Shorthand used throughout the crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What DuckDB refused to take. It is never the fault of a query or of data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Error(String);
+
+impl Error {
+    fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
 
 /// Adds the functions, casts, macros and the `TimeZone` option to an instance, once, before its settings are
-/// locked. `connection` and `database` belong to the same open instance.
+/// locked. The instance is one in memory; other databases are attached afterwards, with `memory.main` in the search path.
 ///
 /// # Errors
-/// [`crate::error::Kind::Internal`] when DuckDB refuses one of them.
-pub(crate) fn register(connection: &Connection, database: ffi::duckdb_database) -> Result<()> {
+/// When DuckDB refuses one of them: another extension has registered it, or settings are locked.
+///
+/// # Safety
+/// `connection` and `database` belong to the same open instance.
+pub unsafe fn register(connection: &Connection, database: ffi::duckdb_database) -> Result<()> {
     let mut by_name: BTreeMap<&'static str, Vec<bridge::Overload>> = BTreeMap::new();
     for overload in function::overloads() {
         by_name.entry(overload.name()).or_default().push(overload);
@@ -54,7 +59,7 @@ pub(crate) fn register(connection: &Connection, database: ffi::duckdb_database) 
     raw.add_time_zone_option()?;
     connection
         .execute_batch(MACROS)
-        .map_err(|error| Error::internal(format!("the time macros are refused: {error}")))
+        .map_err(|error| Error::new(format!("the time macros are refused: {error}")))
 }
 
 /// What has no arguments is a macro over `now()`, so that all of a query's current times agree; DuckDB reads
@@ -90,7 +95,7 @@ impl RawConnection {
         if state == ffi::DuckDBSuccess {
             Ok(Self(connection))
         } else {
-            Err(Error::internal("DuckDB gives no connection for registering the time functions"))
+            Err(Error::new("DuckDB gives no connection for registering the time functions"))
         }
     }
 
@@ -100,7 +105,7 @@ impl RawConnection {
         if state == ffi::DuckDBSuccess {
             Ok(())
         } else {
-            Err(Error::internal(format!("DuckDB refuses `{}`", sql.to_string_lossy())))
+            Err(Error::new(format!("DuckDB refuses `{}`", sql.to_string_lossy())))
         }
     }
 
@@ -124,7 +129,7 @@ impl RawConnection {
         if state == ffi::DuckDBSuccess {
             Ok(())
         } else {
-            Err(Error::internal("DuckDB refuses the option `TimeZone`"))
+            Err(Error::new("DuckDB refuses the option `TimeZone`"))
         }
     }
 }

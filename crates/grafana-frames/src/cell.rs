@@ -15,7 +15,7 @@ use arrow::datatypes::{
 use arrow::util::display::array_value_to_string;
 
 use super::arrow_error;
-use crate::error::{Error, Kind, Result};
+use crate::{Error, Kind, Result};
 
 const SECOND: i64 = 1_000_000_000;
 const DAY_NS: i128 = 86_400_000_000_000;
@@ -33,7 +33,7 @@ impl Cells {
     /// Calls `write` for each row that is not null.
     ///
     /// # Errors
-    /// `Exhausted` when the cells of one batch come to more than 2 GiB, the limit of an Arrow column.
+    /// [`Kind::TooLarge`] when the cells of one batch come to more than 2 GiB, the limit of an Arrow column.
     pub(super) fn write(
         array: &ArrayRef,
         column: &str,
@@ -48,7 +48,7 @@ impl Cells {
                 write(row, &mut bytes);
             }
             offsets.push(i32::try_from(bytes.len()).map_err(|_| {
-                Error::new(Kind::Exhausted, format!("column `{column}` is larger than 2 GiB as text"))
+                Error::new(Kind::TooLarge, format!("column `{column}` is larger than 2 GiB as text"))
                     .hint("Select parts of it, or fewer rows")
             })?);
         }

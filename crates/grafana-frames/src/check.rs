@@ -1,6 +1,6 @@
-//! Judges a frame that comes from a worker before anybody reads it.
+//! Judges a frame that comes from another process before anybody reads it.
 //!
-//! A worker that was taken over can send any bytes. Readers of Arrow files trust them: Grafana's own (`ipc/file_reader.go`
+//! A process that was taken over can send any bytes. Readers of Arrow files trust them: Grafana's own (`ipc/file_reader.go`
 //! of `arrow-go`, `data/arrow.go` of `grafana-plugin-sdk-go`) allocates what a compressed buffer says it holds, reads a part of the
 //! file as often as the footer names it, and panics where an offset leads out of its buffer, all of it in Grafana's process.
 //! So only what [`super::FrameWriter`] writes passes: columns of the types it knows, uncompressed, every part of the file used once
@@ -18,7 +18,7 @@ use serde::de::IgnoredAny;
 use super::LEAST_VALUE;
 use super::ipc::{ALIGNMENT, MAGIC};
 use super::meta::Severity;
-use crate::error::{Error, Result};
+use crate::{Error, Kind, Result};
 use crate::shape::{self, Each, Text, Under};
 
 /// What begins a message, before its length.
@@ -31,10 +31,10 @@ const LEAST_PAIR: usize = 16;
 /// Whether `file` is a frame as [`super::FrameWriter`] writes it for [`super::Options::max_bytes`] of `most_bytes`. How many rows it has.
 ///
 /// # Errors
-/// `Internal` with what is wrong.
+/// [`Kind::Unsound`] with what is wrong.
 pub fn check(file: &[u8], most_bytes: u64) -> Result<u64> {
     look(file, most_bytes)
-        .map_err(|what| Error::internal(format!("a worker sent a frame that is not sound: {what}")))
+        .map_err(|what| Error::new(Kind::Unsound, format!("the frame is not sound: {what}")))
 }
 
 type Checked<T> = std::result::Result<T, &'static str>;

@@ -27,8 +27,8 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::meta::Notice;
 use super::times::Times;
-use super::{DUCKDB_TYPE, arrow_error, cell, counted, json, nulls, numbers, times};
-use crate::error::Result;
+use super::{SQL_TYPE, arrow_error, cell, counted, json, nulls, numbers, times};
+use crate::Result;
 
 /// One column: its plan, and what was lost in it so far.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ pub(super) enum Target {
 /// The plan for a result with this schema.
 ///
 /// # Errors
-/// `BadQuery` for a type that nests too deep to be written as JSON.
+/// [`Kind::Unfit`] for a type that nests too deep to be written as JSON.
 pub(super) fn plan(schema: &Schema) -> Result<Vec<Column>> {
     let mut taken = HashSet::new();
     schema
@@ -81,7 +81,7 @@ pub(super) fn plan(schema: &Schema) -> Result<Vec<Column>> {
             json::check_depth(field)?;
             let name = unique_name(field.name(), position, &mut taken);
             let plain = unwrapped(field.data_type());
-            let tag = field.metadata().get(DUCKDB_TYPE).map_or("", String::as_str);
+            let tag = field.metadata().get(SQL_TYPE).map_or("", String::as_str);
             Ok(Column {
                 target: target(&name, &plain, tag),
                 name,

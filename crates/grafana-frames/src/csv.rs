@@ -15,8 +15,8 @@ use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema};
 
 use super::columns::{self, Column, Target};
 use super::table::SLICE;
-use super::{DUCKDB_TYPE, Flow, Summary, cell, counted, ipc, times};
-use crate::error::{Error, Kind, Result};
+use super::{SQL_TYPE, Flow, Summary, cell, counted, ipc, times};
+use crate::{Error, Kind, Result};
 
 /// Bytes that are gathered before they are given to the sink.
 const BUFFER: usize = 128 << 10;
@@ -26,7 +26,7 @@ const BUFFER: usize = 128 << 10;
 pub struct CsvOptions {
     /// Rows at most; the rest is left out, and [`Summary::cut`] says so.
     pub max_rows: Option<u64>,
-    /// Rows that the operator allows, `max_rows`; one more is an error.
+    /// Rows that are allowed; one more is an error.
     pub most_rows: Option<u64>,
     /// Whether texts that a spreadsheet would take for formulas stay as they are.
     pub raw: bool,
@@ -66,7 +66,7 @@ impl<W: Write> CsvWriter<W> {
     /// Writes the header: the columns' names, made unique as in frames.
     ///
     /// # Errors
-    /// `BadQuery` when a column nests too deep, and those of [`CsvWriter::push`].
+    /// [`Kind::Unfit`] when a column nests too deep, and those of [`CsvWriter::push`].
     pub fn new(schema: &Schema, options: CsvOptions, sink: W) -> Result<Self> {
         let planned = columns::plan(schema)?.into_iter().zip(schema.fields());
         let columns: Vec<_> = planned
@@ -89,7 +89,7 @@ impl<W: Write> CsvWriter<W> {
     /// Adds rows; the batch has the schema given to [`CsvWriter::new`].
     ///
     /// # Errors
-    /// `Cancelled` or `Unavailable` when the sink fails, `Exhausted` when there are more rows than are allowed.
+    /// [`Kind::ReaderGone`] or [`Kind::Sink`] when the sink fails, [`Kind::TooManyRows`] when there are more rows than are allowed.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
         let mut at = 0;
         while at < batch.num_rows() {
@@ -121,10 +121,9 @@ impl<W: Write> CsvWriter<W> {
         let allowed = self.options.max_rows.map_or(wanted, |most| left(most).min(wanted));
         match self.options.most_rows {
             Some(most) if left(most) < allowed => Err(Error::new(
-                Kind::Exhausted,
-                format!("the result has more than {}, which is all that `max_rows` allows", counted(most, "row")),
-            )
-            .hint("Select less, or ask the operator to raise `max_rows` in the ini section [plugin.duckdb-perf-datasource]")),
+                Kind::TooManyRows,
+                format!("the result has more than {}", counted(most, "row")),
+            )),
             _ => Ok(allowed),
         }
     }
@@ -234,7 +233,7 @@ impl Cells {
 }
 
 fn form(column: &Column, field: &Field) -> Form {
-    let tag = field.metadata().get(DUCKDB_TYPE).map_or("", String::as_str);
+    let tag = field.metadata().get(SQL_TYPE).map_or("", String::as_str);
     match (column.target, &column.plain) {
         (Target::Null, _) => Form::Null,
         (Target::Json | Target::JsonText, _) => Form::Json,

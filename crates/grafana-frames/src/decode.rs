@@ -10,7 +10,7 @@ use arrow::util::display::array_value_to_string;
 use jiff::Timestamp;
 
 use super::arrow_error;
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// A frame that was read back.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct Decoded {
 /// Reads an Arrow IPC file as [`super::FrameWriter`] writes it.
 ///
 /// # Errors
-/// `Internal` when the bytes are not such a file.
+/// [`Kind::Internal`] when the bytes are not such a file.
 pub fn decode(bytes: &[u8]) -> Result<Decoded> {
     let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(|e| arrow_error(&e))?;
     let schema = reader.schema();

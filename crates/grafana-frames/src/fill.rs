@@ -1,7 +1,7 @@
 //! The empty buckets of time series: where they lie, and what comes into them.
 
-use crate::error::{Error, Result};
-use crate::query::{Fill, FillMode, TimeRange};
+use crate::{Error, Result};
+use grafana_time::{Fill, FillMode, TimeRange};
 
 /// The times of the frame's rows with a row for every bucket of the range, and where each old row went.
 ///
@@ -9,7 +9,7 @@ use crate::query::{Fill, FillMode, TimeRange};
 /// `ResampleWideFrame` would drop all but one value per bucket).
 ///
 /// # Errors
-/// `BadQuery` when that makes more than `limit` rows.
+/// [`Kind::Unfit`] when that makes more than `limit` rows.
 pub(super) fn with_buckets(
     times: &[i64],
     fill: Fill,
@@ -29,7 +29,7 @@ pub(super) fn with_buckets(
             (None, None) => break,
         };
         if merged.len() >= limit {
-            return Err(Error::bad_query(format!(
+            return Err(Error::unfit(format!(
                 "filling the gaps of the time range bucket by bucket makes more than {limit} rows"
             ))
             .hint("Use a longer interval in `$__timeGroup`, a shorter time range, or no fill"));

@@ -15,7 +15,7 @@ use arrow::ipc::{Block, FooterBuilder, MetadataVersion};
 
 use super::meta::Meta;
 use super::{Summary, arrow_error};
-use crate::error::{Error, Kind, Result};
+use crate::{Error, Kind, Result};
 
 /// Magic word of the format, padded to the alignment at the front and bare at the end.
 pub(super) const MAGIC: &[u8; 6] = b"ARROW1";
@@ -179,7 +179,7 @@ fn signed(bytes: u64) -> Result<i64> {
 }
 
 fn too_large() -> Error {
-    Error::new(Kind::Exhausted, "the result's description is larger than 2 GiB")
+    Error::new(Kind::TooLarge, "the result's description is larger than 2 GiB")
         .hint("Select fewer columns or series")
 }
 
@@ -190,8 +190,8 @@ pub(super) fn sink_error(error: &io::Error) -> Error {
     };
     match error.kind() {
         BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | WriteZero | Interrupted => {
-            Error::new(Kind::Cancelled, "the reader of the result went away")
+            Error::new(Kind::ReaderGone, "the reader of the result went away")
         }
-        _ => Error::new(Kind::Unavailable, format!("the result could not be written: {error}")),
+        _ => Error::new(Kind::Sink, format!("the result could not be written: {error}")),
     }
 }

@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 
 use super::cell::{self, Cells};
 use super::{arrow_error, numbers};
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// Nesting of types that is written; deeper ones would be read by nobody and cost stack.
 const MAX_DEPTH: usize = 64;
@@ -21,7 +21,7 @@ pub(super) fn check_depth(field: &Field) -> Result<()> {
     if fits(field.data_type(), MAX_DEPTH) {
         return Ok(());
     }
-    Err(Error::bad_query(format!("column `{}` nests more than {MAX_DEPTH} levels deep", field.name()))
+    Err(Error::unfit(format!("column `{}` nests more than {MAX_DEPTH} levels deep", field.name()))
         .hint("Select a part of it, or cast it with `CAST(… AS VARCHAR)`"))
 }
 

@@ -1,13 +1,4 @@
-//! Grafana's data frames: `DuckDB`'s Arrow batches in, one Arrow IPC file out, as
-//! `grafana-plugin-sdk-go` (`data/arrow.go`) reads it. Pure: knows Arrow, but neither `DuckDB` nor a socket.
-//!
-//! [`FrameWriter`] is the way in. Format `table` streams: every batch is converted ([`columns`]) and written
-//! at once ([`table`]). Format `time_series` collects the rows ([`series`]), turns them from long to wide
-//! ([`pivot`], [`fill`]) and writes them at the end. What a reader must know beside the values (caps, lost
-//! digits, left-out rows) is gathered as notices, which travel in the file's footer ([`ipc`]).
-//!
-//! [`CsvWriter`] makes CSV of the same batches, where nothing is lost ([`csv`]). [`check`] judges a finished frame that comes
-//! from a worker.
+#![doc = include_str!("../README.md")]
 
 mod cell;
 mod check;
@@ -15,7 +6,9 @@ mod columns;
 mod csv;
 mod decode;
 mod document;
+mod error;
 mod fill;
+mod format;
 mod ipc;
 mod json;
 mod meta;
@@ -24,9 +17,9 @@ mod numbers;
 mod pivot;
 pub mod rows;
 mod series;
+pub mod shape;
 mod table;
 mod times;
-mod weekly;
 
 #[cfg(test)]
 mod tests;
@@ -35,27 +28,29 @@ use std::io::Write;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use grafana_time::{Fill, TimeRange};
 
 pub use check::check;
 pub use csv::{CsvOptions, CsvWriter};
 pub use decode::{Decoded, decode};
 pub use document::document;
+pub use error::{Error, Kind, Result};
+pub use format::Format;
+pub use grafana_time;
 pub use meta::{Notice, Severity, shown};
-pub use weekly::ShortRange;
 
-use crate::error::{Error, Result};
-use crate::query::{Fill, Format, TimeRange};
 use meta::Meta;
 use series::Series;
 use table::Table;
 
-/// Key of the Arrow field metadata under which the engine gives the `DuckDB` type's name (`JSON`, `HUGEINT`).
-pub const DUCKDB_TYPE: &str = "duckdb_type";
+/// Key of an Arrow field's metadata under which the database's own name of the type stands, where Arrow's does not tell it: `JSON` in a
+/// column of text becomes JSON, `UHUGEINT` and `BIGNUM` numbers; `UUID`, `BIT` and `TIME WITH TIME ZONE` are nobody's own words.
+pub const SQL_TYPE: &str = "sql_type";
 
 /// What the frame of one query shall be.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Options {
-    /// The query's letter.
+    /// The query's letter, Grafana's `refId`.
     pub ref_id: String,
     /// Rows as they are, or time series in wide form.
     pub format: Format,
@@ -67,13 +62,12 @@ pub struct Options {
     pub fill: Option<Fill>,
     /// Where `fill` starts and ends.
     pub range: TimeRange,
-    /// The range where it may be too short for weekly reports, so that a notice says it.
-    pub short_range: Option<ShortRange>,
-    /// The SQL as it was run, shown by Grafana's query inspector. It crosses no process: a job has the text already.
-    #[serde(skip)]
+    /// The SQL as it was run, shown by Grafana's query inspector.
     pub executed_query: String,
-    /// The setting that a notice about `max_rows` names: `maxRows` or Grafana's `row_limit`.
+    /// The setting that a notice about `max_rows` names.
     pub row_limit_setting: String,
+    /// The setting that notices and errors about `max_bytes` name.
+    pub byte_limit_setting: String,
 }
 
 /// Whether more rows are wanted.
@@ -83,6 +77,17 @@ pub enum Flow {
     More,
     /// A cap is reached: what comes after is thrown away, so stop reading.
     Full,
+}
+
+/// What a frame will show, just before it is finished.
+#[derive(Debug, Clone, Copy)]
+pub struct Drawn<'a> {
+    /// Whether the result had no rows at all.
+    pub is_empty: bool,
+    /// Of time series the points' times in the order of the rows, in nanoseconds since 1970; none of a table.
+    pub times: &'a [i64],
+    /// Whether these come from a column of ISO weeks.
+    pub are_weeks: bool,
 }
 
 /// What a finished frame or CSV text holds.
@@ -115,7 +120,7 @@ impl<W: Write> FrameWriter<W> {
     /// Starts the frame of a result with this schema.
     ///
     /// # Errors
-    /// `BadQuery` when the format is `time_series` and no column can be its time or its value, and when a
+    /// [`Kind::Unfit`] when the format is `time_series` and no column can be its time or its value, and when a
     /// column nests too deep.
     #[expect(
         clippy::needless_pass_by_value,
@@ -132,7 +137,7 @@ impl<W: Write> FrameWriter<W> {
     /// Adds rows; the batch has the schema given to [`FrameWriter::new`].
     ///
     /// # Errors
-    /// `Cancelled` or `Unavailable` when the sink fails, `Exhausted` when a time series has too many labels.
+    /// [`Kind::ReaderGone`] or [`Kind::Sink`] when the sink fails, [`Kind::TooLarge`] when a time series has too many labels.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
         match &mut self.body {
             Body::Table(table) => table.push(batch),
@@ -149,12 +154,20 @@ impl<W: Write> FrameWriter<W> {
     /// Grafana and its alert rules take as "no data".
     ///
     /// # Errors
-    /// As [`FrameWriter::push`]; `BadQuery` when filling makes too many rows, `Exhausted` when the wide form
+    /// As [`FrameWriter::push`]; [`Kind::Unfit`] when filling makes too many rows, [`Kind::TooLarge`] when the wide form
     /// is larger than `max_bytes`.
     pub fn finish(self) -> Result<Summary> {
+        self.finish_with(|_| None)
+    }
+
+    /// The same with a last notice about what will be drawn.
+    ///
+    /// # Errors
+    /// As [`FrameWriter::finish`].
+    pub fn finish_with(self, notice: impl FnOnce(Drawn<'_>) -> Option<Notice>) -> Result<Summary> {
         match self.body {
-            Body::Table(table) => table.finish(self.notices),
-            Body::Series(series) => series.finish(self.notices),
+            Body::Table(table) => table.finish(self.notices, notice),
+            Body::Series(series) => series.finish(self.notices, notice),
         }
     }
 }
@@ -190,9 +203,9 @@ fn row_cap_notice(rows: u64, setting: &str) -> Notice {
 }
 
 /// The notice of a result cut at `rows` because it grew to `bytes`.
-fn byte_cap_notice(rows: u64, bytes: u64) -> Notice {
+fn byte_cap_notice(rows: u64, bytes: u64, setting: &str) -> Notice {
     Notice::warning(format!(
-        "Results have been limited to {} because they reached {} of the size limit `maxResultMb`. \
+        "Results have been limited to {} because they reached {} of the size limit `{setting}`. \
          Raise it, or select fewer rows or columns.",
         counted(rows, "row"),
         megabytes(bytes)

@@ -11,7 +11,7 @@ use arrow::datatypes::{
 };
 
 use super::arrow_error;
-use crate::error::Result;
+use crate::Result;
 
 /// The largest integer below which a double holds each one.
 pub(super) const SAFE: i64 = 1 << 53;

@@ -18,8 +18,8 @@ use super::ipc::IpcWriter;
 use super::meta::{Meta, Notice};
 use super::series::Long;
 use super::{Options, Summary, arrow_error, counted, megabytes, times};
-use crate::error::{Error, Kind, Result};
-use crate::query::FillMode;
+use crate::{Error, Kind, Result};
+use grafana_time::FillMode;
 
 /// Cells made at a time; bounds memory beside the long rows.
 const CHUNK_CELLS: usize = 1 << 20;
@@ -47,7 +47,7 @@ pub(super) fn write<W: Write>(long: &Long, options: &Options, mut meta: Meta, si
     }
     let order = sorted_series(long);
     let schema = Arc::new(schema(long, &order));
-    check_size(&layout, long, &schema, options.max_bytes)?;
+    check_size(&layout, long, &schema, options)?;
 
     let mut writer = IpcWriter::new(Arc::clone(&schema), sink)?;
     let mut chunks = Chunks::new(long, &layout, &order, options.fill.map(|fill| fill.mode));
@@ -143,7 +143,8 @@ fn field_metadata(long: &Long, labels: &[String]) -> Metadata {
 }
 
 /// Many times, each in few of many series, make far more cells than there were rows.
-fn check_size(layout: &Layout, long: &Long, schema: &Schema, max_bytes: u64) -> Result<()> {
+fn check_size(layout: &Layout, long: &Long, schema: &Schema, options: &Options) -> Result<()> {
+    let max_bytes = options.max_bytes;
     let fields = long.labels.len() * long.values.len();
     let metadata: usize =
         schema.fields().iter().flat_map(|field| field.metadata().values()).map(String::len).sum();
@@ -153,7 +154,7 @@ fn check_size(layout: &Layout, long: &Long, schema: &Schema, max_bytes: u64) -> 
         return Ok(());
     }
     Err(Error::new(
-        Kind::Exhausted,
+        Kind::TooLarge,
         format!(
             "{} times × {fields} series make a frame of {}, more than the limit of {}",
             layout.times.len(),
@@ -161,7 +162,10 @@ fn check_size(layout: &Layout, long: &Long, schema: &Schema, max_bytes: u64) -> 
             megabytes(max_bytes)
         ),
     )
-    .hint("Round the times with `$__timeGroup`, return fewer series, or raise `maxResultMb`"))
+    .hint(format!(
+        "Round the times with `$__timeGroup`, return fewer series, or raise `{}`",
+        options.byte_limit_setting
+    )))
 }
 
 /// A time, and per field a number and a bit.

@@ -20,9 +20,9 @@ use super::columns::{self, Column, Target};
 use super::meta::{Meta, Notice};
 use super::table::SLICE;
 use super::{
-    Flow, Options, Summary, arrow_error, byte_cap_notice, counted, ipc, megabytes, pivot, row_cap_notice,
+    Drawn, Flow, Options, Summary, arrow_error, byte_cap_notice, counted, ipc, megabytes, pivot, row_cap_notice,
 };
-use crate::error::{Error, Kind, Result};
+use crate::{Error, Kind, Result};
 
 /// More series than this are an error: no panel can show them, and a browser stalls long before.
 pub(super) const MAX_SERIES: usize = 10_000;
@@ -128,7 +128,7 @@ impl<W: Write> Series<W> {
                 self.cap = Some(if by_rows <= by_bytes {
                     row_cap_notice(rows, &self.options.row_limit_setting)
                 } else {
-                    byte_cap_notice(rows, self.options.max_bytes)
+                    byte_cap_notice(rows, self.options.max_bytes, &self.options.byte_limit_setting)
                 });
             }
             at += wanted;
@@ -136,7 +136,11 @@ impl<W: Write> Series<W> {
         Ok(if self.cap.is_some() { Flow::Full } else { Flow::More })
     }
 
-    pub(super) fn finish(self, mut notices: Vec<Notice>) -> Result<Summary> {
+    pub(super) fn finish(
+        self,
+        mut notices: Vec<Notice>,
+        notice: impl FnOnce(Drawn<'_>) -> Option<Notice>,
+    ) -> Result<Summary> {
         let mut meta = Meta::new(&self.options.ref_id, &self.options.executed_query);
         meta.visualisation = Some("graph");
         notices.extend(self.cap);
@@ -164,15 +168,13 @@ impl<W: Write> Series<W> {
         // What was lost in the time column has been said.
         let others = self.columns.iter().enumerate().filter(|(place, _)| *place != self.roles.time);
         notices.extend(others.flat_map(|(_, column)| column.notices()));
-        if let Some(short) = self.options.short_range {
-            let times = &self.long.times;
-            let are_weeks = self.columns.get(self.roles.time).is_some_and(|time| time.target == Target::Week);
-            notices.extend(match times.is_empty() {
-                true if self.without_time == 0 => short.notice_without_rows(),
-                true => None,
-                false => short.notice_for(times, are_weeks),
-            });
-        }
+        let times = self.long.times.as_slice();
+        let are_weeks = self.columns.get(self.roles.time).is_some_and(|time| time.target == Target::Week);
+        notices.extend(notice(Drawn {
+            is_empty: times.is_empty() && self.without_time == 0,
+            times,
+            are_weeks,
+        }));
         meta.notices = notices;
         if self.long.times.is_empty() {
             return ipc::write_empty(&meta, self.sink);
@@ -252,7 +254,7 @@ impl<W: Write> Series<W> {
             let by =
                 self.long.label_names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             return Err(Error::new(
-                Kind::Exhausted,
+                Kind::TooLarge,
                 format!(
                     "the result has more than {MAX_SERIES} time series, one for each different value of {by}"
                 ),
@@ -264,10 +266,13 @@ impl<W: Write> Series<W> {
         if self.label_bytes > self.options.max_bytes {
             let limit = megabytes(self.options.max_bytes);
             return Err(Error::new(
-                Kind::Exhausted,
+                Kind::TooLarge,
                 format!("the labels of the time series are larger than {limit}"),
             )
-            .hint("Shorten them in the query, return fewer series, or raise `maxResultMb`"));
+            .hint(format!(
+                "Shorten them in the query, return fewer series, or raise `{}`",
+                self.options.byte_limit_setting
+            )));
         }
         let id = self.keys.len();
         let key: Arc<[u8]> = key.into();
@@ -310,7 +315,7 @@ fn roles(columns: &mut [Column]) -> Result<Roles> {
         part.push(place);
     }
     if roles.values.is_empty() {
-        return Err(Error::bad_query("a time series needs a number beside its time, and no column is one")
+        return Err(Error::unfit("a time series needs a number beside its time, and no column is one")
             .hint(format!(
                 "The query returns {}. Add a number, such as `count(*)`, or choose the format Table",
                 names(columns.iter())
@@ -325,7 +330,7 @@ fn time_column(columns: &mut [Column]) -> Result<usize> {
     if let Some(place) = named {
         return match columns.get(place) {
             Some(column) if matches!(column.target, Target::Time | Target::Epoch | Target::Null) => Ok(place),
-            Some(Column { name, .. }) => Err(Error::bad_query(format!("column `{name}` is not a time"))
+            Some(Column { name, .. }) => Err(Error::unfit(format!("column `{name}` is not a time"))
                 .hint(format!("Write `CAST({name} AS TIMESTAMP) AS time`, or choose the format Table"))),
             None => Err(Error::internal("a column is gone")),
         };
@@ -343,7 +348,7 @@ fn time_column(columns: &mut [Column]) -> Result<usize> {
         column.target = Target::Week;
         return Ok(place);
     }
-    Err(Error::bad_query(
+    Err(Error::unfit(
         "a time series needs a time: a column `time`, a TIMESTAMP or DATE, or an integer `week` (YYYYWW)",
     )
     .hint(format!(

@@ -9,8 +9,8 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use super::columns::{self, Column};
 use super::ipc::{self, IpcWriter};
 use super::meta::{Meta, Notice};
-use super::{Flow, LEAST_VALUE, Options, ShortRange, Summary, arrow_error, byte_cap_notice, row_cap_notice};
-use crate::error::{Error, Result};
+use super::{Drawn, Flow, LEAST_VALUE, Options, Summary, arrow_error, byte_cap_notice, row_cap_notice};
+use crate::{Error, Result};
 
 /// Rows converted at a time: small enough for the processor's cache, and for nested values that grow as text.
 pub(super) const SLICE: usize = 16_384;
@@ -62,14 +62,17 @@ impl<W: Write> Table<W> {
         Ok(if self.cap.is_some() { Flow::Full } else { Flow::More })
     }
 
-    pub(super) fn finish(self, mut notices: Vec<Notice>) -> Result<Summary> {
+    pub(super) fn finish(
+        self,
+        mut notices: Vec<Notice>,
+        notice: impl FnOnce(Drawn<'_>) -> Option<Notice>,
+    ) -> Result<Summary> {
         let mut meta = Meta::new(&self.options.ref_id, &self.options.executed_query);
         meta.visualisation = Some("table");
         notices.extend(self.cap);
         notices.extend(self.columns.iter().flat_map(Column::notices));
-        if matches!(self.output, Output::NoRows(_)) {
-            notices.extend(self.options.short_range.and_then(ShortRange::notice_without_rows));
-        }
+        let is_empty = matches!(self.output, Output::NoRows(_));
+        notices.extend(notice(Drawn { is_empty, times: &[], are_weeks: false }));
         meta.notices = notices;
         match self.output {
             Output::Rows(writer) => {
@@ -109,7 +112,11 @@ impl<W: Write> Table<W> {
             self.counted += counted_len(&converted, fitting);
         }
         if fitting < converted.num_rows() {
-            self.cap = Some(byte_cap_notice(writer.rows(), self.options.max_bytes));
+            self.cap = Some(byte_cap_notice(
+                writer.rows(),
+                self.options.max_bytes,
+                &self.options.byte_limit_setting,
+            ));
         }
         Ok(())
     }

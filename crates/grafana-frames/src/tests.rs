@@ -19,8 +19,7 @@ use arrow::datatypes::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::error::Kind;
-use crate::query::{Bucket, FillMode};
+use grafana_time::{Bucket, FillMode};
 
 fn options(format: Format) -> Options {
     Options {
@@ -34,8 +33,8 @@ fn options(format: Format) -> Options {
             to: "2026-01-01T00:04:00Z".parse().unwrap(),
         },
         executed_query: "Q".to_owned(),
-        short_range: None,
         row_limit_setting: "maxRows".to_owned(),
+        byte_limit_setting: "maxResultMb".to_owned(),
     }
 }
 
@@ -49,7 +48,7 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 
 fn tagged(batch: &RecordBatch, duckdb_type: &str) -> RecordBatch {
     let fields: Vec<_> = (batch.schema().fields().iter())
-        .map(|field| field.as_ref().clone().with_metadata(Metadata::from([(DUCKDB_TYPE, duckdb_type)])))
+        .map(|field| field.as_ref().clone().with_metadata(Metadata::from([(SQL_TYPE, duckdb_type)])))
         .collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec()).unwrap()
 }
@@ -82,7 +81,15 @@ fn series(columns: Vec<(&str, ArrayRef)>) -> String {
 }
 
 fn failure(columns: Vec<(&str, ArrayRef)>) -> String {
-    frame(&[batch(columns)], options(Format::TimeSeries)).unwrap_err().full_text()
+    frame(&[batch(columns)], options(Format::TimeSeries)).map(drop).map_err(full_text).unwrap_err()
+}
+
+/// Message and hint in one text.
+fn full_text(error: Error) -> String {
+    match error.hint {
+        Some(hint) => format!("{}. {hint}", error.message),
+        None => error.message,
+    }
 }
 
 fn notices(frame: &Decoded) -> Vec<String> {

@@ -14,8 +14,8 @@ use arrow::datatypes::{
 };
 
 use super::{arrow_error, numbers};
-use crate::error::Result;
-use crate::reports::IsoWeek;
+use crate::Result;
+use grafana_time::IsoWeek;
 
 /// Times, and how many were there but could not be shown.
 pub(super) type Times = (TimestampNanosecondArray, u64);

@@ -40,7 +40,7 @@ SELECT time_bucket(INTERVAL '5 minutes', CAST(ts AS TIMESTAMP), TIMESTAMP '1970-
 -- a week: 2026-03-02 00:00:00
 SELECT date_trunc('week', CAST(tz AS TIMESTAMP)) AS t FROM times WHERE id = 1
 
--- two weeks: 2026-02-23 00:00:00
+-- two weeks: 2026-03-02 00:00:00
 SELECT time_bucket(INTERVAL '2 weeks', CAST(tz AS TIMESTAMP), TIMESTAMP '1970-01-05 00:00:00') AS t FROM times WHERE id = 1
 
 -- a month: 2026-03-01 00:00:00

@@ -40,7 +40,7 @@ SELECT to_timestamp(floor(extract(epoch FROM ts) / 300) * 300) AS t FROM times W
 -- a week: 2026-03-02 00:00:00
 SELECT to_timestamp(floor((extract(epoch FROM tz) - 345600) / 604800) * 604800 + 345600) AS t FROM times WHERE id = 1
 
--- two weeks: 2026-02-23 00:00:00
+-- two weeks: 2026-03-02 00:00:00
 SELECT to_timestamp(floor((extract(epoch FROM tz) - 345600) / 1209600) * 1209600 + 345600) AS t FROM times WHERE id = 1
 
 -- a month: 2026-03-01 00:00:00

@@ -40,7 +40,7 @@ SELECT $__timeGroup(ts, 5m) AS t FROM times WHERE id = 3
 -- a week: 2026-03-02 00:00:00
 SELECT $__timeGroup(tz, 1w) AS t FROM times WHERE id = 1
 
--- two weeks: 2026-02-23 00:00:00
+-- two weeks: 2026-03-02 00:00:00
 SELECT $__timeGroup(tz, 2w) AS t FROM times WHERE id = 1
 
 -- a month: 2026-03-01 00:00:00

@@ -19,7 +19,7 @@ fn tagged(columns: Vec<(&str, &str, ArrayRef)>) -> RecordBatch {
     let fields: Vec<Field> = columns
         .iter()
         .map(|(name, tag, array)| {
-            let tag = HashMap::from([(DUCKDB_TYPE.to_owned(), (*tag).to_owned())]);
+            let tag = HashMap::from([(SQL_TYPE.to_owned(), (*tag).to_owned())]);
             Field::new(*name, array.data_type().clone(), true).with_metadata(tag)
         })
         .collect();
@@ -203,7 +203,7 @@ fn more_rows_than_wanted_are_cut_and_more_than_allowed_an_error() {
     }
     let (_, error) = ask(None, Some(79_999));
     let error = error.unwrap_err();
-    assert_eq!(error.kind, Kind::Exhausted);
+    assert_eq!(error.kind, Kind::TooManyRows);
     assert!(error.message.contains("more than 79999 rows"), "{error}");
 }
 

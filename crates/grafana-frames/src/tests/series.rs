@@ -97,7 +97,7 @@ fn fill_modes() {
 
     let fill = Some(Fill { bucket: Bucket::Nanos(1), mode: FillMode::Null });
     let error = frame(&[rows], Options { fill, ..options(Format::TimeSeries) }).unwrap_err();
-    assert_eq!(error.kind, Kind::BadQuery);
+    assert_eq!(error.kind, Kind::Unfit);
     assert!(error.message.contains("bucket by bucket makes more than"), "{}", error.message);
 }
 
@@ -188,7 +188,7 @@ impl std::io::Write for Gone {
 fn a_failing_sink_is_told_from_our_own_mistakes() {
     let rows = batch(vec![("x", ints(&[1]))]);
     let mut writer = FrameWriter::new(rows.schema(), options(Format::Table), Gone).unwrap();
-    assert_eq!(writer.push(&rows).unwrap_err().kind, Kind::Cancelled);
+    assert_eq!(writer.push(&rows).unwrap_err().kind, Kind::ReaderGone);
 }
 
 proptest! {

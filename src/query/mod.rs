@@ -1,0 +1,14 @@
+//! What a person asks: the query model, and the text that DuckDB gets for it ([`grafana_sql_macros`] and [`grafana_time`]). Whether the
+//! statement may run is the gate's question.
+
+mod model;
+
+pub use grafana_frames::Format;
+pub use grafana_sql_macros::{
+    Context, Dialect, MacroDoc, Offsets, Prepared, Token, TokenKind, Value, Variable, Variables, has_macro_in_quotes,
+    macro_table, prepare, tokens, week_condition, with_plain_spaces,
+};
+pub use grafana_time::{Bucket, Fill, FillMode, TimeRange, format_interval, instant_of_ms, parse_interval};
+
+pub(crate) use model::too_long;
+pub use model::QueryModel;
