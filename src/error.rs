@@ -197,12 +197,6 @@ impl From<grafana_frames::Error> for Error {
     }
 }
 
-impl From<duckdb_timestamptz::Error> for Error {
-    fn from(error: duckdb_timestamptz::Error) -> Self {
-        Self::internal(error.to_string())
-    }
-}
-
 /// The beginning and the end of a long text, with the number of bytes between.
 fn shortened(text: String) -> String {
     const BEGIN: usize = 6 << 10;

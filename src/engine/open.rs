@@ -81,7 +81,8 @@ pub(super) fn open(datasource: &Datasource, temp_dir: &Path, locked: bool) -> Re
     let database = open_instance(&options(datasource, temp_dir))?;
     let connection = database.connect()?;
     // SAFETY: both are of the instance that was opened just now.
-    unsafe { duckdb_timestamptz::register(&connection, database.raw()) }?;
+    unsafe { duckdb_timestamptz::register(&connection, database.raw()) }
+        .map_err(|error| Error::internal(error.to_string()))?;
     if !locked {
         return Ok(database);
     }

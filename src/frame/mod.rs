@@ -104,7 +104,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded> {
 /// [`Kind::Internal`] with what is wrong.
 pub fn check(file: &[u8], most_bytes: u64) -> Result<u64> {
     grafana_frames::check(file, most_bytes)
-        .map_err(|error| Error::internal(format!("what a worker sent is no frame: {}", error.message)))
+        .map_err(|error| Error::internal(format!("a worker sent {}", error.message)))
 }
 
 /// An error of a CSV text, which names the setting that bounds its rows.

@@ -34,7 +34,7 @@ const LEAST_PAIR: usize = 16;
 /// [`Kind::Unsound`] with what is wrong.
 pub fn check(file: &[u8], most_bytes: u64) -> Result<u64> {
     look(file, most_bytes)
-        .map_err(|what| Error::new(Kind::Unsound, format!("the frame is not sound: {what}")))
+        .map_err(|what| Error::new(Kind::Unsound, format!("a frame that is not sound: {what}")))
 }
 
 type Checked<T> = std::result::Result<T, &'static str>;

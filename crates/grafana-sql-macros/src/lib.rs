@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
 mod dialect;
 mod error;
@@ -9,8 +10,6 @@ mod moment;
 mod offsets;
 mod variables;
 
-#[cfg(test)]
-mod golden;
 #[cfg(test)]
 mod tests;
 

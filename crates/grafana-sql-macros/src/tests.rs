@@ -1,5 +1,6 @@
 //! Tests of the whole way from raw to prepared text.
 
+mod golden;
 mod quotes;
 
 use std::time::{Duration, Instant};

@@ -2,13 +2,12 @@
 //! them anew; `golden/run.py` runs them in the databases and compares what they give with what `golden/queries.sql` says.
 
 use std::path::Path;
-use std::time::Duration;
 
 use super::*;
 
 /// Name, query and rest of each piece of `golden/queries.sql`.
 fn queries() -> Vec<String> {
-    let text = include_str!("../golden/queries.sql");
+    let text = include_str!("../../golden/queries.sql");
     text.split("\n\n").map(|query| query.trim().to_owned()).filter(|query| !query.is_empty()).collect()
 }
 
@@ -55,7 +54,7 @@ fn every_dialect_writes_what_its_database_was_tried_with() {
 #[test]
 fn every_macro_is_among_them() {
     let text = queries().join("\n");
-    for doc in macro_table() {
+    for doc in macro_table().iter().filter(|doc| doc.dialects.len() > 1) {
         assert!(text.contains(doc.name), "golden/queries.sql lacks {}", doc.name);
     }
 }
