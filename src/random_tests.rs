@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::query::{Context, Dialect, QueryModel, TimeRange, TokenKind, Variable, Variables, prepare, tokens};
+use crate::query::{
+    Context, Dialect, QueryModel, TimeRange, TokenKind, Variable, Variables, prepare, tokens,
+};
 use crate::source::{Policy, Settings};
 use crate::{engine, protocol};
 

@@ -8,7 +8,9 @@ use super::DataQuery;
 use crate::error::{Error, Result, line_and_column};
 use crate::frame::{CsvOptions, Options, ShortRange};
 use crate::protocol::{ExportJob, QueryJob};
-use crate::query::{self, Context, Dialect, Fill, Format, Offsets, Prepared, QueryModel, TimeRange, too_long};
+use crate::query::{
+    self, Context, Dialect, Fill, Format, Offsets, Prepared, QueryModel, TimeRange, too_long,
+};
 use crate::source::Datasource;
 
 /// Bytes of a long query model.

@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub(super) use crate::frame::rows::{Cell, cell, display_name, float, names};
 
-use crate::frame::{self, CsvOptions, CsvWriter, SQL_TYPE, Decoded};
+use crate::frame::{self, CsvOptions, CsvWriter, Decoded, SQL_TYPE};
 
 /// Columns of the terminal that stdout is; `None` when it is none.
 pub(super) fn terminal_width() -> Option<usize> {
@@ -72,14 +72,18 @@ fn told(error: grafana_frames::Error) -> io::Error {
 pub(super) mod tests {
     use serde_json::Value;
 
-    use arrow::array::{ArrayRef, BinaryArray, Float64Array, Int32Array, StringArray, TimestampNanosecondArray};
+    use arrow::array::{
+        ArrayRef, BinaryArray, Float64Array, Int32Array, StringArray, TimestampNanosecondArray,
+    };
 
     use super::*;
 
     /// A frame of these columns.
     pub(in crate::cli) fn frame(columns: Vec<(&str, ArrayRef)>) -> Decoded {
-        let fields: Vec<Field> =
-            columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true)).collect();
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|(name, column)| Field::new(*name, column.data_type().clone(), true))
+            .collect();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let columns = columns.into_iter().map(|(_, column)| column).collect();
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();

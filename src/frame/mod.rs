@@ -8,7 +8,8 @@ use std::io::Write;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 pub use grafana_frames::{
-    CsvOptions, CsvWriter, Decoded, Flow, Notice, SQL_TYPE, Severity, Summary, document, empty_frame, rows, shown,
+    CsvOptions, CsvWriter, Decoded, Flow, Notice, SQL_TYPE, Severity, Summary, document, empty_frame, rows,
+    shown,
 };
 
 use crate::error::{Error, Kind, Result};

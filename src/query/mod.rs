@@ -5,10 +5,10 @@ mod model;
 
 pub use grafana_frames::Format;
 pub use grafana_sql_macros::{
-    Context, Dialect, MacroDoc, Offsets, Prepared, Token, TokenKind, Value, Variable, Variables, has_macro_in_quotes,
-    macro_table, prepare, tokens, week_condition, with_plain_spaces,
+    Context, Dialect, MacroDoc, Offsets, Prepared, Token, TokenKind, Value, Variable, Variables,
+    has_macro_in_quotes, macro_table, prepare, tokens, week_condition, with_plain_spaces,
 };
 pub use grafana_time::{Bucket, Fill, FillMode, TimeRange, format_interval, instant_of_ms, parse_interval};
 
-pub(crate) use model::too_long;
 pub use model::QueryModel;
+pub(crate) use model::too_long;

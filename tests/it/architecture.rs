@@ -1,7 +1,9 @@
 //! Keeps the walls of ARCHITECTURE.md: who may name which crate, and how long a file may be.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -185,6 +187,49 @@ fn unsafe_stays_in_the_engine_and_beside_the_operating_system() {
         .map(|(file, _)| file)
         .collect();
     assert!(breaches.is_empty(), "{breaches:?}");
+}
+
+/// What DuckDB's build script is made of, with the features of each part, when `package` is built alone. Another set builds the C++
+/// again, for half an hour.
+fn parts_of_the_build_script(package: &str) -> BTreeSet<String> {
+    let tree = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--locked",
+            "--package",
+            package,
+            "--edges",
+            "normal,build",
+            "--no-dedupe",
+        ])
+        .args(["--prefix", "depth", "--format", " {p} [{f}]"])
+        .current_dir(ROOT)
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let text = String::from_utf8(tree.stdout).unwrap();
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    let mut below = None;
+    let mut parts = BTreeSet::new();
+    for (depth, part) in lines.filter_map(|(depth, part)| Some((depth.parse::<usize>().ok()?, part))) {
+        below = below.filter(|root| depth > *root);
+        if below.is_some() || part.starts_with("libduckdb-sys ") {
+            below = below.or(Some(depth));
+            parts.insert(part.to_owned());
+        }
+    }
+    parts
+}
+
+#[test]
+fn a_crate_alone_builds_no_other_duckdb() {
+    let parts = parts_of_the_build_script("duckdb-perf");
+    assert!(parts.len() > 10, "{parts:?}");
+    assert_eq!(parts_of_the_build_script("duckdb-timestamptz"), parts);
+    for package in ["grafana-time", "grafana-sql-macros", "grafana-frames"] {
+        assert!(parts_of_the_build_script(package).is_empty(), "{package} links DuckDB");
+    }
 }
 
 #[test]

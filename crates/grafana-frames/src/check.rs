@@ -18,8 +18,8 @@ use serde::de::IgnoredAny;
 use super::LEAST_VALUE;
 use super::ipc::{ALIGNMENT, MAGIC};
 use super::meta::Severity;
-use crate::{Error, Kind, Result};
 use crate::shape::{self, Each, Text, Under};
+use crate::{Error, Kind, Result};
 
 /// What begins a message, before its length.
 const MARK: [u8; 4] = [0xff; 4];

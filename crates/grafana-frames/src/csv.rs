@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema};
 
 use super::columns::{self, Column, Target};
 use super::table::SLICE;
-use super::{SQL_TYPE, Flow, Summary, cell, counted, ipc, times};
+use super::{Flow, SQL_TYPE, Summary, cell, counted, ipc, times};
 use crate::{Error, Kind, Result};
 
 /// Bytes that are gathered before they are given to the sink.

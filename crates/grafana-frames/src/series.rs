@@ -20,7 +20,8 @@ use super::columns::{self, Column, Target};
 use super::meta::{Meta, Notice};
 use super::table::SLICE;
 use super::{
-    Drawn, Flow, Options, Summary, arrow_error, byte_cap_notice, counted, ipc, megabytes, pivot, row_cap_notice,
+    Drawn, Flow, Options, Summary, arrow_error, byte_cap_notice, counted, ipc, megabytes, pivot,
+    row_cap_notice,
 };
 use crate::{Error, Kind, Result};
 
@@ -315,11 +316,12 @@ fn roles(columns: &mut [Column]) -> Result<Roles> {
         part.push(place);
     }
     if roles.values.is_empty() {
-        return Err(Error::unfit("a time series needs a number beside its time, and no column is one")
-            .hint(format!(
+        return Err(Error::unfit("a time series needs a number beside its time, and no column is one").hint(
+            format!(
                 "The query returns {}. Add a number, such as `count(*)`, or choose the format Table",
                 names(columns.iter())
-            )));
+            ),
+        ));
     }
     Ok(roles)
 }

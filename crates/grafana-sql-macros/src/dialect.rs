@@ -164,7 +164,11 @@ mod tests {
             (Dialect::DataFusion, "2262-01-01T00:00:00Z", None),
         ];
         for (dialect, instant, expected) in cases {
-            assert_eq!(dialect.timestamp(instant.parse().unwrap()).as_deref(), expected, "{dialect} {instant}");
+            assert_eq!(
+                dialect.timestamp(instant.parse().unwrap()).as_deref(),
+                expected,
+                "{dialect} {instant}"
+            );
         }
     }
 }

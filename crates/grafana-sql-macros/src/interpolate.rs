@@ -140,11 +140,9 @@ fn values<'v>(reference: Reference<'_>, variable: &'v Variable) -> Result<&'v [V
     match variable {
         Variable::One(value) => Ok(std::slice::from_ref(value)),
         Variable::Many(values) => Ok(values),
-        Variable::All => Err(Error::new(format!("the variable `${}` is set to All", reference.name))
-            .hint(format!(
-                "Wrap the condition: `$__conditionalAll(column IN (${0}), ${0})`",
-                reference.name
-            ))),
+        Variable::All => Err(Error::new(format!("the variable `${}` is set to All", reference.name)).hint(
+            format!("Wrap the condition: `$__conditionalAll(column IN (${0}), ${0})`", reference.name),
+        )),
     }
 }
 
@@ -170,12 +168,10 @@ fn formatted(
         _ if format.starts_with("date:") => {
             let pattern = format.trim_start_matches("date:");
             moment::format(pattern, date(reference, values)?).map_err(|unknown| {
-                Error::new(format!("unknown letters `{unknown}` in `{}`", reference.text)).hint(
-                    format!(
-                        "A date's format has {}; other letters stand in brackets, as in `YYYY-[W]WW`",
-                        moment::TOKENS
-                    ),
-                )
+                Error::new(format!("unknown letters `{unknown}` in `{}`", reference.text)).hint(format!(
+                    "A date's format has {}; other letters stand in brackets, as in `YYYY-[W]WW`",
+                    moment::TOKENS
+                ))
             })?
         }
         _ => {

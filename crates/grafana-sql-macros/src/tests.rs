@@ -273,7 +273,8 @@ fn an_unknown_interval_is_the_range_over_the_points() {
     for (nanos, max_data_points, expected) in cases {
         let interval = Duration::from_nanos(nanos * 1_000);
         let dialect = Dialect::DuckDb;
-        let context = Context { dialect, range, interval, max_data_points, variables: &variables, slow_ms: 100.0 };
+        let context =
+            Context { dialect, range, interval, max_data_points, variables: &variables, slow_ms: 100.0 };
         assert_eq!(prepare("$__interval", &context).unwrap().sql, expected);
     }
 }

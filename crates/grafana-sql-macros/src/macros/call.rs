@@ -5,9 +5,9 @@ use std::ops::Range;
 use grafana_time::{Bucket, Fill, FillMode};
 use jiff::Timestamp;
 
+use super::super::Context;
 use super::super::lexer::{Token, TokenKind};
 use super::super::offsets::Output;
-use super::super::Context;
 use super::{Expander, MacroDoc};
 use crate::{Error, Result};
 
@@ -56,9 +56,12 @@ impl<'e, 'a> Call<'e, 'a> {
 
     fn out_of_reach(&self) -> Error {
         let dialect = self.context().dialect;
-        Error::new(format!("`{}` cannot be written for {dialect}, whose times have the years 1678 to 2261", self.doc.name))
-            .hint("Choose a time range within these years")
-            .at(self.start)
+        Error::new(format!(
+            "`{}` cannot be written for {dialect}, whose times have the years 1678 to 2261",
+            self.doc.name
+        ))
+        .hint("Choose a time range within these years")
+        .at(self.start)
     }
 
     /// Whether the call is all of a column that is named `time` or `timeend`: `SELECT $__name() AS time, …`, or
@@ -135,7 +138,8 @@ impl<'e, 'a> Call<'e, 'a> {
         let bare =
             text.split_at_checked("interval".len()).filter(|(word, _)| word.eq_ignore_ascii_case("interval"));
         let bare = bare.map_or(text.as_str(), |(_, rest)| unquote(rest.trim()));
-        let bucket: Bucket = bare.parse().map_err(|error: grafana_time::Error| Error::from(error).at(position))?;
+        let bucket: Bucket =
+            bare.parse().map_err(|error: grafana_time::Error| Error::from(error).at(position))?;
         if self.arg_count() < 3 {
             return Ok(bucket);
         }
@@ -192,14 +196,12 @@ impl Expander<'_> {
                 .at(start));
         }
         match args.iter().position(Range::is_empty) {
-            Some(empty) => {
-                Err(Error::new(format!("argument {} of `{}` is empty", empty + 1, doc.name))
-                    .hint(format!("Write `{}`", doc.signature))
-                    .at(args
-                        .get(empty)
-                        .and_then(|range| self.tokens.get(range.start))
-                        .map_or(start, |token| token.start)))
-            }
+            Some(empty) => Err(Error::new(format!("argument {} of `{}` is empty", empty + 1, doc.name))
+                .hint(format!("Write `{}`", doc.signature))
+                .at(args
+                    .get(empty)
+                    .and_then(|range| self.tokens.get(range.start))
+                    .map_or(start, |token| token.start))),
             None => Ok((args, next)),
         }
     }

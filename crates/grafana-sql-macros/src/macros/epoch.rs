@@ -5,14 +5,14 @@
 
 use jiff::Timestamp;
 
-use grafana_time::Bucket;
 use super::super::Dialect;
 use super::super::offsets::Output;
-use grafana_time::unix_seconds;
 use super::call::Call;
 use super::call::Part::{Arg, Text};
 use super::timestamps::start_of;
 use crate::{Error, Result};
+use grafana_time::Bucket;
+use grafana_time::unix_seconds;
 
 pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (from, to) = seconds(call);

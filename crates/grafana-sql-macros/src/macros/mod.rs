@@ -219,17 +219,21 @@ impl<'a> Expander<'a> {
             let rest = token.text.get(dollar + 1..).unwrap_or_default();
             let name = rest.get(..super::lexer::run(rest, is_word)).unwrap_or_default();
             if table::find(&format!("${name}")).is_some() {
-                return Err(Error::new(format!("`{}` is one identifier for {}", token.text, self.context.dialect))
-                    .hint(format!("Put a space before `${name}`, so that it is a macro"))
-                    .at(token.start + dollar));
+                return Err(Error::new(format!(
+                    "`{}` is one identifier for {}",
+                    token.text, self.context.dialect
+                ))
+                .hint(format!("Put a space before `${name}`, so that it is a macro"))
+                .at(token.start + dollar));
             }
             if !name.is_empty() && self.context.variables.get(name).is_some() {
                 let before = token.text.get(..dollar).unwrap_or_default();
-                return Err(Error::new(format!("`{}` is one identifier for {}", token.text, self.context.dialect))
-                    .hint(format!(
-                        "To put the variable's text into the name, write `{before}${{{name}:raw}}`"
-                    ))
-                    .at(token.start + dollar));
+                return Err(Error::new(format!(
+                    "`{}` is one identifier for {}",
+                    token.text, self.context.dialect
+                ))
+                .hint(format!("To put the variable's text into the name, write `{before}${{{name}:raw}}`"))
+                .at(token.start + dollar));
             }
         }
         Ok(())

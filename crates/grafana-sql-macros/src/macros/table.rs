@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::super::interpolate::{Reference, lookup};
 use super::super::Dialect;
+use super::super::interpolate::{Reference, lookup};
 use super::super::offsets::Output;
 use super::call::{Call, Part};
 use super::{epoch, timestamps, weeks, write_value};
@@ -260,6 +260,9 @@ mod tests {
             "$__some()" [0..=0] built_in: "A row without the column."; "$__some()" => "x"
         };
         let error = row.first().unwrap().missing_in(Dialect::Postgres);
-        assert_eq!(error.full_text(), "`$__some` cannot be written for PostgreSQL. Write the SQL itself; the macro is there for DuckDB");
+        assert_eq!(
+            error.full_text(),
+            "`$__some` cannot be written for PostgreSQL. Write the SQL itself; the macro is there for DuckDB"
+        );
     }
 }

@@ -16,7 +16,8 @@ pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let range = call.context().range;
     if call.context().dialect == Dialect::DataFusion {
         let (from, to) = (call.timestamp(range.from)?, call.timestamp(range.to)?);
-        let parts = [Text("CAST("), Arg(0), Text(" AS TIMESTAMP) BETWEEN "), Text(&from), Text(" AND "), Text(&to)];
+        let parts =
+            [Text("CAST("), Arg(0), Text(" AS TIMESTAMP) BETWEEN "), Text(&from), Text(" AND "), Text(&to)];
         return call.write(&parts, out);
     }
     let (from, to) = (call.instant(range.from)?, call.instant(range.to)?);
@@ -108,8 +109,9 @@ pub(super) fn start_of(
     if dialect == Dialect::Postgres {
         let of_time = format!(" FROM {before}");
         let year = [Text("extract(year"), Text(&of_time), Arg(0), Text(after), Text(" AT TIME ZONE 'UTC')")];
-        let month = [Text("extract(month"), Text(&of_time), Arg(0), Text(after), Text(" AT TIME ZONE 'UTC')")];
-        call.write(&[Text("(TIMESTAMP '1970-01-01 00:00:00' + floor((("), ], out)?;
+        let month =
+            [Text("extract(month"), Text(&of_time), Arg(0), Text(after), Text(" AT TIME ZONE 'UTC')")];
+        call.write(&[Text("(TIMESTAMP '1970-01-01 00:00:00' + floor(((")], out)?;
         call.write(&year, out)?;
         call.write(&[Text(" - 1970) * 12 + ")], out)?;
         call.write(&month, out)?;

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use grafana_time::TimeRange;
 use super::super::Dialect;
 use super::super::offsets::Output;
 use super::call::Call;
 use super::call::Part::{Arg, Text};
 use crate::{Error, Result};
 use grafana_time::IsoWeek;
+use grafana_time::TimeRange;
 
 pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (first, last) = weeks(call.context().range);
@@ -175,10 +175,7 @@ mod tests {
             "(w BETWEEN 202040 AND 202701 AND (TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52 OR w IN (202053, 202653)))"
         );
         let postgres = week_condition(week(202_551), week(202_602), Dialect::Postgres).join("w");
-        assert_eq!(
-            postgres,
-            "(w BETWEEN 202551 AND 202602 AND CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)"
-        );
+        assert_eq!(postgres, "(w BETWEEN 202551 AND 202602 AND CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)");
         // Of all that there may be, only those that there can be.
         let ends = [(1, 1), (9999, 52)].map(|(year, week)| IsoWeek::new(year, week).unwrap());
         let all = week_condition(ends[0], ends[1], Dialect::DuckDb).concat();

@@ -28,20 +28,27 @@ fn context(dialect: Dialect, variables: &Variables) -> Context<'_> {
 #[test]
 fn every_dialect_writes_what_its_database_was_tried_with() {
     let variables: Variables =
-        serde_json::from_value(serde_json::json!({"one": "it's", "many": ["a", "b\\"], "all": "$__all"})).unwrap();
+        serde_json::from_value(serde_json::json!({"one": "it's", "many": ["a", "b\\"], "all": "$__all"}))
+            .unwrap();
     let mut differs = Vec::new();
     for dialect in Dialect::ALL.iter().copied() {
         let made: Vec<String> = queries()
             .iter()
-            .map(|query| prepare(query, &context(dialect, &variables)).map_or_else(|error| panic!("{query}: {error}"), |done| done.sql))
+            .map(|query| {
+                prepare(query, &context(dialect, &variables))
+                    .map_or_else(|error| panic!("{query}: {error}"), |done| done.sql)
+            })
             .collect();
         let made = format!("{}\n", made.join("\n\n"));
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{}.sql", dialect.as_str()));
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{}.sql", dialect.as_str()));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&path, &made).unwrap();
         }
         let there = std::fs::read_to_string(&path).unwrap_or_default();
-        for (at, (made, there)) in made.split("\n\n").zip(there.split("\n\n").chain(std::iter::repeat(""))).enumerate() {
+        for (at, (made, there)) in
+            made.split("\n\n").zip(there.split("\n\n").chain(std::iter::repeat(""))).enumerate()
+        {
             if made != there {
                 differs.push(format!("{dialect}, query {}:\n{made}\ninstead of\n{there}", at + 1));
             }
@@ -63,7 +70,9 @@ fn every_macro_is_among_them() {
 fn times_that_a_dialect_cannot_hold_are_told() {
     let variables = Variables::default();
     let range = TimeRange::from_millis(0, 253_402_300_799_999);
-    for (query, name) in [("SELECT $__timeTo()", "$__timeTo"), ("SELECT 1 WHERE $__timeFilter(t)", "$__timeFilter")] {
+    for (query, name) in
+        [("SELECT $__timeTo()", "$__timeTo"), ("SELECT 1 WHERE $__timeFilter(t)", "$__timeFilter")]
+    {
         let of = |dialect| prepare(query, &Context { range, ..context(dialect, &variables) });
         let error = of(Dialect::DataFusion).unwrap_err();
         assert_eq!(
