@@ -79,6 +79,7 @@ impl Alone {
     pub(crate) fn run(&self, query: &DataQuery<Bytes>, encode: bool) -> usize {
         let model = QueryModel::from_json(&query.model).unwrap();
         let context = Context {
+            dialect: duckdb_perf::query::Dialect::DuckDb,
             range: query.range,
             interval: query.interval,
             max_data_points: query.max_data_points,

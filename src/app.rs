@@ -278,7 +278,7 @@ impl App {
         let one = longs.turn(bytes).await;
         let query = read().map_err(Failure::before_text)?;
         let plan = match &instance {
-            Ok(instance) => QueryPlan::of(query, instance.backend.common()),
+            Ok(instance) => QueryPlan::of(query, instance.backend.dialect(), instance.backend.common()),
             Err(error) => Err(Failure::in_text(error.clone(), &query.model.raw_sql)),
         };
         drop(one);

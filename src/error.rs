@@ -171,6 +171,32 @@ impl Error {
     }
 }
 
+impl From<grafana_time::Error> for Error {
+    fn from(error: grafana_time::Error) -> Self {
+        Self { hint: error.hint, ..Self::bad_query(error.message) }
+    }
+}
+
+impl From<grafana_sql_macros::Error> for Error {
+    fn from(error: grafana_sql_macros::Error) -> Self {
+        Self { hint: error.hint, position: error.position, ..Self::bad_query(error.message) }
+    }
+}
+
+impl From<grafana_frames::Error> for Error {
+    fn from(error: grafana_frames::Error) -> Self {
+        use grafana_frames::Kind as Theirs;
+        let kind = match error.kind {
+            Theirs::Unfit => Kind::BadQuery,
+            Theirs::TooLarge | Theirs::TooManyRows => Kind::Exhausted,
+            Theirs::ReaderGone => Kind::Cancelled,
+            Theirs::Sink => Kind::Unavailable,
+            Theirs::Unsound | Theirs::Internal => Kind::Internal,
+        };
+        Self { hint: error.hint, ..Self::new(kind, error.message) }
+    }
+}
+
 /// The beginning and the end of a long text, with the number of bytes between.
 fn shortened(text: String) -> String {
     const BEGIN: usize = 6 << 10;

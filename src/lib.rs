@@ -29,7 +29,6 @@ pub mod protocol;
 pub mod query;
 pub mod reports;
 pub mod rundir;
-pub mod shape;
 pub mod source;
 pub mod worker;
 

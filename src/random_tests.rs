@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::query::{Context, QueryModel, TimeRange, TokenKind, Variable, Variables, prepare, tokens};
+use crate::query::{
+    Context, Dialect, QueryModel, TimeRange, TokenKind, Variable, Variables, prepare, tokens,
+};
 use crate::source::{LocalSettings, Policy};
 use crate::{engine, protocol};
 
@@ -74,10 +76,10 @@ fn each_text(name: &str, check: impl Fn(&mut Random, &str) + Sync) {
     println!("{name}: {cases} cases in {:.1} s", started.elapsed().as_secs_f64());
 }
 
-fn expand(sql: &str, variables: &Variables) -> crate::error::Result<crate::query::Prepared> {
+fn expand(sql: &str, variables: &Variables) -> grafana_sql_macros::Result<crate::query::Prepared> {
     let range = TimeRange::from_millis(1_767_225_600_000, 1_798_761_599_000);
-    let interval = Duration::from_mins(1);
-    prepare(sql, &Context { range, interval, max_data_points: 100, variables, slow_ms: 100.0 })
+    let (dialect, interval) = (Dialect::DuckDb, Duration::from_mins(1));
+    prepare(sql, &Context { dialect, range, interval, max_data_points: 100, variables, slow_ms: 100.0 })
 }
 
 #[test]

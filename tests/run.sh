@@ -52,18 +52,18 @@ command -v npm >/dev/null || { echo "error: npm not found; install Node 20 or la
 # Downloads first, and more than once where they fail; then what a slip fails in a minute.
 part "frontend: install" one tests/retry.sh npm --prefix frontend ci --no-audit --no-fund
 part "rust: install" one tests/retry.sh cargo fetch --locked
-part "rust: format" one cargo fmt --check
+part "rust: format" one cargo fmt --all --check
 part "frontend: format" one npm --prefix frontend run --silent format:check
 part "frontend: types" one npm --prefix frontend run --silent typecheck
 part "frontend: lint" one npm --prefix frontend run --silent lint
 # The executable carries the page.
 part "frontend: page" one npm --prefix frontend run --silent build:preview
 part "frontend: build" one npm --prefix frontend run --silent build
-part "rust: lint" one cargo clippy --release --all-targets --quiet -- -D warnings
+part "rust: lint" one cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 part "rust: build" one cargo build --release
 # What is copied into Grafana, for the tests of it.
 part "plugin folder" one tests/plugin_folder.sh "$CARGO_TARGET_DIR/release/duckdb-perf" dist/duckdb-perf-datasource
-part "rust: tests" cargo_tests cargo test --release --no-fail-fast
+part "rust: tests" cargo_tests cargo test --release --workspace --no-fail-fast
 
 part "frontend: tests" jest_tests npm --prefix frontend test
 part "views in older DuckDBs" page_checks tests/compat/run.sh "$CARGO_TARGET_DIR/release/duckdb-perf"

@@ -12,7 +12,7 @@ describe('MACROS', () => {
   const name = (signature: string) => signature.split('(')[0];
 
   it('are those of the backend', () => {
-    const table = readFileSync(path.join(__dirname, '../../src/query/macros/table.rs'), 'utf8');
+    const table = readFileSync(path.join(__dirname, '../../crates/grafana-sql-macros/src/macros/table.rs'), 'utf8');
     const backend = [...table.matchAll(/^ {4}"(\$__\w+)[^"]*" \[/gm)].map(([, found]) => found);
     expect(backend).toContain('$__weekFilter');
     expect(MACROS.map(({ signature }) => name(signature)).sort()).toEqual(

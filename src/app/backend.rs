@@ -13,6 +13,7 @@ use crate::contract::{Export, ExportJob, Health, Place, QueryJob, Reply, Ticket}
 use crate::error::Result;
 use crate::local::{self, Local, Surroundings};
 use crate::metrics::DatasourceNow;
+use crate::query::Dialect;
 use crate::source::{Common, Document, Engine, LocalSettings};
 
 /// An engine that answers a datasource's queries.
@@ -61,6 +62,11 @@ impl Backend {
     /// What is known of a datasource of any engine.
     pub(super) fn common(&self) -> &Common {
         ask!(self, engine => engine.common())
+    }
+
+    /// How macros are written for it.
+    pub(super) fn dialect(&self) -> Dialect {
+        ask!(self, engine => engine.dialect())
     }
 
     /// A place among the queries that wait, for one that waits for something else than its turn.

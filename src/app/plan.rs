@@ -9,7 +9,9 @@ use crate::contract::{ExportJob, QueryJob};
 use crate::error::{Error, Result, line_and_column};
 use crate::frame::{CsvOptions, Options, ShortRange};
 use crate::limits::Limits;
-use crate::query::{self, Context, Fill, Format, Offsets, Prepared, QueryModel, TimeRange, too_long};
+use crate::query::{
+    self, Context, Dialect, Fill, Format, Offsets, Prepared, QueryModel, TimeRange, too_long,
+};
 use crate::source::Common;
 
 /// Bytes of a long query model.
@@ -48,12 +50,18 @@ impl QueryPlan {
     ///
     /// # Errors
     /// What is wrong with macros and variables, placed in the text as written; [`crate::error::Kind::BadQuery`] for more than 2 MB.
-    pub(super) fn of(query: DataQuery, common: &Common) -> Result<Self, Failure> {
+    pub(super) fn of(query: DataQuery, dialect: Dialect, common: &Common) -> Result<Self, Failure> {
         let DataQuery { ref_id, model, range, interval, max_data_points, is_of_alert } = query;
         let QueryModel { raw_sql, format, variables } = model;
-        let context =
-            Context { range, interval, max_data_points, variables: &variables, slow_ms: common.slow_ms };
-        let prepared = query::prepare(&raw_sql, &context).and_then(|prepared| {
+        let context = Context {
+            dialect,
+            range,
+            interval,
+            max_data_points,
+            variables: &variables,
+            slow_ms: common.slow_ms,
+        };
+        let prepared = query::prepare(&raw_sql, &context).map_err(Error::from).and_then(|prepared| {
             if prepared.sql.len() > LONGEST_EXPANSION {
                 return Err(too_long("the query with its macros and variables filled in", LONGEST_EXPANSION));
             }

@@ -1,13 +1,14 @@
 //! What a worker may send for a job, and what it has sent of that. A worker that was taken over sends what it likes: each
 //! message is judged by its header, before a byte of it is kept.
 
+use grafana_frames::shape;
+
 use crate::contract::Validity;
 use crate::engine::{Catalog, Inspection};
 use crate::error::Error;
 use crate::frame;
 use crate::protocol::{CHUNK, Done, Job, LONGEST_ANSWER, LONGEST_CONTROL, LONGEST_LOOKS, Tag};
 use crate::query::Format;
-use crate::shape;
 use crate::source::Fingerprints;
 
 /// How often a query's frame may begin anew: several times what a query does whose files change and are locked all

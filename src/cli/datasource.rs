@@ -129,7 +129,7 @@ impl TimeArgs {
         let from = self.from.as_deref().unwrap_or(default.0);
         let to = self.to.as_deref().unwrap_or(default.1);
         TimeRange::parse(from, to, now)
-            .map_err(|error| Error { kind: crate::error::Kind::BadSettings, ..error })
+            .map_err(|error| Error { kind: crate::error::Kind::BadSettings, ..error.into() })
     }
 }
 

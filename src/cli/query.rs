@@ -222,9 +222,9 @@ fn tell(frame: &Decoded) {
 }
 
 fn query_format(text: &str) -> Result<Format, String> {
-    text.parse().map_err(|_| "it is `table` or `time_series`".to_owned())
+    Format::of_word(text).ok_or_else(|| "it is `table` or `time_series`".to_owned())
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    parse_interval(text).map_err(|error| error.full_text())
+    parse_interval(text).map_err(|error| Error::from(error).full_text())
 }

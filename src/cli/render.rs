@@ -15,8 +15,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::frame::rows::names;
 
-use crate::error::{Error, Kind};
-use crate::frame::{self, CsvOptions, CsvWriter, DUCKDB_TYPE, Decoded};
+use crate::frame::{self, CsvOptions, CsvWriter, Decoded, SQL_TYPE};
 
 /// Columns of the terminal that stdout is; `None` when it is none.
 pub(super) fn terminal_width() -> Option<usize> {
@@ -45,7 +44,7 @@ pub(super) fn csv(frame: &Decoded, raw: bool, out: &mut dyn Write) -> io::Result
         let is_json = *field.data_type() == DataType::Binary;
         let kind = if is_json { DataType::Utf8 } else { field.data_type().clone() };
         let tag = if is_json { "JSON" } else { "" };
-        Field::new(name, kind, true).with_metadata([(DUCKDB_TYPE, tag)])
+        Field::new(name, kind, true).with_metadata([(SQL_TYPE, tag)])
     });
     let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let mut writer =
@@ -62,9 +61,9 @@ pub(super) fn csv(frame: &Decoded, raw: bool, out: &mut dyn Write) -> io::Result
 }
 
 /// The error of the sink below, so that a broken pipe is still told as one.
-fn told(error: Error) -> io::Error {
+fn told(error: grafana_frames::Error) -> io::Error {
     match error.kind {
-        Kind::Cancelled => io::ErrorKind::BrokenPipe.into(),
+        grafana_frames::Kind::ReaderGone => io::ErrorKind::BrokenPipe.into(),
         _ => io::Error::other(error.message),
     }
 }
@@ -73,10 +72,39 @@ fn told(error: Error) -> io::Error {
 pub(super) mod tests {
     use serde_json::Value;
 
-    pub(in crate::cli) use crate::frame::rows::tests::frame;
-    use crate::frame::rows::tests::sample;
+    use arrow::array::{
+        ArrayRef, BinaryArray, Float64Array, Int32Array, StringArray, TimestampNanosecondArray,
+    };
 
     use super::*;
+
+    /// A frame of these columns.
+    pub(in crate::cli) fn frame(columns: Vec<(&str, ArrayRef)>) -> Decoded {
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|(name, column)| Field::new(*name, column.data_type().clone(), true))
+            .collect();
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
+        let columns = columns.into_iter().map(|(_, column)| column).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        Decoded { schema, batches: vec![batch], ref_id: "A".to_owned(), meta: Value::Null }
+    }
+
+    /// A frame with a column of each sort.
+    fn sample() -> Decoded {
+        frame(vec![
+            ("week", Arc::new(Int32Array::from(vec![Some(202_653), None]))),
+            ("a \"b\"", Arc::new(StringArray::from(vec![Some("x,\"y\"\n"), Some("")]))),
+            ("ms", Arc::new(Float64Array::from(vec![Some(1.25), Some(f64::NAN)]))),
+            (
+                "at",
+                Arc::new(
+                    TimestampNanosecondArray::from(vec![Some(0), Some(1_500_000_000)]).with_timezone("UTC"),
+                ),
+            ),
+            ("j", Arc::new(BinaryArray::from_opt_vec(vec![Some(br#"{"k":[1]}"#.as_slice()), None]))),
+        ])
+    }
 
     #[test]
     fn csv_rows() {

@@ -248,7 +248,7 @@ fn interval(query: &Query, range: TimeRange, max_data_points: i64) -> Result<Dur
     let least = parse_interval(least).map_err(|error| Error {
         kind: Kind::BadQuery,
         message: format!("the panel's least interval: {}", error.message),
-        ..error
+        ..error.into()
     })?;
     let width =
         u64::try_from(range.to_ms().saturating_sub(range.from_ms()) / max_data_points.max(1)).unwrap_or(0);

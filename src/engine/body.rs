@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::error::Result;
-use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Options, Summary};
+use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Options, Summary, csv_error};
 
 /// What a result becomes.
 #[derive(Clone, Copy)]
@@ -25,21 +25,23 @@ impl<W: Write> Body<W> {
     pub(super) fn new(schema: SchemaRef, shape: Shape<'_>, sink: W) -> Result<Self> {
         Ok(match shape {
             Shape::Frame(options) => Self::Frame(FrameWriter::new(schema, options.clone(), sink)?),
-            Shape::Csv(options) => Self::Csv(Box::new(CsvWriter::new(&schema, options.clone(), sink)?)),
+            Shape::Csv(options) => {
+                Self::Csv(Box::new(CsvWriter::new(&schema, options.clone(), sink).map_err(csv_error)?))
+            }
         })
     }
 
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
         match self {
             Self::Frame(frame) => frame.push(batch),
-            Self::Csv(csv) => csv.push(batch),
+            Self::Csv(csv) => csv.push(batch).map_err(csv_error),
         }
     }
 
     pub(super) fn finish(self) -> Result<Summary> {
         match self {
             Self::Frame(frame) => frame.finish(),
-            Self::Csv(csv) => csv.finish(),
+            Self::Csv(csv) => csv.finish().map_err(csv_error),
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 
 use arrow::array::{AsArray, StringArray};
+use grafana_frames::shape::{Each, Text};
 use serde::{Deserialize, Serialize};
 
 use super::unlisted::Listings;
 use super::{Cancel, Engine, error, start_at};
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
-use crate::shape::{Each, Text};
 
 /// The form of what [`Engine::catalog`] writes. It holds nothing: of a large database the list takes much memory, so that it
 /// is written, sent and passed on as text.
@@ -151,7 +151,7 @@ impl<W: Write> List<'_, W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape;
+    use grafana_frames::shape;
 
     fn list(most: usize, columns: &[([&str; 3], &str)]) -> Result<Vec<u8>> {
         let mut text = Vec::new();

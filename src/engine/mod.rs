@@ -31,7 +31,6 @@ mod run;
 mod stored;
 mod text;
 mod types;
-mod tz;
 mod unlisted;
 mod views;
 mod views_file;

@@ -80,7 +80,9 @@ fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, Strin
 pub(super) fn open(datasource: &Datasource, temp_dir: &Path, locked: bool) -> Result<Database> {
     let database = open_instance(&options(datasource, temp_dir))?;
     let connection = database.connect()?;
-    super::tz::register(&connection, database.raw())?;
+    // SAFETY: both are of the instance that was opened just now.
+    unsafe { duckdb_timestamptz::register(&connection, database.raw()) }
+        .map_err(|error| Error::internal(error.to_string()))?;
     if !locked {
         return Ok(database);
     }

@@ -8,7 +8,7 @@ use duckdb::Statement;
 use duckdb::core::{LogicalTypeHandle, LogicalTypeId};
 
 use super::sql_name;
-use crate::frame::DUCKDB_TYPE;
+use crate::frame::SQL_TYPE;
 
 /// How a column is read so that Arrow carries it whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub(super) fn tagged(schema: &Schema, names: Vec<String>, called: impl Fn(&str) 
                     .as_ref()
                     .clone()
                     .with_name(called)
-                    .with_metadata(HashMap::from([(DUCKDB_TYPE.to_owned(), name)]))
+                    .with_metadata(HashMap::from([(SQL_TYPE.to_owned(), name)]))
             })
             .collect::<Vec<Field>>(),
     ))

@@ -5,6 +5,7 @@ use duckdb::Connection;
 use super::error;
 use super::examine::{Group, Loss, LossKind, file_list, of_these};
 use crate::error::{Error, Kind, Result};
+use crate::query::{Dialect, week_condition};
 use crate::reports::{IsoWeek, Source};
 
 /// What to do about rows of no week.
@@ -77,7 +78,7 @@ fn read(connection: &Connection, source: &Source, files: &[String]) -> Result<Od
     let (oldest, newest) = IsoWeek::bounds();
     let [oldest, newest] = [oldest, newest].map(IsoWeek::from_yyyyww);
     let is_week = match oldest.zip(newest) {
-        Some((oldest, newest)) => IsoWeek::condition(oldest, newest).join("week"),
+        Some((oldest, newest)) => week_condition(oldest, newest, Dialect::DuckDb).join("week"),
         None => return Ok(Odd::default()),
     };
     let source =

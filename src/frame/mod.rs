@@ -1,56 +1,20 @@
-//! Grafana's data frames: `DuckDB`'s Arrow batches in, one Arrow IPC file out, as
-//! `grafana-plugin-sdk-go` (`data/arrow.go`) reads it. Pure: knows Arrow, but neither `DuckDB` nor a socket.
-//!
-//! [`FrameWriter`] is the way in. Format `table` streams: every batch is converted ([`columns`]) and written
-//! at once ([`table`]). Format `time_series` collects the rows ([`series`]), turns them from long to wide
-//! ([`pivot`], [`fill`]) and writes them at the end. What a reader must know beside the values (caps, lost
-//! digits, left-out rows) is gathered as notices, which travel in the file's footer ([`ipc`]).
-//!
-//! [`CsvWriter`] makes CSV of the same batches, where nothing is lost ([`csv`]). [`check`] judges a finished frame that comes
-//! from a worker.
+//! Frames as this plugin makes them: [`grafana_frames`] with the names of its own settings, and with what is said where weekly
+//! reports meet a short time range ([`ShortRange`]).
 
-mod cell;
-mod check;
-mod columns;
-mod csv;
-mod decode;
-mod document;
-mod fill;
-mod ipc;
-mod json;
-mod meta;
-mod nulls;
-mod numbers;
-mod pivot;
-pub mod rows;
-mod series;
-mod table;
-mod times;
 mod weekly;
-
-#[cfg(test)]
-mod tests;
 
 use std::io::Write;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+pub use grafana_frames::{
+    CsvOptions, CsvWriter, Decoded, Flow, Notice, SQL_TYPE, Severity, Summary, document, empty_frame, rows,
+    shown,
+};
 
-pub use check::check;
-pub use csv::{CsvOptions, CsvWriter};
-pub use decode::{Decoded, decode};
-pub use document::document;
-pub use meta::{Notice, Severity, shown};
-pub use weekly::ShortRange;
-
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::query::{Fill, Format, TimeRange};
-use meta::Meta;
-use series::Series;
-use table::Table;
-
-/// Key of the Arrow field metadata under which the engine gives the `DuckDB` type's name (`JSON`, `HUGEINT`).
-pub const DUCKDB_TYPE: &str = "duckdb_type";
+pub use weekly::ShortRange;
 
 /// What the frame of one query shall be.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -61,7 +25,7 @@ pub struct Options {
     pub format: Format,
     /// Rows to read at most; `None` is unlimited.
     pub max_rows: Option<u64>,
-    /// Bytes of the encoded frame at most, each value counted as [`LEAST_VALUE`] at least.
+    /// Bytes of the encoded frame at most, as `maxResultMb` says.
     pub max_bytes: u64,
     /// What fills empty buckets of a time series.
     pub fill: Option<Fill>,
@@ -76,136 +40,81 @@ pub struct Options {
     pub row_limit_setting: String,
 }
 
-/// Whether more rows are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// Go on.
-    More,
-    /// A cap is reached: what comes after is thrown away, so stop reading.
-    Full,
-}
-
-/// What a finished frame or CSV text holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
-    /// Rows in it.
-    pub rows: u64,
-    /// Bytes given to the sink.
-    pub bytes: u64,
-    /// Whether rows were left out of a CSV text; a frame says so in a notice.
-    pub cut: bool,
-}
-
-/// Turns record batches into one frame, written to `sink` as Arrow IPC file while they come.
-///
-/// The sink gets many small writes; give it a buffer where a write is a system call.
+/// [`grafana_frames::FrameWriter`] with this plugin's options and errors.
 #[derive(Debug)]
 pub struct FrameWriter<W: Write> {
-    body: Body<W>,
-    notices: Vec<Notice>,
-}
-
-#[derive(Debug)]
-enum Body<W: Write> {
-    Table(Box<Table<W>>),
-    Series(Box<Series<W>>),
+    frame: grafana_frames::FrameWriter<W>,
+    short_range: Option<ShortRange>,
 }
 
 impl<W: Write> FrameWriter<W> {
     /// Starts the frame of a result with this schema.
     ///
     /// # Errors
-    /// `BadQuery` when the format is `time_series` and no column can be its time or its value, and when a
-    /// column nests too deep.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a shared pointer, handed over as Arrow's own writers take it"
-    )]
+    /// Those of [`grafana_frames::FrameWriter::new`].
     pub fn new(schema: SchemaRef, options: Options, sink: W) -> Result<Self> {
-        let body = match options.format {
-            Format::Table => Body::Table(Box::new(Table::new(&schema, options, sink)?)),
-            Format::TimeSeries => Body::Series(Box::new(Series::new(&schema, options, sink)?)),
+        let short_range = options.short_range;
+        let options = grafana_frames::Options {
+            ref_id: options.ref_id,
+            format: options.format,
+            max_rows: options.max_rows,
+            max_bytes: options.max_bytes,
+            fill: options.fill,
+            range: options.range,
+            executed_query: options.executed_query,
+            row_limit_setting: options.row_limit_setting,
+            byte_limit_setting: "maxResultMb".to_owned(),
         };
-        Ok(Self { body, notices: Vec::new() })
+        Ok(Self { frame: grafana_frames::FrameWriter::new(schema, options, sink)?, short_range })
     }
 
-    /// Adds rows; the batch has the schema given to [`FrameWriter::new`].
+    /// Adds rows.
     ///
     /// # Errors
-    /// `Cancelled` or `Unavailable` when the sink fails, `Exhausted` when a time series has too many labels.
+    /// Those of [`grafana_frames::FrameWriter::push`].
     pub fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
-        match &mut self.body {
-            Body::Table(table) => table.push(batch),
-            Body::Series(series) => series.push(batch),
-        }
+        Ok(self.frame.push(batch)?)
     }
 
     /// Adds a notice for the person who looks at the panel.
     pub fn notice(&mut self, notice: Notice) {
-        self.notices.push(notice);
+        self.frame.notice(notice);
     }
 
-    /// Writes what is left and the footer. A result without rows becomes a frame without fields, which
-    /// Grafana and its alert rules take as "no data".
+    /// Writes what is left and the footer.
     ///
     /// # Errors
-    /// As [`FrameWriter::push`]; `BadQuery` when filling makes too many rows, `Exhausted` when the wide form
-    /// is larger than `max_bytes`.
+    /// Those of [`grafana_frames::FrameWriter::finish_with`].
     pub fn finish(self) -> Result<Summary> {
-        match self.body {
-            Body::Table(table) => table.finish(self.notices),
-            Body::Series(series) => series.finish(self.notices),
-        }
+        let short_range = self.short_range;
+        Ok(self.frame.finish_with(|drawn| short_range.and_then(|short| short.notice(drawn)))?)
     }
 }
 
-/// A frame without fields: what goes with an error, so that the query inspector still shows the SQL.
-#[must_use]
-pub fn empty_frame(ref_id: &str, executed_query: &str, notices: &[Notice]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let meta = Meta { notices: notices.to_vec(), ..Meta::new(ref_id, executed_query) };
-    // A Vec cannot fail as sink, and a schema without fields cannot fail to encode.
-    match ipc::write_empty(&meta, &mut bytes) {
-        Ok(_) => bytes,
-        Err(_) => Vec::new(),
+/// Reads a frame that this plugin has written.
+///
+/// # Errors
+/// [`Kind::Internal`] when the bytes are none.
+pub fn decode(bytes: &[u8]) -> Result<Decoded> {
+    Ok(grafana_frames::decode(bytes)?)
+}
+
+/// Whether `file`, which came from a worker, is a frame of at most `most_bytes`. How many rows it has.
+///
+/// # Errors
+/// [`Kind::Internal`] with what is wrong.
+pub fn check(file: &[u8], most_bytes: u64) -> Result<u64> {
+    grafana_frames::check(file, most_bytes)
+        .map_err(|error| Error::internal(format!("a worker sent {}", error.message)))
+}
+
+/// An error of a CSV text, which names the setting that bounds its rows.
+pub(crate) fn csv_error(error: grafana_frames::Error) -> Error {
+    if error.kind == grafana_frames::Kind::TooManyRows {
+        let message = format!("{}, which is all that `max_rows` allows", error.message);
+        return Error::new(Kind::Exhausted, message).hint(
+            "Select less, or ask the operator to raise `max_rows` in the ini section [plugin.duckdb-perf-datasource]",
+        );
     }
-}
-
-/// An error of the Arrow library. It is our own mistake: its input comes from the engine, not from a person.
-fn arrow_error(error: &arrow::error::ArrowError) -> Error {
-    Error::internal(format!("the frame could not be made: {error}"))
-}
-
-/// Bytes that a value counts against [`Options::max_bytes`] at least. Grafana's reader keeps a pointer and a value of its own for
-/// each, so that a column of booleans, one bit each in the file, would take it a hundred times the file.
-const LEAST_VALUE: usize = 4;
-
-/// The notice of a result cut at `rows`.
-fn row_cap_notice(rows: u64, setting: &str) -> Notice {
-    Notice::warning(format!(
-        "Results have been limited to {} because of the row limit `{setting}`. Raise it, or return fewer rows \
-         with WHERE, GROUP BY or LIMIT.",
-        counted(rows, "row")
-    ))
-}
-
-/// The notice of a result cut at `rows` because it grew to `bytes`.
-fn byte_cap_notice(rows: u64, bytes: u64) -> Notice {
-    Notice::warning(format!(
-        "Results have been limited to {} because they reached {} of the size limit `maxResultMb`. \
-         Raise it, or select fewer rows or columns.",
-        counted(rows, "row"),
-        megabytes(bytes)
-    ))
-}
-
-/// A size for a person.
-fn megabytes(bytes: u64) -> String {
-    const MB: u64 = 1 << 20;
-    if bytes >= MB { format!("{} MB", bytes.div_ceil(MB)) } else { format!("{bytes} bytes") }
-}
-
-/// A count with its noun: `1 row`, `2 rows`.
-fn counted(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    error.into()
 }

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::meta::Notice;
+use grafana_frames::{Drawn, Notice};
+
 use crate::query::TimeRange;
 use crate::reports::IsoWeek;
 
@@ -37,8 +38,17 @@ impl ShortRange {
         Some(Self { is_weekly, mondays: (first <= to).then_some((first, last)) })
     }
 
+    /// For the frame that is about to be finished.
+    pub(super) fn notice(self, drawn: Drawn<'_>) -> Option<Notice> {
+        match drawn.times {
+            [] if drawn.is_empty => self.notice_without_rows(),
+            [] => None,
+            times => self.notice_for(times, drawn.are_weeks),
+        }
+    }
+
     /// For a result without rows.
-    pub(super) fn notice_without_rows(self) -> Option<Notice> {
+    fn notice_without_rows(self) -> Option<Notice> {
         self.is_weekly.then(|| {
             Notice::info(
                 "No rows. Reports are weekly, and the time range is shorter than two weeks: choose a longer one, such as \
@@ -49,7 +59,7 @@ impl ShortRange {
 
     /// For time series with points at `times`, in nanoseconds since 1970. `are_weeks` tells whether they come from a column of
     /// weeks. Other times than those of weeks are nobody's business here, whatever macros the query has.
-    pub(super) fn notice_for(self, times: &[i64], are_weeks: bool) -> Option<Notice> {
+    fn notice_for(self, times: &[i64], are_weeks: bool) -> Option<Notice> {
         // The end of a line may lie in a week's last millisecond.
         let is_of_week = |time: &i64| [0, WEEK - MILLISECOND].contains(&(time - MONDAY).rem_euclid(WEEK));
         let is_drawn = |time: &i64| self.mondays.is_some_and(|(first, last)| (first..=last).contains(time));

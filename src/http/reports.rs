@@ -257,7 +257,7 @@ pub(super) fn data_query(asked: &Asked, now: Timestamp) -> Result<DataQuery> {
 
 /// The time range of `from` and `to`, with errors that say which of them is meant.
 pub(super) fn time_range(from: &str, to: &str, now: Timestamp) -> Result<TimeRange> {
-    TimeRange::parse(from, to, now).map_err(|error| {
+    TimeRange::parse(from, to, now).map_err(Error::from).map_err(|error| {
         let is_meant = |(_, text): &(&str, &str)| error.message == format!("`{text}` is not a time");
         match [("from", from), ("to", to)].into_iter().find(is_meant) {
             Some((name, _)) => {

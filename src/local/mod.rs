@@ -16,6 +16,7 @@ use crate::engine;
 use crate::error::{Error, Result};
 use crate::metrics::{DatasourceNow, Series};
 use crate::protocol::Walls;
+use crate::query::Dialect;
 use crate::rundir::RunDir;
 use crate::source::{self, Common, Datasource, Fingerprints, LocalSettings, Policy};
 
@@ -67,6 +68,12 @@ impl Local {
     #[must_use]
     pub fn common(&self) -> &Common {
         &self.datasource().common
+    }
+
+    /// How macros are written for DuckDB.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        Dialect::DuckDb
     }
 
     fn explained(&self, error: Error) -> Error {

@@ -1,89 +1,14 @@
-//! From a person's query to the text DuckDB gets: query model, time range, template variables, macros.
-//!
-//! [`prepare`] reads the text once, left to right, and writes another one. What a macro or a variable
-//! inserts is never read again, so no value can turn into SQL, a macro or a comment. String literals,
-//! comments and dollar quotes keep their bytes, with one exception: a template variable inside a string
-//! or a quoted identifier gets its value, escaped for that literal, because dashboards write `'$name'`.
-//!
-//! Pure: no IO, no clock, no DuckDB. Whether the statement may run is the gate's question.
+//! What a person asks: the query model, and the text that DuckDB gets for it ([`grafana_sql_macros`] and [`grafana_time`]). Whether the
+//! statement may run is the gate's question.
 
-mod bucket;
-mod interpolate;
-mod lexer;
-mod macros;
 mod model;
-mod moment;
-mod offsets;
-mod relative;
-mod time;
-mod variables;
 
-#[cfg(test)]
-mod tests;
+pub use grafana_frames::Format;
+pub use grafana_sql_macros::{
+    Context, Dialect, MacroDoc, Offsets, Prepared, Token, TokenKind, Value, Variable, Variables,
+    has_macro_in_quotes, macro_table, prepare, tokens, week_condition, with_plain_spaces,
+};
+pub use grafana_time::{Bucket, Fill, FillMode, TimeRange, format_interval, instant_of_ms, parse_interval};
 
-use std::time::Duration;
-
-pub use bucket::{Bucket, Fill, FillMode};
-pub(crate) use lexer::with_plain_spaces;
-pub use lexer::{Token, TokenKind, Tokens, tokens};
-pub(crate) use macros::has_macro_in_quotes;
-pub use macros::{MacroDoc, macro_table};
+pub use model::QueryModel;
 pub(crate) use model::too_long;
-pub use model::{Format, QueryModel};
-pub use offsets::Offsets;
-pub use time::{TimeRange, format_interval, instant_of_ms, parse_interval};
-pub use variables::{Value, Variable, Variables};
-
-use crate::error::Result;
-
-/// What macros and variables are filled from.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// The dashboard's or alert rule's time range.
-    pub range: TimeRange,
-    /// The interval Grafana suggests; zero = unknown, then it is the range over `max_data_points`.
-    pub interval: Duration,
-    /// How many points the panel can show; zero or less = unknown.
-    pub max_data_points: i64,
-    /// Template variables by name, without `$`.
-    pub variables: &'a Variables,
-    /// The datasource's `slowMs` setting in milliseconds, for `$__slowMs`.
-    pub slow_ms: f64,
-}
-
-impl Context<'_> {
-    /// The interval that `$__interval` stands for, never under a millisecond. Variable queries and bare
-    /// API calls send none; then the range is cut into `max_data_points` (100 when unknown, as
-    /// `/api/ds/query` has it).
-    pub(crate) fn effective_interval(&self) -> Duration {
-        let least = Duration::from_millis(1);
-        if !self.interval.is_zero() {
-            return self.interval.max(least);
-        }
-        let points = u64::try_from(self.max_data_points).ok().filter(|points| *points > 0).unwrap_or(100);
-        let range = u64::try_from(self.range.to_ms().saturating_sub(self.range.from_ms())).unwrap_or(0);
-        Duration::from_millis(range / points).max(least)
-    }
-}
-
-/// A query ready for the gate.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Prepared {
-    /// The text with variables and macros replaced.
-    pub sql: String,
-    /// What `$__timeGroup` said about empty buckets; for the `time_series` format.
-    pub fill: Option<Fill>,
-    /// Whether it asks for weeks: it has `$__weekFilter` or another macro of theirs.
-    pub is_weekly: bool,
-    /// The way back from positions in `sql` to positions in the text as written.
-    pub offsets: Offsets,
-}
-
-/// Replaces template variables and macros in `raw_sql`.
-///
-/// # Errors
-/// [`crate::error::Kind::BadQuery`] with the position in `raw_sql` and what to do: an empty query, an unterminated
-/// string, identifier or comment, an unknown macro or variable, a wrong argument, a query parameter.
-pub fn prepare(raw_sql: &str, context: &Context<'_>) -> Result<Prepared> {
-    macros::expand(raw_sql, context)
-}

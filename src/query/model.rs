@@ -1,45 +1,10 @@
 //! The query model: the JSON that the frontend stores in dashboards and the APIs take.
 
-use serde::{Deserialize, Serialize};
+use grafana_sql_macros::kind_of;
 use serde_json::{Map, Value as Json};
 
-use super::Variables;
+use super::{Format, Variables};
 use crate::error::{Error, Result};
-
-/// What the result is shaped into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// Rows and columns as they come.
-    #[default]
-    Table,
-    /// One time column, one column per series.
-    TimeSeries,
-}
-
-impl Format {
-    /// The word in the query model.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::TimeSeries => "time_series",
-        }
-    }
-}
-
-/// Reads `table` and `time_series`.
-impl std::str::FromStr for Format {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "table" => Ok(Self::Table),
-            "time_series" => Ok(Self::TimeSeries),
-            _ => Err(bad_format(&format!("`{text}`"))),
-        }
-    }
-}
 
 /// One query as it was sent.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -130,7 +95,7 @@ fn raw_sql(model: &Map<String, Json>) -> Result<String> {
 fn format(value: Option<&Json>) -> Result<Format> {
     match value {
         None | Some(Json::Null) => Ok(Format::Table),
-        Some(Json::String(word)) => word.parse(),
+        Some(Json::String(word)) => format_of_word(word),
         Some(Json::Number(number)) => match number.as_u64() {
             Some(0) => Ok(Format::TimeSeries),
             Some(1) => Ok(Format::Table),
@@ -140,21 +105,17 @@ fn format(value: Option<&Json>) -> Result<Format> {
     }
 }
 
+/// The format of this word.
+///
+/// # Errors
+/// [`crate::error::Kind::BadQuery`] for a word that is none.
+fn format_of_word(word: &str) -> Result<Format> {
+    Format::of_word(word).ok_or_else(|| bad_format(&format!("`{word}`")))
+}
+
 fn bad_format(found: &str) -> Error {
     Error::bad_query(format!("`format` is {found}, which is not a known format"))
         .hint("Use `table` (or 1) or `time_series` (or 0)")
-}
-
-/// A JSON value's type, in words.
-pub(super) fn kind_of(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "a boolean",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a string",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "an object",
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ mod files;
 mod keys;
 mod named;
 mod views;
-mod week;
 
 #[cfg(test)]
 mod provisioned_tests;
@@ -17,7 +16,7 @@ pub use files::{
     DEFAULT_REPORTS_GLOB, PARQUET_ENDINGS, ReportFile, has_ending_of_parquet, is_temporary, report_file_name,
     sort_reports, week_of_file_name,
 };
+pub use grafana_time::IsoWeek;
 pub use keys::{Key, is_value, keys_of};
 pub use named::{ALL, Asked, EVERYTHING, NamedQuery, Parameter, ParameterKind};
 pub use views::{Source, VIEW_NAMES, View, create_views, string_literal};
-pub use week::IsoWeek;

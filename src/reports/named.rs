@@ -212,7 +212,7 @@ impl Asked {
 }
 
 fn week(parameter: &Parameter, text: &str) -> Result<i64> {
-    let week: IsoWeek = text.parse().map_err(|error| named(parameter, error))?;
+    let week: IsoWeek = text.parse().map_err(|error: grafana_time::Error| named(parameter, error.into()))?;
     Ok(week.yyyyww())
 }
 

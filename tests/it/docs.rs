@@ -296,7 +296,10 @@ fn every_setting_is_documented() {
 fn the_macros_page_is_the_table() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/macros.md");
     let text = std::fs::read_to_string(&path).unwrap();
-    let (start, end) = ("<!-- The table is src/query/macros/table.rs. -->\n", "<!-- end of the table -->");
+    let (start, end) = (
+        "<!-- The table is crates/grafana-sql-macros/src/macros/table.rs. -->\n",
+        "<!-- end of the table -->",
+    );
     let (before, rest) = text.split_once(start).unwrap();
     let (table, after) = rest.split_once(end).unwrap();
     let mut made = "\n| macro | what it gives |\n|---|---|\n".to_owned();

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::frame::FrameWriter;
 use crate::local::Surroundings;
 use crate::metrics::DatasourceNow;
+use crate::query::Dialect;
 use crate::source::{Common, CommonSettings, Document};
 
 /// The settings of such a datasource.
@@ -39,6 +40,10 @@ impl Fixed {
 
     pub(super) fn common(&self) -> &Common {
         &self.common
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        Dialect::Postgres
     }
 
     pub(super) fn wait(&self, ticket: Ticket<'_>) -> Result<Place> {

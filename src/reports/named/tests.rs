@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::query::{Context, QueryModel, TimeRange, prepare};
+use crate::query::{Context, Dialect, QueryModel, TimeRange, prepare};
 
 fn pairs(given: &[(&str, &str)]) -> Vec<(String, String)> {
     given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -15,6 +15,7 @@ fn sql(query: NamedQuery, given: &[(&str, &str)]) -> String {
     let model = QueryModel::from_members(&asked.model()).unwrap();
     let now = "2026-11-25T00:00:00Z".parse().unwrap();
     let context = Context {
+        dialect: Dialect::DuckDb,
         range: TimeRange::parse(&asked.from, &asked.to, now).unwrap(),
         interval: Duration::ZERO,
         max_data_points: 0,

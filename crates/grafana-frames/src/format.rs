@@ -1,0 +1,31 @@
+//! The shapes of a result.
+
+use serde::{Deserialize, Serialize};
+
+/// What a result is shaped into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Rows and columns as they come.
+    #[default]
+    Table,
+    /// One time column, one column per series.
+    TimeSeries,
+}
+
+impl Format {
+    /// The word in query models: `table` or `time_series`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::TimeSeries => "time_series",
+        }
+    }
+
+    /// The format of this word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Table, Self::TimeSeries].into_iter().find(|format| format.as_str() == word)
+    }
+}

@@ -1,0 +1,372 @@
+//! Format `time_series`: finds the time, label and value columns and collects the rows ("long" form). The rows
+//! become fields in [`super::pivot`].
+//!
+//! Time: the column `time`; without one the first TIMESTAMP or DATE; without one an integer `week` holding
+//! YYYYWW. Labels: every text and boolean column. Values: every number, as float64. Anything else (nested
+//! values, further times) can be neither and is left out with a notice.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, NullBufferBuilder, RecordBatch, StringArray,
+};
+use arrow::buffer::NullBuffer;
+use arrow::compute::filter;
+use arrow::datatypes::{DataType, Float64Type, Schema};
+
+use super::columns::{self, Column, Target};
+use super::meta::{Meta, Notice};
+use super::table::SLICE;
+use super::{
+    Drawn, Flow, Options, Summary, arrow_error, byte_cap_notice, counted, ipc, megabytes, pivot,
+    row_cap_notice,
+};
+use crate::{Error, Kind, Result};
+
+/// More series than this are an error: no panel can show them, and a browser stalls long before.
+pub(super) const MAX_SERIES: usize = 10_000;
+/// Between the values of a key. No UTF-8 text contains this byte, so keys cannot be confused.
+const SEPARATOR: u8 = 0xff;
+
+/// Time series in the making.
+#[derive(Debug)]
+pub(super) struct Series<W> {
+    options: Options,
+    sink: W,
+    columns: Vec<Column>,
+    roles: Roles,
+    /// Per series its label values in one text, and the way back.
+    keys: Vec<Arc<[u8]>>,
+    ids: HashMap<Arc<[u8]>, usize>,
+    long: Long,
+    label_bytes: u64,
+    without_time: u64,
+    cap: Option<Notice>,
+}
+
+/// Places of columns in the result.
+#[derive(Debug)]
+struct Roles {
+    time: usize,
+    labels: Vec<usize>,
+    values: Vec<usize>,
+    left_out: Vec<usize>,
+}
+
+/// The rows in the order of their arrival.
+#[derive(Debug, Default)]
+pub(super) struct Long {
+    /// Names of the label columns.
+    pub(super) label_names: Vec<String>,
+    /// Per series the values of its labels.
+    pub(super) labels: Vec<Vec<String>>,
+    /// Per row nanoseconds since 1970.
+    pub(super) times: Vec<i64>,
+    /// Per row the index into `labels`.
+    pub(super) series: Vec<u32>,
+    /// Per value column its name and numbers.
+    pub(super) values: Vec<Values>,
+}
+
+/// One value column.
+#[derive(Debug)]
+pub(super) struct Values {
+    pub(super) name: String,
+    pub(super) numbers: Vec<f64>,
+    nulls: NullBufferBuilder,
+}
+
+impl Values {
+    /// Which numbers are there; `None` when all are.
+    pub(super) fn validity(&self) -> Option<NullBuffer> {
+        self.nulls.finish_cloned()
+    }
+}
+
+impl<W: Write> Series<W> {
+    pub(super) fn new(schema: &Schema, options: Options, sink: W) -> Result<Self> {
+        let mut columns = columns::plan(schema)?;
+        let roles = roles(&mut columns)?;
+        let name = |place: &usize| columns.get(*place).map(|column| column.name.clone()).unwrap_or_default();
+        let long = Long {
+            label_names: roles.labels.iter().map(name).collect(),
+            values: (roles.values.iter().map(name))
+                .map(|name| Values { name, numbers: Vec::new(), nulls: NullBufferBuilder::new(0) })
+                .collect(),
+            ..Long::default()
+        };
+        Ok(Self {
+            options,
+            sink,
+            columns,
+            roles,
+            keys: Vec::new(),
+            ids: HashMap::new(),
+            long,
+            label_bytes: 0,
+            without_time: 0,
+            cap: None,
+        })
+    }
+
+    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
+        let mut at = 0;
+        while at < batch.num_rows() && self.cap.is_none() {
+            let wanted = (batch.num_rows() - at).min(SLICE);
+            let read = self.long.times.len() as u64 + self.without_time;
+            let by_rows = self.options.max_rows.map_or(u64::MAX, |max| max.saturating_sub(read));
+            // Time, series and one float with its null per value: what a row takes here.
+            let row_bytes = 12 + 9 * self.long.values.len() as u64;
+            let by_bytes = self.options.max_bytes.saturating_sub(read * row_bytes) / row_bytes;
+            let allowed = usize::try_from(by_rows.min(by_bytes)).unwrap_or(usize::MAX).min(wanted);
+            if allowed > 0 {
+                self.collect(&batch.slice(at, allowed))?;
+            }
+            if allowed < wanted {
+                let rows = read + allowed as u64;
+                self.cap = Some(if by_rows <= by_bytes {
+                    row_cap_notice(rows, &self.options.row_limit_setting)
+                } else {
+                    byte_cap_notice(rows, self.options.max_bytes, &self.options.byte_limit_setting)
+                });
+            }
+            at += wanted;
+        }
+        Ok(if self.cap.is_some() { Flow::Full } else { Flow::More })
+    }
+
+    pub(super) fn finish(
+        self,
+        mut notices: Vec<Notice>,
+        notice: impl FnOnce(Drawn<'_>) -> Option<Notice>,
+    ) -> Result<Summary> {
+        let mut meta = Meta::new(&self.options.ref_id, &self.options.executed_query);
+        meta.visualisation = Some("graph");
+        notices.extend(self.cap);
+        let left_out: Vec<_> =
+            self.roles.left_out.iter().filter_map(|&place| self.columns.get(place)).collect();
+        if !left_out.is_empty() {
+            notices.push(Notice::warning(format!(
+                "Left out, because a time series takes one time, texts as labels and numbers as values: {}.",
+                names(left_out)
+            )));
+        }
+        if self.without_time > 0
+            && let Some(time) = self.columns.get(self.roles.time)
+        {
+            let rows = counted(self.without_time, "row");
+            let reason = match time.target {
+                Target::Week => "NULL or not an ISO week (YYYYWW) of the years 1970 to 2199",
+                _ => "NULL, infinite or outside the years 1677 to 2262",
+            };
+            notices.push(Notice::warning(format!(
+                "{rows} left out for want of a time: `{}` is {reason}.",
+                time.name
+            )));
+        }
+        // What was lost in the time column has been said.
+        let others = self.columns.iter().enumerate().filter(|(place, _)| *place != self.roles.time);
+        notices.extend(others.flat_map(|(_, column)| column.notices()));
+        let times = self.long.times.as_slice();
+        let are_weeks = self.columns.get(self.roles.time).is_some_and(|time| time.target == Target::Week);
+        notices.extend(notice(Drawn {
+            is_empty: times.is_empty() && self.without_time == 0,
+            times,
+            are_weeks,
+        }));
+        meta.notices = notices;
+        if self.long.times.is_empty() {
+            return ipc::write_empty(&meta, self.sink);
+        }
+        meta.frame_type = Some("timeseries-wide");
+        drop(self.ids);
+        pivot::write(&self.long, &self.options, meta, self.sink)
+    }
+
+    /// Appends the rows of a slice.
+    fn collect(&mut self, batch: &RecordBatch) -> Result<()> {
+        let missing = || Error::internal("a batch lacks a column of its schema");
+        let array = |place: usize| batch.columns().get(place).ok_or_else(missing);
+
+        let times =
+            self.columns.get_mut(self.roles.time).ok_or_else(missing)?.times(array(self.roles.time)?)?;
+        let mask = times.nulls().filter(|nulls| nulls.null_count() > 0);
+        let mask = mask.map(|nulls| BooleanArray::new(nulls.inner().clone(), None));
+        self.without_time += times.null_count() as u64;
+
+        let mut labels = Vec::with_capacity(self.roles.labels.len());
+        for &place in &self.roles.labels {
+            let texts = self.columns.get_mut(place).ok_or_else(missing)?.labels(array(place)?)?;
+            labels.push(match &mask {
+                Some(mask) => filter(&texts, mask).map_err(|e| arrow_error(&e))?.as_string::<i32>().clone(),
+                None => texts,
+            });
+        }
+        for (&place, values) in self.roles.values.iter().zip(&mut self.long.values) {
+            let floats = self.columns.get_mut(place).ok_or_else(missing)?.floats(array(place)?)?;
+            append(values, &masked_floats(floats, mask.as_ref())?);
+        }
+        let before = self.long.times.len();
+        match &mask {
+            Some(_) => self.long.times.extend(times.iter().flatten()),
+            None => self.long.times.extend_from_slice(times.values()),
+        }
+        self.identify(&labels, self.long.times.len() - before)
+    }
+
+    /// Gives each row its series.
+    fn identify(&mut self, labels: &[StringArray], rows: usize) -> Result<()> {
+        let mut key = Vec::new();
+        let mut last = 0;
+        for row in 0..rows {
+            key.clear();
+            for (position, texts) in labels.iter().enumerate() {
+                if position > 0 {
+                    key.push(SEPARATOR);
+                }
+                // A missing text is an empty label, as in the Go SDK's LongToWide.
+                if texts.is_valid(row) {
+                    key.extend_from_slice(texts.value(row).as_bytes());
+                }
+            }
+            // Rows mostly come ordered by series, or by time with the series in the same order each time:
+            // then it is the last one or the next, and comparing is much cheaper than hashing.
+            let next = if last + 1 < self.keys.len() { last + 1 } else { 0 };
+            let is = |guess: usize| self.keys.get(guess).is_some_and(|known| **known == *key);
+            let id = if is(last) {
+                last
+            } else if is(next) {
+                next
+            } else if let Some(&id) = self.ids.get(key.as_slice()) {
+                id
+            } else {
+                self.add_series(&key, labels, row)?
+            };
+            self.long.series.push(u32::try_from(id).unwrap_or(u32::MAX));
+            last = id;
+        }
+        Ok(())
+    }
+
+    fn add_series(&mut self, key: &[u8], labels: &[StringArray], row: usize) -> Result<usize> {
+        if self.long.labels.len() >= MAX_SERIES {
+            let by =
+                self.long.label_names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            return Err(Error::new(
+                Kind::TooLarge,
+                format!(
+                    "the result has more than {MAX_SERIES} time series, one for each different value of {by}"
+                ),
+            )
+            .hint("Return the most important ones only, or GROUP BY fewer columns"));
+        }
+        // A label is held twice here and written twice, as label and as name.
+        self.label_bytes += 4 * key.len() as u64;
+        if self.label_bytes > self.options.max_bytes {
+            let limit = megabytes(self.options.max_bytes);
+            return Err(Error::new(
+                Kind::TooLarge,
+                format!("the labels of the time series are larger than {limit}"),
+            )
+            .hint(format!(
+                "Shorten them in the query, return fewer series, or raise `{}`",
+                self.options.byte_limit_setting
+            )));
+        }
+        let id = self.keys.len();
+        let key: Arc<[u8]> = key.into();
+        self.keys.push(Arc::clone(&key));
+        let text = |texts: &StringArray| {
+            if texts.is_valid(row) { texts.value(row).to_owned() } else { String::new() }
+        };
+        self.long.labels.push(labels.iter().map(text).collect());
+        self.ids.insert(key, id);
+        Ok(id)
+    }
+}
+
+fn masked_floats(floats: Float64Array, mask: Option<&BooleanArray>) -> Result<Float64Array> {
+    let Some(mask) = mask else { return Ok(floats) };
+    let kept: ArrayRef = filter(&floats, mask).map_err(|e| arrow_error(&e))?;
+    Ok(kept.as_primitive::<Float64Type>().clone())
+}
+
+fn append(values: &mut Values, floats: &Float64Array) {
+    values.numbers.extend_from_slice(floats.values());
+    match floats.nulls() {
+        Some(nulls) => values.nulls.append_buffer(nulls),
+        None => values.nulls.append_n_non_nulls(floats.len()),
+    }
+}
+
+/// Gives each column its part.
+fn roles(columns: &mut [Column]) -> Result<Roles> {
+    let time = time_column(columns)?;
+    let mut roles = Roles { time, labels: Vec::new(), values: Vec::new(), left_out: Vec::new() };
+    for (place, column) in columns.iter().enumerate().filter(|(place, _)| *place != time) {
+        let part = if column.is_number() || column.target == Target::Null {
+            &mut roles.values
+        } else if column.is_text() || column.plain == DataType::Boolean {
+            &mut roles.labels
+        } else {
+            &mut roles.left_out
+        };
+        part.push(place);
+    }
+    if roles.values.is_empty() {
+        return Err(Error::unfit("a time series needs a number beside its time, and no column is one").hint(
+            format!(
+                "The query returns {}. Add a number, such as `count(*)`, or choose the format Table",
+                names(columns.iter())
+            ),
+        ));
+    }
+    Ok(roles)
+}
+
+fn time_column(columns: &mut [Column]) -> Result<usize> {
+    let named = (columns.iter().position(|column| column.name == "time"))
+        .or_else(|| columns.iter().position(|column| column.name.eq_ignore_ascii_case("time")));
+    if let Some(place) = named {
+        return match columns.get(place) {
+            Some(column) if matches!(column.target, Target::Time | Target::Epoch | Target::Null) => Ok(place),
+            Some(Column { name, .. }) => Err(Error::unfit(format!("column `{name}` is not a time"))
+                .hint(format!("Write `CAST({name} AS TIMESTAMP) AS time`, or choose the format Table"))),
+            None => Err(Error::internal("a column is gone")),
+        };
+    }
+    if let Some(place) = columns.iter().position(|column| column.target == Target::Time) {
+        return Ok(place);
+    }
+    let week = columns.iter().position(|column| {
+        let integer = column.plain.is_integer() || matches!(column.plain, DataType::Decimal128(_, 0));
+        integer && column.name.eq_ignore_ascii_case("week")
+    });
+    if let Some(place) = week
+        && let Some(column) = columns.get_mut(place)
+    {
+        column.target = Target::Week;
+        return Ok(place);
+    }
+    Err(Error::unfit(
+        "a time series needs a time: a column `time`, a TIMESTAMP or DATE, or an integer `week` (YYYYWW)",
+    )
+    .hint(format!(
+        "The query returns {}. Name its time `AS time`, or choose the format Table",
+        names(columns.iter())
+    )))
+}
+
+/// Column names for a sentence, not too many.
+fn names<'a>(columns: impl IntoIterator<Item = &'a Column>) -> String {
+    const SHOWN: usize = 12;
+    let columns: Vec<_> = columns.into_iter().collect();
+    let mut text =
+        columns.iter().take(SHOWN).map(|column| format!("`{}`", column.name)).collect::<Vec<_>>().join(", ");
+    if columns.len() > SHOWN {
+        text = format!("{text} and {} more", columns.len() - SHOWN);
+    }
+    text
+}

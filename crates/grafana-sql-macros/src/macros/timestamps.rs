@@ -1,0 +1,125 @@
+//! Macros over TIMESTAMP, TIMESTAMPTZ and DATE columns.
+//!
+//! Everything is cast to TIMESTAMP first: without ICU the engine truncates no TIMESTAMPTZ, and it is several times faster.
+
+use grafana_time::Bucket;
+use jiff::Timestamp;
+
+use super::super::Dialect;
+use super::super::offsets::Output;
+use super::call::Call;
+use super::call::Part::{Arg, Text};
+use crate::Result;
+
+/// DataFusion compares a column of coarser times in their unit, so that the ends would be rounded.
+pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let range = call.context().range;
+    if call.context().dialect == Dialect::DataFusion {
+        let (from, to) = (call.timestamp(range.from)?, call.timestamp(range.to)?);
+        let parts =
+            [Text("CAST("), Arg(0), Text(" AS TIMESTAMP) BETWEEN "), Text(&from), Text(" AND "), Text(&to)];
+        return call.write(&parts, out);
+    }
+    let (from, to) = (call.instant(range.from)?, call.instant(range.to)?);
+    call.write(&[Arg(0), Text(" BETWEEN "), Text(&from), Text(" AND "), Text(&to)], out)
+}
+
+pub(super) fn from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    end(call, call.context().range.from, out)
+}
+
+pub(super) fn to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    end(call, call.context().range.to, out)
+}
+
+/// An end of the range; a value of its own type where it is named as a time and no column gives it one.
+fn end(call: &mut Call<'_, '_>, instant: Timestamp, out: &mut Output) -> Result<()> {
+    let text = if call.is_named_as_time() { call.timestamp(instant)? } else { call.instant(instant)? };
+    call.write(&[Text(&text)], out)
+}
+
+pub(super) fn time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    call.write(&[Arg(0), Text(" AS \"time\"")], out)
+}
+
+/// A TIMESTAMP and no number: what becomes a time all the same would be guessed from its magnitude, and 2001 drawn in 1970.
+pub(super) fn time_epoch(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (before, after) = in_utc(call.context().dialect);
+    call.write(&[Text(before), Arg(0), Text(after), Text(" AS \"time\"")], out)
+}
+
+pub(super) fn group(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let bucket = call.bucket_and_fill()?;
+    let dialect = call.context().dialect;
+    if dialect == Dialect::Postgres && !matches!(bucket, Bucket::Months(_)) {
+        return group_by_seconds(call, bucket, out);
+    }
+    start_of(call, bucket, in_utc(dialect), out)
+}
+
+pub(super) fn group_alias(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    group(call, out)?;
+    call.write(&[Text(" AS \"time\"")], out)
+}
+
+/// What makes a time of any type one in UTC, whatever the session's time zone: the texts before and after it.
+fn in_utc(dialect: Dialect) -> (&'static str, &'static str) {
+    match dialect {
+        Dialect::DuckDb | Dialect::DataFusion => ("CAST(", " AS TIMESTAMP)"),
+        // A cast would take a TIMESTAMP for local time. Its seconds since 1970 are those of UTC.
+        Dialect::Postgres => ("to_timestamp(extract(epoch FROM ", "))"),
+    }
+}
+
+/// PostgreSQL's `date_bin` needs a time of a known type, and its seconds are exact: they are NUMERIC.
+fn group_by_seconds(call: &mut Call<'_, '_>, bucket: Bucket, out: &mut Output) -> Result<()> {
+    let width = bucket.width();
+    let width = match width.subsec_micros() {
+        0 => width.as_secs().to_string(),
+        part => format!("{}.{part:06}", width.as_secs()),
+    };
+    let (before, between, after) = match bucket.origin_seconds() {
+        0 => (String::new(), String::new(), String::new()),
+        origin => ("(".to_owned(), format!(" - {origin})"), format!(" + {origin}")),
+    };
+    let before = format!("to_timestamp(floor({before}extract(epoch FROM ");
+    let after = format!("){between} / {width}) * {width}{after})");
+    call.write(&[Text(&before), Arg(0), Text(&after)], out)
+}
+
+/// Writes the start of the bucket that holds the first argument, of which the texts around it make a time in UTC. `date_trunc` where the
+/// bucket is one unit: it is the faster one. `time_bucket` and `date_bin` count from 2000 or 1970 unless they are told an origin.
+///
+/// PostgreSQL gets here with months only.
+pub(super) fn start_of(
+    call: &mut Call<'_, '_>,
+    bucket: Bucket,
+    (before, after): (&str, &str),
+    out: &mut Output,
+) -> Result<()> {
+    let dialect = call.context().dialect;
+    let (count, unit) = bucket.in_units();
+    let zone = if dialect == Dialect::Postgres { ", 'UTC')" } else { ")" };
+    if count == 1 {
+        let truncated = format!("date_trunc('{unit}', {before}");
+        return call.write(&[Text(&truncated), Arg(0), Text(after), Text(zone)], out);
+    }
+    let origin = if matches!(bucket, Bucket::Weeks(_)) { "1970-01-05" } else { "1970-01-01" };
+    let origin = format!("TIMESTAMP '{origin} 00:00:00'");
+    if dialect == Dialect::Postgres {
+        let of_time = format!(" FROM {before}");
+        let year = [Text("extract(year"), Text(&of_time), Arg(0), Text(after), Text(" AT TIME ZONE 'UTC')")];
+        let month =
+            [Text("extract(month"), Text(&of_time), Arg(0), Text(after), Text(" AT TIME ZONE 'UTC')")];
+        call.write(&[Text("(TIMESTAMP '1970-01-01 00:00:00' + floor(((")], out)?;
+        call.write(&year, out)?;
+        call.write(&[Text(" - 1970) * 12 + ")], out)?;
+        call.write(&month, out)?;
+        let months = format!(" - 1) / {count}) * {count} * INTERVAL '1 {unit}') AT TIME ZONE 'UTC'");
+        return call.write(&[Text(&months)], out);
+    }
+    let bin = if dialect == Dialect::DuckDb { "time_bucket" } else { "date_bin" };
+    let begin = format!("{bin}(INTERVAL '{count} {unit}s', {before}");
+    let end = format!("{after}, {origin})");
+    call.write(&[Text(&begin), Arg(0), Text(&end)], out)
+}

@@ -1,0 +1,186 @@
+//! Macros over ISO weeks written as the integer YYYYWW. All arithmetic on weeks is [`IsoWeek`]'s.
+
+use jiff::Timestamp;
+
+use super::super::Dialect;
+use super::super::offsets::Output;
+use super::call::Call;
+use super::call::Part::{Arg, Text};
+use crate::{Error, Result};
+use grafana_time::IsoWeek;
+use grafana_time::TimeRange;
+
+pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (first, last) = weeks(call.context().range);
+    let condition = week_condition(first, last, call.context().dialect);
+    for (at, text) in condition.iter().enumerate() {
+        let column = (at > 0).then_some(Arg(0));
+        call.write(&column.into_iter().chain([Text(text)]).collect::<Vec<_>>(), out)?;
+    }
+    Ok(())
+}
+
+pub(super) fn from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (first, _) = weeks(call.context().range);
+    call.write(&[Text(&first.yyyyww().to_string())], out)
+}
+
+pub(super) fn to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (_, last) = weeks(call.context().range);
+    call.write(&[Text(&last.yyyyww().to_string())], out)
+}
+
+pub(super) fn week(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let steps = if call.arg_count() == 0 { 0 } else { steps(call)? };
+    let (_, last) = weeks(call.context().range);
+    call.write(&[Text(&last.plus(steps).yyyyww().to_string())], out)
+}
+
+/// 4 January lies in week 1 of its ISO year, and 28 December in its last one; `date_trunc` gives that week's Monday. The inner CASE
+/// sees only numbers that `make_date` takes, and looks at the calendar only for week 53.
+pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (oldest, newest) = IsoWeek::bounds();
+    let exists = format!(" BETWEEN {oldest} AND {newest} THEN CASE WHEN ");
+    let is_of_52 = " % 100 BETWEEN 1 AND 52 OR ";
+    // What stands before each number, and after the last.
+    let (before, after): ([&str; 6], &str) = match call.context().dialect {
+        Dialect::DuckDb => (
+            [
+                "(CASE WHEN ",
+                &exists,
+                is_of_52,
+                " % 100 = week(make_date(",
+                " // 100, 12, 28)) THEN date_trunc('week', make_date(",
+                " // 100, 1, 4)) + to_days(CAST(",
+            ],
+            " % 100 * 7 - 7 AS INTEGER)) END END)",
+        ),
+        Dialect::Postgres => (
+            [
+                "(CASE WHEN ",
+                &exists,
+                is_of_52,
+                " % 100 = extract(week FROM make_date(CAST(",
+                " / 100 AS INTEGER), 12, 28)) THEN (date_trunc('week', CAST(make_date(CAST(",
+                " / 100 AS INTEGER), 1, 4) AS TIMESTAMP)) + make_interval(weeks => CAST(",
+            ],
+            " % 100 - 1 AS INTEGER))) AT TIME ZONE 'UTC' END END)",
+        ),
+        Dialect::DataFusion => (
+            [
+                "(CASE WHEN ",
+                &exists,
+                is_of_52,
+                " % 100 = date_part('week', make_date(",
+                " / 100, 12, 28)) THEN CAST(arrow_cast(CAST(date_part('epoch', date_trunc('week', CAST(make_date(",
+                " / 100, 1, 4) AS TIMESTAMP))) AS BIGINT) + (",
+            ],
+            " % 100 - 1) * 604800, 'Timestamp(Second, None)') AS TIMESTAMP) END END)",
+        ),
+    };
+    let cast = call.context().dialect.try_cast();
+    for text in before {
+        call.write(&[Text(text), Text(cast), Arg(0), Text(" AS BIGINT)")], out)?;
+    }
+    call.write(&[Text(after)], out)
+}
+
+/// The condition that a column holds weeks YYYYWW from `first` to `last`, and of these only such as [`IsoWeek::from_yyyyww`] knows:
+/// the texts between which the column stands. Within one year every integer between two weeks is one. `BETWEEN` is there in
+/// any case, because databases pass over files and row groups by it.
+#[must_use]
+pub fn week_condition(first: IsoWeek, last: IsoWeek, dialect: Dialect) -> Vec<String> {
+    let (oldest, newest) = IsoWeek::bounds();
+    let (from, to) = (first.yyyyww().max(oldest), last.yyyyww().min(newest));
+    let between = format!(" BETWEEN {from} AND {to}");
+    if from / 100 == to / 100 {
+        return vec![String::new(), between];
+    }
+    let longest = (from / 100..=to / 100).map(|year| year * 100 + 53);
+    let longest: Vec<String> = longest
+        .filter(|week| (from..=to).contains(week) && IsoWeek::from_yyyyww(*week).is_some())
+        .map(|week| week.to_string())
+        .collect();
+    let try_cast = dialect.try_cast();
+    let is_of_52 = " AS BIGINT) % 100 BETWEEN 1 AND 52";
+    if longest.is_empty() {
+        return vec!["(".to_owned(), format!("{between} AND {try_cast}"), format!("{is_of_52})")];
+    }
+    vec![
+        "(".to_owned(),
+        format!("{between} AND ({try_cast}"),
+        format!("{is_of_52} OR "),
+        format!(" IN ({})))", longest.join(", ")),
+    ]
+}
+
+/// First and last week that the range touches. A range that ends with the first instant of a week does not touch it,
+/// unless it has no other instant.
+fn weeks(range: TimeRange) -> (IsoWeek, IsoWeek) {
+    let first = IsoWeek::containing(range.from);
+    let just_before =
+        Timestamp::from_nanosecond(range.to.as_nanosecond().saturating_sub(1)).unwrap_or(range.to);
+    let last = IsoWeek::containing(if range.to > range.from { just_before } else { range.to });
+    (first, last)
+}
+
+fn steps(call: &mut Call<'_, '_>) -> Result<i64> {
+    let position = call.position(0);
+    let text = call.word(0)?;
+    // A negative variable comes in parentheses.
+    let digits: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '(' | ')')).collect();
+    let most = 100_000;
+    digits.parse().ok().filter(|steps| (-most..=most).contains(steps)).ok_or_else(|| {
+        Error::new(format!("`{text}` is not a number of weeks"))
+            .hint("Write a whole number, as in `$__week(-1)` for the week before")
+            .at(position)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_of_a_range() {
+        let cases = [
+            ("2026-03-02T00:00:00Z", "2026-03-08T23:59:59.999Z", 202_610, 202_610),
+            ("2026-03-02T00:00:00Z", "2026-03-09T00:00:00Z", 202_610, 202_610),
+            ("2026-03-02T00:00:00Z", "2026-03-09T00:00:00.001Z", 202_610, 202_611),
+            ("2026-03-01T23:59:59.999Z", "2026-03-02T00:00:00.001Z", 202_609, 202_610),
+            ("2026-03-09T00:00:00Z", "2026-03-09T00:00:00Z", 202_611, 202_611),
+            ("2026-12-28T00:00:00Z", "2027-01-04T12:00:00Z", 202_653, 202_701),
+        ];
+        for (from, to, first, last) in cases {
+            let range = TimeRange { from: from.parse().unwrap(), to: to.parse().unwrap() };
+            let (found_first, found_last) = weeks(range);
+            assert_eq!((found_first.yyyyww(), found_last.yyyyww()), (first, last), "{from} {to}");
+        }
+    }
+
+    fn week(number: i64) -> IsoWeek {
+        IsoWeek::from_yyyyww(number).unwrap()
+    }
+
+    #[test]
+    fn the_condition_knows_the_weeks_that_exist() {
+        let of = |from: i64, to: i64| week_condition(week(from), week(to), Dialect::DuckDb).join("w");
+        assert_eq!(of(202_610, 202_611), "w BETWEEN 202610 AND 202611");
+        assert_eq!(
+            of(202_551, 202_602),
+            "(w BETWEEN 202551 AND 202602 AND TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)"
+        );
+        assert_eq!(
+            of(202_040, 202_701),
+            "(w BETWEEN 202040 AND 202701 AND (TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52 OR w IN (202053, 202653)))"
+        );
+        let postgres = week_condition(week(202_551), week(202_602), Dialect::Postgres).join("w");
+        assert_eq!(postgres, "(w BETWEEN 202551 AND 202602 AND CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)");
+        // Of all that there may be, only those that there can be.
+        let ends = [(1, 1), (9999, 52)].map(|(year, week)| IsoWeek::new(year, week).unwrap());
+        let all = week_condition(ends[0], ends[1], Dialect::DuckDb).concat();
+        assert!(all.starts_with("( BETWEEN 197001 AND 219952 AND (") && all.len() < 500, "{all}");
+        let past = week_condition(ends[0], IsoWeek::new(1960, 1).unwrap(), Dialect::DuckDb).join("w");
+        assert!(past.contains("w BETWEEN 197001 AND 196001"), "nothing: {past}");
+    }
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod bucket;
+mod error;
+mod range;
+mod relative;
+mod week;
+
+pub use bucket::{Bucket, Fill, FillMode};
+pub use error::{Error, Result};
+pub use range::{TimeRange, format_interval, instant_of_ms, parse_interval, unix_seconds};
+pub use week::IsoWeek;
+
+/// How many bytes of `text` the characters at its beginning take that `pass`.
+fn run(text: &str, pass: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !pass(c)).unwrap_or(text.len())
+}
