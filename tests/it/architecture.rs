@@ -29,7 +29,9 @@ const IMPURE: &[&str] = &[
     "std::env",
 ];
 const PURE: &[&str] = &["query/", "frame/", "reports/"];
-const LONGEST_FILE: usize = 400;
+/// A file is about one thing, which is 80 to 400 lines as a rule; one that needs more is better than two halves of a thing. One
+/// that is longer than this is about two.
+const LONGEST_FILE: usize = 600;
 /// Lines of the page, scripts and styles, tests left out: it is a preview and no second Grafana.
 const LONGEST_PAGE: usize = 1_000;
 
@@ -66,12 +68,20 @@ fn code(folder: &str) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
+/// Whether a file is in one of these folders, or the module that a folder belongs to, or named itself.
+fn is_in(file: &str, homes: &[&str]) -> bool {
+    homes.iter().any(|home| {
+        file.starts_with(home)
+            || home.strip_suffix('/').is_some_and(|home| file.strip_suffix(".rs") == Some(home))
+    })
+}
+
 #[test]
 fn crates_stay_behind_their_walls() {
     let mut breaches = Vec::new();
     for (file, lines) in code("src") {
         for (crates, homes) in WALLS {
-            for line in lines.iter().filter(|_| !homes.iter().any(|home| file.starts_with(home))) {
+            for line in lines.iter().filter(|_| !is_in(&file, homes)) {
                 // `crate::duckdb` or `my_duckdb::` are other names.
                 let named = crates.iter().any(|name| {
                     line.match_indices(name).any(|(at, _)| {
@@ -163,9 +173,7 @@ fn rooms_depend_downwards_only() {
 #[test]
 fn pure_modules_do_no_io_and_have_no_clock() {
     let mut breaches = Vec::new();
-    for (file, lines) in
-        code("src").into_iter().filter(|(file, _)| PURE.iter().any(|folder| file.starts_with(folder)))
-    {
+    for (file, lines) in code("src").into_iter().filter(|(file, _)| is_in(file, PURE)) {
         for line in lines.iter().filter(|line| IMPURE.iter().any(|name| line.contains(name))) {
             breaches.push(format!("{file}: {}", line.trim()));
         }
@@ -178,7 +186,7 @@ fn unsafe_stays_in_the_engine_and_beside_the_operating_system() {
     let breaches: Vec<_> = code("src")
         .into_iter()
         .filter(|(file, lines)| {
-            !["engine/", "worker/jail/", "os/"].iter().any(|home| file.starts_with(home))
+            !is_in(file, &["engine/", "worker/jail/", "os/"])
                 && lines.iter().any(|line| line.contains("unsafe "))
         })
         .map(|(file, _)| file)
