@@ -214,6 +214,21 @@ fn files_stay_short_and_say_what_they_are() {
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
+/// A test that has another name now would run beside others again.
+#[test]
+fn tests_that_run_alone_exist() {
+    let read = |path: &str| fs::read_to_string(Path::new(ROOT).join(path)).unwrap();
+    let config = read(".config/nextest.toml");
+    let names: Vec<&str> =
+        config.split("test(=").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        let (module, function) = name.rsplit_once("::").unwrap();
+        let text = read(&format!("tests/it/{}.rs", module.replace("::", "/")));
+        assert!(text.contains(&format!("fn {function}()")), "{name}");
+    }
+}
+
 #[test]
 fn the_page_stays_a_preview() {
     let mut lines = 0;
