@@ -59,6 +59,12 @@ lint: _tools
     cargo clippy --release --workspace --all-targets -- -D warnings
     cd frontend && npm ci --no-audit --no-fund && npm run typecheck && npm run lint && npm run format:check
 
+# Licences, sources and known vulnerabilities of what the plugin is built from
+[group('test')]
+deny: _tools
+    tests/cargo_tools.sh "$CARGO_TARGET_DIR/tools"
+    PATH="$CARGO_TARGET_DIR/tools/bin:$PATH" cargo deny --locked check
+
 # Format all code
 [group('test')]
 format:
@@ -73,17 +79,17 @@ page:
 # In a real Grafana: GRAFANA_URL of a running one, or GRAFANA_HOME of an unpacked one
 [group('test')]
 e2e *args:
-    tests/e2e/run.sh {{ args }}
+    node tests/e2e/run.mjs {{ args }}
 
 # How fast the dashboards are in a real Grafana with 260 weeks of 10,000 patterns, beyond what it needs for the same panels over its test data (GRAFANA_HOME as for e2e)
 [group('measure')]
 pace *args:
-    E2E_SCRIPT=pace.mjs E2E_DEMO="--weeks 260 --patterns 10000" E2E_RANGE="from=now-260w%2Fw&to=now%2Fw" tests/e2e/run.sh {{ args }}
+    E2E_SCRIPT=pace.mjs E2E_DEMO="--weeks 260 --patterns 10000" E2E_RANGE="from=now-260w%2Fw&to=now%2Fw" node tests/e2e/run.mjs {{ args }}
 
 # Take the guide's pictures in a real Grafana (GRAFANA_HOME as for e2e); arguments are names of pictures
 [group('test')]
 screenshots *args:
-    E2E_SCRIPT=screenshots.mjs E2E_DEMO="--until 2026-W47 --seed 1" tests/e2e/run.sh {{ args }}
+    E2E_SCRIPT=screenshots.mjs E2E_DEMO="--until 2026-W47 --seed 1" node tests/e2e/run.mjs {{ args }}
 
 # Measure against DuckDB itself in the same run; prints ratios
 [group('measure')]

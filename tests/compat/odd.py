@@ -40,4 +40,4 @@ check("SELECT count(*), max(place) FROM perf_top_patterns WHERE week > 202601", 
 for week, slow in ((202601, 1), (202602, 1), (202603, 1), (202604, 1)):
     check(f"SELECT count(*) FROM perf_all_weeks WHERE p95_ms > 100 AND week = {week}", [(slow,)])
 check("SELECT count(*) FROM perf_all_weeks WHERE isnan(p95_ms) OR p95_ms < 0", [(0,)])
-print(f"ok: DuckDB {duckdb.__version__} has the right numbers of {os.path.basename(place)}")
+print(f"ok - DuckDB {duckdb.__version__} has the right numbers of {os.path.basename(place)}")

@@ -8,7 +8,7 @@ executable="$1"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 skip() {
-    echo "skipped: $1"
+    echo "ok - views in older DuckDBs # SKIP $1"
     [ -z "${CI:-}" ] || exit 1
     exit 0
 }

@@ -13,4 +13,4 @@ counts = [
 ]
 # Four weeks; each row has a place in its week, and some are slow.
 assert counts[0] == counts[1] > counts[2] > 0, counts
-print(f"ok: DuckDB {version} reads the views")
+print(f"ok - DuckDB {version} reads the views")

@@ -2,16 +2,23 @@
 // Slack-like webhook on this machine get the message with pattern and value; the report is repaired, and both hear that it is over.
 // Then the reports go away, their folder too, and come back; and Grafana ends and comes back while a pattern is slow.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { createServer as createTcp } from 'node:net';
 import { join } from 'node:path';
 
-import { api, check, done, eventually, started, url } from './grafana.mjs';
+import { api, check, done, eventually, started } from './grafana.mjs';
 
 const reports = process.env.E2E_ALERT_REPORTS;
 const work = process.env.E2E_WORK;
 const binary = process.env.E2E_BINARY;
+
+/** Has run.mjs do something with Grafana: `stop` or `start`. */
+const has = (what) =>
+  new Promise((resolve) => {
+    process.once('message', resolve);
+    process.send(what);
+  });
 
 /** Messages in the order in which they came: texts, decoded. */
 const mails = [];
@@ -200,11 +207,10 @@ try {
   seen.slacks = slacks.length;
   put('slow', newest);
   await heard('mail and Slack say that the pattern is slow again', isSlow);
-  process.kill(Number(process.env.E2E_SERVER));
-  await eventually('Grafana has ended', () => fetch(url).then(() => false, () => true));
+  await has('stop');
   rmSync(reports, { recursive: true });
   mkdirSync(reports);
-  writeFileSync(join(work, 'restart'), '');
+  await has('start');
   await started();
   console.log('    Grafana was away while the reports went');
   // Grafana has forgotten what the alert said, and gives the rule's templates instead.

@@ -64,7 +64,7 @@ export async function broken(page) {
 }
 
 export async function started() {
-  await eventually(`a Grafana answers at ${url}`, () => fetch(`${url}/api/health`).then((health) => health.ok, () => false));
+  await eventually(`a Grafana answers at ${url}`, () => fetch(`${url}/api/health`).then((health) => health.ok, () => false), 300);
 }
 
 export async function launch() {

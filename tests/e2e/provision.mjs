@@ -1,6 +1,6 @@
 // `duckdb-perf provision` against a real Grafana of its own, started from GRAFANA_HOME: makes everything, finds everything
 // as it is the second time, changes nothing when dry, leaves what is not its own, and says what is in the way.
-// Usage (run.sh does it): GRAFANA_HOME=… node provision.mjs PLUGIN_FOLDER REPORTS
+// Usage (run.mjs does it): GRAFANA_HOME=… node provision.mjs PLUGIN_FOLDER REPORTS
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -10,7 +10,6 @@ mod beside;
 mod cache;
 mod called;
 mod captured;
-mod cases;
 mod catalogs;
 mod changing_files;
 mod cli;

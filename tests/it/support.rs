@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::TimestampNanosecondType;
@@ -22,17 +22,38 @@ pub(crate) fn executable() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_duckdb-perf"))
 }
 
-/// A folder `reports` with 60 weeks of 20 patterns up to 2026-W53, the same for all tests: read only.
+/// A folder `reports` with 60 weeks of 20 patterns up to 2026-W53: read only, and the same for all tests of a build, whichever
+/// processes they run in.
 pub(crate) fn fixtures() -> &'static Path {
-    static FIXTURES: OnceLock<TempDir> = OnceLock::new();
-    FIXTURES
-        .get_or_init(|| {
-            let folder = tempfile::tempdir().unwrap();
-            std::fs::create_dir(folder.path().join("reports")).unwrap();
-            demo(&folder.path().join("reports"), 60, 20);
-            folder
-        })
-        .path()
+    static FIXTURES: OnceLock<PathBuf> = OnceLock::new();
+    FIXTURES.get_or_init(|| {
+        let built = std::env::current_exe().and_then(std::fs::metadata).unwrap().modified().unwrap();
+        let built = built.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures");
+        let folder = root.join(built.to_string());
+        if !folder.exists() {
+            forget_old(&root);
+            let made = tempfile::tempdir_in(&root).unwrap();
+            std::fs::create_dir(made.path().join("reports")).unwrap();
+            demo(&made.path().join("reports"), 60, 20);
+            // It fails where another process was first.
+            if std::fs::rename(made.path(), &folder).is_ok() {
+                let _ = made.keep();
+            }
+        }
+        folder
+    })
+}
+
+/// Removes the fixtures of builds that are a day old.
+fn forget_old(root: &Path) {
+    std::fs::create_dir_all(root).unwrap();
+    for folder in std::fs::read_dir(root).unwrap().map(Result::unwrap) {
+        let age = folder.metadata().and_then(|found| found.modified()).map(|made| made.elapsed());
+        if age.is_ok_and(|age| age.is_ok_and(|age| age > Duration::from_hours(24))) {
+            let _ = std::fs::remove_dir_all(folder.path());
+        }
+    }
 }
 
 /// Writes demo reports up to 2026-W53.

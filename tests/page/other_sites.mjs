@@ -1,5 +1,5 @@
 // Pages of other sites in a browser: whatever they send to the real executable, started without a token, they learn nothing of its
-// reports, and no query runs. Prints `ok: …` for each check; the first that fails ends it.
+// reports, and no query runs. The first check that fails ends it.
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { check, end, launch, serve } from './support.mjs';

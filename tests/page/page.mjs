@@ -1,5 +1,5 @@
 // The page in a browser, served by the real executable: five panels of the provisioned dashboard, choices, themes, sizes, errors,
-// the token. Prints `ok: …` for each check; the first that fails ends it.
+// the token. The first check that fails ends it.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WORK, check, end, launch, serve } from './support.mjs';

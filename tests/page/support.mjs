@@ -12,12 +12,13 @@ export const { WORK } = process.env;
 export const launch = (...more) =>
   chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', ...more] });
 
-/** Prints `ok: …`, or ends the test. */
+/** Prints a line of TAP; a failure ends the test. */
 export function check(condition, what) {
   if (!condition) {
+    console.log(`not ok - ${what}`);
     throw new Error(what);
   }
-  console.log(`ok: ${what}`);
+  console.log(`ok - ${what}`);
 }
 
 const servers = [];

@@ -20,7 +20,9 @@ fn made_for(run: Run, is_download: bool, sandbox: &Sandbox) -> Vec<Attack> {
         Run::JailOnly => (8, 13),
     };
     let made = statements::all(sandbox).into_iter().chain(lexing::all()).chain(rebuilding::all());
-    made.skip(first).step_by(step).collect()
+    let mut made: Vec<Attack> = made.skip(first).step_by(step).collect();
+    lexing::tell_harm(&mut made);
+    made
 }
 
 pub(super) async fn attack(run: Run, sandbox: &Sandbox, target: &Target) {

@@ -2,8 +2,6 @@
 //! a string, or the reverse: every such difference in every place where one was or may be. Which of them do harm, a DuckDB
 //! without walls tells by doing it.
 
-use std::sync::OnceLock;
-
 use duckdb::Connection;
 
 use super::attacks::Attack;
@@ -35,28 +33,21 @@ const CONFUSING_VALUES: &[&str] = &["`'`", "`\"`", "`$q$`", "p$z$", "`--`", "p$$
 const SECOND: &str = "CREATE TABLE memory.main.witness AS SELECT 1 AS a";
 const INNER: &str = "DELETE FROM t RETURNING a";
 
-/// Every text that can be made, those that do harm to be stopped by the gate.
+/// Every text that can be made; `tell_harm` says of which the gate is to stop them.
 pub(super) fn all() -> Vec<Attack> {
-    /// Name, text, and whether it does harm: which takes time to find.
-    static ALL: OnceLock<Vec<(String, String, bool)>> = OnceLock::new();
-    let attack = |(name, sql, harms): &(String, String, bool)| Attack {
-        passes_the_gate: !harms,
-        ..Attack::new("lexing", name.clone(), sql.clone())
-    };
-    ALL.get_or_init(made).iter().map(attack).collect()
+    let pairs = names().into_iter().chain(texts());
+    pairs
+        .flat_map(|pair| texts_of(&pair).map(|(place, sql)| (format!("{} {place}", pair.name), sql)))
+        .map(|(name, sql)| Attack::new("lexing", name, sql))
+        .collect()
 }
 
-fn made() -> Vec<(String, String, bool)> {
+/// Finds which of these texts do harm, which takes time: the gate may let the others pass.
+pub(super) fn tell_harm(attacks: &mut [Attack]) {
     let oracle = Oracle::new();
-    let pairs: Vec<Pair> = names().into_iter().chain(texts()).collect();
-    pairs
-        .iter()
-        .flat_map(|pair| texts_of(pair).into_iter().map(move |(place, sql)| (pair, place, sql)))
-        .map(|(pair, place, sql)| {
-            let harms = oracle.harms(&sql);
-            (format!("{} {place}", pair.name), sql, harms)
-        })
-        .collect()
+    for attack in attacks.iter_mut().filter(|attack| attack.group == "lexing") {
+        attack.passes_the_gate = !oracle.harms(&attack.sql);
+    }
 }
 
 /// A DuckDB that does what it is told.
@@ -64,17 +55,26 @@ struct Oracle(Connection);
 
 impl Oracle {
     fn new() -> Self {
-        Self(Connection::open_in_memory().unwrap())
+        let oracle = Self(Connection::open_in_memory().unwrap());
+        oracle.restore();
+        oracle
+    }
+
+    fn restore(&self) {
+        let table = "CREATE OR REPLACE TABLE t AS SELECT range AS a FROM range(3)";
+        self.0.execute_batch(&format!("{table}; DROP TABLE IF EXISTS memory.main.witness")).unwrap();
     }
 
     fn harms(&self, sql: &str) -> bool {
-        self.0.execute_batch("CREATE OR REPLACE TABLE t AS SELECT range AS a FROM range(3)").unwrap();
         // What it says does not matter, what it did does.
         let _ = self.0.execute_batch(sql);
-        let done = "SELECT (SELECT count(*) FROM duckdb_tables() WHERE table_name = 'witness') + (SELECT 3 - count(*) FROM t) > 0";
-        let harms = self.0.query_row(done, [], |row| row.get(0)).unwrap();
-        self.0.execute_batch("DROP TABLE IF EXISTS memory.main.witness").unwrap();
-        harms
+        let done = "SELECT (SELECT count(*) FROM duckdb_tables() WHERE table_name = 'witness'), (SELECT count(*) FROM t)";
+        let (witnesses, rows): (i64, i64) =
+            self.0.query_row(done, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        if (witnesses, rows) != (0, 3) {
+            self.restore();
+        }
+        witnesses + 3 - rows > 0
     }
 }
 
@@ -175,7 +175,7 @@ fn texts() -> Vec<Pair> {
 }
 
 /// A difference in every place, each with the place's name.
-fn texts_of(pair: &Pair) -> Vec<(&'static str, String)> {
+fn texts_of(pair: &Pair) -> [(&'static str, String); 8] {
     let Pair { before, open, close, are_names, .. } = pair;
     let (value, end) = match are_names {
         true => (format!("1 AS {open}"), format!("2 AS {close} ")),
@@ -208,12 +208,12 @@ fn texts_of(pair: &Pair) -> Vec<(&'static str, String)> {
         ),
     ]
     .map(|(place, sql)| (place, format!("{before}{sql}")))
-    .into()
 }
 
 #[test]
 fn the_texts_that_do_harm_are_many() {
-    let all = all();
+    let mut all = all();
+    tell_harm(&mut all);
     let harmful = all.iter().filter(|attack| !attack.passes_the_gate).count();
     println!("{} texts, {harmful} of which do harm", all.len());
     assert!(harmful >= 500 && all.len() - harmful >= 100, "{harmful} of {}", all.len());
