@@ -30,14 +30,18 @@ impl IsoWeek {
 
     /// The condition that a column holds weeks from `first` to `last`, and of these only such as [`Self::from_yyyyww`] knows:
     /// the texts between which the column stands. Within one year every integer between two weeks is one. `BETWEEN` is there in
-    /// any case, because DuckDB passes over files and row groups by it.
+    /// any case, because DuckDB passes over files and row groups by it. What is no whole number is no week, which a cast to an
+    /// integer would round to one.
     #[must_use]
     pub fn condition(first: Self, last: Self) -> Vec<String> {
         let (oldest, newest) = Self::bounds();
         let (from, to) = (first.yyyyww().max(oldest), last.yyyyww().min(newest));
-        let between = format!(" BETWEEN {from} AND {to}");
+        let between = format!(" BETWEEN {from} AND {to} AND TRY_CAST(");
+        let is_whole = " AS DOUBLE) = TRY_CAST(".to_owned();
+        let mut texts = vec!["(".to_owned(), between, is_whole];
         if from / 100 == to / 100 {
-            return vec![String::new(), between];
+            texts.push(" AS BIGINT))".to_owned());
+            return texts;
         }
         let longest = (from / 100..=to / 100).map(|year| year * 100 + 53);
         let longest: Vec<String> = longest
@@ -46,14 +50,15 @@ impl IsoWeek {
             .collect();
         let is_of_52 = " AS BIGINT) % 100 BETWEEN 1 AND 52";
         if longest.is_empty() {
-            return vec!["(".to_owned(), format!("{between} AND TRY_CAST("), format!("{is_of_52})")];
+            texts.extend([" AS BIGINT) AND TRY_CAST(".to_owned(), format!("{is_of_52})")]);
+        } else {
+            texts.extend([
+                " AS BIGINT) AND (TRY_CAST(".to_owned(),
+                format!("{is_of_52} OR "),
+                format!(" IN ({})))", longest.join(", ")),
+            ]);
         }
-        vec![
-            "(".to_owned(),
-            format!("{between} AND (TRY_CAST("),
-            format!("{is_of_52} OR "),
-            format!(" IN ({})))", longest.join(", ")),
-        ]
+        texts
     }
 
     /// The oldest and the newest number that [`Self::from_yyyyww`] knows.
@@ -165,19 +170,22 @@ mod tests {
     #[test]
     fn the_condition_knows_the_weeks_that_exist() {
         let of = |from: i64, to: i64| IsoWeek::condition(week(from), week(to)).join("w");
-        assert_eq!(of(202_610, 202_611), "w BETWEEN 202610 AND 202611");
+        assert_eq!(
+            of(202_610, 202_611),
+            "(w BETWEEN 202610 AND 202611 AND TRY_CAST(w AS DOUBLE) = TRY_CAST(w AS BIGINT))"
+        );
         assert_eq!(
             of(202_551, 202_602),
-            "(w BETWEEN 202551 AND 202602 AND TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)"
+            "(w BETWEEN 202551 AND 202602 AND TRY_CAST(w AS DOUBLE) = TRY_CAST(w AS BIGINT) AND TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)"
         );
         assert_eq!(
             of(202_040, 202_701),
-            "(w BETWEEN 202040 AND 202701 AND (TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52 OR w IN (202053, 202653)))"
+            "(w BETWEEN 202040 AND 202701 AND TRY_CAST(w AS DOUBLE) = TRY_CAST(w AS BIGINT) AND (TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52 OR w IN (202053, 202653)))"
         );
         // Of all that there may be, only those that there can be.
         let ends = [(1, 1), (9999, 52)].map(|(year, week)| IsoWeek::new(year, week).unwrap());
         let all = IsoWeek::condition(ends[0], ends[1]).concat();
-        assert!(all.starts_with("( BETWEEN 197001 AND 219952 AND (") && all.len() < 500, "{all}");
+        assert!(all.starts_with("( BETWEEN 197001 AND 219952 AND TRY_CAST(") && all.len() < 500, "{all}");
         let past = IsoWeek::condition(ends[0], IsoWeek::new(1960, 1).unwrap()).join("w");
         assert!(past.contains("w BETWEEN 197001 AND 196001"), "nothing: {past}");
     }

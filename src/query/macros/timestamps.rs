@@ -4,15 +4,21 @@
 
 use super::super::Bucket;
 use super::super::offsets::Output;
-use super::super::time::timestamp_literal;
+use super::super::time::{behind, timestamp_literal};
 use super::call::Call;
 use super::call::Part::{Arg, Text};
 use crate::error::Result;
 
 pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let range = call.context().range;
-    let (from, to) = (timestamp_literal(range.from), timestamp_literal(range.to));
-    call.write(&[Arg(0), Text(" BETWEEN "), Text(&from), Text(" AND "), Text(&to)], out)
+    let from = timestamp_literal(range.from);
+    let (sign, end) = match behind(range.to) {
+        Some(end) => (" < ", timestamp_literal(end)),
+        None => (" <= ", timestamp_literal(range.to)),
+    };
+    let lower = [Text("("), Arg(0), Text(" >= "), Text(&from)];
+    let upper = [Text(" AND "), Arg(0), Text(sign), Text(&end), Text(")")];
+    call.write(&[&lower[..], &upper[..]].concat(), out)
 }
 
 pub(super) fn from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {

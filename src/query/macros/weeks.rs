@@ -35,20 +35,26 @@ pub(super) fn week(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
 }
 
 /// 4 January lies in week 1 of its ISO year, and 28 December in its last one; `date_trunc` gives that week's Monday as a
-/// TIMESTAMP. The inner CASE sees only numbers that `make_date` takes, and looks at the calendar only for week 53.
+/// TIMESTAMP. The inner CASE sees only numbers that `make_date` takes, and looks at the calendar only for week 53. What is no
+/// whole number is no week, which the cast would round to one.
 pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (oldest, newest) = IsoWeek::bounds();
-    let exists = format!(" BETWEEN {oldest} AND {newest} THEN CASE WHEN ");
+    let number = [Text("TRY_CAST("), Arg(0), Text(" AS BIGINT)")];
+    let exists = format!(" BETWEEN {oldest} AND {newest} AND TRY_CAST(");
+    call.write(
+        &[&[Text("(CASE WHEN ")], &number[..], &[Text(&exists), Arg(0), Text(" AS DOUBLE)")]].concat(),
+        out,
+    )?;
     let parts = [
-        "(CASE WHEN ",
-        &exists,
+        " = ",
+        " THEN CASE WHEN ",
         " % 100 BETWEEN 1 AND 52 OR ",
         " % 100 = week(make_date(",
         " // 100, 12, 28)) THEN date_trunc('week', make_date(",
         " // 100, 1, 4)) + to_days(CAST(",
     ];
     for text in parts {
-        call.write(&[Text(text), Text("TRY_CAST("), Arg(0), Text(" AS BIGINT)")], out)?;
+        call.write(&[&[Text(text)], &number[..]].concat(), out)?;
     }
     call.write(&[Text(" % 100 * 7 - 7 AS INTEGER)) END END)")], out)
 }
