@@ -108,7 +108,7 @@ const MACROS: &[MacroDoc] = table! {
         "The same as `$__timeGroup`, named `time`.";
         "SELECT $__timeGroupAlias(ts, 1w)" => "SELECT date_trunc('week', CAST(ts AS TIMESTAMP)) AS \"time\""
     "$__unixEpochFilter(column)" [1..=1] epoch::filter:
-        "Rows of the time range; for a column of seconds since 1970.";
+        "Rows of the time range, with all of its last second; for a column of seconds since 1970.";
         "$__unixEpochFilter(created)" => "(created >= 1772409600 AND created < 1773619200)"
     "$__unixEpochFrom()" [0..=0] epoch::from:
         "Start of the time range in seconds since 1970; a TIMESTAMP where it is named `time`.";

@@ -18,7 +18,7 @@ async fn the_last_nanosecond_of_a_week_is_in_it() {
     for column in ["ns", "tz"] {
         for (expression, expected) in [
             ("$__timeGroup(@, '1w')", "2025-12-29 00:00:00"),
-            ("$__timeGroup(@, '2w')", "2025-12-29 00:00:00"),
+            ("$__timeGroup(@, '2w')", "2025-12-22 00:00:00"),
             ("$__timeGroup(@, '1d')", "2026-01-04 00:00:00"),
             ("$__timeGroup(@, '1h30m')", "2026-01-04 22:30:00"),
             ("$__timeGroup(@, '1M')", "2026-01-01 00:00:00"),
@@ -60,6 +60,10 @@ async fn a_range_ends_with_all_of_its_last_millisecond() {
             ("2026-01-05T00:00:00Z", "2026-01-11T23:59:59.999Z", "false"),
             ("2025-12-29T00:00:00Z", "2026-01-04T23:59:59Z", "false"),
         ] {
+            // Of seconds the range has whole ones.
+            if filter == "$__unixEpochFilter(x)" && to.ends_with(":59Z") {
+                continue;
+            }
             let mut query =
                 crate::support::query("A", &format!("SELECT {filter} FROM (SELECT {value} AS x)"), "table");
             query.range =
