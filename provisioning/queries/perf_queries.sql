@@ -77,7 +77,7 @@ SELECT
   before.p95_ms AS p95_before_ms,
   this.p95_ms AS p95_ms,
   this.p95_ms - before.p95_ms AS change_ms,
-  round(100 * (this.p95_ms / nullif(before.p95_ms, 0) - 1), 1) AS change_percent,
+  CASE WHEN before.p95_ms > 0 THEN round(100 * (this.p95_ms / before.p95_ms - 1), 1) END AS change_percent,
   CASE
     WHEN before.pattern IS NULL THEN 'new'
     WHEN this.pattern IS NULL THEN 'gone'

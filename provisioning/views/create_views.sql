@@ -17,7 +17,8 @@
 -- ones lack slow_flag) its name and type, and fixes the order. No second time column on purpose: so
 -- `SELECT * FROM perf_all_weeks` is a time series over `week` as it stands; its Monday is $__weekTime(week).
 -- NaN is what some writers store for the percentile of no samples, and pandas for any number that is missing. DuckDB takes
--- it for the largest number and for true, so it is NULL here, and a row without a p95 is not slow. `can_have_nan`: the statistics in the files, by which DuckDB passes over rows, leave NaN out.
+-- it for the largest number and for true, so it is NULL here. A row without a p95 is not slow, whatever its slow_flag says: true
+-- is NULL there. `can_have_nan`: the statistics in the files, by which DuckDB passes over rows, leave NaN out.
 -- A number that one report holds as text is read as the number it is; what is no number there is NULL.
 CREATE OR REPLACE VIEW perf_all_weeks AS
 SELECT * REPLACE (
@@ -25,8 +26,8 @@ SELECT * REPLACE (
     CASE WHEN p95_ms <> 'nan'::DOUBLE THEN p95_ms END AS p95_ms,
     CASE WHEN p99_ms <> 'nan'::DOUBLE THEN p99_ms END AS p99_ms,
     CASE
-        WHEN p95_ms = 'nan'::DOUBLE THEN CASE WHEN NOT slow_flag THEN false END
-        ELSE coalesce(slow_flag, p95_ms > 100 /* slow_ms */)
+        WHEN p95_ms <> 'nan'::DOUBLE THEN coalesce(slow_flag, p95_ms > 100 /* slow_ms */)
+        WHEN NOT slow_flag THEN false
     END AS slow_flag
 )
 FROM (

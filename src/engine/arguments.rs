@@ -11,14 +11,15 @@ use std::path::{Path, PathBuf};
 use duckdb::Connection;
 use parking_lot::Mutex;
 
+use super::durations::Durations;
 use super::examine::{self, Loss, Schema};
 use super::file_set::FileSet;
-use super::gate::{Reader, Verdict};
-use super::reads::ViewReads;
+use super::gate::{Put, Reader, Verdict};
+use super::reads::{ViewReads, is_written};
 use super::{Cancel, Engine, digits, start_at};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::reports::keys_of;
-use crate::source::Found;
+use crate::source::{Astray, Found, in_a_glob};
 
 /// How many columns are named that differ.
 const MOST_NAMED: usize = 3;
@@ -27,7 +28,7 @@ const MOST_NAMED: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct Arguments {
     /// For each reader; none for one that stays as it is.
-    pub(super) of_readers: Vec<Option<String>>,
+    pub(super) of_readers: Vec<Option<Put>>,
     pub(super) notices: Vec<String>,
     /// Digits that are lost where files are read together.
     pub(super) losses: Vec<Loss>,
@@ -98,7 +99,7 @@ impl Engine {
         Ok(all)
     }
 
-    fn arguments_of(&self, reader: &Reader, have_keys: bool, all: &mut Arguments) -> Result<String> {
+    fn arguments_of(&self, reader: &Reader, have_keys: bool, all: &mut Arguments) -> Result<Put> {
         let mut arguments = Vec::new();
         if reader.given("can_have_nan").is_none() {
             arguments.push("can_have_nan = true");
@@ -114,8 +115,9 @@ impl Engine {
         if !keeps_first && !has_schema {
             all.losses.extend(files.losses(self)?);
         }
+        let paths = files.instead.clone();
         if !keeps_first && !have_keys {
-            return Ok(arguments.join(", "));
+            return Ok(Put { arguments: arguments.join(", "), paths });
         }
         if keeps_first {
             notices.extend(files.schemas(self).and_then(|schemas| types_differ(&schemas)));
@@ -142,7 +144,7 @@ impl Engine {
                 )));
             }
         }
-        Ok(arguments.join(", "))
+        Ok(Put { arguments: arguments.join(", "), paths })
     }
 }
 
@@ -152,28 +154,50 @@ pub(super) struct Files {
     names: Vec<String>,
     /// Where relative ones among them start, beside the base path.
     bases: BTreeSet<PathBuf>,
+    /// What is to be read instead of the paths as they are written; nothing where all in their folders is.
+    instead: Vec<String>,
 }
 
 impl Files {
     pub(super) fn of(engine: &Engine, reader: &Reader) -> Result<Self> {
         let (mut all, mut bases) = (Vec::new(), BTreeSet::new());
+        let (mut instead, mut is_less) = (Vec::new(), false);
         for path in &reader.paths {
             let mut found = engine.look_at(path)?;
             found.files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
+            if found.is_folder {
+                // What a job has left beside its parts belongs to no report.
+                found.files.retain(|file| file.path.extension().is_some_and(|ending| ending == "parquet"));
+                let there = found.files.len();
+                found.files.retain(|file| is_written(file.path.strip_prefix(path).unwrap_or(&file.path)));
+                is_less |= found.files.len() < there;
+                if there > 0 && found.files.is_empty() {
+                    return Err(nothing_written(path));
+                }
+                instead.extend(found.files.iter().map(|file| in_a_glob(&file.path)));
+            } else {
+                instead.push(path.clone());
+            }
             all.append(&mut found.files);
             bases.extend(found.base);
         }
         let names = all.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
-        Ok(Self { found: all, names, bases })
+        instead.retain(|_| is_less);
+        Ok(Self { found: all, names, bases, instead })
     }
 
-    /// The digits that are lost where they are read together. The footers are read once for as long as the files look the same.
+    /// What is lost where they are read together: digits, and units of durations. The footers are read once for as long as the files look the same.
     fn losses(&self, engine: &Engine) -> Result<Vec<Loss>> {
         if self.found.len() < 2 {
             return Ok(Vec::new());
         }
         engine.known.of(&self.found, || match self.schemas(engine) {
-            Some(schemas) => digits::lost(&self.connection(engine)?, &schemas, false),
+            Some(schemas) => {
+                let connection = self.connection(engine)?;
+                let mut losses = digits::of_files(&connection, &schemas)?;
+                losses.extend(Durations::among(&connection, &schemas)?.of_files(&schemas));
+                Ok(losses)
+            }
             None => Ok(Vec::new()),
         })
     }
@@ -229,6 +253,12 @@ impl Files {
         let connection = self.connection(engine).ok()?;
         examine::schemas(&connection, &self.names).ok().map(|(schemas, _)| schemas)
     }
+}
+
+/// The error of a folder that holds Parquet files, but none that a job has written to its end.
+fn nothing_written(folder: &str) -> Error {
+    let (what, remedy) = Astray::NoReport(folder.into()).explain();
+    Error::new(Kind::NotFound, what).hint(remedy)
 }
 
 fn has_keys(file: &str, keys: &[(&str, &str)]) -> bool {

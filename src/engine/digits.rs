@@ -1,15 +1,15 @@
-//! Columns that files hold in different types, and in which DuckDB's common type for them loses digits: of BIGINT and DOUBLE it
-//! makes DOUBLE, which rounds whole numbers beyond 2^53.
+//! Columns in which digits are lost, because what they are read as does not hold them: of BIGINT in one file and DOUBLE in another
+//! DuckDB makes DOUBLE, which rounds whole numbers beyond 2^53, and so do the views of a percentile.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use duckdb::Connection;
 
-use super::examine::{Loss, LossKind, Schema, file_list, of_these};
+use super::examine::{Group, Loss, LossKind, Schema, file_list, of_these};
 use super::weeks::unknown;
-use super::{error, sql_name};
+use super::{error, sql_name, views};
 use crate::error::Result;
-use crate::reports::{NOTHING, Wanted};
+use crate::reports::{self, NOTHING, Source, Wanted};
 
 /// What to do about it.
 const REMEDY: &str = "Write that column with one type in all files, or read the files apart";
@@ -19,6 +19,9 @@ const SMALL: [&str; 8] =
     ["BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER", "DATE"];
 const LARGE: [&str; 4] = ["BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT"];
 
+/// A text that is a whole number with more digits than DOUBLE always keeps.
+const LONG_NUMBER: &str = r"\s*[-+]?\d{16,}(\.0*)?\s*";
+
 /// How long the values are that are named.
 const LONGEST: usize = 60;
 
@@ -26,50 +29,124 @@ const LONGEST: usize = 60;
 struct Column<'a> {
     name: &'a str,
     of: &'a str,
+    /// What it becomes where these files are read together, and what it is in the end.
+    on_the_way: &'a str,
+    whole: &'a str,
     files: Vec<&'a str>,
 }
 
-/// What is lost where the files are read together. `for_views` leaves out what the views read by itself.
+/// The types of columns, by their names in small letters.
+type Types = BTreeMap<String, String>;
+
+/// What is lost where files are read together by DuckDB's reader.
 ///
 /// # Errors
 /// [`crate::error::Kind::Cancelled`].
-pub(super) fn lost(connection: &Connection, schemas: &[Schema], for_views: bool) -> Result<Vec<Loss>> {
-    let mut columns: BTreeMap<String, BTreeMap<&str, Column<'_>>> = BTreeMap::new();
-    for (file, its) in schemas {
-        for (name, of) in its.iter().filter(|(_, of)| of != NOTHING) {
-            let column = columns.entry(name.to_lowercase()).or_default();
-            column.entry(of).or_insert(Column { name, of, files: Vec::new() }).files.push(file);
+pub(super) fn of_files(connection: &Connection, schemas: &[Schema]) -> Result<Vec<Loss>> {
+    let all = by_type(schemas);
+    let mut found = Vec::new();
+    for (name, types) in all.iter().filter(|(_, types)| types.len() > 1) {
+        let Some(whole) = common(connection, name, types)? else { continue };
+        for (of, (name, files)) in types {
+            let column = Column { name, of, on_the_way: &whole, whole: &whole, files: files.clone() };
+            found.extend(loss(connection, &column, types.keys().copied())?);
         }
     }
-    let is_cast = |name: &str| for_views && Wanted::of(name).is_some() && name != "samples";
-    columns.retain(|name, types| types.len() > 1 && !is_cast(name));
+    Ok(found)
+}
+
+/// What is lost where the views read `groups`. Columns of durations are told apart by `is_duration`, of a file and a column.
+///
+/// # Errors
+/// [`crate::error::Kind::Cancelled`].
+pub(super) fn of_views(
+    connection: &Connection,
+    schemas: &[Schema],
+    groups: &[Group],
+    is_duration: impl Fn(&str, &str) -> bool,
+) -> Result<Vec<Loss>> {
+    let mut all = by_type(schemas);
+    all.retain(|name, types| {
+        let has_float = types.contains_key("FLOAT");
+        let is_doubtful = |of: &&str| !is_exact(of, "DOUBLE") || has_float && !is_exact(of, "FLOAT");
+        let is_cast = |of: &&str| name != "samples" || !Wanted::Number.is_met_by(of);
+        let is_asked = match Wanted::of(name) {
+            Some(Wanted::Number) => types.len() > 1 || types.keys().any(is_cast),
+            Some(Wanted::Week | Wanted::Text | Wanted::Flag) => false,
+            None => types.len() > 1,
+        };
+        is_asked && types.keys().any(is_doubtful)
+    });
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let columns_of: HashMap<&str, _> = schemas.iter().map(|(file, its)| (file.as_str(), its)).collect();
+    let sources: Vec<Source> = groups.iter().map(|group| some_of(group, &columns_of)).collect();
+    let Some(whole) = types_of(connection, &reports::all_weeks(&sources))? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    for (name, types) in &columns {
-        let Some(whole) = common(connection, name, types)? else { continue };
-        for column in types.values() {
-            if let Some((value, read)) = example(connection, column, &whole)? {
-                let others: BTreeSet<&str> = types.keys().copied().filter(|of| *of != column.of).collect();
-                let others: Vec<&str> = others.into_iter().collect();
-                found.push(Loss {
-                    what: format!(
-                        "`{}` is {} in {} and {} elsewhere, and read as {whole}, in which digits are lost: {value} becomes {read}",
-                        column.name,
-                        column.of,
-                        of_these(column.files.first().unwrap_or(&""), column.files.len()),
-                        others.join(", ")
-                    ),
-                    remedy: REMEDY,
-                    kind: LossKind::Values,
-                });
+    let mut told = BTreeSet::new();
+    for (group, some) in groups.iter().zip(&sources) {
+        let Some(on_the_way) = types_of(connection, &some.all())? else { continue };
+        let here: HashSet<&str> = group.files.iter().map(String::as_str).collect();
+        for (lower, types) in &all {
+            let Some((whole, on_the_way)) = whole.get(lower).zip(on_the_way.get(lower)) else { continue };
+            for (of, (name, files)) in types {
+                let is_here = |file: &&str| here.contains(file) && !is_duration(file, lower);
+                let files: Vec<&str> = files.iter().copied().filter(is_here).collect();
+                if files.is_empty() || told.contains(&(lower, of)) {
+                    continue;
+                }
+                let column = Column { name, of, on_the_way, whole, files };
+                if let Some(loss) = loss(connection, &column, types.keys().copied())? {
+                    told.insert((lower, of));
+                    found.push(loss);
+                }
             }
         }
     }
     Ok(found)
 }
 
-/// The type that DuckDB makes of all.
-fn common(connection: &Connection, name: &str, types: &BTreeMap<&str, Column<'_>>) -> Result<Option<String>> {
-    let firsts = types.values().filter_map(|column| column.files.first().copied());
+/// Columns by their names in small letters and by type: the name as it is written first, and the files that have it.
+type ByType<'a> = BTreeMap<String, BTreeMap<&'a str, (&'a str, Vec<&'a str>)>>;
+
+fn by_type(schemas: &[Schema]) -> ByType<'_> {
+    let mut columns = ByType::new();
+    for (file, its) in schemas {
+        for (name, of) in its.iter().filter(|(_, of)| of != NOTHING) {
+            let types = columns.entry(name.to_lowercase()).or_default();
+            types.entry(of).or_insert((name, Vec::new())).1.push(file);
+        }
+    }
+    columns
+}
+
+/// A source of the same types, with one file for each set of columns.
+fn some_of(group: &Group, columns_of: &HashMap<&str, &Vec<(String, String)>>) -> Source {
+    let mut known = HashSet::new();
+    let files = group.files.iter().filter(|file| known.insert(columns_of.get(file.as_str())));
+    Source { files: files.map(|file| super::examine::plainly(file)).collect(), ..group.source.clone() }
+}
+
+/// The types of a query's columns.
+fn types_of(connection: &Connection, query: &str) -> Result<Option<Types>> {
+    let sql = views::with_own_functions(query);
+    let described = format!("SELECT system.main.lower(column_name), column_type FROM (DESCRIBE {sql})");
+    let found: duckdb::Result<Types> = connection
+        .prepare(&described)
+        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect());
+    found
+        .map(Some)
+        .or_else(|error| unknown(&error::translate(&error), "the types of the views' columns are not known"))
+}
+
+/// The type that DuckDB's reader makes of all.
+fn common(
+    connection: &Connection,
+    name: &str,
+    types: &BTreeMap<&str, (&str, Vec<&str>)>,
+) -> Result<Option<String>> {
+    let firsts = types.values().filter_map(|(_, files)| files.first().copied());
     let query = format!(
         "SELECT column_type FROM (DESCRIBE SELECT {} FROM system.main.read_parquet([{}], union_by_name = true, hive_partitioning = false))",
         sql_name(name),
@@ -79,25 +156,53 @@ fn common(connection: &Connection, name: &str, types: &BTreeMap<&str, Column<'_>
     found.or_else(|error| unknown(&error::translate(&error), "the type of a column is not known"))
 }
 
-/// A value of the column that is another one in the type `whole`, and that.
-fn example(connection: &Connection, column: &Column<'_>, whole: &str) -> Result<Option<(String, String)>> {
-    if is_exact(column.of, whole) {
+/// What a column loses that is of `types` in the files.
+fn loss<'a>(
+    connection: &Connection,
+    column: &Column<'_>,
+    types: impl Iterator<Item = &'a str>,
+) -> Result<Option<Loss>> {
+    let Some((value, read)) = example(connection, column)? else { return Ok(None) };
+    let others: Vec<&str> = types.filter(|of| *of != column.of).collect();
+    let others =
+        if others.is_empty() { String::new() } else { format!(" and {} elsewhere", others.join(", ")) };
+    let narrowest = if column.on_the_way == "FLOAT" { column.on_the_way } else { column.whole };
+    Ok(Some(Loss {
+        what: format!(
+            "`{}` is {} in {}{others}, and read as {narrowest}, in which digits are lost: {value} becomes {read}",
+            column.name,
+            column.of,
+            of_these(column.files.first().unwrap_or(&""), column.files.len()),
+        ),
+        remedy: REMEDY,
+        kind: LossKind::Values,
+        column: Some(column.name.to_lowercase()),
+    }))
+}
+
+/// A value of the column that is another one in the type that it is read as, and that.
+fn example(connection: &Connection, column: &Column<'_>) -> Result<Option<(String, String)>> {
+    let Column { of, on_the_way, whole, .. } = *column;
+    if is_exact(of, on_the_way) && is_exact(on_the_way, whole) {
         return Ok(None);
     }
     let name = sql_name(column.name);
-    let most = if whole == "FLOAT" { 1_i64 << 24 } else { 1_i64 << 53 };
-    // Files and row groups without such values are passed over.
-    let large = match column.of {
-        of if !LARGE.contains(&of) && !SMALL.contains(&of) => String::new(),
-        of if of.starts_with('U') => format!("{name} > {most} AND "),
-        _ => format!("({name} > {most} OR {name} < -{most}) AND "),
+    let read = format!("TRY_CAST(TRY_CAST({name} AS {on_the_way}) AS {whole})");
+    let is_other = if of == "VARCHAR" {
+        // Of texts only whole numbers are looked at: what is behind a point is rounded in any DOUBLE.
+        let number = format!("TRY_CAST({name} AS HUGEINT)");
+        format!(
+            "system.main.regexp_full_match({name}, '{LONG_NUMBER}') AND {number} IS DISTINCT FROM TRY_CAST({read} AS HUGEINT)"
+        )
+    } else {
+        format!("TRY_CAST({read} AS {of}) IS DISTINCT FROM {name}")
     };
     let query = format!(
-        "SELECT CAST({name} AS VARCHAR), CAST(CAST({name} AS {whole}) AS VARCHAR) \
+        "SELECT CAST({name} AS VARCHAR), CAST({read} AS VARCHAR) \
          FROM system.main.read_parquet([{}], union_by_name = true, can_have_nan = true, hive_partitioning = false) \
-         WHERE {large}TRY_CAST({name} AS {whole}) IS NOT NULL AND TRY_CAST(TRY_CAST({name} AS {whole}) AS {}) IS DISTINCT FROM {name} LIMIT 1",
+         WHERE {}{read} IS NOT NULL AND {is_other} LIMIT 1",
         file_list(column.files.iter().copied()),
-        column.of
+        large(&name, of, on_the_way == "FLOAT" || whole == "FLOAT"),
     );
     let found: duckdb::Result<Vec<(String, String)>> =
         connection.prepare(&query).and_then(|mut statement| {
@@ -108,16 +213,48 @@ fn example(connection: &Connection, column: &Column<'_>, whole: &str) -> Result<
     Ok(found.into_iter().next().map(|(value, read)| (shortened(&value), shortened(&read))))
 }
 
+/// The condition by which DuckDB passes over files and row groups in which no value can lose a digit.
+fn large(name: &str, of: &str, is_float: bool) -> String {
+    let (most, digits) = if is_float { (1_i64 << 24, 6_usize) } else { (1_i64 << 53, 15) };
+    let (most, can_be_negative) = match decimal(of) {
+        Some((_, places)) if places <= digits => {
+            (format!("CAST('1{}' AS {of})", "0".repeat(digits - places)), true)
+        }
+        Some(_) => return String::new(),
+        None if LARGE.contains(&of) || SMALL.contains(&of) => (most.to_string(), !of.starts_with('U')),
+        None => return String::new(),
+    };
+    if can_be_negative {
+        format!("({name} > {most} OR {name} < -{most}) AND ")
+    } else {
+        format!("{name} > {most} AND ")
+    }
+}
+
 /// Whether every value of the type `of` is the same one in the type `whole`.
 fn is_exact(of: &str, whole: &str) -> bool {
     let is_small = SMALL.contains(&of);
     let is_whole_number = LARGE.contains(&whole) || SMALL.contains(&whole) || whole.starts_with("DECIMAL(");
+    let has_room = match (decimal(of), decimal(whole)) {
+        (Some((digits, places)), Some((room, more))) => places <= more && digits - places <= room - more,
+        // DOUBLE gives back up to 15 digits as they were.
+        (Some((digits, _)), None) => whole == "DOUBLE" && digits <= 15,
+        (None, _) => false,
+    };
     of == whole
         || whole == "VARCHAR"
         || is_small
             && (whole != "FLOAT" || of == "BOOLEAN" || of.ends_with("TINYINT") || of.ends_with("SMALLINT"))
         || LARGE.contains(&of) && is_whole_number && !whole.ends_with(']')
         || of == "FLOAT" && whole == "DOUBLE"
+        || has_room
+}
+
+/// The digits of a DECIMAL, and how many of them are behind the point.
+fn decimal(of: &str) -> Option<(usize, usize)> {
+    let (digits, places) = of.strip_prefix("DECIMAL(")?.strip_suffix(')')?.split_once(',')?;
+    let (digits, places) = (digits.trim().parse().ok()?, places.trim().parse().ok()?);
+    (places <= digits).then_some((digits, places))
 }
 
 fn shortened(value: &str) -> String {

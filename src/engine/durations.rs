@@ -1,56 +1,122 @@
 //! Columns of durations, which pandas and Arrow write as plain integers: DuckDB does not read the Arrow schema in a file, which alone
 //! tells that they are durations and in which unit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::ipc::convert::try_schema_from_ipc_buffer;
 use duckdb::Connection;
 
-use super::examine::{Schema, file_list};
+use super::examine::{Loss, LossKind, Schema, file_list, of_these};
 use super::weeks::unknown;
 use super::{error, sql_name};
 use crate::error::Result;
 use crate::logging;
-use crate::reports::Wanted;
+use crate::reports::{NOTHING, Wanted};
 
 /// How such columns are stored.
 const STORED: &str = "BIGINT";
 
-/// The percentiles that are durations, by file and name in small letters, with the unit.
-pub(super) type Durations = BTreeMap<(String, String), &'static str>;
+/// What to do about several units.
+const REMEDY: &str = "Write that column with one unit in all files, or read the files apart";
 
-/// Those of `files` in which a percentile may be one.
-///
-/// # Errors
-/// [`crate::error::Kind::Cancelled`].
-pub(super) fn among(connection: &Connection, schemas: &[Schema]) -> Result<Durations> {
-    let may_be_one = |(name, of): &(String, String)| of == STORED && is_percentile(name);
-    let files = schemas.iter().filter(|(_, columns)| columns.iter().any(may_be_one));
-    let list = file_list(files.map(|(file, _)| file.as_str()));
-    if list.is_empty() {
-        return Ok(Durations::new());
-    }
-    let query = format!(
-        "SELECT file_name, system.main.from_base64(system.main.decode(value)) FROM system.main.parquet_kv_metadata([{list}]) \
-         WHERE system.main.decode(key) = 'ARROW:schema'"
-    );
-    let found: duckdb::Result<Vec<(String, Vec<u8>)>> = connection
-        .prepare(&query)
-        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect());
-    let found =
-        found.or_else(|error| unknown(&error::translate(&error), "the Arrow schemas are not known"))?;
-    let mut durations = Durations::new();
-    for (file, bytes) in found {
-        let Some(Ok(schema)) = logging::survived(|| try_schema_from_ipc_buffer(&bytes)) else { continue };
-        for field in schema.fields() {
-            let DataType::Duration(unit) = field.data_type() else { continue };
-            if is_percentile(field.name()) {
-                durations.insert((file.clone(), field.name().to_lowercase()), name_of(*unit));
+/// Columns that are durations: by file and name in small letters, with the unit.
+#[derive(Debug, Default)]
+pub(super) struct Durations(BTreeMap<(String, String), &'static str>);
+
+impl Durations {
+    /// Those of `files`.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Cancelled`].
+    pub(super) fn among(connection: &Connection, schemas: &[Schema]) -> Result<Self> {
+        // Of one file alone nothing is said but of percentiles.
+        let is_asked = |name: &str| is_percentile(name) || schemas.len() > 1 && Wanted::of(name).is_none();
+        let may_be_one = |(name, of): &(String, String)| of == STORED && is_asked(name);
+        let files = schemas.iter().filter(|(_, columns)| columns.iter().any(may_be_one));
+        let list = file_list(files.map(|(file, _)| file.as_str()));
+        if list.is_empty() {
+            return Ok(Self::default());
+        }
+        let query = format!(
+            "SELECT file_name, system.main.from_base64(system.main.decode(value)) FROM system.main.parquet_kv_metadata([{list}]) \
+             WHERE system.main.decode(key) = 'ARROW:schema'"
+        );
+        let found: duckdb::Result<Vec<(String, Vec<u8>)>> =
+            connection.prepare(&query).and_then(|mut statement| {
+                statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+            });
+        let found =
+            found.or_else(|error| unknown(&error::translate(&error), "the Arrow schemas are not known"))?;
+        let mut durations = BTreeMap::new();
+        for (file, bytes) in found {
+            let Some(Ok(schema)) = logging::survived(|| try_schema_from_ipc_buffer(&bytes)) else { continue };
+            for field in schema.fields() {
+                let DataType::Duration(unit) = field.data_type() else { continue };
+                if is_asked(field.name()) {
+                    durations.insert((file.clone(), field.name().to_lowercase()), name_of(*unit));
+                }
             }
         }
+        Ok(Self(durations))
     }
-    Ok(durations)
+
+    /// Whether a column, by its name in small letters, is one in that file.
+    pub(super) fn has(&self, file: &str, name: &str) -> bool {
+        self.unit(file, name).is_some()
+    }
+
+    /// The unit of a column that the views read as milliseconds.
+    pub(super) fn of_percentile(&self, file: &str, name: &str) -> Option<&'static str> {
+        if is_percentile(name) { self.unit(file, &name.to_lowercase()) } else { None }
+    }
+
+    /// What is to be said where the views read files of those columns.
+    pub(super) fn of_views(&self, schemas: &[Schema]) -> Vec<Loss> {
+        self.mixed(schemas, |name| !is_percentile(name))
+    }
+
+    /// What is to be said where they are read by their names.
+    pub(super) fn of_files(&self, schemas: &[Schema]) -> Vec<Loss> {
+        self.mixed(schemas, |_| true)
+    }
+
+    fn unit(&self, file: &str, name: &str) -> Option<&'static str> {
+        self.0.get(&(file.to_owned(), name.to_owned())).copied()
+    }
+
+    /// The columns that are durations in one file, and something else or durations in another unit in the next: DuckDB reads them
+    /// all as the numbers that are stored.
+    fn mixed(&self, schemas: &[Schema], is_asked: impl Fn(&str) -> bool) -> Vec<Loss> {
+        let names: BTreeSet<&str> = self.0.keys().map(|(_, name)| name.as_str()).collect();
+        let names = names.into_iter().filter(|name| is_asked(name));
+        names
+            .filter_map(|name| {
+                let mut kinds: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+                for (file, columns) in schemas {
+                    let Some((_, of)) = columns.iter().find(|(known, _)| known.to_lowercase() == name) else {
+                        continue;
+                    };
+                    let unit = self.unit(file, name).map(|unit| format!("durations in {unit}"));
+                    kinds.entry(unit.unwrap_or_else(|| of.clone())).or_default().push(file);
+                }
+                kinds.remove(NOTHING);
+                let (unit, files) = kinds.iter().find(|(kind, _)| kind.starts_with("durations"))?;
+                let others: Vec<&str> =
+                    kinds.keys().filter(|kind| *kind != unit).map(String::as_str).collect();
+                (!others.is_empty()).then(|| Loss {
+                    what: format!(
+                        "`{name}` is {unit} in {} and {} elsewhere, and all are read as plain numbers",
+                        of_these(files.first().unwrap_or(&""), files.len()),
+                        others.join(", ")
+                    ),
+                    remedy: REMEDY,
+                    kind: LossKind::Values,
+                    column: Some(name.to_owned()),
+                })
+            })
+            .collect()
+    }
 }
 
 /// The milliseconds of `column`, a column of durations in `unit`; none where that is no unit.

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
 
+use super::durations::Durations;
+use super::gate::Verdict;
 use super::keys::Keys;
-use super::reads::Reports;
+use super::reads::{self, Reports};
 use super::weeks::unknown;
 use super::{digits, durations, error, sql_name, sql_text, weeks};
 use crate::error::{Error, Kind, Result};
@@ -50,6 +52,8 @@ pub(super) struct Loss {
     /// What to do about it, another one.
     pub(super) remedy: &'static str,
     pub(super) kind: LossKind,
+    /// The column that it is about, in small letters; none where it is about several.
+    pub(super) column: Option<String>,
 }
 
 /// What kind of loss it is.
@@ -64,6 +68,19 @@ pub(super) enum LossKind {
 }
 
 impl Loss {
+    /// Whether a statement may read the column, of whose text and of the texts of the views that it names these are the verdicts.
+    pub(super) fn is_met_by(&self, texts: &[&Verdict]) -> bool {
+        let Some(column) = &self.column else { return true };
+        texts.iter().any(|text| {
+            let names = |name: &str| text.columns.may_have(name);
+            // What the views over the reports make `slow_flag` of, and what they choose and order rows by.
+            let is_in_views = ["week", "pattern", "p95_ms"].contains(&column.as_str());
+            names(column)
+                || column == "p95_ms" && names("slow_flag")
+                || is_in_views && reads::names_another_view(&text.reads)
+        })
+    }
+
     /// What a panel says.
     pub(super) fn notice(&self) -> String {
         format!("A report is odd: {}. {}", self.what, self.remedy)
@@ -202,14 +219,14 @@ pub(super) fn look_into(
     };
     let keys = Keys::of(files, folders);
     let mixed = mixed_numbers(&schemas);
-    let durations = durations::among(connection, &schemas)?;
+    let durations = Durations::among(connection, &schemas)?;
     let mut by_reading: BTreeMap<Reading<'_>, Vec<&str>> = BTreeMap::new();
     for (file, columns) in &schemas {
         let is_odd = |name: &str, of: &str| match Wanted::of(name) {
             Some(wanted) => !wanted.is_met_by(of) || is_narrow(of) && mixed.contains(&name.to_lowercase()),
             None => false,
         };
-        let unit = |name: &str| durations.get(&(file.clone(), name.to_lowercase())).copied();
+        let unit = |name: &str| durations.of_percentile(file, name);
         let odd: Vec<(&str, &str)> = columns
             .iter()
             .filter_map(|(name, of)| {
@@ -241,12 +258,14 @@ pub(super) fn look_into(
     for name in told {
         losses.extend(keys.lost(connection, name)?);
     }
-    losses.extend(digits::lost(connection, &schemas, true)?);
+    let is_duration = |file: &str, name: &str| durations.has(file, name);
+    losses.extend(digits::of_views(connection, &schemas, &groups, is_duration)?);
+    losses.extend(durations.of_views(&schemas));
     let more = losses.len().saturating_sub(MOST_NAMED);
     if more > 0 {
         losses.truncate(MOST_NAMED);
         let what = format!("{more} more columns of reports are not as the views need them");
-        losses.push(Loss { what, remedy: REMEDY, kind: LossKind::Type });
+        losses.push(Loss { what, remedy: REMEDY, kind: LossKind::Type, column: None });
     }
     let is_whole = groups.len() == 1 && empty.is_empty();
     Ok((groups, losses, is_whole))
@@ -296,7 +315,7 @@ fn lost(connection: &Connection, column: &str, of: &str, files: &[&str]) -> Resu
     let told = format!("`{column}` is {of} in {}", of_these(first, files.len()));
     let loss = |what: String| {
         let kind = if is_harmless { LossKind::Values } else { LossKind::Type };
-        Ok(Some(Loss { what, remedy: REMEDY, kind }))
+        Ok(Some(Loss { what, remedy: REMEDY, kind, column: Some(column.to_lowercase()) }))
     };
     if wanted == Wanted::Text {
         return loss(format!("{told}, and shown as DuckDB writes it"));

@@ -6,6 +6,8 @@
 //! let in here, as texts that are put together anew: `EXPLAIN`, with fixed options before the query that was judged, and `PIVOT`
 //! without `IN`, which is judged with lists put in. What runs is what was judged: [`Verdict::sql`], never the text that came.
 
+mod columns;
+mod composition;
 mod handles;
 mod judge;
 mod judged;
@@ -24,11 +26,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use self::composition::Composition;
+pub(super) use self::composition::Put;
 pub(super) use self::judged::is_function_of_the_engine;
 use self::parser::{Parser, Statement, StatementKind, Token};
 use self::places::Places;
 use self::plan::{Plan, empty, no_subquery, not_allowed};
-use self::readers::Composition;
 pub(super) use self::readers::Reader;
 use self::statement::{check_types_of, query_of_view, significant};
 pub(super) use self::verdict::{Form, Reads, Verdict};
@@ -77,17 +80,13 @@ impl Gate {
         Ok(verdict)
     }
 
-    /// The statement of `verdict` with the arguments that `arguments` gives to each place where it reads Parquet files. What was put
+    /// The statement of `verdict` with what `put` gives to each place where it reads Parquet files. What was put
     /// together is judged like what came.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] where that is another statement.
-    pub(super) fn with_arguments(
-        &self,
-        verdict: &Verdict,
-        arguments: &[Option<String>],
-    ) -> Result<Composition> {
-        let composition = verdict.with_arguments(arguments);
+    pub(super) fn with_arguments(&self, verdict: &Verdict, put: &[Option<Put>]) -> Result<Composition> {
+        let composition = verdict.with_arguments(put);
         let sql = &composition.sql;
         if *sql == verdict.sql || self.composed.lock().contains(sql) {
             return Ok(composition);

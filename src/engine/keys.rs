@@ -80,6 +80,7 @@ impl<'a> Keys<'a> {
             ),
             remedy: RENAME_FOLDER,
             kind: LossKind::Values,
+            column: Some(name.to_lowercase()),
         }))
     }
 

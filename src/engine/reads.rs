@@ -323,13 +323,18 @@ fn can_be_a_folder(glob: &str) -> bool {
 
 /// Whether a file belongs to what a job has written, by its path in the report's folder: `_SUCCESS`, `_metadata`, `_temporary/…` and
 /// hidden ones do not.
-fn is_written(path: &Path) -> bool {
+pub(super) fn is_written(path: &Path) -> bool {
     path.iter().all(|part| !matches!(part.as_encoded_bytes().first(), Some(b'_' | b'.')))
 }
 
 /// Whether a text reads one of the views over the reports.
 pub(super) fn names_a_view(reads: &gate::Reads) -> bool {
     reads.tables.iter().any(|table| is_view(table))
+}
+
+/// Whether a text reads one of those that choose or order rows.
+pub(super) fn names_another_view(reads: &gate::Reads) -> bool {
+    reads.tables.iter().any(|table| is_view(table) && !table.eq_ignore_ascii_case(reports::VIEW_NAMES[0]))
 }
 
 fn is_view(table: &str) -> bool {

@@ -58,6 +58,8 @@ struct Ready<'a> {
     arguments: &'a Arguments,
     /// What makes the views of database files that it names as the session has them.
     stored: &'a [String],
+    /// The verdicts on it and on the views of database files that it names.
+    texts: &'a [&'a gate::Verdict],
 }
 
 /// Why a run has no result.
@@ -164,7 +166,16 @@ impl Engine {
         let mut arguments = self.arguments(&verdict, views, &before, cancel)?;
         let stored = self.stored_views(&verdict, views, &before, cancel, &mut arguments)?;
         let statement = self.gate.with_arguments(&verdict, &arguments.of_readers)?;
-        let ready = Ready { verdict: &verdict, sql: &statement.sql, arguments: &arguments, stored: &stored };
+        let texts: Vec<&gate::Verdict> = std::iter::once(&*verdict)
+            .chain(views.named_by(&verdict).iter().map(|view| &*view.verdict))
+            .collect();
+        let ready = Ready {
+            verdict: &verdict,
+            sql: &statement.sql,
+            arguments: &arguments,
+            stored: &stored,
+            texts: &texts,
+        };
         let mut over = None;
         let mut result = self.execute(ready, &before, &mut over, task.shape, cancel, sink);
         let asked = Instant::now();
@@ -228,7 +239,8 @@ impl Engine {
         let connection = &connection;
         let prepared = self.ensure_views(verdict, reports, cancel).and_then(|examined| {
             let mut losses = examined.iter().flat_map(|it| &it.losses).chain(&ready.arguments.losses);
-            if let (Shape::Csv(_), Some(loss)) = (shape, losses.find(|loss| loss.kind != LossKind::Weeks)) {
+            let is_in_it = |loss: &&Loss| loss.kind != LossKind::Weeks && loss.is_met_by(ready.texts);
+            if let (Shape::Csv(_), Some(loss)) = (shape, losses.find(is_in_it)) {
                 let message = format!("values would be missing or rounded: {}", loss.what);
                 return Err(Error::new(Kind::Forbidden, message).hint(loss.remedy));
             }

@@ -59,7 +59,7 @@ impl Engine {
             let arguments = self.arguments(&view.verdict, views, set, cancel)?;
             told.losses.extend(arguments.losses);
             told.notices.extend(arguments.notices);
-            let lacks = arguments.of_readers.iter().flatten().any(|given| !given.is_empty());
+            let lacks = arguments.of_readers.iter().flatten().any(|put| *put != gate::Put::default());
             let statement = self.statement(view, &arguments.of_readers).filter(|_| lacks);
             let of_whom = std::iter::once(verdict).chain(named.iter().map(|view| &*view.verdict));
             let is_qualified = of_whom
@@ -77,10 +77,10 @@ impl Engine {
     }
 
     /// The statement that makes a view for the session; none for one that its bare name does not find.
-    fn statement(&self, view: &ViewRead, arguments: &[Option<String>]) -> Option<String> {
+    fn statement(&self, view: &ViewRead, put: &[Option<gate::Put>]) -> Option<String> {
         let stored = view.stored.as_ref().filter(|stored| stored.is_found)?;
         let is_first = self.attachments.names().first() == Some(&stored.database);
-        let composed = self.gate.with_arguments(&view.verdict, arguments).ok().filter(|_| is_first)?;
+        let composed = self.gate.with_arguments(&view.verdict, put).ok().filter(|_| is_first)?;
         let (name, columns) = (sql_name(&view.name), &stored.columns);
         Some(format!("CREATE OR REPLACE TEMP VIEW {name} {columns} AS {}", composed.sql))
     }

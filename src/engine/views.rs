@@ -162,15 +162,20 @@ const OWN_FUNCTIONS: [&str; 2] = ["read_parquet", "row_number"];
 
 pub(super) fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
     for view in views {
-        let sql = OWN_FUNCTIONS.iter().fold(view.sql.clone(), |sql, function| {
-            sql.replace(&format!(" {function}("), &format!(" system.main.{function}("))
-        });
+        let sql = with_own_functions(&view.sql);
         // The position is one in our text, not in the person's.
         connection
             .execute_batch(&sql)
             .map_err(|error| Error { position: None, ..error::translate(&error) })?;
     }
     Ok(())
+}
+
+/// A view's text with those functions by their full names.
+pub(super) fn with_own_functions(sql: &str) -> String {
+    OWN_FUNCTIONS.iter().fold(sql.to_owned(), |sql, function| {
+        sql.replace(&format!(" {function}("), &format!(" system.main.{function}("))
+    })
 }
 
 fn want(verdict: &gate::Verdict) -> Want {

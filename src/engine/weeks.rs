@@ -18,8 +18,8 @@ struct Odd {
     rows: i64,
     files: i64,
     first_file: Option<String>,
-    /// One of the numbers.
-    example: Option<i64>,
+    /// One of the numbers, which may be too large for any week.
+    example: Option<String>,
     newest: Option<i64>,
 }
 
@@ -54,7 +54,7 @@ impl Odd {
         self.rows += other.rows;
         self.files += other.files;
         self.first_file = self.first_file.take().or(other.first_file);
-        self.example = self.example.or(other.example);
+        self.example = self.example.take().or(other.example);
         self.newest = self.newest.max(other.newest);
     }
 
@@ -66,6 +66,7 @@ impl Odd {
             what: format!("`week` is no ISO week ({example}, for example) in {rows} of {files}"),
             remedy: REMEDY,
             kind: LossKind::Weeks,
+            column: Some("week".to_owned()),
         })
     }
 }
@@ -86,8 +87,8 @@ fn read(connection: &Connection, source: &Source, files: &[String]) -> Result<Od
     let query = format!(
         "SELECT system.main.max(week) FILTER (is_week), system.main.count(*) FILTER (NOT is_week), \
          system.main.count(DISTINCT file) FILTER (NOT is_week), system.main.min(file) FILTER (NOT is_week), \
-         system.main.arg_min(week, file) FILTER (NOT is_week) \
-         FROM (SELECT TRY_CAST(week AS BIGINT) AS week, file, coalesce({is_week}, false) AS is_week FROM ({}) WHERE week IS NOT NULL)",
+         system.main.arg_min(written, file) FILTER (NOT is_week) \
+         FROM (SELECT TRY_CAST(week AS BIGINT) AS week, CAST(week AS VARCHAR) AS written, file, coalesce({is_week}, false) AS is_week FROM ({}) WHERE week IS NOT NULL)",
         source.weeks()
     );
     let found = connection.query_row(&query, [], |row| {

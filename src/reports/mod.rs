@@ -19,4 +19,4 @@ pub use files::{
 pub use grafana_time::IsoWeek;
 pub use keys::{Key, is_value, keys_of};
 pub use named::{ALL, Asked, EVERYTHING, NamedQuery, Parameter, ParameterKind};
-pub use views::{Source, VIEW_NAMES, View, create_views, string_literal};
+pub use views::{Source, VIEW_NAMES, View, all_weeks, create_views, string_literal};

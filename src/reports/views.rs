@@ -68,7 +68,21 @@ pub fn create_views(sources: &[Source], slow_ms: f64, temp: bool) -> Vec<View> {
         .collect()
 }
 
+/// The query of `perf_all_weeks` over these sources; what is slow is decided by another threshold there.
+#[must_use]
+pub fn all_weeks(sources: &[Source]) -> String {
+    let views = create_views(sources, 0.0, false);
+    let query = views.first().and_then(|view| view.sql.split_once(" AS\n"));
+    query.map(|(_, query)| query.to_owned()).unwrap_or_default()
+}
+
 impl Source {
+    /// All its rows, of the types that the views need.
+    #[must_use]
+    pub fn all(&self) -> String {
+        self.rows(false)
+    }
+
     /// The week of each of its rows, and the file that the row is in: `week` and `file`.
     #[must_use]
     pub fn weeks(&self) -> String {

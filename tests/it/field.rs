@@ -3,6 +3,8 @@
 
 mod digits;
 mod folders;
+mod growth;
+mod moments;
 mod nan;
 mod parquet;
 mod types;

@@ -75,6 +75,19 @@ async fn a_folder_in_a_reports_place_is_read() {
         assert_eq!(ask(&host, counted).await.0, ["2"]);
         let (ok, said) = health(&host).await;
         assert!(ok && said.contains(&format!("{} reports", if with_a_file { 4 } else { 3 })), "{said}");
+        // By its name it is the same report.
+        for source in
+            ["'@'", "read_parquet('@')", "parquet_scan(['@'])", "read_parquet('@', union_by_name = true)"]
+        {
+            let source = source.replace('@', &report_name(202_601));
+            let own = format!("SELECT string_agg(DISTINCT week::VARCHAR, ','), count(*) FROM {source}");
+            let answer = host.ask(&own, "table").await;
+            assert_eq!(
+                (answer.error.clone(), rows(&answer)),
+                (None, vec!["202601 | 2".to_owned()]),
+                "{source}"
+            );
+        }
         // A pattern of a person's own matches no folder, and says so.
         let own = "SELECT count(*) FROM read_parquet('query_*.parquet')";
         let told = host.ask(own, "table").await;

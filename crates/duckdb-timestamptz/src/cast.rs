@@ -3,6 +3,9 @@
 //! And those that it lacks in any build: what pandas and polars write is `TIMESTAMPTZ_NS`, for which DuckDB has neither a cast to
 //! TIMESTAMP nor a function. With a cast to TIMESTAMPTZ that happens by itself, every function and comparison of
 //! TIMESTAMPTZ takes it, as those of TIMESTAMP take `TIMESTAMP_NS`.
+//!
+//! Nanoseconds become the microsecond that they are in. DuckDB's own casts take the nearest one, and with them every function of
+//! TIMESTAMP puts the last moment of a week, as pandas writes the end of a period, into the next week.
 
 #![expect(unsafe_code, reason = "duckdb-rs has no wrapper for casts")]
 
@@ -34,27 +37,25 @@ pub(super) unsafe fn register(connection: ffi::duckdb_connection) -> Result<()> 
         add::<Text, TimestampTzNs>(connection, "VARCHAR to TIMESTAMPTZ_NS", None, text::parse_nanoseconds)?;
         add::<TimestampNs, TimestampTzNs>(connection, "TIMESTAMP_NS to TIMESTAMPTZ_NS", None, Ok)?;
         add::<TimestampTzNs, Date>(connection, "TIMESTAMPTZ_NS to DATE", None, |ns| to_date(floored(ns)))?;
-        add::<TimestampTzNs, Time>(connection, "TIMESTAMPTZ_NS to TIME", None, |ns| to_time(rounded(ns)))?;
+        add::<TimestampTzNs, Time>(connection, "TIMESTAMPTZ_NS to TIME", None, |ns| to_time(floored(ns)))?;
         add::<TimestampTzNs, Timestamp>(connection, "TIMESTAMPTZ_NS to TIMESTAMP", None, |ns| {
-            Ok(rounded(ns))
+            Ok(floored(ns))
         })?;
         let name = "TIMESTAMPTZ_NS to TIMESTAMPTZ";
-        add::<TimestampTzNs, TimestampTz>(connection, name, Some(TO_TIMESTAMPTZ), |ns| Ok(rounded(ns)))?;
+        add::<TimestampTzNs, TimestampTz>(connection, name, Some(TO_TIMESTAMPTZ), |ns| Ok(floored(ns)))?;
         let name = "TIMESTAMP_NS to TIMESTAMPTZ";
-        add::<TimestampNs, TimestampTz>(connection, name, Some(TO_TIMESTAMPTZ), |ns| Ok(rounded(ns)))
+        add::<TimestampNs, TimestampTz>(connection, name, Some(TO_TIMESTAMPTZ), |ns| Ok(floored(ns)))?;
+        let name = "TIMESTAMP_NS to TIMESTAMP";
+        add::<TimestampNs, Timestamp>(connection, name, Some(TO_TIMESTAMP), |ns| Ok(floored(ns)))?;
+        add::<TimestampNs, Date>(connection, "TIMESTAMP_NS to DATE", None, |ns| to_date(floored(ns)))?;
+        add::<TimestampNs, Time>(connection, "TIMESTAMP_NS to TIME", None, |ns| to_time(floored(ns)))
     }
 }
 
 /// What a cast to TIMESTAMPTZ costs that happens by itself: as DuckDB's own ones do (`TargetTypeCost`), and more than one to
 /// TIMESTAMP, which `TIMESTAMP_NS` has as well.
 const TO_TIMESTAMPTZ: i64 = 123;
-
-/// Nanoseconds as microseconds, rounded as DuckDB rounds `TIMESTAMP_NS`: to the nearest one, a half away from 1970.
-fn rounded(ns: i64) -> i64 {
-    let halves = ns / 500;
-    let next = if halves < 0 { halves - 1 } else { halves + 1 };
-    if civil::is_finite(ns) { next / 2 } else { ns }
-}
+const TO_TIMESTAMP: i64 = 120;
 
 /// The microsecond that holds a nanosecond.
 fn floored(ns: i64) -> i64 {

@@ -68,6 +68,14 @@ impl Dialect {
         })
     }
 
+    /// The type of numbers with fractions.
+    pub(crate) fn double(self) -> &'static str {
+        match self {
+            Self::DuckDb | Self::DataFusion => "DOUBLE",
+            Self::Postgres => "DOUBLE PRECISION",
+        }
+    }
+
     /// What begins a cast to BIGINT; that gives NULL for a text that is no number where the dialect can.
     pub(crate) fn try_cast(self) -> &'static str {
         match self {

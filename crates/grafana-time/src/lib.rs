@@ -9,7 +9,7 @@ mod week;
 
 pub use bucket::{Bucket, Fill, FillMode};
 pub use error::{Error, Result};
-pub use range::{TimeRange, format_interval, instant_of_ms, parse_interval, unix_seconds};
+pub use range::{TimeRange, behind, format_interval, instant_of_ms, parse_interval, unix_seconds};
 pub use week::IsoWeek;
 
 /// How many bytes of `text` the characters at its beginning take that `pass`.

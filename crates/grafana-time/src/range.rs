@@ -99,6 +99,15 @@ pub fn format_interval(interval: Duration) -> String {
     }
 }
 
+/// The first instant behind a range that ends with `last`: ends are in whole milliseconds, and all of the last one belongs to the
+/// range, or a week that ends with 23:59:59.999 would lack its last moments. `None` where there is no later one.
+#[must_use]
+pub fn behind(last: Timestamp) -> Option<Timestamp> {
+    let step = if last.as_nanosecond() % 1_000_000 == 0 { 1_000_000 } else { 1_000 };
+    let next = (last.as_nanosecond().div_euclid(step) + 1) * step;
+    Timestamp::from_nanosecond(next).ok().filter(|_| last != Timestamp::MAX)
+}
+
 /// Seconds since 1970, rounded towards the past.
 #[must_use]
 pub fn unix_seconds(instant: Timestamp) -> i64 {

@@ -6,14 +6,11 @@ use std::ops::Range;
 
 use super::judged;
 use super::parser::{Token, TokenKind};
-use super::places::{Composed, Places};
 use super::tree::{Argument, Node, Tree};
 use crate::error::{Error, Kind, Result};
 
 /// The functions that read what is in Parquet files.
 const FUNCTIONS: [&str; 2] = ["read_parquet", "parquet_scan"];
-/// What stands for the name of a file.
-const FUNCTION: &str = "system.main.parquet_scan";
 const CAN_HAVE_NAN: &str = "can_have_nan";
 
 /// One place where a statement reads Parquet files.
@@ -25,20 +22,20 @@ pub(in crate::engine) struct Reader {
     given: Vec<(String, Option<bool>)>,
     /// The parts of its name: of a function, or of a file in the place of a table.
     pub(in crate::engine) parts: Vec<String>,
-    form: Form,
+    pub(super) form: Form,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Form {
-    /// A call, which ends before the closing parenthesis there; whether a comma stands before that.
-    Call { end: usize, has_comma: bool },
+pub(super) enum Form {
+    /// A call, which ends before the closing parenthesis there; whether a comma stands before that, and where its paths are.
+    Call { end: usize, has_comma: bool, path: Option<Range<usize>> },
     /// The name of a file in the place of a table's.
     Table { span: Range<usize>, before: Before, alias: Option<String> },
 }
 
 /// What is needed before a function where the name of a table does without.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Before {
+pub(super) enum Before {
     Nothing,
     /// `DESCRIBE 'x.parquet'` takes a query.
     From,
@@ -56,97 +53,6 @@ impl Reader {
     /// Whether a function is called, and no file stands in the place of a table.
     pub(in crate::engine) fn is_call(&self) -> bool {
         matches!(self.form, Form::Call { .. })
-    }
-}
-
-/// A statement with arguments put in.
-pub(in crate::engine) struct Composition {
-    pub(in crate::engine) sql: String,
-    places: Places,
-}
-
-impl Composition {
-    /// `sql` with the arguments that go to each of its `readers`, ascending; none for one that stays as it is.
-    pub(super) fn of(sql: &str, readers: &[Reader], arguments: &[Option<String>]) -> Self {
-        let mut text = Composed::of(sql);
-        let mut copied = 0;
-        for (reader, arguments) in readers.iter().zip(arguments) {
-            let Some(arguments) = arguments else { continue };
-            match &reader.form {
-                Form::Call { end, has_comma, .. } => {
-                    text.copy(copied..*end);
-                    if !arguments.is_empty() {
-                        text.insert(if *has_comma { " " } else { ", " }, *end);
-                        text.insert(arguments, *end);
-                    }
-                    copied = *end;
-                }
-                Form::Table { span, before, alias } => {
-                    match before {
-                        Before::Instead(word, other) => {
-                            text.copy(copied..word.start);
-                            text.insert(other, word.start);
-                            text.copy(word.end..span.start);
-                        }
-                        _ => text.copy(copied..span.start),
-                    }
-                    let from = if *before == Before::From { "FROM " } else { "" };
-                    let path = reader.paths.concat().replace('\'', "''");
-                    // Blanks: a text may stand right behind a word, and a word right behind it.
-                    text.insert(&format!(" {from}{FUNCTION}('{path}', {arguments})"), span.start);
-                    if let Some(alias) = alias.as_ref().filter(|alias| !alias.is_empty()) {
-                        text.insert(&format!(" AS \"{}\"", alias.replace('"', "\"\"")), span.start);
-                    }
-                    text.insert(" ", span.start);
-                    copied = span.end;
-                }
-            }
-        }
-        text.copy(copied..sql.len());
-        Self { sql: text.text, places: text.places }
-    }
-
-    /// What DuckDB says of the statement `sql`, without what was put in: a message, or the name of a column, which is its
-    /// expression and may read a file. What a person wrote stays.
-    pub(super) fn as_written(
-        sql: &str,
-        readers: &[Reader],
-        arguments: &[Option<String>],
-        said: &str,
-    ) -> String {
-        let mut plain = said.to_owned();
-        let mut put_back = |from: &str, to: &str| {
-            if !sql.contains(from) {
-                plain = plain.replace(from, to);
-            }
-        };
-        for (reader, arguments) in readers.iter().zip(arguments) {
-            // As DuckDB writes what was put in.
-            for argument in arguments.iter().flat_map(|arguments| arguments.split(", ")) {
-                put_back(&format!(", ({argument})"), "");
-                // As it lists what a function was given.
-                if let Some((name, _)) = argument.split_once(' ') {
-                    put_back(&format!(", \"{name}\" := BOOLEAN"), "");
-                }
-            }
-            let (Form::Table { alias, .. }, [path]) = (&reader.form, reader.paths.as_slice()) else {
-                continue;
-            };
-            let call = format!("\"system\".main.parquet_scan('{}')", path.replace('\'', "''"));
-            let table = format!("\"{}\"", path.replace('"', "\"\""));
-            for alias in
-                alias.iter().flat_map(|alias| [format!("\"{}\"", alias.replace('"', "\"\"")), alias.clone()])
-            {
-                put_back(&format!("{call} AS {alias}"), &table);
-            }
-            put_back(&call, &table);
-        }
-        plain
-    }
-
-    /// Where a position of it is in the statement.
-    pub(in crate::engine) fn back(&self, position: usize) -> usize {
-        self.places.back(position)
     }
 }
 
@@ -264,6 +170,7 @@ fn is_of_a_time(tokens: &[Token<'_>], node: &Node, at: usize) -> bool {
 fn call(node: &Node, parts: Vec<String>, tokens: &[Token<'_>]) -> Result<Option<Reader>> {
     let mut given = Vec::new();
     let (mut depth, mut is_path) = (0_usize, true);
+    let mut behind_path = None;
     for (at, token) in tokens.iter().enumerate() {
         match token.text {
             ")" if depth == 0 => {
@@ -284,12 +191,17 @@ fn call(node: &Node, parts: Vec<String>, tokens: &[Token<'_>]) -> Result<Option<
                     Argument::Written(paths) => paths.clone(),
                     Argument::None | Argument::Computed => Vec::new(),
                 };
-                let form = Form::Call { end: token.start, has_comma };
+                let last = behind_path.unwrap_or(at).checked_sub(1).and_then(|last| tokens.get(last));
+                let path = tokens.first().zip(last).map(|(first, last)| first.start..last.end());
+                let form = Form::Call { end: token.start, has_comma, path };
                 return Ok(Some(Reader { paths, given, parts, form }));
             }
             "(" | "[" | "{" => depth += 1,
             ")" | "]" | "}" => depth = depth.saturating_sub(1),
-            "," if depth == 0 => is_path = false,
+            "," if depth == 0 => {
+                is_path = false;
+                behind_path = behind_path.or(Some(at));
+            }
             _ => {}
         }
         let is_assigned = tokens.get(at + 1).is_some_and(|next| ["=", ":=", "=>"].contains(&next.text));
@@ -349,7 +261,7 @@ fn table(node: &Node, tokens: &[Token<'_>], at: usize) -> Option<Reader> {
     } else {
         path.rsplit('/').next()?.split('.').next()?
     };
-    let alias = (!node.has_alias).then(|| own.to_owned());
+    let alias = node.alias.is_empty().then(|| own.to_owned());
     let form = Form::Table { span: first.start..last.end(), before, alias };
     Some(Reader { paths: vec![path], given: Vec::new(), parts: node.path.clone(), form })
 }
@@ -377,7 +289,7 @@ fn is_named_at(node: &Node, tokens: &[Token<'_>], at: usize) -> bool {
 }
 
 /// What a token names: without quotes, if it has any.
-fn unquoted(text: &str) -> String {
+pub(super) fn unquoted(text: &str) -> String {
     for quote in ['\'', '"', '`'] {
         if let Some(inside) = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
             return inside.replace(&format!("{quote}{quote}"), &quote.to_string());

@@ -1,13 +1,18 @@
 //! Where statements read Parquet files, and what becomes of them.
 
 use super::super::Gate;
+use super::super::Put;
 use crate::error::{Error, Kind, Result};
+
+fn put(arguments: &str) -> Put {
+    Put { arguments: arguments.to_owned(), paths: Vec::new() }
+}
 
 /// `sql` as it runs when each place where it reads gets an argument.
 fn composed(sql: &str) -> Result<String> {
     let gate = Gate::open()?;
     let verdict = gate.check(sql)?;
-    let arguments = vec![Some("can_have_nan = true".to_owned()); verdict.readers.len()];
+    let arguments = vec![Some(put("can_have_nan = true")); verdict.readers.len()];
     Ok(gate.with_arguments(&verdict, &arguments)?.sql)
 }
 
@@ -79,6 +84,32 @@ fn files_in_the_place_of_tables_become_calls() {
 }
 
 #[test]
+fn other_paths_take_the_place_of_those_that_are_written() {
+    let gate = Gate::open().unwrap();
+    let paths = vec!["a/it's.parquet".to_owned(), "a/b.parquet".to_owned()];
+    let put = [Some(Put { arguments: "can_have_nan = true".to_owned(), paths })];
+    let list = "['a/it''s.parquet', 'a/b.parquet']";
+    for (sql, expected) in [
+        ("FROM read_parquet('a')", format!("FROM read_parquet({list}, can_have_nan = true)")),
+        (
+            "FROM read_parquet(['a', 'b'], union_by_name = true) AS t",
+            format!("FROM read_parquet({list}, union_by_name = true, can_have_nan = true) AS t"),
+        ),
+        (
+            "FROM 'a.parquet'",
+            format!("FROM  system.main.parquet_scan({list}, can_have_nan = true) AS \"a\" "),
+        ),
+    ] {
+        let verdict = gate.check(sql).unwrap();
+        assert_eq!(gate.with_arguments(&verdict, &put).unwrap().sql, expected, "{sql}");
+    }
+    let verdict = gate.check("SELECT (SELECT 1 FROM read_parquet('a'))").unwrap();
+    let name =
+        "(SELECT 1 FROM read_parquet(list_value('a/it''s.parquet', 'a/b.parquet'), (can_have_nan = true)))";
+    assert_eq!(verdict.as_written(&put, name), "(SELECT 1 FROM read_parquet('a'))");
+}
+
+#[test]
 fn no_spelling_promises_that_nothing_is_nan() {
     for promise in [
         "can_have_nan = false",
@@ -111,7 +142,7 @@ fn what_is_put_in_cannot_make_another_statement() {
         "can_have_nan = true), read_parquet('b'",
         "a = (SELECT 1)) FROM read_csv('b'",
     ] {
-        let refused = gate.with_arguments(&verdict, &[Some(argument.to_owned())]).map(|it| it.sql);
+        let refused = gate.with_arguments(&verdict, &[Some(put(argument))]).map(|it| it.sql);
         assert!(refused.is_err(), "{argument}: {refused:?}");
     }
 }
@@ -121,7 +152,7 @@ fn names_that_a_person_chose_stay() {
     let gate = Gate::open().unwrap();
     let sql = "SELECT 1 AS \"x, (can_have_nan = true)\" FROM read_parquet('a')";
     let verdict = gate.check(sql).unwrap();
-    let arguments = [Some("can_have_nan = true".to_owned())];
+    let arguments = [Some(put("can_have_nan = true"))];
     let name = "x, (can_have_nan = true)";
     assert_eq!(verdict.as_written(&arguments, name), name);
     let verdict = gate.check("SELECT (SELECT 1 FROM read_parquet('a'))").unwrap();

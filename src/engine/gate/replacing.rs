@@ -34,11 +34,56 @@ pub(super) fn walled<'a>(sql: &'a str, tokens: &[Token<'a>]) -> (Composed<'a>, u
         composed.insert(WALL[0], start);
         composed.copy(start..behind);
         composed.insert(WALL[1], behind);
+        if let Some(name) = own_name(tokens, first, end) {
+            composed.insert(&format!(" AS {name}"), behind);
+        }
         (copied, at) = (behind, end + 1);
         count += 1;
     }
     composed.copy(copied..sql.len());
     (composed, count)
+}
+
+/// Words behind a call that are not its other name.
+const BEHIND: [&str; 25] = [
+    "ANTI",
+    "ASOF",
+    "CROSS",
+    "EXCEPT",
+    "FULL",
+    "GROUP",
+    "HAVING",
+    "INNER",
+    "INTERSECT",
+    "JOIN",
+    "LEFT",
+    "LIMIT",
+    "NATURAL",
+    "OFFSET",
+    "ON",
+    "ORDER",
+    "POSITIONAL",
+    "QUALIFY",
+    "RIGHT",
+    "SELECT",
+    "SEMI",
+    "UNION",
+    "USING",
+    "WHERE",
+    "WINDOW",
+];
+
+/// What DuckDB calls the table that a call gives, from the token `first` to `end`, where no other name stands before or behind it.
+fn own_name<'a>(tokens: &[Token<'a>], first: usize, end: usize) -> Option<&'a str> {
+    let name = (first..end).find(|at| is(tokens.get(at + 1), "(")).and_then(|at| tokens.get(at))?;
+    let is_called = first.checked_sub(1).is_some_and(|before| is(tokens.get(before), ":"));
+    let ends_there = match tokens.get(end + 1) {
+        None => true,
+        next => {
+            [")", ",", ";"].iter().any(|sign| is(next, sign)) || BEHIND.iter().any(|word| is_word(next, word))
+        }
+    };
+    (ends_there && !is_called).then_some(name.text)
 }
 
 /// How many calls of a tree use the argument.
@@ -132,7 +177,7 @@ mod tests {
             (
                 "FROM read_parquet('a.parquet', utf8_validation = 'replace') WHERE a = 'x'",
                 format!(
-                    "FROM (FROM read_parquet('a.parquet', utf8_validation = 'replace') LIMIT {limit}) WHERE a = 'x'"
+                    "FROM (FROM read_parquet('a.parquet', utf8_validation = 'replace') LIMIT {limit}) AS read_parquet WHERE a = 'x'"
                 ),
             ),
             (
@@ -144,13 +189,19 @@ mod tests {
             (
                 "FROM parquet_scan('a', utf8_validation = 'replace') a, (FROM read_parquet('b', utf8_validation => 'strict')) b, read_parquet('c')",
                 format!(
-                    "FROM (FROM parquet_scan('a', utf8_validation = 'replace') LIMIT {limit}) a, (FROM (FROM read_parquet('b', utf8_validation => 'strict') LIMIT {limit})) b, read_parquet('c')"
+                    "FROM (FROM parquet_scan('a', utf8_validation = 'replace') LIMIT {limit}) a, (FROM (FROM read_parquet('b', utf8_validation => 'strict') LIMIT {limit}) AS read_parquet) b, read_parquet('c')"
                 ),
             ),
             (
                 "FROM read_parquet('a', utf8_validation = 'replace') WITH ORDINALITY AS t(a, n) WHERE n > 1",
                 format!(
                     "FROM (FROM read_parquet('a', utf8_validation = 'replace') WITH ORDINALITY LIMIT {limit}) AS t(a, n) WHERE n > 1"
+                ),
+            ),
+            (
+                "SELECT read_parquet.a FROM t : read_parquet('a', utf8_validation = 'replace') JOIN main.\"parquet_scan\"('b', utf8_validation = 'replace') USING (i)",
+                format!(
+                    "SELECT read_parquet.a FROM t : (FROM read_parquet('a', utf8_validation = 'replace') LIMIT {limit}) JOIN (FROM main.\"parquet_scan\"('b', utf8_validation = 'replace') LIMIT {limit}) AS \"parquet_scan\" USING (i)"
                 ),
             ),
             // A text and a comment are none.

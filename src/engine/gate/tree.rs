@@ -32,8 +32,10 @@ pub(super) struct Node {
     pub(super) exports_state: bool,
     /// Name of a table, view or file, in the parts that were written with dots between them; empty for other nodes.
     pub(super) path: Vec<String>,
-    /// Whether a table has another name in the query.
-    pub(super) has_alias: bool,
+    /// Another name that a table, or what stands in the place of one, has in the query.
+    pub(super) alias: String,
+    /// The parts of a column's name; empty for other nodes.
+    pub(super) columns: Vec<String>,
     /// What a `SHOW_REF` shows: `SHOW`, `SHOW_SPECIAL`, `DESCRIBE`, …; empty for other nodes.
     pub(super) shows: String,
     /// Byte offset in the text, where DuckDB tells it.
@@ -96,6 +98,8 @@ pub(super) struct Tree {
     pub(super) statements: usize,
     /// Names of its CTEs.
     pub(super) ctes: Vec<String>,
+    /// Whether columns of a table get other names with it: `FROM x AS y(a, b)`.
+    pub(super) renames_columns: bool,
     /// Texts in the lists of values of its pivots.
     pub(super) pivot_values: Vec<String>,
     /// DuckDB's error, when it could not parse or serialise the text.
@@ -150,6 +154,9 @@ pub(super) fn read(json: &str) -> Result<Tree> {
                 }
                 if is_cte(&stack) {
                     tree.ctes.push(text.clone());
+                }
+                if let [.., table, _names] = stack.as_slice() {
+                    tree.renames_columns |= table.key == "column_name_alias";
                 }
                 let Some(level) = stack.last_mut() else { return Err(malformed()) };
                 if !level.is_object {
@@ -327,7 +334,11 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
     if level.node.kind.is_empty() && level.node.class.is_empty() {
         return;
     }
-    level.node.has_alias = level.node.kind == "BASE_TABLE" && !level.alias.is_empty();
+    if level.node.class.is_empty() {
+        level.node.alias = level.alias;
+    } else if level.node.class == "COLUMN_REF" {
+        level.node.columns = level.parts;
+    }
     // DuckDB tells the place of a table function, but not that of the call inside.
     if let Some(call) = level.called.and_then(|index| nodes.get_mut(index)) {
         call.position = call.position.or(level.node.position);

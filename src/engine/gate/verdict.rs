@@ -1,9 +1,11 @@
 //! What is known of a statement that passed: what runs, what it reads, and whether its result may be kept.
 
+use super::columns::Columns;
+use super::composition::{Composition, Put};
 use super::parser::Token;
 use super::places::Places;
 use super::plan::Plan;
-use super::readers::{Composition, Reader};
+use super::readers::Reader;
 use super::{judged, replacing, tree};
 
 /// What a text reads.
@@ -62,6 +64,8 @@ pub(in crate::engine) struct Verdict {
     pub(in crate::engine) names: Vec<String>,
     /// Those among them that it names with a catalog or schema.
     pub(in crate::engine) qualified: Vec<String>,
+    /// Columns that it may read.
+    pub(in crate::engine) columns: Columns,
     /// Functions that it calls, as they are written.
     pub(in crate::engine) functions: Vec<String>,
     /// Whether it lists what exists (`SHOW`, `duckdb_views()`, `information_schema.tables`, …).
@@ -86,6 +90,7 @@ impl Verdict {
             names: Vec::new(),
             qualified: Vec::new(),
             functions: Vec::new(),
+            columns: Columns::Any,
             lists_catalog: true,
             form: Form::Multiple,
             databases: Vec::new(),
@@ -119,6 +124,7 @@ impl Verdict {
                 .map(|node| node.name().to_owned())
                 .collect(),
             functions: called.cloned().collect(),
+            columns: Columns::of(tree, tokens),
             lists_catalog,
             // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
             is_repeatable: is_select && !lists_catalog && !is_restless && databases.is_empty(),
@@ -144,9 +150,9 @@ impl Verdict {
         Self { sql: plan.run.into_owned(), places, form, readers, ..self }
     }
 
-    /// The statement with the arguments that `arguments` gives to each place where it reads Parquet files.
-    pub(super) fn with_arguments(&self, arguments: &[Option<String>]) -> Composition {
-        Composition::of(&self.sql, &self.readers, arguments)
+    /// The statement with what `put` gives to each place where it reads Parquet files.
+    pub(super) fn with_arguments(&self, put: &[Option<Put>]) -> Composition {
+        Composition::of(&self.sql, &self.readers, put)
     }
 
     /// Whether `again`, the verdict on what was composed of it as `sql`, is of the same statement.
@@ -163,8 +169,8 @@ impl Verdict {
     }
 
     /// What DuckDB says of it, a message or the name of a column, without them.
-    pub(in crate::engine) fn as_written(&self, arguments: &[Option<String>], said: &str) -> String {
-        Composition::as_written(&self.sql, &self.readers, arguments, said)
+    pub(in crate::engine) fn as_written(&self, put: &[Option<Put>], said: &str) -> String {
+        Composition::as_written(&self.sql, &self.readers, put, said)
     }
 }
 

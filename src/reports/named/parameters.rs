@@ -171,7 +171,7 @@ pub(super) const PERCENT: Parameter = Parameter {
         "percent",
         ParameterKind::Number,
         "10",
-        "By how many percent p95 must have grown. Without it: 25.",
+        "By how many percent p95 must have grown; from 0 any growth counts. Without it: 25.",
     )
 };
 pub(super) const MIN_SAMPLES: Parameter = Parameter {

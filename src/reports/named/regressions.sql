@@ -1,4 +1,5 @@
--- Patterns that got slower from one report to a later one, the largest change first. Without chosen weeks: in the newest
+-- Patterns that got slower from one report to a later one, the largest change first. What grew from 0, or from less, counts by
+-- any growth: that is no number of percent, so `change_percent` is NULL. Without chosen weeks: in the newest
 -- report of the time range. The other is the report before it, or the newest one up to a chosen week; it may lie before
 -- the range. Where reports tell agents apart, a pattern counts with its slowest agent and the samples of all agents.
 WITH weeks AS (
@@ -28,15 +29,14 @@ SELECT
   this.p95_ms,
   before.p95_ms AS previous_p95_ms,
   round(this.p95_ms - before.p95_ms, 3) AS change_ms,
-  round(100 * (this.p95_ms / before.p95_ms - 1), 1) AS change_percent,
+  CASE WHEN before.p95_ms > 0 THEN round(100 * (this.p95_ms / before.p95_ms - 1), 1) END AS change_percent,
   this.samples,
   before.samples AS previous_samples
 FROM pairs
 JOIN reports AS this ON this.week = pairs.week
 JOIN reports AS before ON before.week = pairs.previous_week AND before.pattern = this.pattern
-WHERE before.p95_ms > 0
-  AND NOT isnan(this.p95_ms - before.p95_ms) -- infinite in both
-  AND 100 * (this.p95_ms / before.p95_ms - 1) > $percent
+WHERE this.p95_ms > before.p95_ms
+  AND (before.p95_ms <= 0 OR 100 * (this.p95_ms / before.p95_ms - 1) > $percent)
   AND coalesce(least(this.samples, before.samples), 0) >= $min_samples
 ORDER BY this.week DESC, this.p95_ms - before.p95_ms DESC, this.pattern
 LIMIT $limit

@@ -38,7 +38,7 @@ fn without_parameters_everything_is_meant() {
     assert!(sql(NamedQuery::Slow, &[]).contains("CASE WHEN NULL IS NULL THEN slow_flag"));
     assert!(sql(NamedQuery::Weeks, &[]).ends_with("LIMIT NULL\n"));
     let regressions = sql(NamedQuery::Regressions, &[]);
-    assert!(regressions.contains("> 25.0\n") && regressions.contains(">= 30\n"), "{regressions}");
+    assert!(regressions.contains("> 25.0)\n") && regressions.contains(">= 30\n"), "{regressions}");
     assert!(regressions.contains("coalesce(NULL, 999952)"), "{regressions}");
     assert!(regressions.contains("CASE WHEN 1=1 THEN 1 END"), "{regressions}");
 }

@@ -105,6 +105,111 @@ async fn where_no_digit_is_lost_nothing_is_said() {
     }
 }
 
+/// The views read text and DECIMAL as DOUBLE, and a percentile in any case: judged is the type that they have in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn digits_that_the_views_own_types_take_are_told() {
+    let root = tempfile::tempdir().unwrap();
+    let row = |week: u32, samples: &str, p95: &str| {
+        format!("SELECT {week}::INTEGER AS week, 'a' AS pattern, {samples} AS samples, {p95} AS p95_ms")
+    };
+    let big = "9007199254740993::BIGINT";
+    for (index, (first, second, told)) in [
+        ((big, "1.5"), ("'12'", "1.5"), "`samples` is BIGINT in `query_perf_weekly_202601.parquet` and VARCHAR elsewhere, and read as DOUBLE, in which digits are lost: 9007199254740993 becomes 9007199254740992.0"),
+        (("'9007199254740993'", "1.5"), ("12", "1.5"), "`samples` is VARCHAR in `query_perf_weekly_202601.parquet`"),
+        (("'9007199254740993'", "1.5"), ("'12'", "1.5"), "`samples` is VARCHAR in `query_perf_weekly_202601.parquet` and one other report, and read as DOUBLE"),
+        ((big, "1.5"), ("12::DECIMAL(20, 0)", "1.5"), "9007199254740993 becomes"),
+        (("9007199254740993::DECIMAL(20, 0)", "1.5"), ("12::BIGINT", "1.5"), "`samples` is DECIMAL(20,0) in `query_perf_weekly_202601.parquet` and BIGINT elsewhere"),
+        ((big, "1.5"), ("1.5::DOUBLE", "1.5"), "9007199254740993 becomes"),
+        ((big, "1.5"), ("1.5::REAL", "1.5"), "read as DOUBLE, in which digits are lost: 9007199254740993 becomes"),
+        (("18446744073709551615::UBIGINT", "1.5"), ("'1'", "1.5"), "18446744073709551615 becomes"),
+        (("1", big), ("1", "1.5::DOUBLE"), "`p95_ms` is BIGINT in `query_perf_weekly_202601.parquet` and DOUBLE elsewhere"),
+        (("1", big), ("1", "2::BIGINT"), "`p95_ms` is BIGINT in `query_perf_weekly_202601.parquet` and one other report, and read as DOUBLE"),
+        (("1", "123456789012345.678::DECIMAL(18, 3)"), ("1", "2::DECIMAL(18, 3)"), "123456789012345.678 becomes"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = root.path().join(index.to_string());
+        let (one, other) = (row(202_601, first.0, first.1), row(202_602, second.0, second.1));
+        reports(&folder, &[(202_601, &one), (202_602, &other)]);
+        let host = Host::start(&folder, &json!({})).await;
+        let answer = host.ask("SELECT samples, p95_ms FROM perf_all_weeks", "table").await;
+        assert_eq!(answer.error, None, "{first:?}, {second:?}");
+        let said = notices(&answer).concat();
+        assert!(said.contains(told), "{first:?}, {second:?}: {said}");
+        let said = health(&host).await;
+        assert!(said.contains(told), "{first:?}, {second:?}: {said}");
+        host.stop().await;
+    }
+    for (index, (first, second)) in [
+        (("16777217::INTEGER", "1.5"), ("0.5::REAL", "1.5")),
+        (("9007199254740992::BIGINT", "1.5"), ("'12'", "1.5")),
+        (("'0.12345678901234567890'", "1.5"), ("12", "1.5")),
+        (("1", "16777217::INTEGER"), ("1", "0.5::REAL")),
+        (("1", "123456789012.345::DECIMAL(18, 3)"), ("1", "2::DECIMAL(12, 6)")),
+        (("18446744073709551615::UBIGINT", "1.5"), ("-1::BIGINT", "1.5")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = root.path().join(format!("exact{index}"));
+        let (one, other) = (row(202_601, first.0, first.1), row(202_602, second.0, second.1));
+        reports(&folder, &[(202_601, &one), (202_602, &other)]);
+        let host = Host::start(&folder, &json!({})).await;
+        let answer = host.ask("SELECT samples::VARCHAR, p95_ms FROM perf_all_weeks", "table").await;
+        assert_eq!((answer.error.clone(), notices(&answer)), (None, vec![]), "{first:?}, {second:?}");
+        assert!(!health(&host).await.contains("digits"), "{first:?}, {second:?}");
+        host.stop().await;
+    }
+}
+
+/// A report of text makes a group of its own, so that the others become FLOAT before they become DOUBLE.
+#[tokio::test(flavor = "multi_thread")]
+async fn digits_that_are_lost_on_the_way_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = report(202_603, "1.5::DOUBLE").replace("1.5::DOUBLE AS p95_ms", "'1.5' AS p95_ms");
+    reports(
+        folder.path(),
+        &[
+            (202_601, &report(202_601, "16777217::INTEGER")),
+            (202_602, &report(202_602, "0.5::REAL")),
+            (202_603, &text),
+        ],
+    );
+    let host = Host::start(folder.path(), &json!({})).await;
+    let answer = host.ask("SELECT id FROM perf_all_weeks ORDER BY week", "table").await;
+    let said = notices(&answer).concat();
+    assert_eq!(rows(&answer), ["16777216.0", "0.5", "1.5"]);
+    assert!(said.contains("read as FLOAT, in which digits are lost: 16777217 becomes"), "{said}");
+    host.stop().await;
+}
+
+/// A download has no place for a notice, so it fails; but not for a column that is not in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_fails_for_the_columns_that_it_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let first =
+        report(202_601, "9007199254740993::BIGINT").replace("1.5::DOUBLE AS p95_ms", "'fast' AS p95_ms");
+    reports(folder.path(), &[(202_601, &first), (202_602, &report(202_602, "1.5::DOUBLE"))]);
+    let host = Host::start(folder.path(), &json!({})).await;
+    for (sql, status) in [
+        ("SELECT week, pattern FROM perf_all_weeks", 200),
+        ("SELECT count(*) FROM perf_all_weeks", 200),
+        ("SELECT pattern FROM '*.parquet'", 200),
+        ("SELECT id FROM perf_all_weeks", 403),
+        ("FROM perf_all_weeks", 403),
+        ("SELECT w FROM perf_all_weeks AS w", 403),
+        ("SELECT pattern FROM perf_all_weeks WHERE id > 7", 403),
+        ("SELECT pattern FROM perf_all_weeks WHERE slow_flag", 403),
+        ("SELECT pattern FROM perf_slow_patterns", 403),
+        ("FROM '*.parquet'", 403),
+    ] {
+        let (found, body) = get(&host, &format!("export.csv?sql={}", crate::support::encode(sql))).await;
+        assert_eq!(found, status, "{sql}: {body}");
+    }
+    host.stop().await;
+}
+
 /// A file's Arrow schema, as pandas and pyarrow put it into the footer.
 fn arrow_schema(columns: &[(&str, arrow::datatypes::DataType)]) -> String {
     use arrow::datatypes::{Field, Schema};
@@ -162,5 +267,51 @@ async fn durations_are_read_in_the_unit_that_the_file_tells() {
     assert_eq!((answer.error.clone(), rows(&answer)), (None, expected.map(str::to_owned).to_vec()));
     assert_eq!(notices(&answer), Vec::<String>::new());
     assert_eq!(host.rows("SELECT count(*) FROM perf_slow_patterns").await, ["5"]);
+    host.stop().await;
+}
+
+/// Of other columns nobody knows which unit is meant.
+#[tokio::test(flavor = "multi_thread")]
+async fn durations_in_several_units_are_told() {
+    use arrow::datatypes::{DataType, TimeUnit};
+    let folder = tempfile::tempdir().unwrap();
+    let write = |week: u32, of: DataType| {
+        let schema = arrow_schema(&[("Wait", of)]);
+        crate::support::duckdb(&format!(
+            "COPY (SELECT {week} AS week, 'a' AS pattern, 1.5 AS p95_ms, 7::BIGINT AS Wait) TO '{}' (FORMAT parquet, KV_METADATA {{'ARROW:schema': '{schema}'}})",
+            folder.path().join(report_name(week)).display()
+        ));
+    };
+    let sources = ["perf_all_weeks", "'*.parquet'"];
+    write(202_601, DataType::Duration(TimeUnit::Nanosecond));
+    write(202_602, DataType::Duration(TimeUnit::Nanosecond));
+    let host = Host::start(folder.path(), &json!({})).await;
+    for source in sources {
+        let answer = host.ask(&format!("SELECT wait FROM {source}"), "table").await;
+        assert_eq!((rows(&answer), notices(&answer)), (vec!["7".to_owned(); 2], vec![]), "{source}");
+    }
+    for (of, told) in [
+        (
+            DataType::Duration(TimeUnit::Millisecond),
+            "`wait` is durations in milliseconds in `query_perf_weekly_202603.parquet` and durations in nanoseconds elsewhere",
+        ),
+        (
+            DataType::Int64,
+            "`wait` is durations in nanoseconds in `query_perf_weekly_202601.parquet` and one other report and BIGINT elsewhere",
+        ),
+    ] {
+        write(202_603, of);
+        for source in sources {
+            let answer = host.ask(&format!("SELECT wait FROM {source}"), "table").await;
+            let said = notices(&answer).concat();
+            assert!(
+                said.contains(told) && said.contains("all are read as plain numbers"),
+                "{source}: {said}"
+            );
+            let sql = crate::support::encode(&format!("SELECT wait FROM {source}"));
+            assert_eq!(get(&host, &format!("export.csv?sql={sql}")).await.0, 403);
+        }
+        assert!(health(&host).await.contains(told));
+    }
     host.stop().await;
 }

@@ -247,3 +247,69 @@ async fn a_filter_on_weeks_still_passes_over_files() {
     assert!(explained.contains("Row Groups Scanned: 1 / 2"), "{explained}");
     host.stop().await;
 }
+
+/// A cast would round it to the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_whole_number_is_no_week() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = over(folder.path(), &json!({})).await;
+    for of in ["DOUBLE", "DECIMAL(9, 1)", "VARCHAR", "REAL"] {
+        let weeks = format!("(SELECT unnest(['202601.0', '202601.5', '202602.4'])::{of} AS w)");
+        // One year, and several, of which one has a week 53.
+        for (from, to) in
+            [("2026-01-01", "2026-06-01"), ("2025-06-01", "2026-06-01"), ("2025-06-01", "2027-06-01")]
+        {
+            // DuckDB compares no text with a number.
+            if of == "VARCHAR" {
+                continue;
+            }
+            let mut query = crate::support::query(
+                "A",
+                &format!("SELECT CAST(w AS DOUBLE) FROM {weeks} WHERE $__weekFilter(w)"),
+                "table",
+            );
+            query.range = duckdb_perf::query::TimeRange::parse(from, to, jiff::Timestamp::now()).unwrap();
+            let answer = host.ask_all(&[query]).await.remove(0);
+            assert_eq!((answer.error.clone(), rows(&answer)), (None, vec!["202601.0".to_owned()]), "{of}");
+        }
+        let answer = host.rows(&format!("SELECT $__weekTime(w)::VARCHAR FROM {weeks}")).await;
+        assert_eq!(answer, ["2025-12-29 00:00:00", "NULL", "NULL"], "{of}");
+    }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_beyond_any_week_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    for (index, (written, shown)) in [
+        ("5000000000::BIGINT", "5000000000"),
+        ("4000000000::UINTEGER", "4000000000"),
+        ("18446744073709551615::UBIGINT", "18446744073709551615"),
+        ("(-9223372036854775807 - 1)::BIGINT", "-9223372036854775808"),
+        ("170141183460469231731687303715884105727::HUGEINT", "cannot be read as a week"),
+        ("99999999999999999999::DECIMAL(38, 0)", "cannot be read as a week"),
+        ("'99999999999999999999'", "cannot be read as a week"),
+        ("5000000000::DOUBLE", "cannot be read as a week"),
+        ("'inf'::DOUBLE", "cannot be read as a week"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for alone in [false, true] {
+            let folder = root.path().join(format!("{index}{alone}"));
+            let odd = report(written, "2.5");
+            reports(&folder, &[(202_602, &odd)]);
+            if !alone {
+                reports(&folder, &[(202_601, &report("202601::INTEGER", "1.5"))]);
+            }
+            let host = over(&folder, &json!({})).await;
+            let answer = host.ask(COUNTS, "table").await;
+            assert_eq!(rows(&answer).last().unwrap(), "NULL | 1", "{written}");
+            let said = notices(&answer).concat();
+            assert!(said.contains(shown), "{written}: {said}");
+            let said = health(&host).await;
+            assert!(said.contains(shown) || said.contains("`week` is"), "{written}: {said}");
+            host.stop().await;
+        }
+    }
+}

@@ -23,6 +23,7 @@ pub(super) struct Call<'e, 'a> {
 }
 
 /// A piece of what a macro writes.
+#[derive(Clone, Copy)]
 pub(super) enum Part<'p> {
     Text(&'p str),
     /// The argument with this index, expanded.

@@ -12,11 +12,15 @@ use super::call::Part::{Arg, Text};
 use super::timestamps::start_of;
 use crate::{Error, Result};
 use grafana_time::Bucket;
-use grafana_time::unix_seconds;
+use grafana_time::{behind, unix_seconds};
 
 pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
-    let (from, to) = seconds(call);
-    call.write(&[Arg(0), Text(" BETWEEN "), Text(&from), Text(" AND "), Text(&to)], out)
+    // Up to the end of the last second: the column may hold fractions.
+    let range = call.context().range;
+    let (from, end) = (unix_seconds(range.from).to_string(), (unix_seconds(range.to) + 1).to_string());
+    let lower = [Text("("), Arg(0), Text(" >= "), Text(&from)];
+    let upper = [Text(" AND "), Arg(0), Text(" < "), Text(&end), Text(")")];
+    call.write(&[&lower[..], &upper[..]].concat(), out)
 }
 
 pub(super) fn from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
@@ -30,7 +34,9 @@ pub(super) fn to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
 }
 
 pub(super) fn nano_filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
-    let (from, to) = nanoseconds(call);
+    let (from, _) = nanoseconds(call);
+    let last = call.context().range.to;
+    let to = behind(last).map_or(last.as_nanosecond(), |end| end.as_nanosecond() - 1).to_string();
     call.write(&[Arg(0), Text(" BETWEEN "), Text(&from), Text(" AND "), Text(&to)], out)
 }
 

@@ -117,8 +117,8 @@ const ALL: &[Dialect] = Dialect::ALL;
 
 const MACROS: &[MacroDoc] = table! {
     "$__timeFilter(column)" [1..=1] [ALL] timestamps::filter:
-        "Rows of the dashboard's time range; for TIMESTAMP, TIMESTAMPTZ and DATE columns.";
-        "$__timeFilter(ts)" => "ts BETWEEN TIMESTAMP '2026-03-02 00:00:00' AND TIMESTAMP '2026-03-15 23:59:59.999'"
+        "Rows of the dashboard's time range, with all of its last millisecond; for TIMESTAMP, TIMESTAMPTZ and DATE columns.";
+        "$__timeFilter(ts)" => "(ts >= TIMESTAMP '2026-03-02 00:00:00' AND ts < TIMESTAMP '2026-03-16 00:00:00')"
     "$__timeFrom()" [0..=0] [ALL] timestamps::from:
         "Start of the time range, as a TIMESTAMP in UTC.";
         "ts >= $__timeFrom()" => "ts >= TIMESTAMP '2026-03-02 00:00:00'"
@@ -138,8 +138,8 @@ const MACROS: &[MacroDoc] = table! {
         "The same as `$__timeGroup`, named `time`.";
         "SELECT $__timeGroupAlias(ts, 1w)" => "SELECT date_trunc('week', CAST(ts AS TIMESTAMP)) AS \"time\""
     "$__unixEpochFilter(column)" [1..=1] [ALL] epoch::filter:
-        "Rows of the time range; for a column of seconds since 1970.";
-        "$__unixEpochFilter(created)" => "created BETWEEN 1772409600 AND 1773619199"
+        "Rows of the time range, with all of its last second; for a column of seconds since 1970.";
+        "$__unixEpochFilter(created)" => "(created >= 1772409600 AND created < 1773619200)"
     "$__unixEpochFrom()" [0..=0] [ALL] epoch::from:
         "Start of the time range in seconds since 1970; a TIMESTAMP where it is named `time`.";
         "created >= $__unixEpochFrom()" => "created >= 1772409600"
@@ -148,7 +148,7 @@ const MACROS: &[MacroDoc] = table! {
         "created <= $__unixEpochTo()" => "created <= 1773619199"
     "$__unixEpochNanoFilter(column)" [1..=1] [ALL] epoch::nano_filter:
         "Rows of the time range; for a column of nanoseconds since 1970.";
-        "$__unixEpochNanoFilter(created)" => "created BETWEEN 1772409600000000000 AND 1773619199999000000"
+        "$__unixEpochNanoFilter(created)" => "created BETWEEN 1772409600000000000 AND 1773619199999999999"
     "$__unixEpochNanoFrom()" [0..=0] [ALL] epoch::nano_from:
         "Start of the time range in nanoseconds since 1970; a TIMESTAMP where it is named `time`.";
         "created >= $__unixEpochNanoFrom()" => "created >= 1772409600000000000"
@@ -186,8 +186,8 @@ const MACROS: &[MacroDoc] = table! {
         "The time zone that times are in: always UTC here.";
         "ts AT TIME ZONE $__timezone" => "ts AT TIME ZONE 'UTC'"
     "$__weekFilter(column)" [1..=1] [ALL] weeks::filter:
-        "Reports whose ISO week, the integer YYYYWW, touches the time range, without numbers in between that are no week, such as 202553. A range that ends exactly on Monday 00:00 does not touch that week.";
-        "$__weekFilter(week)" => "week BETWEEN 202610 AND 202611"
+        "Reports whose ISO week, the integer YYYYWW, touches the time range, without numbers in between that are no week, such as 202553 or 202601.5. A range that ends exactly on Monday 00:00 does not touch that week.";
+        "$__weekFilter(week)" => "(week BETWEEN 202610 AND 202611 AND week = TRY_CAST(week AS BIGINT))"
     "$__weekFrom()" [0..=0] [ALL] weeks::from:
         "First ISO week of the time range as YYYYWW.";
         "week >= $__weekFrom()" => "week >= 202610"
@@ -198,8 +198,8 @@ const MACROS: &[MacroDoc] = table! {
         "The ISO week n weeks after the last week of the time range, as YYYYWW; n is a whole number, mostly negative, and 0 when left out. Right across years of 52 and 53 weeks.";
         "week = $__week(-11)" => "week = 202552"
     "$__weekTime(column)" [1..=1] [ALL] weeks::week_time:
-        "The Monday of an ISO week YYYYWW as TIMESTAMP; NULL for a number that is no week, such as 202660 or 2601.";
-        "SELECT $__weekTime(week) AS \"time\"" => "SELECT (CASE WHEN TRY_CAST(week AS BIGINT) BETWEEN 197001 AND 219952 THEN CASE WHEN TRY_CAST(week AS BIGINT) % 100 BETWEEN 1 AND 52 OR TRY_CAST(week AS BIGINT) % 100 = week(make_date(TRY_CAST(week AS BIGINT) // 100, 12, 28)) THEN date_trunc('week', make_date(TRY_CAST(week AS BIGINT) // 100, 1, 4)) + to_days(CAST(TRY_CAST(week AS BIGINT) % 100 * 7 - 7 AS INTEGER)) END END) AS \"time\""
+        "The Monday of an ISO week YYYYWW as TIMESTAMP; NULL for a number that is no week, such as 202660, 202601.5 or 2601.";
+        "SELECT $__weekTime(week) AS \"time\"" => "SELECT (CASE WHEN TRY_CAST(week AS BIGINT) BETWEEN 197001 AND 219952 AND TRY_CAST(week AS DOUBLE) = TRY_CAST(week AS BIGINT) THEN CASE WHEN TRY_CAST(week AS BIGINT) % 100 BETWEEN 1 AND 52 OR TRY_CAST(week AS BIGINT) % 100 = week(make_date(TRY_CAST(week AS BIGINT) // 100, 12, 28)) THEN date_trunc('week', make_date(TRY_CAST(week AS BIGINT) // 100, 1, 4)) + to_days(CAST(TRY_CAST(week AS BIGINT) % 100 * 7 - 7 AS INTEGER)) END END) AS \"time\""
     "$__conditionalAll(condition, $variable)" [2..=usize::MAX] [ALL] conditional_all:
         "The condition, or one that is always true when the variable is set to All.";
         "WHERE $__conditionalAll(pattern IN ($pattern), $pattern)" => "WHERE (pattern IN ('a','b'))"

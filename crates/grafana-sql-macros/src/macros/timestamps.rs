@@ -2,7 +2,7 @@
 //!
 //! Everything is cast to TIMESTAMP first: without ICU the engine truncates no TIMESTAMPTZ, and it is several times faster.
 
-use grafana_time::Bucket;
+use grafana_time::{Bucket, behind};
 use jiff::Timestamp;
 
 use super::super::Dialect;
@@ -11,17 +11,27 @@ use super::call::Call;
 use super::call::Part::{Arg, Text};
 use crate::Result;
 
-/// DataFusion compares a column of coarser times in their unit, so that the ends would be rounded.
+/// With all of the last millisecond. DataFusion compares a column of coarser times in their unit, so that the ends would be rounded.
 pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let range = call.context().range;
-    if call.context().dialect == Dialect::DataFusion {
-        let (from, to) = (call.timestamp(range.from)?, call.timestamp(range.to)?);
-        let parts =
-            [Text("CAST("), Arg(0), Text(" AS TIMESTAMP) BETWEEN "), Text(&from), Text(" AND "), Text(&to)];
-        return call.write(&parts, out);
-    }
-    let (from, to) = (call.instant(range.from)?, call.instant(range.to)?);
-    call.write(&[Arg(0), Text(" BETWEEN "), Text(&from), Text(" AND "), Text(&to)], out)
+    let (sign, end) = behind(range.to).map_or((" <= ", range.to), |end| (" < ", end));
+    let is_cast = call.context().dialect == Dialect::DataFusion;
+    let (from, to) = if is_cast {
+        (call.timestamp(range.from)?, call.timestamp(end)?)
+    } else {
+        (call.instant(range.from)?, call.instant(end)?)
+    };
+    let (before, after) = if is_cast { ("CAST(", " AS TIMESTAMP)") } else { ("", "") };
+    let column = [Text(before), Arg(0), Text(after)];
+    let parts = [
+        &[Text("(")],
+        &column[..],
+        &[Text(" >= "), Text(&from), Text(" AND ")],
+        &column[..],
+        &[Text(sign), Text(&to), Text(")")],
+    ]
+    .concat();
+    call.write(&parts, out)
 }
 
 pub(super) fn from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {

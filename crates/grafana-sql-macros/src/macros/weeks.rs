@@ -37,17 +37,19 @@ pub(super) fn week(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
 }
 
 /// 4 January lies in week 1 of its ISO year, and 28 December in its last one; `date_trunc` gives that week's Monday. The inner CASE
-/// sees only numbers that `make_date` takes, and looks at the calendar only for week 53.
+/// sees only numbers that `make_date` takes, and looks at the calendar only for week 53. What is no whole number is no week, which
+/// the cast would round to one.
 pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (oldest, newest) = IsoWeek::bounds();
-    let exists = format!(" BETWEEN {oldest} AND {newest} THEN CASE WHEN ");
+    let exists = format!(" BETWEEN {oldest} AND {newest} AND ");
+    let whole = " THEN CASE WHEN ";
     let is_of_52 = " % 100 BETWEEN 1 AND 52 OR ";
     // What stands before each number, and after the last.
     let (before, after): ([&str; 6], &str) = match call.context().dialect {
         Dialect::DuckDb => (
             [
                 "(CASE WHEN ",
-                &exists,
+                whole,
                 is_of_52,
                 " % 100 = week(make_date(",
                 " // 100, 12, 28)) THEN date_trunc('week', make_date(",
@@ -58,7 +60,7 @@ pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()>
         Dialect::Postgres => (
             [
                 "(CASE WHEN ",
-                &exists,
+                whole,
                 is_of_52,
                 " % 100 = extract(week FROM make_date(CAST(",
                 " / 100 AS INTEGER), 12, 28)) THEN (date_trunc('week', CAST(make_date(CAST(",
@@ -69,7 +71,7 @@ pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()>
         Dialect::DataFusion => (
             [
                 "(CASE WHEN ",
-                &exists,
+                whole,
                 is_of_52,
                 " % 100 = date_part('week', make_date(",
                 " / 100, 12, 28)) THEN CAST(arrow_cast(CAST(date_part('epoch', date_trunc('week', CAST(make_date(",
@@ -78,40 +80,48 @@ pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()>
             " % 100 - 1) * 604800, 'Timestamp(Second, None)') AS TIMESTAMP) END END)",
         ),
     };
-    let cast = call.context().dialect.try_cast();
-    for text in before {
-        call.write(&[Text(text), Text(cast), Arg(0), Text(" AS BIGINT)")], out)?;
+    let dialect = call.context().dialect;
+    let number = [Text(dialect.try_cast()), Arg(0), Text(" AS BIGINT)")];
+    for (at, text) in before.into_iter().enumerate() {
+        call.write(&[&[Text(text)], &number[..]].concat(), out)?;
+        if at == 0 {
+            let with_fraction =
+                [Text(&exists), Text(dialect.try_cast()), Arg(0), Text(" AS "), Text(dialect.double())];
+            call.write(&[&with_fraction[..], &[Text(") = ")], &number[..]].concat(), out)?;
+        }
     }
     call.write(&[Text(after)], out)
 }
 
 /// The condition that a column holds weeks YYYYWW from `first` to `last`, and of these only such as [`IsoWeek::from_yyyyww`] knows:
 /// the texts between which the column stands. Within one year every integer between two weeks is one. `BETWEEN` is there in
-/// any case, because databases pass over files and row groups by it.
+/// any case, because databases pass over files and row groups by it. What is no whole number is no week.
 #[must_use]
 pub fn week_condition(first: IsoWeek, last: IsoWeek, dialect: Dialect) -> Vec<String> {
     let (oldest, newest) = IsoWeek::bounds();
     let (from, to) = (first.yyyyww().max(oldest), last.yyyyww().min(newest));
-    let between = format!(" BETWEEN {from} AND {to}");
+    let try_cast = dialect.try_cast();
+    let mut texts = vec!["(".to_owned(), format!(" BETWEEN {from} AND {to} AND "), format!(" = {try_cast}")];
     if from / 100 == to / 100 {
-        return vec![String::new(), between];
+        texts.push(" AS BIGINT))".to_owned());
+        return texts;
     }
     let longest = (from / 100..=to / 100).map(|year| year * 100 + 53);
     let longest: Vec<String> = longest
         .filter(|week| (from..=to).contains(week) && IsoWeek::from_yyyyww(*week).is_some())
         .map(|week| week.to_string())
         .collect();
-    let try_cast = dialect.try_cast();
     let is_of_52 = " AS BIGINT) % 100 BETWEEN 1 AND 52";
     if longest.is_empty() {
-        return vec!["(".to_owned(), format!("{between} AND {try_cast}"), format!("{is_of_52})")];
+        texts.extend([format!(" AS BIGINT) AND {try_cast}"), format!("{is_of_52})")]);
+    } else {
+        texts.extend([
+            format!(" AS BIGINT) AND ({try_cast}"),
+            format!("{is_of_52} OR "),
+            format!(" IN ({})))", longest.join(", ")),
+        ]);
     }
-    vec![
-        "(".to_owned(),
-        format!("{between} AND ({try_cast}"),
-        format!("{is_of_52} OR "),
-        format!(" IN ({})))", longest.join(", ")),
-    ]
+    texts
 }
 
 /// First and last week that the range touches. A range that ends with the first instant of a week does not touch it,
@@ -165,21 +175,24 @@ mod tests {
     #[test]
     fn the_condition_knows_the_weeks_that_exist() {
         let of = |from: i64, to: i64| week_condition(week(from), week(to), Dialect::DuckDb).join("w");
-        assert_eq!(of(202_610, 202_611), "w BETWEEN 202610 AND 202611");
+        assert_eq!(of(202_610, 202_611), "(w BETWEEN 202610 AND 202611 AND w = TRY_CAST(w AS BIGINT))");
         assert_eq!(
             of(202_551, 202_602),
-            "(w BETWEEN 202551 AND 202602 AND TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)"
+            "(w BETWEEN 202551 AND 202602 AND w = TRY_CAST(w AS BIGINT) AND TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)"
         );
         assert_eq!(
             of(202_040, 202_701),
-            "(w BETWEEN 202040 AND 202701 AND (TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52 OR w IN (202053, 202653)))"
+            "(w BETWEEN 202040 AND 202701 AND w = TRY_CAST(w AS BIGINT) AND (TRY_CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52 OR w IN (202053, 202653)))"
         );
         let postgres = week_condition(week(202_551), week(202_602), Dialect::Postgres).join("w");
-        assert_eq!(postgres, "(w BETWEEN 202551 AND 202602 AND CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)");
+        assert_eq!(
+            postgres,
+            "(w BETWEEN 202551 AND 202602 AND w = CAST(w AS BIGINT) AND CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)"
+        );
         // Of all that there may be, only those that there can be.
         let ends = [(1, 1), (9999, 52)].map(|(year, week)| IsoWeek::new(year, week).unwrap());
         let all = week_condition(ends[0], ends[1], Dialect::DuckDb).concat();
-        assert!(all.starts_with("( BETWEEN 197001 AND 219952 AND (") && all.len() < 500, "{all}");
+        assert!(all.starts_with("( BETWEEN 197001 AND 219952 AND  = TRY_CAST(") && all.len() < 500, "{all}");
         let past = week_condition(ends[0], IsoWeek::new(1960, 1).unwrap(), Dialect::DuckDb).join("w");
         assert!(past.contains("w BETWEEN 197001 AND 196001"), "nothing: {past}");
     }
