@@ -6,15 +6,11 @@ use jiff::tz::Offset;
 use jiff::{Span, Timestamp, ToSpan};
 
 use super::instant_of_ms;
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
 use crate::reports::IsoWeek;
 
 /// Which end of a range is meant: it decides where rounding goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    From,
-    To,
-}
+pub(super) use crate::error::End;
 
 /// The instant that `text` means; see [`super::TimeRange::parse`].
 pub(super) fn parse(text: &str, now: Timestamp, end: End) -> Result<Timestamp> {
@@ -26,6 +22,7 @@ pub(super) fn parse(text: &str, now: Timestamp, end: End) -> Result<Timestamp> {
     found.ok_or_else(|| {
         Error::bad_query(format!("`{text}` is not a time"))
             .hint("Write `now-6h`, `now/w`, `2026-03-01`, `2026-03-01T12:00:00Z`, `2026-W10` or milliseconds since 1970")
+            .detail(Detail::RangeEnd(end))
     })
 }
 
@@ -178,6 +175,7 @@ mod tests {
         ] {
             let error = parse(text, Timestamp::UNIX_EPOCH, End::From).unwrap_err();
             assert_eq!(error.message, format!("`{text}` is not a time"));
+            assert_eq!(error.detail, Some(Detail::RangeEnd(End::From)));
         }
         let error = TimeRange::parse("now", "now-1h", Timestamp::UNIX_EPOCH).unwrap_err();
         assert!(error.message.starts_with("the time range ends before it starts"), "{error}");

@@ -46,6 +46,12 @@ impl Look {
         Self { size: 0, modified: (0, 0), changed: moved, ..look }
     }
 
+    /// Which file it is, by any of its names: device and inode.
+    #[must_use]
+    pub fn identity(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
     /// Its size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {

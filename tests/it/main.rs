@@ -52,3 +52,4 @@ mod served;
 mod soak;
 mod state;
 mod support;
+mod words;
