@@ -238,8 +238,7 @@ async fn a_link_outwards_may_dangle() {
     let host = Host::start(&at, &json!({})).await;
     let said = notices(&host.ask("FROM perf_all_weeks", "table").await);
     assert!(
-        said.contains("leads out")
-            && said.contains("one that dangles: whether something is there tells the plugin's log"),
+        said.contains("leads out") && said.contains("one that dangles, which the plugin's log tells after"),
         "{said}"
     );
     host.stop().await;

@@ -207,7 +207,7 @@ impl Astray {
             Self::LeadsOut(_) => (
                 "is a link that leads out of the datasource's folders".to_owned(),
                 format!(
-                    "Put the files themselves into the datasource's folder, name the folder behind the link under {MORE_PATHS} in the datasource's settings, or remove the link, above all one that dangles: whether something is there tells the plugin's log, after \"Save & test\""
+                    "Put the files themselves into the datasource's folder, name the folder behind the link under {MORE_PATHS} in the datasource's settings, or remove the link, above all one that dangles, which the plugin's log tells after \"Save & test\""
                 ),
             ),
             Self::LeadsNowhere(_, place) => (
