@@ -4,6 +4,7 @@
 //! happened, `hint` what to do next. Text for the log (causes, paths that a Viewer must not see) is
 //! traced where the error is made and never travels in here.
 
+use grafana_time::End;
 use serde::{Deserialize, Serialize};
 
 /// Shorthand used throughout the crate.
@@ -23,6 +24,34 @@ pub struct Error {
     /// Byte offset in the query text as the person wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<usize>,
+    /// What the program decides on; nobody shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Detail>,
+}
+
+/// What the program decides on, beside the sentences that people read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// No file is at this path, or matches this pattern, as DuckDB got it.
+    NoFiles {
+        /// The path or pattern.
+        pattern: String,
+    },
+    /// No table or view is called so.
+    NoTable {
+        /// The name, as DuckDB tells it.
+        name: String,
+    },
+    /// DuckDB itself refused this path, as it got it.
+    Refused {
+        /// The path.
+        path: String,
+    },
+    /// A view has other columns than when it was made.
+    ViewAltered,
+    /// One end of a time range cannot be read.
+    RangeEnd(End),
 }
 
 /// The kinds of failure. [`Kind::facts`] is the table behind every edge.
@@ -108,7 +137,7 @@ impl Kind {
 impl Error {
     /// An error of `kind` with its sentence.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, position: None }
+        Self { kind, message: message.into(), hint: None, position: None, detail: None }
     }
 
     /// [`Kind::BadQuery`], the commonest.
@@ -137,6 +166,13 @@ impl Error {
     #[must_use]
     pub fn at(mut self, position: usize) -> Self {
         self.position = Some(position);
+        self
+    }
+
+    /// Adds what the program decides on.
+    #[must_use]
+    pub fn detail(mut self, detail: Detail) -> Self {
+        self.detail = Some(detail);
         self
     }
 
@@ -173,7 +209,8 @@ impl Error {
 
 impl From<grafana_time::Error> for Error {
     fn from(error: grafana_time::Error) -> Self {
-        Self { hint: error.hint, ..Self::bad_query(error.message) }
+        let detail = error.end.map(Detail::RangeEnd);
+        Self { hint: error.hint, detail, ..Self::bad_query(error.message) }
     }
 }
 
@@ -231,6 +268,22 @@ mod tests {
             error.text_at(Some((1, 8))),
             "unknown macro `$__foo` (line 1, column 8). Did you mean `$__from`?"
         );
+    }
+
+    #[test]
+    fn what_the_program_decides_on_crosses_the_socket() {
+        for detail in [
+            None,
+            Some(Detail::NoFiles { pattern: "*.parquet".to_owned() }),
+            Some(Detail::Refused { path: "/x".to_owned() }),
+            Some(Detail::NoTable { name: "t".to_owned() }),
+            Some(Detail::ViewAltered),
+            Some(Detail::RangeEnd(End::To)),
+        ] {
+            let error = Error { detail, ..Error::bad_query("no") };
+            let text = serde_json::to_string(&error).unwrap();
+            assert_eq!(serde_json::from_str::<Error>(&text).unwrap(), error, "{text}");
+        }
     }
 
     #[test]

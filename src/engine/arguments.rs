@@ -12,10 +12,11 @@ use duckdb::Connection;
 use parking_lot::Mutex;
 
 use super::durations::Durations;
-use super::examine::{self, Loss, Schema};
+use super::examine::{self, Loss, Schema, WithNan};
 use super::file_set::FileSet;
 use super::gate::{Put, Reader, Verdict};
-use super::reads::{ViewReads, is_written};
+use super::listed::is_written;
+use super::reads::ViewReads;
 use super::{Cancel, Engine, digits, start_at};
 use crate::error::{Error, Kind, Result};
 use crate::reports::keys_of;
@@ -202,16 +203,11 @@ impl Files {
         })
     }
 
-    /// A column of percentiles in which a value is NaN, with such a file; none where `most` bytes are not enough to tell. The files
+    /// The columns of percentiles in which a value is NaN; none where `most` bytes are not enough to tell. The files
     /// are read once for as long as they look the same.
-    pub(super) fn nan(
-        &self,
-        engine: &Engine,
-        cancel: &Cancel,
-        most: u64,
-    ) -> Result<Option<(String, String)>> {
+    pub(super) fn nan(&self, engine: &Engine, cancel: &Cancel, most: u64) -> Result<WithNan> {
         if self.found.iter().filter_map(|file| file.look).map(|look| look.size()).sum::<u64>() > most {
-            return Ok(None);
+            return Ok(WithNan::new());
         }
         engine.with_nan.of(&self.found, || {
             let connection = self.connection(engine)?;

@@ -3,10 +3,13 @@
 //! The instance is opened with `errors_as_json`, so messages look like
 //! `Catalog Error: {"exception_type":"Catalog","exception_message":"…","position":"5",…}`.
 
+mod advice;
+
 use serde_json::Value;
 
-use crate::error::{Error, Kind};
-use crate::reports;
+pub(super) use self::advice::{MACRO_IN_QUOTES, NO_COLUMN, of_file};
+use self::advice::{Misfit, READING, advice, missing_table};
+use crate::error::{Detail, Error, Kind};
 
 /// Translates an error of DuckDB. Positions are offsets in the text DuckDB got.
 pub(super) fn translate(error: &duckdb::Error) -> Error {
@@ -44,18 +47,52 @@ pub(super) fn from_text(text: &str) -> Error {
 /// An error of DuckDB's by its class, such as `Parser`, and what it says.
 pub(super) fn of_class(class: &str, message: &str, position: Option<usize>) -> Error {
     let (kind, hint) = classify(class, message);
+    let misfit = Misfit::of(class, message).map(|misfit| misfit.advice());
+    let hint = misfit.or_else(|| hint.map(str::to_owned));
     let label = match class {
         "" => "DuckDB".to_owned(),
         class => format!("{class} Error"),
     };
+    let detail = detail(class, message);
     let message = format!("{label}: {}", shortened(message));
-    Error { kind, message, hint: hint.map(str::to_owned), position }
+    Error { kind, message, hint, position, detail }
+}
+
+/// How DuckDB begins what it says where nothing matches.
+const NO_FILES: &str = "No files found that match the pattern \"";
+
+/// The error of DuckDB's where nothing matches.
+pub(super) fn no_files(pattern: &str) -> Error {
+    of_class("IO", &format!("{NO_FILES}{pattern}\""), None)
+}
+
+/// What the program decides on, by DuckDB's class and by how its sentence begins: what follows may be the sender's.
+fn detail(class: &str, message: &str) -> Option<Detail> {
+    let is = |one: &str| class.eq_ignore_ascii_case(one);
+    if let Some(rest) = message.strip_prefix(NO_FILES).filter(|_| is("IO")) {
+        let pattern = rest.lines().next().unwrap_or_default();
+        return Some(Detail::NoFiles { pattern: pattern.strip_suffix('"').unwrap_or(pattern).to_owned() });
+    }
+    if is("Permission") {
+        let rest = message.strip_prefix("Cannot access ")?;
+        let (_, rest) = rest.split_once('"').filter(|(what, _)| matches!(*what, "file " | "directory "))?;
+        let (path, _) = rest.split_once("\" - file system operations are disabled by configuration")?;
+        return Some(Detail::Refused { path: path.to_owned() });
+    }
+    if is("Catalog") {
+        let name = missing_table(message)?;
+        return Some(Detail::NoTable { name: name.to_owned() });
+    }
+    (is("Binder") && message.starts_with("Contents of view were altered")).then_some(Detail::ViewAltered)
 }
 
 /// Without what is for people who may change DuckDB's settings or DuckDB itself.
 fn shortened(message: &str) -> &str {
     let message = message.split("\n\nStack Trace:").next().unwrap_or(message);
     let message = message.split("\n\nPossible solutions:").next().unwrap_or(message);
+    // What follows says the same again, and proposes what was done already.
+    let of_one_file = message.split_once("\n\nIn file \"").filter(|_| message.starts_with(READING));
+    let message = of_one_file.map_or(message, |(before, _)| before);
     // Nobody who mistyped a table meant one of DuckDB's own lists.
     let guess = message.split_once("\nDid you mean \"");
     let message = match guess {
@@ -74,18 +111,13 @@ pub(super) const NO_MEMORY: &str = "Aggregate more or select less, or raise the 
 
 /// What to do about a database file that cannot be opened.
 pub(super) const NO_DATABASE: &str = "The file is damaged, half-copied or not a DuckDB database: write or copy it again under another name, and rename it when it is whole";
-/// What to do where a macro's call is in quotes.
-pub(super) const MACRO_IN_QUOTES: &str =
-    "Inside quotes a macro is only text: write it outside of them, as in `ts >= $__timeFrom()`";
-
 /// What DuckDB says of a Parquet file that is damaged.
-const DAMAGES: [&str; 8] = [
+const DAMAGES: [&str; 7] = [
     "No magic bytes found",
     "too small to be a Parquet file",
     "Invalid Parquet",
     "Footer length error",
     "decompression failure",
-    "is encrypted, but 'encryption_config' was not set",
     "Could not read enough bytes from file",
     "TProtocolException",
 ];
@@ -139,6 +171,9 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
             ),
         );
     }
+    if let Some(hint) = of_file(message) {
+        return (Kind::BadQuery, Some(hint));
+    }
     if DAMAGES.iter().any(|damage| has(damage)) {
         return (Kind::BadQuery, Some(super::flaws::WRITE_AGAIN));
     }
@@ -187,68 +222,6 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
         return (Kind::Internal, Some(hint));
     }
     if is("Permission") { (Kind::Forbidden, None) } else { (Kind::BadQuery, None) }
-}
-
-/// What to write instead, by what DuckDB's sentence says.
-fn advice(class: &str, message: &str) -> Option<&'static str> {
-    let has = |part: &str| message.contains(part);
-    let is = |one: &str| class.eq_ignore_ascii_case(one);
-    if is("Conversion") && has("$__") {
-        return Some(MACRO_IN_QUOTES);
-    }
-    if is("Conversion") && has("Could not convert Timestamp to higher precision") {
-        return Some(
-            "Nanoseconds reach from 1677 to 2262: choose a shorter time range, or compare with `ts::TIMESTAMP`",
-        );
-    }
-    let is_of_a_time = has("Cannot mix values of type INTEGER and TIMESTAMP")
-        || has("Cannot mix values of type BIGINT and TIMESTAMP")
-        || has("Unimplemented type for cast (INTEGER -> TIMESTAMP)")
-        || has("Unimplemented type for cast (BIGINT -> TIMESTAMP)");
-    if is_of_a_time {
-        return Some(
-            "A week is a whole number such as 202646: write `$__weekFilter(week)` for the time range, and `$__weekTime(week)` for its Monday",
-        );
-    }
-    if has("No function matches")
-        && (has("'range(TIMESTAMP WITH TIME ZONE") || has("'generate_series(TIMESTAMP WITH TIME ZONE"))
-    {
-        return Some("Cast the ends to TIMESTAMP, for instance `now()::TIMESTAMP`");
-    }
-    if has("union_by_name")
-        || has("schema mismatch")
-        || has("Schema mismatch")
-        || has("If you are trying to read files with different schemas")
-    {
-        return Some(
-            "The reports differ in their columns: use `perf_all_weeks` or read_parquet(…, union_by_name = true)",
-        );
-    }
-    if is("Catalog") && names_parquet(message) {
-        return Some(
-            "By its name alone DuckDB reads only what ends in `.parquet`: write FROM read_parquet('…') with the file's name",
-        );
-    }
-    if is("Catalog") && message.starts_with("Table with name perf_") && !has("Did you mean \"perf_") {
-        return Some(
-            "The views over the reports are `perf_all_weeks`, `perf_slow_patterns` and `perf_top_patterns`",
-        );
-    }
-    None
-}
-
-/// Whether a table that is not there has the name of a Parquet file.
-fn names_parquet(message: &str) -> bool {
-    let name =
-        message.strip_prefix("Table with name ").and_then(|rest| rest.split(" does not exist!").next());
-    let others = ["snappy", "gzip", "gz", "zstd"];
-    name.is_some_and(|name| {
-        let name = name.to_ascii_lowercase();
-        let ends =
-            |name: &str| reports::PARQUET_ENDINGS.iter().any(|ending| name.ends_with(&format!(".{ending}")));
-        ends(&name)
-            || name.rsplit_once('.').is_some_and(|(stem, ending)| others.contains(&ending) && ends(stem))
-    })
 }
 
 #[cfg(test)]
@@ -324,6 +297,34 @@ mod tests {
             let error = from_text(text);
             assert_eq!((error.kind, error.message.as_str(), error.position), (kind, message, position));
         }
+    }
+
+    /// By DuckDB's class and the beginning of its sentence, with whatever line of SQL behind it.
+    #[test]
+    fn what_the_program_decides_on_is_told_beside_the_sentence() {
+        let no_files = |pattern: &str| Some(Detail::NoFiles { pattern: pattern.to_owned() });
+        for (class, message, detail) in [
+            ("IO", "No files found that match the pattern \"a \"b\".parquet\"", no_files("a \"b\".parquet")),
+            ("IO", "No files found that match the pattern \"/r/*\"\n\nLINE 1: FROM '/r/*'", no_files("/r/*")),
+            ("Invalid Input", "No files found that match the pattern \"/r/*\"", None),
+            ("IO", "Cannot open: No files found that match the pattern \"/r/*\"", None),
+            (
+                "Permission",
+                "Cannot access file \"/x\" - file system operations are disabled by configuration",
+                Some(Detail::Refused { path: "/x".to_owned() }),
+            ),
+            (
+                "Invalid Input",
+                "Cannot access file \"/x\" - file system operations are disabled by configuration",
+                None,
+            ),
+            ("Binder", "Contents of view were altered: types don't match!", Some(Detail::ViewAltered)),
+            ("Invalid Input", "Contents of view were altered", None),
+        ] {
+            assert_eq!(of_class(class, message, None).detail, detail, "{class}: {message}");
+        }
+        assert_eq!(super::no_files("/r/*").detail, no_files("/r/*"));
+        assert_eq!(super::no_files("/r/*").kind, Kind::NotFound);
     }
 
     /// What a query makes DuckDB say is its own affair: nothing of it ends workers, waits for files or runs again.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use duckdb::Connection;
 
 use super::durations::Durations;
+use super::error::NO_COLUMN;
 use super::gate::Verdict;
 use super::keys::Keys;
 use super::reads::{self, Reports};
@@ -24,9 +25,6 @@ const REAL: &str = "FLOAT";
 
 /// How many losses are named.
 const MOST_NAMED: usize = 5;
-
-/// What DuckDB says of a file without any column, which is what an empty data frame becomes.
-const NO_COLUMN: &str = "Need at least one non-root column";
 
 /// A file and its columns: names and DuckDB's types. Nested ones are one column.
 pub(super) type Schema = (String, Vec<(String, String)>);
@@ -79,6 +77,15 @@ impl Loss {
                 || column == "p95_ms" && names("slow_flag")
                 || is_in_views && reads::names_another_view(&text.reads)
         })
+    }
+
+    /// The same with files named as from that one of `folders` which they are in.
+    pub(super) fn within<'a>(mut self, folders: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+        for folder in folders {
+            self.what =
+                self.what.replace(&format!("`{}/", folder.to_string_lossy().trim_end_matches('/')), "`");
+        }
+        self
     }
 
     /// What a panel says.
@@ -175,9 +182,8 @@ pub(super) fn file_list<'a>(files: impl Iterator<Item = &'a str>) -> String {
     files.map(|file| sql_text(&plainly(file))).collect::<Vec<_>>().join(", ")
 }
 
-/// `` `a.parquet` and 2 other reports ``.
+/// `` `/reports/a.parquet` and 2 other reports ``; [`Loss::within`] makes the path shorter.
 pub(super) fn of_these(first: &str, count: usize) -> String {
-    let first = first.rsplit('/').next().unwrap_or(first);
     match count.saturating_sub(1) {
         0 => format!("`{first}`"),
         1 => format!("`{first}` and one other report"),
@@ -192,7 +198,7 @@ pub(super) fn of_these(first: &str, count: usize) -> String {
 pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&PathBuf]) -> Result<Examined> {
     let files: Vec<String> = reports.files().map(|file| file.to_string_lossy().into_owned()).collect();
     let (mut groups, mut losses, is_whole) = look_into(connection, &files, reports, folders)?;
-    losses.extend(weeks::odd(connection, &groups)?);
+    losses.extend(weeks::odd(connection, &groups)?.map(|loss| loss.within(folders.iter().copied())));
     if let ([group], true) = (groups.as_mut_slice(), is_whole && !reports.are_by_name()) {
         group.source.files = reports.globs();
     }
@@ -268,6 +274,7 @@ pub(super) fn look_into(
         losses.push(Loss { what, remedy: REMEDY, kind: LossKind::Type, column: None });
     }
     let is_whole = groups.len() == 1 && empty.is_empty();
+    let losses = losses.into_iter().map(|loss| loss.within(folders.iter().copied())).collect();
     Ok((groups, losses, is_whole))
 }
 
@@ -341,11 +348,14 @@ fn lost(connection: &Connection, column: &str, of: &str, files: &[&str]) -> Resu
     }
 }
 
-/// A column of percentiles in which a value is NaN, with such a file.
+/// Columns of percentiles in which a value is NaN, each with the first such file.
+pub(super) type WithNan = Vec<(String, String)>;
+
+/// The columns of percentiles in which a value is NaN.
 ///
 /// # Errors
 /// [`Kind::Cancelled`].
-pub(super) fn nan(connection: &Connection, schemas: &[Schema]) -> Result<Option<(String, String)>> {
+pub(super) fn nan(connection: &Connection, schemas: &[Schema]) -> Result<WithNan> {
     let is_percentile = |name: &str, of: &str| {
         Wanted::of(name) == Some(Wanted::Number)
             && !name.eq_ignore_ascii_case("samples")
@@ -357,25 +367,22 @@ pub(super) fn nan(connection: &Connection, schemas: &[Schema]) -> Result<Option<
         .filter(|(name, of)| is_percentile(name, of))
         .map(|(name, _)| name.to_lowercase())
         .collect();
+    let mut with_nan = Vec::new();
     for column in columns {
         let has_it = |columns: &[(String, String)]| {
             columns.iter().any(|(name, of)| name.eq_ignore_ascii_case(&column) && is_percentile(name, of))
         };
         let files = schemas.iter().filter(|(_, columns)| has_it(columns)).map(|(file, _)| file.as_str());
         let query = format!(
-            "SELECT file FROM system.main.read_parquet([{}], union_by_name = true, can_have_nan = true, hive_partitioning = false, filename = 'file') \
-             WHERE {} = 'nan'::DOUBLE LIMIT 1",
+            "SELECT system.main.min(file) FROM system.main.read_parquet([{}], union_by_name = true, can_have_nan = true, hive_partitioning = false, filename = 'file') \
+             WHERE {} = 'nan'::DOUBLE",
             file_list(files),
             sql_name(&column)
         );
-        let found: duckdb::Result<Vec<String>> = connection
-            .prepare(&query)
-            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
+        let found: duckdb::Result<Option<String>> = connection.query_row(&query, [], |row| row.get(0));
         let found = found
             .or_else(|error| unknown(&error::translate(&error), "whether a value is NaN is not known"))?;
-        if let Some(file) = found.into_iter().next() {
-            return Ok(Some((column, file)));
-        }
+        with_nan.extend(found.map(|file| (column, file)));
     }
-    Ok(None)
+    Ok(with_nan)
 }

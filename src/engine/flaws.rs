@@ -168,7 +168,7 @@ impl Engine {
     /// What is wrong with one file whose reading failed.
     fn flaw(&self, connection: &Connection, file: &Path, error: Error) -> Option<Flaw> {
         // A file without columns holds nothing that could be damaged.
-        let is_empty = error.message.contains("Need at least one non-root column");
+        let is_empty = error.message.contains(error::NO_COLUMN);
         if is_empty || !may_be_of_a_file(&error) || error.message.starts_with("Not implemented") {
             return None;
         }
@@ -259,7 +259,8 @@ pub(super) fn of_damaged(file: &Path, error: Error) -> Error {
     } else {
         format!("`{named}` cannot be read: {}", error.message)
     };
-    Error { message, hint: Some(WRITE_AGAIN.to_owned()), position: None, ..error }
+    let remedy = error::of_file(&message).unwrap_or(WRITE_AGAIN);
+    Error { message, hint: Some(remedy.to_owned()), position: None, ..error }
 }
 
 /// Whether an error may be about what is in a file. What it says may be the sender's, so that this only decides who looks.

@@ -48,6 +48,8 @@ pub struct Inspection {
     pub broken: Vec<(String, Error)>,
     /// What matches like a report and is not read: what it is and what to do, a sentence each.
     pub left_out: Vec<String>,
+    /// Names that lead to a report which is read by another name, a sentence each.
+    pub twins: Vec<String>,
     /// Reports without any column, which count as ones without rows.
     pub without_columns: Vec<String>,
     /// Columns that the names of folders tell and reports have too, with such a report.
@@ -91,12 +93,14 @@ impl Engine {
         let (reports, listed) = self.list_reports()?;
         if !self.datasource.folders.is_empty() || !reports.are_missing() {
             found.left_out = reports.left_out().iter().map(left_out).collect();
+            found.twins = reports.twins().iter().map(twin).collect();
             let mut good: Vec<String> =
                 reports.files().map(|file| file.to_string_lossy().into_owned()).collect();
             let folders: Vec<_> = self.datasource.report_folders().collect();
             if read_footers(&connection, &good, &folders, &mut found).is_err() {
                 // One bad file fails them all: look at each.
-                found = Inspection { left_out: std::mem::take(&mut found.left_out), ..Inspection::default() };
+                let (left_out, twins) = (found.left_out, found.twins);
+                found = Inspection { left_out, twins, ..Inspection::default() };
                 for file in std::mem::take(&mut good).into_iter().take(MOST_SINGLE_LOOKS) {
                     cancel.check()?;
                     let one = std::slice::from_ref(&file);
@@ -130,7 +134,7 @@ impl Engine {
                 named.max().map(reports::IsoWeek::yyyyww)
             });
             losses.retain(|loss| loss.kind != LossKind::Type);
-            losses.extend(of_no_week);
+            losses.extend(of_no_week.map(|loss| loss.within(folders.iter().copied())));
             found.losses = losses.iter().map(|loss| format!("{}. {}", loss.what, loss.remedy)).collect();
         }
         if let Some(held) = &databases {
@@ -196,6 +200,11 @@ fn left_out(astray: &Astray) -> String {
         ""
     };
     format!("{why}; it is left out{told}. {remedy}")
+}
+
+/// What is said of a name that leads to a report which is read by another name.
+fn twin((name, kept): &(PathBuf, PathBuf)) -> String {
+    format!("`{}` leads to the same file as `{}`, which counts once", name.display(), kept.display())
 }
 
 fn read_footers(

@@ -4,6 +4,7 @@
 //! its own, in a transaction that only reads, so that nothing passes from one query to the next. A query goes
 //! [`gate`] → run → frame; what stops it is a [`Cancel`].
 
+mod advised;
 mod arguments;
 mod attach;
 #[cfg(target_os = "linux")]
@@ -23,6 +24,7 @@ mod gaps;
 mod gate;
 mod inspect;
 mod keys;
+mod listed;
 mod open;
 mod own;
 mod reads;
@@ -70,7 +72,7 @@ pub struct Engine {
     flaws: flaws::Flaws,
     /// What is known of files that queries read together.
     known: arguments::Known<Vec<examine::Loss>>,
-    with_nan: arguments::Known<Option<(String, String)>>,
+    with_nan: arguments::Known<examine::WithNan>,
     own: own::OwnObjects,
     /// For attaching and detaching; queries have connections of their own. Dropped before `database`.
     keeper: Mutex<Connection>,

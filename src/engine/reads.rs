@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file_set::{FileSet, explain_first};
+use super::listed::{drop_twins, empty_keys, is_written};
 use super::stored::Stored;
 use super::{Engine, flaws, gate, unlisted};
 use crate::contract::Validity;
@@ -19,6 +20,8 @@ pub(super) struct Reports {
     by_glob: Vec<(String, Vec<Found>)>,
     /// What matches and is not read.
     left_out: Vec<Astray>,
+    /// Names of reports that lead to one which is read by another name, and that name.
+    twins: Vec<(PathBuf, PathBuf)>,
     /// Folders in a report's place, and all in them: what is written there belongs to a report.
     folders: Vec<PathBuf>,
     /// Files whose texts are not all UTF-8, with the columns.
@@ -40,7 +43,8 @@ impl Reports {
 
     /// Whether the views are over these files and not over whatever the patterns match.
     pub(super) fn are_by_name(&self) -> bool {
-        !(self.left_out.is_empty() && self.folders.is_empty() && self.odd.is_empty())
+        let are_all = self.left_out.is_empty() && self.twins.is_empty();
+        !(are_all && self.folders.is_empty() && self.odd.is_empty())
     }
 
     /// Whether none is there.
@@ -56,6 +60,11 @@ impl Reports {
     /// What matches and is not read.
     pub(super) fn left_out(&self) -> &[Astray] {
         &self.left_out
+    }
+
+    /// Names of reports that lead to one which is read by another name, and that name.
+    pub(super) fn twins(&self) -> &[(PathBuf, PathBuf)] {
+        &self.twins
     }
 
     /// What to say of the files that are left out: what they are, and what to do.
@@ -194,10 +203,12 @@ impl Engine {
             }
             files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
             reports.left_out.extend(astray);
-            all.files.extend(files.iter().cloned());
+            reports.left_out.extend(empty_keys(&files, &passed));
             reports.by_glob.push((glob, files));
             all.passed.extend(passed);
         }
+        reports.twins = drop_twins(&mut reports.by_glob);
+        all.files.extend(reports.by_glob.iter().flat_map(|(_, files)| files).cloned());
         reports.left_out.sort_unstable();
         reports.left_out.dedup();
         reports.folders.sort_unstable();
@@ -319,12 +330,6 @@ impl Engine {
 /// Whether a folder that matches `glob` may be a report: one that matches `*` is any folder.
 fn can_be_a_folder(glob: &str) -> bool {
     glob.rsplit('/').next().is_some_and(|part| part.contains(|c| !"*?".contains(c)))
-}
-
-/// Whether a file belongs to what a job has written, by its path in the report's folder: `_SUCCESS`, `_metadata`, `_temporary/…` and
-/// hidden ones do not.
-pub(super) fn is_written(path: &Path) -> bool {
-    path.iter().all(|part| !matches!(part.as_encoded_bytes().first(), Some(b'_' | b'.')))
 }
 
 /// Whether a text reads one of the views over the reports.

@@ -16,10 +16,9 @@ use super::types::{self, Reading};
 use super::unlisted::Listings;
 use super::{Cancel, Engine, attach, companions, error, gate, stored, text};
 use crate::contract::{ExportJob, QueryJob, Validity};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Detail, Error, Kind, Result};
 use crate::frame::{self, Flow, Notice, Options, Summary};
 use crate::logging;
-use crate::query;
 use crate::source::{self, Fingerprints};
 
 /// How often a query is run anew because its files changed under it.
@@ -116,7 +115,7 @@ impl Engine {
                 Ok(done) => return Ok(done),
                 // Its turn at the database file was over.
                 Err(_) if cancel.begins_anew() => {}
-                Err(Ending::Failed(error)) => return Err(advised(error, task.sql)),
+                Err(Ending::Failed(error)) => return Err(self.advised(error, task.sql)),
                 Err(Ending::Changed(error)) => {
                     last = error;
                     runs += 1;
@@ -165,6 +164,8 @@ impl Engine {
         let surroundings = if task.keep { self.surroundings(&verdict, &before) } else { Validity::default() };
         let mut arguments = self.arguments(&verdict, views, &before, cancel)?;
         let stored = self.stored_views(&verdict, views, &before, cancel, &mut arguments)?;
+        let losses = std::mem::take(&mut arguments.losses).into_iter();
+        arguments.losses = losses.map(|loss| loss.within(self.datasource.report_folders())).collect();
         let statement = self.gate.with_arguments(&verdict, &arguments.of_readers)?;
         let texts: Vec<&gate::Verdict> = std::iter::once(&*verdict)
             .chain(views.named_by(&verdict).iter().map(|view| &*view.verdict))
@@ -263,7 +264,7 @@ impl Engine {
                 self.prepare(connection, ready)
             }
             // A view remembers its columns' types; a report may have brought other ones.
-            Err(error) if error.message.starts_with("Binder Error: Contents of view were altered") => {
+            Err(Error { detail: Some(Detail::ViewAltered), .. }) => {
                 Self::roll_back(connection);
                 if let Some(reports) = reports {
                     self.make_views(cancel, true, reports)?;
@@ -368,12 +369,4 @@ impl Engine {
             None => message,
         })
     }
-}
-
-/// With what may be the reason of an error that says none: a macro's call that is only text.
-fn advised(error: Error, sql: &str) -> Error {
-    if error.kind != Kind::BadQuery || error.hint.is_some() || !query::has_macro_in_quotes(sql) {
-        return error;
-    }
-    error.hint(error::MACRO_IN_QUOTES)
 }

@@ -2,10 +2,13 @@
 //! in them; so each that a query names by its bare name is made for the query's session once more, with the arguments that a
 //! person's own text gets. What stays as it is stored is told where that matters.
 
+use std::path::Path;
+
 use duckdb::Connection;
 
 use super::arguments::{Arguments, Files, types_differ};
 use super::file_set::FileSet;
+use super::gate::Reader;
 use super::reads::{ViewRead, ViewReads};
 use super::{Cancel, Engine, gate, sql_name};
 use crate::error::Result;
@@ -24,8 +27,8 @@ pub(super) struct Stored {
     columns: String,
     /// Whether its bare name finds it: in the schema `main`, and in no database that comes later.
     is_found: bool,
-    /// Whether its text does something about NaN.
-    knows_nan: bool,
+    /// Its text in small letters, without what only lets DuckDB find NaN.
+    text: String,
     /// By which database it is found.
     database: String,
 }
@@ -35,7 +38,13 @@ impl Stored {
     pub(super) fn of(database: &str, schema: &str, columns: String, sql: &str, databases: &[String]) -> Self {
         let text = sql.to_ascii_lowercase().replace("can_have_nan", "");
         let is_found = schema.eq_ignore_ascii_case("main") && databases.iter().any(|name| name == database);
-        Self { columns, is_found, knows_nan: text.contains("nan"), database: database.to_owned() }
+        Self { columns, is_found, text, database: database.to_owned() }
+    }
+
+    /// Whether its text does something about NaN in `column`: where it does so for columns by their names, it names this one.
+    fn knows_nan(&self, column: &str) -> bool {
+        let names_some = ["p50_ms", "p95_ms", "p99_ms"].iter().any(|name| self.text.contains(name));
+        self.text.contains("nan") && (!names_some || self.text.contains(column))
     }
 }
 
@@ -68,7 +77,7 @@ impl Engine {
             let stays = lacks && (statement.is_none() || is_qualified);
             made.extend(statement);
             for reader in &view.verdict.readers {
-                self.tell(view, &Files::of(self, reader)?, stays, cancel, told)?;
+                self.tell(view, reader, stays, cancel, told)?;
             }
         }
         told.notices.dedup();
@@ -78,43 +87,92 @@ impl Engine {
 
     /// The statement that makes a view for the session; none for one that its bare name does not find.
     fn statement(&self, view: &ViewRead, put: &[Option<gate::Put>]) -> Option<String> {
-        let stored = view.stored.as_ref().filter(|stored| stored.is_found)?;
-        let is_first = self.attachments.names().first() == Some(&stored.database);
-        let composed = self.gate.with_arguments(&view.verdict, put).ok().filter(|_| is_first)?;
+        let stored = view.stored.as_ref().filter(|_| self.is_made_for_sessions(view))?;
+        let composed = self.gate.with_arguments(&view.verdict, put).ok()?;
         let (name, columns) = (sql_name(&view.name), &stored.columns);
         Some(format!("CREATE OR REPLACE TEMP VIEW {name} {columns} AS {}", composed.sql))
+    }
+
+    /// Whether its bare name finds the view as it is made for the session.
+    fn is_made_for_sessions(&self, view: &ViewRead) -> bool {
+        let names = self.attachments.names();
+        view.stored.as_ref().is_some_and(|stored| stored.is_found && names.first() == Some(&stored.database))
     }
 
     /// What is to be said of a view or macro over these files, which `stays` as it is stored.
     fn tell(
         &self,
         view: &ViewRead,
-        files: &Files,
+        reader: &Reader,
         stays: bool,
         cancel: &Cancel,
         told: &mut Arguments,
     ) -> Result<()> {
+        let files = Files::of(self, reader)?;
         let what = if view.stored.is_some() { "view" } else { "macro" };
         let name = format!("the {what} `{}` of the database file", view.name);
-        let knows_nan = view.stored.as_ref().is_some_and(|stored| stored.knows_nan);
-        if (stays || !knows_nan)
-            && let Some((column, file)) = files.nan(self, cancel, MOST_BYTES)?
-        {
-            let file = file.rsplit('/').next().unwrap_or(&file);
-            let held = format!("`{column}` in `{file}`, which {name} reads, holds NaN");
+        let mut with_nan = files.nan(self, cancel, MOST_BYTES)?;
+        if !stays && let Some(stored) = &view.stored {
+            with_nan.retain(|(column, _)| !stored.knows_nan(column));
+        }
+        let is_bare_enough = self.is_made_for_sessions(view);
+        // What a view says itself stays, by whatever name it is asked.
+        let says_no = reader.given("union_by_name").is_some_and(|given| given != Some(true));
+        let or_bare = if is_bare_enough { ", or name the view without its database and schema" } else { "" };
+        if !with_nan.is_empty() {
+            let held = format!("{}, which {name} reads, holds NaN", self.named_in_files(&with_nan));
             told.notices.push(if stays {
-                format!("{held}, and DuckDB may pass over such rows or not: {REMEDY}, or name the view without its database and schema")
+                let remedy = remedy(says_no, what);
+                format!("{held}, and DuckDB may pass over such rows or not: {remedy}{or_bare}")
             } else {
-                format!("{held}, which DuckDB takes for the largest number: write `CASE WHEN NOT isnan({column}) THEN {column} END AS {column}` in the {what}")
+                let columns: Vec<String> = with_nan
+                    .iter()
+                    .map(|(column, _)| format!("CASE WHEN NOT isnan({column}) THEN {column} END AS {column}"))
+                    .collect();
+                format!(
+                    "{held}, which DuckDB takes for the largest number: write `{}` in the {what}",
+                    columns.join(", ")
+                )
             });
         }
         if stays && let Some(differ) = files.schemas(self).and_then(|schemas| types_differ(&schemas)) {
-            told.notices.push(format!(
-                "Of {name}: {differ}. Therefore {REMEDY}, or name the view without its database and schema"
-            ));
+            let or_bare = if says_no { "" } else { or_bare };
+            told.notices.push(format!("Of {name}: {differ}. Therefore {}{or_bare}", remedy(says_no, what)));
         }
         Ok(())
     }
+
+    /// `` `p50_ms` and `p95_ms` in `a.parquet`, `p99_ms` in `b.parquet` ``.
+    fn named_in_files(&self, columns: &[(String, String)]) -> String {
+        let mut by_file: Vec<(&str, Vec<String>)> = Vec::new();
+        for (column, file) in columns {
+            let column = format!("`{column}`");
+            match by_file.iter_mut().find(|(known, _)| known == file) {
+                Some((_, columns)) => columns.push(column),
+                None => by_file.push((file, vec![column])),
+            }
+        }
+        let of_file = |(file, columns): &(&str, Vec<String>)| {
+            let file = self.datasource.named_inside(Path::new(file));
+            match columns.as_slice() {
+                [before @ .., last] if !before.is_empty() => {
+                    format!("{} and {last} in `{}`", before.join(", "), file.display())
+                }
+                columns => format!("{} in `{}`", columns.join(", "), file.display()),
+            }
+        };
+        by_file.iter().map(of_file).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What to write in a view or macro whose reader of files may say that it takes the first one's columns.
+fn remedy(says_no: bool, what: &str) -> String {
+    if says_no {
+        return format!(
+            "write `union_by_name = true, can_have_nan = true` in the {what}, in place of its own `union_by_name`"
+        );
+    }
+    REMEDY.to_owned()
 }
 
 /// Makes the views of `statements` in a session. One that cannot be made stays as it is stored, and says itself why.

@@ -84,9 +84,7 @@ impl Engine {
             return Ok(Arc::clone(examined));
         }
         if let (true, [glob, ..]) = (reports.are_missing(), reports.globs().as_slice()) {
-            // As DuckDB says it where nothing matches.
-            let message = format!("IO Error: No files found that match the pattern \"{glob}\"");
-            return Err(Error::new(Kind::NotFound, message));
+            return Err(error::no_files(glob));
         }
         let connection = self.own_connection()?;
         cancel.watch(connection.interrupt_handle());

@@ -16,7 +16,8 @@ use super::answer::{Shape, ask};
 use super::document::{self, Failures};
 use super::failure::Failure;
 use crate::app::{App, DataQuery, InstanceSettings};
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
+use crate::query::End;
 use crate::query::{QueryModel, TimeRange};
 use crate::reports::{Asked, NamedQuery};
 
@@ -258,13 +259,12 @@ pub(super) fn data_query(asked: &Asked, now: Timestamp) -> Result<DataQuery> {
 /// The time range of `from` and `to`, with errors that say which of them is meant.
 pub(super) fn time_range(from: &str, to: &str, now: Timestamp) -> Result<TimeRange> {
     TimeRange::parse(from, to, now).map_err(Error::from).map_err(|error| {
-        let is_meant = |(_, text): &(&str, &str)| error.message == format!("`{text}` is not a time");
-        match [("from", from), ("to", to)].into_iter().find(is_meant) {
-            Some((name, _)) => {
-                Error { message: format!("the parameter `{name}`: {}", error.message), ..error }
-            }
-            None => error,
-        }
+        let name = match error.detail {
+            Some(Detail::RangeEnd(End::From)) => "from",
+            Some(Detail::RangeEnd(End::To)) => "to",
+            _ => return error,
+        };
+        Error { message: format!("the parameter `{name}`: {}", error.message), ..error }
     })
 }
 

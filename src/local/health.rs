@@ -29,7 +29,8 @@ pub(super) async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {
         Ok((engine, supervisor.inspect().await?))
     };
     match looked.await {
-        Ok(((version, jail), found)) => {
+        Ok(((version, jail), mut found)) => {
+            name_inside(supervisor.datasource(), &mut found.found);
             let state = State {
                 engine: &version,
                 jail,
@@ -90,6 +91,9 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
     if !datasource.databases.is_empty() {
         findings.push(database::found(datasource, found));
         findings.extend(database::staying(&found.views));
+        findings.extend(database::unfit(&found.views));
+        let has_none = datasource.folders.is_empty() && !has_reports;
+        findings.extend(database::baseless(&found.views).filter(|_| has_none));
         if let Some((problem, hint)) = database::problem(datasource, &database::without_told(found)) {
             problems.push(problem);
             hints.extend(hint);
@@ -101,6 +105,7 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
         hints.extend(hint);
     }
     findings.extend(left_out(&found.left_out, "left out"));
+    findings.extend(left_out(&found.twins, "like that"));
     findings.extend(left_out(&found.odd, "like that"));
     if found.unread > 0 {
         findings.push(format!(
@@ -182,7 +187,8 @@ fn broken(datasource: &Datasource, found: &Inspection) -> (String, Option<String
             parts.push(denial.message);
             hint = hint.or(denial.hint);
         } else {
-            parts.push(format!("`{}` cannot be read ({})", base_name(file), error.message));
+            let name = inside(datasource, file);
+            parts.push(format!("`{name}` cannot be read ({})", error.message));
             hint = hint.or_else(|| error.hint.clone());
         }
     }
@@ -197,8 +203,24 @@ fn names(paths: &[std::path::PathBuf]) -> String {
     paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
 }
 
+/// The name of a file for a sentence: a relative path as it is, of an absolute one the last part.
 fn base_name(file: &str) -> &str {
-    file.rsplit('/').next().unwrap_or(file)
+    if file.starts_with('/') { file.rsplit('/').next().unwrap_or(file) } else { file }
+}
+
+/// The same of one that may lie in a folder of reports, named as from there.
+fn inside<'a>(datasource: &Datasource, file: &'a str) -> &'a str {
+    base_name(datasource.named_inside(Path::new(file)).to_str().unwrap_or(file))
+}
+
+/// Names files as from the folder of reports that they are in: `part-0.parquet` alone may be any. Broken ones keep their paths.
+fn name_inside(datasource: &Datasource, found: &mut Inspection) {
+    let schemas = found.schemas.iter_mut().map(|(_, file, _)| file);
+    let lacking = found.lacking.iter_mut().map(|(_, file, _)| file);
+    let told_twice = found.told_twice.iter_mut().map(|(_, file)| file);
+    for file in schemas.chain(lacking).chain(told_twice).chain(&mut found.without_columns) {
+        *file = inside(datasource, file).to_owned();
+    }
 }
 
 /// `1 report`, `12,000 reports`.

@@ -8,7 +8,9 @@ pub use grafana_sql_macros::{
     Context, Dialect, MacroDoc, Offsets, Prepared, Token, TokenKind, Value, Variable, Variables,
     has_macro_in_quotes, macro_table, prepare, tokens, week_condition, with_plain_spaces,
 };
-pub use grafana_time::{Bucket, Fill, FillMode, TimeRange, format_interval, instant_of_ms, parse_interval};
+pub use grafana_time::{
+    Bucket, End, Fill, FillMode, TimeRange, format_interval, instant_of_ms, parse_interval,
+};
 
 pub use model::QueryModel;
 pub(crate) use model::too_long;

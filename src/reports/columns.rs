@@ -100,6 +100,15 @@ impl Wanted {
         format!("TRY_CAST(CAST({column} AS VARCHAR) AS {target})")
     }
 
+    /// What is wanted of a view of a database file, which nobody casts, in words.
+    #[must_use]
+    pub fn words_of_a_view(self) -> &'static str {
+        match self {
+            Self::Week => "a whole number such as 202646",
+            other => other.words(),
+        }
+    }
+
     /// What is wanted, in words.
     #[must_use]
     pub fn words(self) -> &'static str {

@@ -48,9 +48,10 @@ impl Fingerprint {
         Self { size: 0, modified: (0, 0), changed: moved, ..look }
     }
 
-    /// Which file or folder it is, whatever becomes of its content.
-    pub(super) fn of_identity(found: &Metadata) -> Self {
-        Self { device: found.dev(), inode: found.ino(), size: 0, modified: (0, 0), changed: (0, 0) }
+    /// Which file or folder it is, by any of its names and whatever becomes of its content: device and inode.
+    #[must_use]
+    pub fn identity(&self) -> (u64, u64) {
+        (self.device, self.inode)
     }
 
     /// Its size in bytes.

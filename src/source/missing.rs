@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{BASE_PATH, Datasource, PATH, REPORTS, Reach};
-use crate::error::{Error, Kind};
+use crate::error::{Detail, Error, Kind};
 
 /// Turns a "no files found" error over the reports into words about the datasource, and adds to one over a relative
 /// pattern where it was looked for, and the folder from which it would match a file of the datasource, if there is one. What DuckDB
@@ -11,15 +11,11 @@ use crate::error::{Error, Kind};
 /// pass unchanged.
 #[must_use]
 pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
-    if let Some(path) = refused(&error) {
-        let position = error.position;
-        return Error { position, ..Reach::of(datasource).why_outside(path).into() };
-    }
-    let pattern = match error.message.split_once("match the pattern \"") {
-        // Behind it may stand the line of SQL.
-        Some((_, rest)) if error.kind == Kind::NotFound => {
-            rest.lines().next().unwrap_or_default().trim_end_matches('"').to_owned()
+    let pattern = match &error.detail {
+        Some(Detail::Refused { path }) => {
+            return Error { position: error.position, ..Reach::of(datasource).why_outside(path).into() };
         }
+        Some(Detail::NoFiles { pattern }) => pattern.clone(),
         _ => return error,
     };
     if datasource.report_globs().contains(&pattern) {
@@ -33,6 +29,17 @@ pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
     let found = reach.find(&pattern).unwrap_or_default();
     if let Some(link) = found.astray.iter().find(|astray| astray.link().is_some()) {
         return Error { position: error.position, ..link.clone().into() };
+    }
+    if found.is_folder {
+        return error.hint("That is a folder, and no such file is in it, nor in a folder below");
+    }
+    if !found.folders.is_empty() {
+        // DuckDB takes `**` once.
+        let deep = if pattern.contains("**") { "" } else { "**/" };
+        let all = format!("{}/{deep}*.parquet", pattern.trim_end_matches('/'));
+        return error.hint(format!(
+            "That is a folder and no file, as a job leaves it that writes several files: name those in it, `{all}`"
+        ));
     }
     if Path::new(&pattern).is_absolute() {
         return error.hint("Check the path, and whether the file was written");
@@ -56,16 +63,14 @@ pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
     error.hint(hint)
 }
 
-/// The path that DuckDB itself refused.
-fn refused(error: &Error) -> Option<&str> {
-    let rest = error.message.strip_prefix("Permission Error: Cannot access ")?;
-    let (_, rest) = rest.split_once('"').filter(|(what, _)| matches!(*what, "file " | "directory "))?;
-    rest.split_once("\" - file system operations are disabled by configuration").map(|(path, _)| path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn no_files(pattern: &str) -> Error {
+        let message = format!("IO Error: No files found that match the pattern \"{pattern}\"");
+        Error::new(Kind::NotFound, message).detail(Detail::NoFiles { pattern: pattern.to_owned() })
+    }
 
     #[test]
     fn reports_that_are_missing_are_told_in_the_words_of_the_settings() {
@@ -75,14 +80,14 @@ mod tests {
         let datasource =
             resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
         let glob = datasource.report_globs().remove(0);
-        for behind in ["", "\n\nLINE 17:     SELECT * FROM read_parquet('x')\n               ^"] {
-            let message = format!("IO Error: No files found that match the pattern \"{glob}\"{behind}");
-            let error = explain_missing(Error::new(Kind::NotFound, message), &datasource);
-            assert!(
-                error.message.ends_with("holds no report that matches `query_perf_weekly_*.parquet`"),
-                "{error:?}"
-            );
-        }
+        let error = explain_missing(no_files(&glob), &datasource);
+        assert!(
+            error.message.ends_with("holds no report that matches `query_perf_weekly_*.parquet`"),
+            "{error:?}"
+        );
+        // What people read decides nothing.
+        let told = Error { detail: None, ..no_files(&glob) };
+        assert_eq!(explain_missing(told.clone(), &datasource), told);
     }
 
     #[test]
@@ -98,10 +103,7 @@ mod tests {
         let json = serde_json::json!({ "path": folder }).to_string();
         let datasource =
             resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
-        let hint = |pattern: &str| {
-            let message = format!("IO Error: No files found that match the pattern \"{pattern}\"");
-            explain_missing(Error::new(Kind::NotFound, message), &datasource).hint
-        };
+        let hint = |pattern: &str| explain_missing(no_files(pattern), &datasource).hint;
         for pattern in ["g/reports/query_perf_weekly_*.parquet", "./reports/*_202601.parquet"] {
             assert!(
                 hint(pattern).is_some_and(|hint| hint.contains("set \"Base path\" (`basePath`)")),

@@ -22,7 +22,6 @@ use self::parts::{follow, local, parts};
 use self::search::Search;
 use super::glob::is_pattern;
 use super::pattern::Pattern;
-use super::resolve::write_ahead_logs;
 use super::{Datasource, Fingerprint, in_a_glob};
 use crate::error::Error;
 
@@ -241,18 +240,6 @@ impl Reach {
     #[must_use]
     pub fn has_file(&self, path: &Path) -> bool {
         matches!(self.end(Path::new("/"), path, true, &mut Findings::default()), End::There(_, found) if found.is_file())
-    }
-
-    /// What is in the way of opening `database` with the logs that DuckDB looks for beside it.
-    #[must_use]
-    pub fn logs_astray(&self, database: &Path) -> Option<Astray> {
-        write_ahead_logs(database).into_iter().find_map(|log| {
-            match self.end(Path::new("/"), &self.base.join(&log), true, &mut Findings::default()) {
-                End::Out(Some(link)) => Some(Astray::LeadsOut(link)),
-                End::There(_, found) if !found.is_file() => Some(Astray::NoFile(log)),
-                _ => None,
-            }
-        })
     }
 
     /// Where to begin with a path or pattern: as DuckDB names the place, the place itself, and what follows. Most paths begin

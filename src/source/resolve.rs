@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
 use super::settings::{Common, bounded};
-use super::words::{BASE_PATH, PATH, REPORTS};
 use super::{LocalSettings, Policy};
 use crate::error::{Error, Kind, Result};
-use crate::reports::has_ending_of_parquet;
 
 mod files;
+mod written;
 
 use self::files::{beside, search, twin};
 pub(crate) use self::files::{in_a_list, name_in_sql};
+use self::written::{locate, not_a, one_file, plain};
 
 /// What a worker opens. All paths are canonical.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub struct Datasource {
     pub threads: usize,
     /// What is known of a datasource of any engine.
     pub common: Common,
+    /// What the operator allows, for those who give advice; a worker does not get it.
+    #[serde(skip)]
+    pub policy: Policy,
 }
 
 impl Datasource {
@@ -86,6 +89,12 @@ impl Datasource {
     /// The folders in which reports are looked for.
     pub fn report_folders(&self) -> impl Iterator<Item = &PathBuf> {
         self.folders.iter().chain(&self.beside)
+    }
+
+    /// The path of a file from that one of the folders of reports which it is in; the path itself elsewhere.
+    #[must_use]
+    pub(crate) fn named_inside<'a>(&self, file: &'a Path) -> &'a Path {
+        self.report_folders().find_map(|folder| file.strip_prefix(folder).ok()).unwrap_or(file)
     }
 
     /// The reports of every folder as absolute globs.
@@ -160,6 +169,10 @@ pub fn resolve(settings: &LocalSettings, policy: &Policy) -> Result<Datasource> 
             .hint("Rename the folder or file that is called so"));
         }
         if is_database_name(&path) {
+            if path.to_string_lossy().contains('?') {
+                return Err(Error::bad_settings(format!("`{}` (path) has a `?` in a name", path.display()))
+                    .hint("DuckDB looks elsewhere for what was not yet written into such a database file: rename the folder or file"));
+            }
             if !path.is_file() {
                 return Err(not_a("file", &path, "path"));
             }
@@ -171,7 +184,7 @@ pub fn resolve(settings: &LocalSettings, policy: &Policy) -> Result<Datasource> 
                 folders.push(path);
             }
         } else {
-            return Err(one_file(&path, written).unwrap_or_else(|| not_a("folder", &path, "path")));
+            return Err(one_file(&path, written, policy).unwrap_or_else(|| not_a("folder", &path, "path")));
         }
     }
     if let Some(twin) = twin(&databases) {
@@ -214,6 +227,7 @@ pub fn resolve(settings: &LocalSettings, policy: &Policy) -> Result<Datasource> 
         reports: settings.reports.clone(),
         threads: threads(settings, policy),
         common: settings.common.under(policy),
+        policy: policy.clone(),
     })
 }
 
@@ -239,45 +253,6 @@ fn unreadable(path: &Path) -> Option<&'static str> {
     [('\\', "a backslash"), ('\n', "a line end")]
         .iter()
         .find_map(|(c, what)| text.contains(*c).then_some(*what))
-}
-
-/// The canonical path of what a setting names.
-fn locate(written: &str, field: &str) -> Result<PathBuf> {
-    let path = Path::new(plain(written));
-    if !path.is_absolute() {
-        return Err(Error::bad_settings(format!(
-            "the setting `{field}` must be an absolute path, not `{written}`"
-        ))
-        .hint("Write the whole path, starting with `/`"));
-    }
-    path.canonicalize().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => missing(path, field),
-        std::io::ErrorKind::PermissionDenied => denied(path, "reach", &error),
-        _ => Error::bad_settings(format!("`{}` ({field}) cannot be used: {error}", path.display()))
-            .hint("Check the path"),
-    })
-}
-
-fn plain(written: &str) -> &str {
-    written.strip_prefix("file://").or_else(|| written.strip_prefix("file:")).unwrap_or(written)
-}
-
-fn missing(path: &Path, field: &str) -> Error {
-    // The last part that exists tells a typing mistake from a missing mount.
-    let there = path.ancestors().skip(1).find(|parent| parent.exists());
-    let what = if is_database_name(path) { "file" } else { "folder" };
-    if std::fs::symlink_metadata(path).is_ok() {
-        let message = format!("`{}` ({field}) is a link that leads to no {what}", path.display());
-        return Error::new(Kind::NotFound, message).hint("Mend the link, or name the place itself");
-    }
-    let error = Error::new(Kind::NotFound, format!("there is no {what} `{}` ({field})", path.display()));
-    match there {
-        Some(parent) if parent.parent().is_some() => error.hint(format!(
-            "`{}` exists, what follows does not; in a container the folder must be mounted there",
-            parent.display()
-        )),
-        _ => error.hint("Check the path; in a container the folder must be mounted there"),
-    }
 }
 
 /// What may not be read. Every Viewer can see it, so that the log alone says who may not.
@@ -307,28 +282,6 @@ fn user() -> String {
         Some(name) => format!("the user `{name}` (uid {uid})"),
         None => format!("the user with uid {uid}"),
     }
-}
-
-fn not_a(what: &str, path: &Path, field: &str) -> Error {
-    let error = Error::bad_settings(format!("`{}` ({field}) is not a {what}", path.display()));
-    if field == "basePath" {
-        return error.hint(format!("Let {BASE_PATH} name a folder, or leave it empty"));
-    }
-    error.hint(format!(
-        "{PATH} is a folder of reports, or a database file, whose name ends in `.duckdb`, `.db` or `.ddb`"
-    ))
-}
-
-/// What to say where `path` is one report: its folder is what to name, in the words of the settings.
-fn one_file(path: &Path, written: &str) -> Option<Error> {
-    let named = Path::new(plain(written));
-    let (folder, file) = (named.parent()?.display(), named.file_name()?.to_string_lossy());
-    (path.is_file() && has_ending_of_parquet(path)).then(|| {
-        Error::bad_settings(format!("`{}` (path) is one Parquet file and not a folder", named.display()))
-            .hint(format!(
-                "Use its folder `{folder}` as {PATH}; for this file alone, set {REPORTS} to `{file}`"
-            ))
-    })
 }
 
 fn is_database_name(path: &Path) -> bool {

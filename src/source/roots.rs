@@ -14,7 +14,7 @@ pub struct Roots {
     beside: Vec<Root>,
 }
 
-type Root = (PathBuf, Fingerprint);
+type Root = (PathBuf, (u64, u64));
 
 impl Roots {
     /// What is there now. Only `stat` is used.
@@ -24,7 +24,7 @@ impl Roots {
         // The paths are canonical: a link that stands there now is something else, wherever it leads.
         let look = |path: &PathBuf| {
             let found = std::fs::symlink_metadata(path).ok()?;
-            Some((path.clone(), Fingerprint::of_identity(&found)))
+            Some((path.clone(), Fingerprint::from(&found).identity()))
         };
         let mut beside = datasource.write_ahead_logs();
         beside.extend(reports_beside(datasource));

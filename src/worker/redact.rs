@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::error::{Detail, Error};
 use crate::source::Datasource;
 
 const ELSEWHERE: &str = "(a path outside the datasource)";
@@ -21,14 +21,21 @@ pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Erro
     };
     let message = without_foreign_paths(&error.message, &known);
     let hint = error.hint.map(|hint| without_foreign_paths(&hint, &known));
+    let shown = |path: &str| without_foreign_paths(&format!("`{path}`"), &known).trim_matches('`').to_owned();
+    let detail = error.detail.map(|detail| match detail {
+        Detail::NoFiles { pattern } => Detail::NoFiles { pattern: shown(&pattern) },
+        Detail::Refused { path } => Detail::Refused { path: shown(&path) },
+        Detail::NoTable { name } => Detail::NoTable { name: shown(&name) },
+        other @ (Detail::ViewAltered | Detail::RangeEnd(_)) => other,
+    });
     // The path of a view, which its sender has not written.
     if let Some(rest) = message.strip_prefix(&format!("`{ELSEWHERE}` is outside")) {
         let message = format!("a path that a view of the database file reads is outside{rest}");
         let hint =
             "\"Save & test\" on the datasource's settings page names the path and what opens it".to_owned();
-        return Error { message, hint: Some(hint), ..error };
+        return Error { message, hint: Some(hint), detail, ..error };
     }
-    Error { message, hint, ..error }
+    Error { message, hint, detail, ..error }
 }
 
 /// Whether `path` is `root`, below it, or a file beside it such as a database's write-ahead log.
@@ -111,6 +118,25 @@ mod tests {
         );
         assert!(told.hint.unwrap().contains("Save & test"));
         assert_eq!(redact(error.clone(), &datasource, "FROM '/far/x.parquet'"), error);
+    }
+
+    /// What the broker decides on becomes sentences there.
+    #[test]
+    fn a_foreign_path_is_replaced_in_the_detail_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let json = serde_json::json!({ "path": folder.path() }).to_string();
+        let datasource =
+            resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap();
+        for (path, shown) in [("/far/x y.parquet", ELSEWHERE), ("near/x.parquet", "near/x.parquet")] {
+            for detail in [
+                |path: &str| Detail::NoFiles { pattern: path.to_owned() },
+                |path: &str| Detail::Refused { path: path.to_owned() },
+            ] {
+                let error = Error::bad_query("no").detail(detail(path));
+                assert_eq!(redact(error.clone(), &datasource, "FROM v").detail, Some(detail(shown)));
+                assert_eq!(redact(error, &datasource, &format!("FROM '{path}'")).detail, Some(detail(path)));
+            }
+        }
     }
 
     /// Of a database file's folder nothing but the reports is the datasource's.

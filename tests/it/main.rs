@@ -51,3 +51,4 @@ mod served;
 mod soak;
 mod state;
 mod support;
+mod words;

@@ -37,7 +37,10 @@ async fn folders_above_may_have_any_name() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().canonicalize().unwrap();
     let mut host = Host::start(&path, &json!({})).await;
-    for name in ["a,b", "br[2026]", "br[!x]", "st*r", "q?x", "{x,y}", "it's", "a b;c", "ü\"q\""] {
+    for name in [
+        "a,b", "a#b", "a%20b", "a&b=c", "~", "a:b", "$x", "br[2026]", "br[!x]", "st*r", "q?x", "{x,y}",
+        "it's", "a b;c", "ü\"q\"",
+    ] {
         let repository = below(&path, name);
         // Whatever the name would match as a pattern.
         for twin in ["br2", "bra", "star", "qax"] {
@@ -48,16 +51,18 @@ async fn folders_above_may_have_any_name() {
         let reports = repository.join("g/reports");
         for settings in [json!({ "path": reports.join("perf.duckdb") }), json!({ "path": reports })] {
             let is_file = settings["path"].as_str().unwrap().ends_with("duckdb");
-            // DuckDB takes what is behind `?` for no part of a database's name, and writes none there.
-            if is_file && name.contains('?') {
-                continue;
-            }
             host.settings = InstanceSettings {
                 uid: settings.to_string(),
                 org_id: 1,
                 json_data: settings.to_string().into(),
                 ..InstanceSettings::default()
             };
+            // DuckDB would look elsewhere for its write-ahead log.
+            if is_file && name.contains('?') {
+                let error = host.error("SELECT 1").await;
+                assert!(error.contains("has a `?` in a name") && error.contains("rename"), "{error}");
+                continue;
+            }
             let weeks = "SELECT count(DISTINCT week), count(*) FROM perf_all_weeks";
             assert_eq!(host.rows(weeks).await, ["2 | 8"], "{settings}");
             let relative = "SELECT count(*) FROM 'query_perf_weekly_*.parquet'";

@@ -29,6 +29,8 @@ use crate::{Error, Kind, Result};
 pub(super) const MAX_SERIES: usize = 10_000;
 /// Between the values of a key. No UTF-8 text contains this byte, so keys cannot be confused.
 const SEPARATOR: u8 = 0xff;
+/// In the place of a text that is missing; neither does it contain this one.
+const MISSING: u8 = 0xfe;
 
 /// Time series in the making.
 #[derive(Debug)]
@@ -137,14 +139,36 @@ impl<W: Write> Series<W> {
         Ok(if self.cap.is_some() { Flow::Full } else { Flow::More })
     }
 
+    /// Where rows with a missing text and rows with an empty one would be series of the same labels, the missing one is `NULL`.
+    fn tell_missing_apart(&mut self) {
+        let with_empty =
+            |key: &[u8]| key.iter().copied().filter(|byte| *byte != MISSING).collect::<Vec<u8>>();
+        let mut alike: HashMap<Vec<u8>, usize> = HashMap::new();
+        for key in self.keys.iter().filter(|key| key.contains(&MISSING)) {
+            let empty = with_empty(key);
+            let others = usize::from(self.ids.contains_key(empty.as_slice()));
+            *alike.entry(empty).or_insert(others) += 1;
+        }
+        for (key, labels) in self.keys.iter().zip(&mut self.long.labels) {
+            if !key.contains(&MISSING) || alike.get(&with_empty(key)).is_none_or(|count| *count < 2) {
+                continue;
+            }
+            for (value, label) in key.split(|byte| *byte == SEPARATOR).zip(labels) {
+                if value == [MISSING] {
+                    "NULL".clone_into(label);
+                }
+            }
+        }
+    }
+
     pub(super) fn finish(
-        self,
+        mut self,
         mut notices: Vec<Notice>,
         notice: impl FnOnce(Drawn<'_>) -> Option<Notice>,
     ) -> Result<Summary> {
         let mut meta = Meta::new(&self.options.ref_id, &self.options.executed_query);
         meta.visualisation = Some("graph");
-        notices.extend(self.cap);
+        notices.extend(self.cap.take());
         let left_out: Vec<_> =
             self.roles.left_out.iter().filter_map(|&place| self.columns.get(place)).collect();
         if !left_out.is_empty() {
@@ -181,6 +205,7 @@ impl<W: Write> Series<W> {
             return ipc::write_empty(&meta, self.sink);
         }
         meta.frame_type = Some("timeseries-wide");
+        self.tell_missing_apart();
         drop(self.ids);
         pivot::write(&self.long, &self.options, meta, self.sink)
     }
@@ -226,9 +251,10 @@ impl<W: Write> Series<W> {
                 if position > 0 {
                     key.push(SEPARATOR);
                 }
-                // A missing text is an empty label, as in the Go SDK's LongToWide.
                 if texts.is_valid(row) {
                     key.extend_from_slice(texts.value(row).as_bytes());
+                } else {
+                    key.push(MISSING);
                 }
             }
             // Rows mostly come ordered by series, or by time with the series in the same order each time:
@@ -278,6 +304,7 @@ impl<W: Write> Series<W> {
         let id = self.keys.len();
         let key: Arc<[u8]> = key.into();
         self.keys.push(Arc::clone(&key));
+        // A missing text is an empty label, as in the Go SDK's LongToWide.
         let text = |texts: &StringArray| {
             if texts.is_valid(row) { texts.value(row).to_owned() } else { String::new() }
         };

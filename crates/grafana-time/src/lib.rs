@@ -8,7 +8,7 @@ mod relative;
 mod week;
 
 pub use bucket::{Bucket, Fill, FillMode};
-pub use error::{Error, Result};
+pub use error::{End, Error, Result};
 pub use range::{TimeRange, behind, format_interval, instant_of_ms, parse_interval, unix_seconds};
 pub use week::IsoWeek;
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Bucket, relative};
-use crate::{Error, Result};
+use crate::{End, Error, Result};
 
 /// A time range; both ends belong to it, as in Grafana.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,10 +50,8 @@ impl TimeRange {
     /// # Errors
     /// A text that is none of these, or a range that ends before it starts; without position.
     pub fn parse(from: &str, to: &str, now: Timestamp) -> Result<Self> {
-        let range = Self {
-            from: relative::parse(from, now, relative::End::From)?,
-            to: relative::parse(to, now, relative::End::To)?,
-        };
+        let range =
+            Self { from: relative::parse(from, now, End::From)?, to: relative::parse(to, now, End::To)? };
         if range.from > range.to {
             return Err(Error::new(
                 format!(

@@ -6,14 +6,7 @@ use jiff::tz::Offset;
 use jiff::{Span, Timestamp, ToSpan};
 
 use super::instant_of_ms;
-use crate::{Error, IsoWeek, Result};
-
-/// Which end of a range is meant: it decides where rounding goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    From,
-    To,
-}
+use crate::{End, Error, IsoWeek, Result};
 
 /// The instant that `text` means; see [`super::TimeRange::parse`].
 pub(super) fn parse(text: &str, now: Timestamp, end: End) -> Result<Timestamp> {
@@ -23,10 +16,13 @@ pub(super) fn parse(text: &str, now: Timestamp, end: End) -> Result<Timestamp> {
         None => absolute(trimmed, end),
     };
     found.ok_or_else(|| {
-        Error::new(
-            format!("`{text}` is not a time"),
-            "Write `now-6h`, `now/w`, `2026-03-01`, `2026-03-01T12:00:00Z`, `2026-W10` or milliseconds since 1970",
-        )
+        Error {
+            end: Some(end),
+            ..Error::new(
+                format!("`{text}` is not a time"),
+                "Write `now-6h`, `now/w`, `2026-03-01`, `2026-03-01T12:00:00Z`, `2026-W10` or milliseconds since 1970",
+            )
+        }
     })
 }
 
@@ -179,6 +175,7 @@ mod tests {
         ] {
             let error = parse(text, Timestamp::UNIX_EPOCH, End::From).unwrap_err();
             assert_eq!(error.message, format!("`{text}` is not a time"));
+            assert_eq!(error.end, Some(End::From));
         }
         let error = TimeRange::parse("now", "now-1h", Timestamp::UNIX_EPOCH).unwrap_err();
         assert!(error.message.starts_with("the time range ends before it starts"), "{error}");

@@ -14,6 +14,8 @@ use crate::error::{Error, Kind, Result};
 use crate::reports::VIEW_NAMES;
 use crate::source::{Astray, is_pattern};
 
+/// The view that the others, the dashboards and the named queries build on.
+const BASE: &str = VIEW_NAMES[0];
 /// How many views are planned.
 const MOST_VIEWS: usize = 500;
 
@@ -44,6 +46,8 @@ pub struct Views {
     pub closed: Option<(String, String)>,
     /// Those of the plugin's view names that are the files' own.
     pub own: Vec<String>,
+    /// The columns of the files' own `perf_all_weeks` with DuckDB's types; none where there is none or it cannot be planned.
+    pub of_base: Option<Vec<(String, String)>>,
 }
 
 impl Engine {
@@ -94,6 +98,9 @@ impl Engine {
         found.files = files.len() as u64;
         found.bases = bases.into_iter().collect();
         found.own = self.own_of_files()?;
+        if found.own.iter().any(|name| name == BASE) {
+            found.of_base = self.columns_of_base(definitions, cancel);
+        }
         found.lacking.sort_unstable();
         found.lacking.dedup();
         found.lost.sort_unstable();
@@ -103,6 +110,20 @@ impl Engine {
         found.patterns.sort_unstable();
         found.patterns.dedup();
         Ok(found)
+    }
+
+    /// The columns of the files' own `perf_all_weeks`, as queries get them.
+    fn columns_of_base(&self, definitions: &Definitions, cancel: &Cancel) -> Option<Vec<(String, String)>> {
+        let stamp = self.plan(&format!("FROM {BASE}"), definitions, cancel).ok()?;
+        let session = self.session(&stamp.bases).ok()?;
+        cancel.watch(session.interrupt_handle());
+        let mut statement =
+            session.prepare(&format!("SELECT column_name, column_type FROM (DESCRIBE FROM {BASE})")).ok()?;
+        statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .ok()?
+            .collect::<duckdb::Result<_>>()
+            .ok()
     }
 
     /// Plans a statement of the plugin's own over one view.

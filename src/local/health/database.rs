@@ -1,11 +1,11 @@
 //! What the health check says of database files and their views.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{MOST_NAMED, base_name, counted, names};
 use crate::engine::{FileViews, IN_A_VIEW, Inspection};
 use crate::error::Error;
-use crate::reports::VIEW_NAMES;
+use crate::reports::{COLUMNS, VIEW_NAMES, Wanted};
 use crate::source::{BASE_PATH, Datasource, MORE_PATHS, REPORTS, SLOW_ABOVE};
 
 /// What is attached, and what its views read.
@@ -59,6 +59,50 @@ pub(super) fn staying(views: &FileViews) -> Option<String> {
     ))
 }
 
+/// What a column of `perf_all_weeks` is needed for.
+fn needed_for(column: &str) -> &'static str {
+    match column {
+        "samples" => {
+            "`/api/perf/slow`, `/api/perf/patterns`, `/api/perf/pattern`, `/api/perf/regressions`, `/api/perf/agents`, most panels and the alert rule on regressions fail"
+        }
+        "p50_ms" | "p99_ms" => "`/api/perf/slow`, `/api/perf/patterns` and the panels with percentiles fail",
+        "slow_flag" => "`/api/perf/slow` and the panel \"Top 10 patterns of the current week\" fail",
+        _ => "the dashboards, the alert rules and `/api/perf/…` fail",
+    }
+}
+
+/// What a file without reports does not do that has no `perf_all_weeks` either.
+pub(super) fn baseless(views: &FileViews) -> Option<String> {
+    let base = VIEW_NAMES[0];
+    (!views.own.iter().any(|name| name == base)).then(|| {
+        format!(
+            "no report lies beside the file, and it has no table or view `{base}`: the dashboards, the alert rules and `/api/perf/…` need one of the two"
+        )
+    })
+}
+
+/// Columns that the files' own `perf_all_weeks` lacks or has as something else than is needed, one sentence each.
+pub(super) fn unfit(views: &FileViews) -> Vec<String> {
+    let Some(columns) = &views.of_base else { return Vec::new() };
+    let base = VIEW_NAMES[0];
+    let of = |(needed, wanted): &(&str, Wanted)| {
+        let Some((_, of)) = columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(needed)) else {
+            return Some(format!(
+                "the file's own `{base}` has no column `{needed}`: {} until it has one, if only `NULL AS {needed}`",
+                needed_for(needed)
+            ));
+        };
+        if wanted.is_met_by(of) || *wanted == Wanted::Text && wanted.is_harmless(of) {
+            return None;
+        }
+        Some(format!(
+            "`{needed}` of the file's own `{base}` is {of}, and the dashboards and `/api/perf/…` need {}",
+            wanted.words_of_a_view()
+        ))
+    };
+    COLUMNS.iter().filter_map(of).collect()
+}
+
 /// What is known of the views without those that fail over a report which is named anyway.
 pub(super) fn without_told(found: &Inspection) -> FileViews {
     let mut views = found.views.clone();
@@ -89,11 +133,29 @@ pub(super) fn problem(datasource: &Datasource, views: &FileViews) -> Option<(Str
     );
     let reason = if views.failing.len() == 1 { String::new() } else { format!("`{first}`: ") };
     let remedies: Vec<String> =
-        [settings(datasource, views), closed(views), gone(views)].into_iter().flatten().collect();
+        [refused(datasource, views), settings(datasource, views), closed(views), gone(views)]
+            .into_iter()
+            .flatten()
+            .collect();
     Some(match remedies.as_slice() {
         [] => (format!("{what} ({reason}{})", error.message), error.hint.clone()),
         remedies => (format!("{what}. {}", remedies.join(". ")), Some(format!("{reason}{}", error.message))),
     })
+}
+
+/// Folders that the settings can name only after the server's administrator has allowed them.
+fn refused(datasource: &Datasource, views: &FileViews) -> Option<String> {
+    let refused = views.lacking.iter().filter_map(|folder| datasource.policy.check(folder).err());
+    let told: Vec<String> = refused
+        .map(|error| {
+            let remedy = error.hint.unwrap_or_default();
+            format!(
+                "They read what is in another folder. {}. {remedy}; then name it under {MORE_PATHS}",
+                error.message
+            )
+        })
+        .collect();
+    (!told.is_empty()).then(|| told.join(". "))
 }
 
 /// What the settings cannot change: what lies beside the file is not opened.
@@ -125,8 +187,10 @@ fn first_of<'a>(paths: &[&'a String]) -> Option<(&'a String, String)> {
 /// One sentence with everything that is missing.
 fn settings(datasource: &Datasource, views: &FileViews) -> Option<String> {
     let mut parts = Vec::new();
-    if !views.lacking.is_empty() {
-        parts.push(format!("name {} under {MORE_PATHS}", names(&views.lacking)));
+    let allowed: Vec<PathBuf> =
+        views.lacking.iter().filter(|folder| datasource.policy.check(folder).is_ok()).cloned().collect();
+    if !allowed.is_empty() {
+        parts.push(format!("name {} under {MORE_PATHS}", names(&allowed)));
     }
     if !views.patterns.is_empty() {
         let patterns: Vec<String> = views.patterns.iter().map(|pattern| format!("`{pattern}`")).collect();

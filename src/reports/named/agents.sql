@@ -49,7 +49,7 @@ SELECT
   this.slow_patterns,
   this.samples,
   round(this.p95_ms, 3) AS p95_ms,
-  CASE WHEN before.p95_ms > 0 THEN nullif(round(100 * (this.p95_ms / before.p95_ms - 1), 1), 'nan') END AS change_percent,
+  CASE WHEN before.p95_ms > 0 THEN nullif(round(100 * (this.p95_ms / before.p95_ms - 1), 1), 'nan'::DOUBLE) END AS change_percent,
   this.max_p95_ms,
   this.pattern AS slowest_pattern
 FROM (FROM agents WHERE age = 1) AS this

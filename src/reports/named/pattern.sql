@@ -15,8 +15,8 @@ slowest AS (
 )
 SELECT
   * REPLACE (CASE WHEN p95_ms IS NOT NULL THEN place END AS place),
-  nullif(round(p95_ms - lag(p95_ms) OVER reports, 3), 'nan') AS p95_change_ms,
-  CASE WHEN lag(p95_ms) OVER reports > 0 THEN nullif(round(100 * (p95_ms / lag(p95_ms) OVER reports - 1), 1), 'nan') END AS p95_change_percent
+  nullif(round(p95_ms - lag(p95_ms) OVER reports, 3), 'nan'::DOUBLE) AS p95_change_ms,
+  CASE WHEN lag(p95_ms) OVER reports > 0 THEN nullif(round(100 * (p95_ms / lag(p95_ms) OVER reports - 1), 1), 'nan'::DOUBLE) END AS p95_change_percent
 FROM slowest
 WINDOW reports AS (ORDER BY week)
 QUALIFY $__weekFilter(week) AND $__conditionalAll(week IN ($week), $week)

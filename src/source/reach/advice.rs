@@ -1,12 +1,30 @@
 //! What more is said of a path that leads out: that it would name reports from another folder, or why those beside a database
-//! file are not read. Told of the datasource's own files only.
+//! file are not read, or what is in the way of opening one. Told of the datasource's own files only.
 
 use std::path::{Path, PathBuf};
 
+use super::super::resolve::write_ahead_logs;
 use super::parts::local;
-use super::{Astray, Beside, Findings, Reach};
+use super::{Astray, Beside, End, Findings, Reach};
 
 impl Reach {
+    /// What is in the way of opening `database` with the logs that DuckDB looks for beside it.
+    #[must_use]
+    pub fn logs_astray(&self, database: &Path) -> Option<Astray> {
+        // DuckDB opens it by its canonical path.
+        let at = self.base.join(database);
+        if at.canonicalize().unwrap_or(at).to_string_lossy().contains('?') {
+            return Some(Astray::LogElsewhere(database.to_owned()));
+        }
+        write_ahead_logs(database).into_iter().find_map(|log| {
+            match self.end(Path::new("/"), &self.base.join(&log), true, &mut Findings::default()) {
+                End::Out(Some(link)) => Some(Astray::LeadsOut(link)),
+                End::There(_, found) if !found.is_file() => Some(Astray::NoFile(log)),
+                _ => None,
+            }
+        })
+    }
+
     /// Says of what leads out what is known of it.
     pub(super) fn advise(&self, path: &str, findings: &mut Findings) {
         for astray in &mut findings.astray {

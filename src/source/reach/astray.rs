@@ -45,6 +45,10 @@ pub enum Astray {
     NotFollowed(PathBuf),
     /// A folder in a report's place, without any Parquet file in it.
     NoReport(PathBuf),
+    /// A folder such as `week=202601` on the way to reports, in which none is.
+    EmptyKey(PathBuf),
+    /// A database file with `?` in its path, where DuckDB looks elsewhere for its write-ahead log.
+    LogElsewhere(PathBuf),
     /// A folder that is called like a Parquet file, where a pattern names files.
     Folder(PathBuf),
 }
@@ -86,6 +90,7 @@ impl Astray {
                 | Self::Circle(_)
                 | Self::NotFollowed(_)
                 | Self::NoReport(_)
+                | Self::EmptyKey(_)
                 | Self::Folder(_)
         )
     }
@@ -124,6 +129,8 @@ impl Astray {
             | Self::NoFile(path)
             | Self::NotFollowed(path)
             | Self::NoReport(path)
+            | Self::EmptyKey(path)
+            | Self::LogElsewhere(path)
             | Self::Folder(path) => path,
         }
     }
@@ -200,7 +207,7 @@ impl Astray {
             Self::LeadsOut(_) => (
                 "is a link that leads out of the datasource's folders".to_owned(),
                 format!(
-                    "Put the files themselves into the datasource's folder, name the folder behind the link under {MORE_PATHS} in the datasource's settings, or remove the link"
+                    "Put the files themselves into the datasource's folder, name the folder behind the link under {MORE_PATHS} in the datasource's settings, or remove the link, above all one that dangles, which the plugin's log tells after \"Save & test\""
                 ),
             ),
             Self::LeadsNowhere(_, place) => (
@@ -227,6 +234,14 @@ impl Astray {
             Self::NoReport(_) => {
                 told("is a folder without a Parquet file", "Write the report into it, or move it away")
             }
+            Self::EmptyKey(_) => told(
+                "is a folder in which no file matches the pattern of the reports",
+                "Write the report into it, or move it away",
+            ),
+            Self::LogElsewhere(_) => told(
+                "has a `?` in its name or in that of a folder above, so that DuckDB looks elsewhere for what was not yet written into it",
+                "Rename the file or folder that is called so",
+            ),
             Self::Folder(_) => told(
                 "is a folder, and a pattern matches no folder",
                 "Name the files in it, too, as in ['weekly_*.parquet', 'weekly_*.parquet/*.parquet']",
@@ -249,8 +264,11 @@ impl From<Astray> for Error {
             | Astray::Circle(_)
             | Astray::NotFollowed(_)
             | Astray::NoReport(_)
+            | Astray::EmptyKey(_)
             | Astray::Folder(_) => Kind::NotFound,
-            Astray::Misread(_) | Astray::NoFile(_) | Astray::TwoPlaces(..) => Kind::BadQuery,
+            Astray::Misread(_) | Astray::NoFile(_) | Astray::TwoPlaces(..) | Astray::LogElsewhere(_) => {
+                Kind::BadQuery
+            }
         };
         let (message, remedy) = astray.explain();
         Self::new(kind, message).hint(remedy)

@@ -120,7 +120,7 @@ async fn the_reports_own_columns_win() {
         assert_eq!(told, source != "perf_all_weeks", "{source}: {:?}", notices(&answer));
     }
     let said = health(&host).await;
-    assert!(said.contains("`week=` in the names of folders is not read for reports that have a column `week` themselves, such as `part-0.parquet`"), "{said}");
+    assert!(said.contains("`week=` in the names of folders is not read for reports that have a column `week` themselves, such as `week=2026-W01/part-0.parquet`"), "{said}");
     let asked = host
         .rows("SELECT DISTINCT week FROM read_parquet('*/*.parquet', hive_partitioning = true) ORDER BY 1")
         .await;

@@ -1,0 +1,85 @@
+//! What a listing of the reports tells beside their names: which name one file twice, which folders hold none, and which files a
+//! job has not written as a part of a report.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::source::{Astray, Found};
+
+/// Takes the names out that lead to a file which another name leads to, too: its rows would count twice. A name that is no link
+/// stays. The names that are gone, and those that stay for them.
+pub(super) fn drop_twins(by_glob: &mut [(String, Vec<Found>)]) -> Vec<(PathBuf, PathBuf)> {
+    let mut names: HashMap<(u64, u64), Vec<&Path>> = HashMap::new();
+    for found in by_glob.iter().flat_map(|(_, files)| files) {
+        if let Some(look) = found.look {
+            names.entry(look.identity()).or_default().push(&found.path);
+        }
+    }
+    let mut twins = Vec::new();
+    // Names of one file may also be hard links, which are copies to those who make them.
+    for names in names.into_values().filter(|names| names.len() > 1) {
+        let mut by_place: HashMap<PathBuf, Vec<&Path>> = HashMap::new();
+        for name in names {
+            by_place.entry(name.canonicalize().unwrap_or_else(|_| name.to_owned())).or_default().push(name);
+        }
+        for (place, names) in by_place.into_iter().filter(|(_, names)| names.len() > 1) {
+            let Some(kept) = names.iter().find(|name| **name == place).or(names.first()).copied() else {
+                continue;
+            };
+            let others = names.into_iter().filter(|name| *name != kept);
+            twins.extend(others.map(|name| (name.to_owned(), kept.to_owned())));
+        }
+    }
+    twins.sort_unstable();
+    if !twins.is_empty() {
+        let gone: HashSet<&Path> = twins.iter().map(|(name, _)| name.as_path()).collect();
+        by_glob.iter_mut().for_each(|(_, files)| files.retain(|file| !gone.contains(file.path.as_path())));
+    }
+    twins
+}
+
+/// Folders such as `week=202601` on the way to `files`, in which none of these is.
+pub(super) fn empty_keys(files: &[Found], passed: &[Found]) -> Vec<Astray> {
+    let is_key = |folder: &Path| {
+        let name = folder.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| is_written(Path::new(name)) && name.split('=').count() == 2)
+    };
+    let keys: BTreeSet<&Path> =
+        passed.iter().map(|found| found.path.as_path()).filter(|folder| is_key(folder)).collect();
+    if keys.is_empty() {
+        return Vec::new();
+    }
+    let full = folders_of(files.iter().map(|file| file.path.as_path()));
+    let mut empty: Vec<&Path> =
+        keys.into_iter().filter(|folder| !full.contains(*folder) && folder.is_dir()).collect();
+    if !empty.is_empty() {
+        // The files may be named through a link to the folder.
+        let places: Vec<PathBuf> = files.iter().filter_map(|file| file.path.canonicalize().ok()).collect();
+        let full = folders_of(places.iter().map(PathBuf::as_path));
+        empty.retain(|folder| !full.contains(*folder));
+    }
+    // The outermost stands for those in it.
+    let mut outer: Vec<&Path> = Vec::new();
+    for folder in empty {
+        if !outer.iter().any(|known| folder.starts_with(known)) {
+            outer.push(folder);
+        }
+    }
+    outer.into_iter().map(|folder| Astray::EmptyKey(folder.to_owned())).collect()
+}
+
+/// All folders that these files are in.
+fn folders_of<'a>(files: impl Iterator<Item = &'a Path>) -> HashSet<&'a Path> {
+    let mut folders = HashSet::new();
+    for file in files {
+        // Those above a known one are known.
+        let _ = file.ancestors().skip(1).find(|folder| !folders.insert(*folder));
+    }
+    folders
+}
+
+/// Whether a file belongs to what a job has written, by its path in the report's folder: `_SUCCESS`, `_metadata`, `_temporary/…` and
+/// hidden ones do not.
+pub(super) fn is_written(path: &Path) -> bool {
+    path.iter().all(|part| !matches!(part.as_encoded_bytes().first(), Some(b'_' | b'.')))
+}
