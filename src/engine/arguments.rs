@@ -12,10 +12,11 @@ use duckdb::Connection;
 use parking_lot::Mutex;
 
 use super::durations::Durations;
-use super::examine::{self, Loss, Schema, WithNan};
+use super::examine::{self, WithNan};
 use super::file_set::FileSet;
 use super::gate::{Put, Reader, Verdict};
 use super::listed::is_written;
+use super::loss::{Loss, Schema};
 use super::reads::ViewReads;
 use super::{Cancel, Engine, digits, start_at};
 use crate::error::{Error, Kind, Result};

@@ -20,7 +20,7 @@ use duckdb::Connection;
 use parking_lot::{Condvar, Mutex};
 
 use super::definitions::Definitions;
-use super::{Cancel, error, flaws, gate, sql_name, sql_text};
+use super::{Cancel, error, gate, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
 use crate::source::{Fingerprint, name_in_sql, write_ahead_logs};
 
@@ -239,7 +239,7 @@ fn is_sqlite(file: &Path) -> bool {
 
 /// An error over a database file. What DuckDB says of a short file is the same for Parquet.
 fn unopened(error: Error) -> Error {
-    if error.kind == Kind::BadQuery && error.hint.as_deref() == Some(flaws::WRITE_AGAIN) {
+    if error.kind == Kind::BadQuery && error.hint.as_deref() == Some(error::WRITE_AGAIN) {
         return Error { kind: Kind::BadSettings, hint: Some(error::NO_DATABASE.to_owned()), ..error };
     }
     error

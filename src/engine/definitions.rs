@@ -10,8 +10,8 @@ use std::sync::Arc;
 use duckdb::Connection;
 
 use super::gate::{Gate, Verdict, is_function_of_the_engine};
+use super::reads::Stored;
 use super::reads::ViewReads;
-use super::stored::Stored;
 use super::{error, sql_text};
 use crate::error::{Error, Kind, Result};
 

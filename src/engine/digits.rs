@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use duckdb::Connection;
 
-use super::examine::{Group, Loss, LossKind, Schema, file_list, of_these};
+use super::loss::{Group, Loss, LossKind, Schema, file_list, of_these};
 use super::weeks::unknown;
 use super::{error, sql_name, views};
 use crate::error::Result;
@@ -125,7 +125,7 @@ fn by_type(schemas: &[Schema]) -> ByType<'_> {
 fn some_of(group: &Group, columns_of: &HashMap<&str, &Vec<(String, String)>>) -> Source {
     let mut known = HashSet::new();
     let files = group.files.iter().filter(|file| known.insert(columns_of.get(file.as_str())));
-    Source { files: files.map(|file| super::examine::plainly(file)).collect(), ..group.source.clone() }
+    Source { files: files.map(|file| super::loss::plainly(file)).collect(), ..group.source.clone() }
 }
 
 /// The types of a query's columns.

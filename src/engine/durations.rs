@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use arrow::ipc::convert::try_schema_from_ipc_buffer;
 use duckdb::Connection;
 
-use super::examine::{Loss, LossKind, Schema, file_list, of_these};
+use super::loss::{Loss, LossKind, Schema, file_list, of_these};
 use super::weeks::unknown;
 use super::{error, sql_name};
 use crate::error::Result;

@@ -106,6 +106,8 @@ fn shortened(message: &str) -> &str {
 pub(super) const TOO_MANY_FILES: &str = "Read fewer files at once, or raise the limit of open files of Grafana's service (`ulimit -n`, `LimitNOFILE`); a worker opens at most 4,096";
 /// What to do where room on disk is missing.
 const NO_DISK: &str = "The query needs more room on disk than the temp folder has, or than its share of four times `memoryLimitMb`: aggregate more or select less";
+/// What to do about a file that cannot be read.
+pub(super) const WRITE_AGAIN: &str = "The file is damaged, half-written or not Parquet: write it again or move it away, and let the job write under another name and rename it when done";
 /// What to do where memory is missing.
 pub(super) const NO_MEMORY: &str = "Aggregate more or select less, or raise the datasource's `memoryLimitMb`";
 
@@ -175,7 +177,7 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
         return (Kind::BadQuery, Some(hint));
     }
     if DAMAGES.iter().any(|damage| has(damage)) {
-        return (Kind::BadQuery, Some(super::flaws::WRITE_AGAIN));
+        return (Kind::BadQuery, Some(WRITE_AGAIN));
     }
     if io && has("Could not set lock on file") {
         return (

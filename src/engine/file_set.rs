@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::listed::explain_first;
 use super::reads::{self, Reports, ViewReads};
 use super::{Engine, gate, unlisted};
 use crate::error::{Error, Result};
@@ -219,19 +220,6 @@ fn place_of(path: &str, sql: &str) -> Option<usize> {
     let in_quotes = |at: usize| sql[..at].ends_with(['\'', '"']);
     let places = || sql.match_indices(path).map(|(at, _)| at);
     places().find(|at| in_quotes(*at)).map(|at| at - 1).or_else(|| places().next())
-}
-
-/// What to say of what is not read: the first, how many more there are, and what to do.
-pub(super) fn explain_first(astray: &[Astray]) -> Option<(String, String)> {
-    let (first, remedy) = astray.first()?.explain();
-    let what = if astray.iter().all(|astray| astray.link().is_some()) { " link" } else { "" };
-    let more = match astray.len() - 1 {
-        0 => String::new(),
-        1 => format!(" (one more{what} is left out, too)"),
-        more if what.is_empty() => format!(" ({more} more are left out, too)"),
-        more => format!(" ({more} more links are left out, too)"),
-    };
-    Some((format!("{first}{more}"), remedy))
 }
 
 #[cfg(test)]

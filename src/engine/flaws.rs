@@ -2,8 +2,6 @@
 //! one of them: so after such an error the files are read one by one, each once for as long as it looks the same.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,9 +10,8 @@ use parking_lot::Mutex;
 
 use super::file_set::FileSet;
 use super::run::Ending;
-use super::{Cancel, Engine, error, sql_name, sql_text, text};
+use super::{Cancel, Engine, error, listed, sql_name, sql_text, text};
 use crate::error::{Error, Kind, Result};
-use crate::reports::has_ending_of_parquet;
 use crate::source::{Fingerprint, Found, in_a_glob};
 
 /// Files of which is kept how they were found.
@@ -24,8 +21,6 @@ const TOGETHER: usize = 64;
 /// Columns that are tried one by one.
 const MOST_COLUMNS: usize = 200;
 
-/// What to do about a file that cannot be read.
-pub(super) const WRITE_AGAIN: &str = "The file is damaged, half-written or not Parquet: write it again or move it away, and let the job write under another name and rename it when done";
 /// What to do about texts that are no UTF-8.
 pub(super) const WRITE_UTF8: &str = "Write the report again with its texts in UTF-8";
 
@@ -190,7 +185,7 @@ impl Engine {
         if !may_be_of_a_file(&error) {
             return Ending::Failed(error);
         }
-        let files: Vec<Found> = set.found().filter(|file| is_parquet(&file.path)).collect();
+        let files: Vec<Found> = set.found().filter(|file| listed::is_parquet(&file.path)).collect();
         let found = match self.look_for_flaws(&files, Budget::of_a_query(), cancel) {
             Ok(found) => found,
             Err(stopped) if stopped.kind == Kind::Cancelled => return Ending::Failed(stopped),
@@ -259,7 +254,7 @@ pub(super) fn of_damaged(file: &Path, error: Error) -> Error {
     } else {
         format!("`{named}` cannot be read: {}", error.message)
     };
-    let remedy = error::of_file(&message).unwrap_or(WRITE_AGAIN);
+    let remedy = error::of_file(&message).unwrap_or(error::WRITE_AGAIN);
     Error { message, hint: Some(remedy.to_owned()), position: None, ..error }
 }
 
@@ -292,13 +287,6 @@ fn is_told(error: &Error, file: &Path, why: &Error) -> bool {
 
 fn is_of_texts(error: &Error) -> bool {
     error.message.contains("is not valid UTF8") || text::is_of_names(error)
-}
-
-/// Whether a file is Parquet by its name or its first bytes.
-pub(super) fn is_parquet(file: &Path) -> bool {
-    let mut magic = [0; 4];
-    has_ending_of_parquet(file)
-        || File::open(file).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"PAR1"
 }
 
 /// Reads every value of `files`; `how` are more arguments of `read_parquet`.

@@ -10,8 +10,9 @@ use std::time::Duration;
 use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
-use super::examine::{LossKind, MOST_SINGLE_LOOKS, is_without_columns, look_into, schemas};
+use super::examine::{MOST_SINGLE_LOOKS, is_without_columns, look_into, schemas};
 use super::flaws::{self, Budget, Flaw};
+use super::loss::LossKind;
 use super::unlisted::Listings;
 use super::{Cancel, Engine, error, sql_text, text, weeks};
 use crate::error::{Error, Kind, Result};
@@ -182,7 +183,7 @@ impl Engine {
 
 /// The error over a report that cannot be read, with what to do.
 fn damaged(error: Error) -> Error {
-    let hint = error.hint.or_else(|| Some(flaws::WRITE_AGAIN.to_owned()));
+    let hint = error.hint.or_else(|| Some(error::WRITE_AGAIN.to_owned()));
     Error { hint, ..error }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use duckdb::Connection;
 
-use super::examine::{Loss, LossKind};
+use super::loss::{Loss, LossKind};
 use super::weeks::unknown;
 use super::{error, sql_text};
 use crate::error::Result;

@@ -2,7 +2,11 @@
 //! job has not written as a part of a report.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+
+use crate::reports::has_ending_of_parquet;
 
 use crate::source::{Astray, Found};
 
@@ -82,4 +86,24 @@ fn folders_of<'a>(files: impl Iterator<Item = &'a Path>) -> HashSet<&'a Path> {
 /// hidden ones do not.
 pub(super) fn is_written(path: &Path) -> bool {
     path.iter().all(|part| !matches!(part.as_encoded_bytes().first(), Some(b'_' | b'.')))
+}
+
+/// Whether a file is Parquet by its name or its first bytes.
+pub(super) fn is_parquet(file: &Path) -> bool {
+    let mut magic = [0; 4];
+    has_ending_of_parquet(file)
+        || File::open(file).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"PAR1"
+}
+
+/// What to say of what is not read: the first, how many more there are, and what to do.
+pub(super) fn explain_first(astray: &[Astray]) -> Option<(String, String)> {
+    let (first, remedy) = astray.first()?.explain();
+    let what = if astray.iter().all(|astray| astray.link().is_some()) { " link" } else { "" };
+    let more = match astray.len() - 1 {
+        0 => String::new(),
+        1 => format!(" (one more{what} is left out, too)"),
+        more if what.is_empty() => format!(" ({more} more are left out, too)"),
+        more => format!(" ({more} more links are left out, too)"),
+    };
+    Some((format!("{first}{more}"), remedy))
 }

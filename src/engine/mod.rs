@@ -25,6 +25,7 @@ mod gate;
 mod inspect;
 mod keys;
 mod listed;
+mod loss;
 mod open;
 mod own;
 mod reads;
@@ -34,6 +35,7 @@ mod stored;
 mod text;
 mod types;
 mod unlisted;
+mod validity;
 mod views;
 mod views_file;
 mod weeks;
@@ -71,7 +73,7 @@ pub struct Engine {
     /// What is wrong with files that were looked at one by one.
     flaws: flaws::Flaws,
     /// What is known of files that queries read together.
-    known: arguments::Known<Vec<examine::Loss>>,
+    known: arguments::Known<Vec<loss::Loss>>,
     with_nan: arguments::Known<examine::WithNan>,
     own: own::OwnObjects,
     /// For attaching and detaching; queries have connections of their own. Dropped before `database`.

@@ -4,14 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::file_set::{FileSet, explain_first};
-use super::listed::{drop_twins, empty_keys, is_written};
-use super::stored::Stored;
+use super::listed::{drop_twins, empty_keys, explain_first, is_written};
 use super::{Engine, flaws, gate, unlisted};
-use crate::contract::Validity;
 use crate::error::Result;
 use crate::reports;
-use crate::source::{Astray, Findings, Fingerprints, Found, in_a_glob, is_pattern};
+use crate::source::{Astray, Findings, Found, in_a_glob};
 
 /// The reports at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,7 +20,7 @@ pub(super) struct Reports {
     /// Names of reports that lead to one which is read by another name, and that name.
     twins: Vec<(PathBuf, PathBuf)>,
     /// Folders in a report's place, and all in them: what is written there belongs to a report.
-    folders: Vec<PathBuf>,
+    pub(super) folders: Vec<PathBuf>,
     /// Files whose texts are not all UTF-8, with the columns.
     odd: Vec<(PathBuf, Vec<String>)>,
 }
@@ -92,6 +89,34 @@ pub(super) struct ViewReads {
     relations: HashSet<Vec<String>>,
     /// The same for the macros that give tables.
     table_macros: HashSet<Vec<String>>,
+}
+
+/// How a view is stored.
+#[derive(Debug)]
+pub(super) struct Stored {
+    /// The names of its columns in parentheses, where the text gives any.
+    pub(super) columns: String,
+    /// Whether its bare name finds it: in the schema `main`, and in no database that comes later.
+    pub(super) is_found: bool,
+    /// Its text in small letters, without what only lets DuckDB find NaN.
+    pub(super) text: String,
+    /// By which database it is found.
+    pub(super) database: String,
+}
+
+impl Stored {
+    /// The view in that schema of one of `databases` which `sql` makes.
+    pub(super) fn of(database: &str, schema: &str, columns: String, sql: &str, databases: &[String]) -> Self {
+        let text = sql.to_ascii_lowercase().replace("can_have_nan", "");
+        let is_found = schema.eq_ignore_ascii_case("main") && databases.iter().any(|name| name == database);
+        Self { columns, is_found, text, database: database.to_owned() }
+    }
+
+    /// Whether its text does something about NaN in `column`: where it does so for columns by their names, it names this one.
+    pub(super) fn knows_nan(&self, column: &str) -> bool {
+        let names_some = ["p50_ms", "p95_ms", "p99_ms"].iter().any(|name| self.text.contains(name));
+        self.text.contains("nan") && (!names_some || self.text.contains(column))
+    }
 }
 
 /// What one view or macro reads.
@@ -262,69 +287,6 @@ impl Engine {
         all.passed.extend(passed);
         Ok(())
     }
-
-    /// The folders in which more than `set` could come to be what the statement reads, as they look before it runs: what its
-    /// result holds for, together with the files themselves.
-    pub(super) fn surroundings(&self, verdict: &gate::Verdict, set: &FileSet) -> Validity<Fingerprints> {
-        // A database file may hold views, and views may hold anything.
-        if !verdict.is_repeatable || !self.datasource.databases.is_empty() {
-            return Validity::Never;
-        }
-        let globs = if set.reports.is_some() { self.datasource.report_globs() } else { Vec::new() };
-        let mut folders = Vec::new();
-        for path in verdict.reads.files.iter().chain(&globs) {
-            if path.contains("://") || !self.add_folders(path, &mut folders) {
-                return Validity::Never;
-            }
-        }
-        // A link that leads elsewhere, or a folder in another's place, shows in the folder that it is in.
-        folders.extend(set.passed().filter_map(Path::parent).map(Path::to_owned));
-        folders.extend(set.reports.iter().flat_map(|reports| &reports.folders).cloned());
-        folders.sort_unstable();
-        folders.dedup();
-        let count = folders.len() + set.files().count();
-        // A query over nothing costs nothing.
-        if count == 0 || count > Fingerprints::MOST {
-            return Validity::Never;
-        }
-        Fingerprints::take(folders, &self.datasource.base_path).map_or(Validity::NotNow, Validity::While)
-    }
-
-    /// How long the result holds of a statement that has ended, when the files of `set` look as before: as long as they do, and
-    /// the folders around them.
-    pub(super) fn validity(
-        &self,
-        surroundings: Validity<Fingerprints>,
-        set: &FileSet,
-    ) -> Validity<Fingerprints> {
-        match surroundings.if_unchanged() {
-            Validity::While(folders) => match set.fingerprints(&self.datasource.base_path) {
-                Some(files) => Validity::While(folders.and(files)),
-                None => Validity::NotNow,
-            },
-            other => other,
-        }
-    }
-
-    /// Adds the folders in which a new file could match `path`, and a plain file itself. Whether that tells of every
-    /// change.
-    fn add_folders(&self, path: &str, seen: &mut Vec<PathBuf>) -> bool {
-        if !is_pattern(path) {
-            // It is one of the files that were found. A folder by its own name might be read as all of its files.
-            return !Path::new(path).is_dir();
-        }
-        let path = Path::new(path);
-        let plain: PathBuf =
-            path.components().take_while(|part| !is_pattern(&part.as_os_str().to_string_lossy())).collect();
-        let folder = if plain.as_os_str().is_empty() { PathBuf::from(".") } else { plain };
-        let is_flat = path.parent().is_none_or(|parent| !is_pattern(&parent.to_string_lossy()));
-        if is_flat {
-            seen.push(folder);
-            return true;
-        }
-        let at = self.datasource.base_path.join(&folder);
-        self.datasource.folders.iter().any(|own| at.starts_with(own)) && add_all_folders(folder, seen)
-    }
 }
 
 /// Whether a folder that matches `glob` may be a report: one that matches `*` is any folder.
@@ -344,19 +306,4 @@ pub(super) fn names_another_view(reads: &gate::Reads) -> bool {
 
 fn is_view(table: &str) -> bool {
     reports::VIEW_NAMES.iter().any(|view| table.eq_ignore_ascii_case(view))
-}
-
-/// Adds `folder` and every one below it; `false` when there are too many or one cannot be listed.
-fn add_all_folders(folder: PathBuf, seen: &mut Vec<PathBuf>) -> bool {
-    let mut next = vec![folder];
-    while let Some(folder) = next.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { return false };
-        seen.push(folder);
-        if seen.len() > Fingerprints::MOST {
-            return false;
-        }
-        // Links are followed, as DuckDB does.
-        next.extend(entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.is_dir()));
-    }
-    true
 }

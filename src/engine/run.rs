@@ -8,9 +8,10 @@ use duckdb::{Connection, Statement};
 
 use super::arguments::Arguments;
 use super::body::{Body, Shape};
-use super::examine::{Examined, Loss, LossKind};
+use super::examine::Examined;
 use super::file_set::FileSet;
 use super::gaps::gaps;
+use super::loss::{Loss, LossKind};
 use super::reads::ViewReads;
 use super::types::{self, Reading};
 use super::unlisted::Listings;

@@ -20,34 +20,6 @@ const MOST_BYTES: u64 = 4096 * MB;
 /// What to write in a view.
 pub const REMEDY: &str = "write `read_parquet(…, union_by_name = true, can_have_nan = true)` in it";
 
-/// How a view is stored.
-#[derive(Debug)]
-pub(super) struct Stored {
-    /// The names of its columns in parentheses, where the text gives any.
-    columns: String,
-    /// Whether its bare name finds it: in the schema `main`, and in no database that comes later.
-    is_found: bool,
-    /// Its text in small letters, without what only lets DuckDB find NaN.
-    text: String,
-    /// By which database it is found.
-    database: String,
-}
-
-impl Stored {
-    /// The view in that schema of one of `databases` which `sql` makes.
-    pub(super) fn of(database: &str, schema: &str, columns: String, sql: &str, databases: &[String]) -> Self {
-        let text = sql.to_ascii_lowercase().replace("can_have_nan", "");
-        let is_found = schema.eq_ignore_ascii_case("main") && databases.iter().any(|name| name == database);
-        Self { columns, is_found, text, database: database.to_owned() }
-    }
-
-    /// Whether its text does something about NaN in `column`: where it does so for columns by their names, it names this one.
-    fn knows_nan(&self, column: &str) -> bool {
-        let names_some = ["p50_ms", "p95_ms", "p99_ms"].iter().any(|name| self.text.contains(name));
-        self.text.contains("nan") && (!names_some || self.text.contains(column))
-    }
-}
-
 impl Engine {
     /// The statements that make the views for the session which `verdict`'s statement names; what is to be said of them is added to
     /// `told`.

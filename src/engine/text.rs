@@ -16,7 +16,7 @@ use duckdb::core::LogicalTypeHandle;
 use duckdb::ffi;
 
 use super::file_set::FileSet;
-use super::{Engine, flaws, sql_text};
+use super::{Engine, listed, sql_text};
 use crate::error::{Error, Result};
 use crate::source::in_a_glob;
 
@@ -69,7 +69,7 @@ pub(super) fn is_of_names(error: &Error) -> bool {
 impl Engine {
     /// The error over a statement one of whose columns has a name that is not UTF-8, or one inside its type.
     pub(super) fn of_names(&self, set: &FileSet) -> Error {
-        let mut files = set.files().filter(|file| flaws::is_parquet(file)).take(MOST_FILES);
+        let mut files = set.files().filter(|file| listed::is_parquet(file)).take(MOST_FILES);
         let told = files.find_map(|file| Some(misnamed(file, &self.odd_name(file)?)));
         Error::bad_query(told.unwrap_or_else(|| "the name of a column is not UTF-8".to_owned())).hint(RENAME)
     }

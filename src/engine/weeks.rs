@@ -3,7 +3,7 @@
 use duckdb::Connection;
 
 use super::error;
-use super::examine::{Group, Loss, LossKind, file_list, of_these};
+use super::loss::{Group, Loss, LossKind, file_list, of_these};
 use crate::error::{Error, Kind, Result};
 use crate::query::{Dialect, week_condition};
 use crate::reports::{IsoWeek, Source};
@@ -83,7 +83,7 @@ fn read(connection: &Connection, source: &Source, files: &[String]) -> Result<Od
         None => return Ok(Odd::default()),
     };
     let source =
-        Source { files: files.iter().map(|file| super::examine::plainly(file)).collect(), ..source.clone() };
+        Source { files: files.iter().map(|file| super::loss::plainly(file)).collect(), ..source.clone() };
     let query = format!(
         "SELECT system.main.max(week) FILTER (is_week), system.main.count(*) FILTER (NOT is_week), \
          system.main.count(DISTINCT file) FILTER (NOT is_week), system.main.min(file) FILTER (NOT is_week), \

@@ -3,7 +3,9 @@
 use grafana_sql_macros::kind_of;
 use serde_json::{Map, Value as Json};
 
-use super::{Format, Variables};
+use grafana_frames::Format;
+use grafana_sql_macros::Variables;
+
 use crate::error::{Error, Result};
 
 /// One query as it was sent.

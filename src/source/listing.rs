@@ -6,7 +6,8 @@ use std::path::Path;
 use globset::{GlobBuilder, GlobMatcher};
 use rustix::io::Errno;
 
-use super::{Datasource, Reach};
+use super::reach::Reach;
+use super::resolve::Datasource;
 use crate::reports::{ReportFile, sort_reports};
 
 /// Entries that are looked at, all folders together.

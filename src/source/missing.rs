@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{BASE_PATH, Datasource, PATH, REPORTS, Reach};
+use super::reach::Reach;
+use super::resolve::Datasource;
+use super::words::{BASE_PATH, PATH, REPORTS};
 use crate::error::{Detail, Error, Kind};
 
 /// Turns a "no files found" error over the reports into words about the datasource, and adds to one over a relative

@@ -20,9 +20,10 @@ use std::path::{Path, PathBuf};
 use self::advice::outside;
 use self::parts::{follow, local, parts};
 use self::search::Search;
+use super::fingerprint::Fingerprint;
 use super::glob::is_pattern;
 use super::pattern::Pattern;
-use super::{Datasource, Fingerprint, in_a_glob};
+use super::resolve::{Datasource, in_a_glob};
 use crate::error::Error;
 
 pub use self::astray::{Astray, Beside};

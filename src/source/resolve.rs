@@ -9,8 +9,8 @@ use std::sync::Once;
 use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
-use super::settings::{Common, bounded};
-use super::{LocalSettings, Policy};
+use super::policy::Policy;
+use super::settings::{Common, LocalSettings, bounded};
 use crate::error::{Error, Kind, Result};
 
 mod files;

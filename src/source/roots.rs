@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use super::{Datasource, Fingerprint, Reach};
+use super::fingerprint::Fingerprint;
+use super::reach::Reach;
+use super::resolve::Datasource;
 
 /// Which files and folders are everything that a worker may read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

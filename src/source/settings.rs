@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Policy;
+use super::policy::Policy;
 use crate::error::{Error, Result};
 use crate::limits::{Limits, MB};
 use crate::reports::DEFAULT_REPORTS_GLOB;

@@ -3,8 +3,8 @@
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use super::super::Fingerprint;
-use super::Astray;
+use super::super::fingerprint::Fingerprint;
+use super::astray::Astray;
 
 /// A file that a path or pattern names.
 #[derive(Debug, Clone, PartialEq, Eq)]

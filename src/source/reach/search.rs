@@ -6,8 +6,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use super::super::fingerprint::Fingerprint;
 use super::super::glob::{is_pattern, matches};
-use super::super::{Fingerprint, passes_by};
+use super::super::listing::passes_by;
 use super::{Astray, End, Findings, Found, Reach};
 
 /// A pattern at work.
