@@ -1,5 +1,6 @@
 //! A datasource: what its settings ask for, what the operator allows, and the files that come of it.
 
+mod access;
 mod fingerprint;
 mod glob;
 mod listing;
@@ -13,6 +14,7 @@ mod roots;
 mod settings;
 mod words;
 
+pub(crate) use access::denied;
 pub use fingerprint::{Fingerprint, Fingerprints, TICK};
 pub(crate) use glob::is_pattern;
 pub(crate) use listing::passes_by;
@@ -21,7 +23,7 @@ pub(crate) use pattern::is_report;
 pub use policy::Policy;
 pub use reach::{Astray, Beside, Findings, Found, Reach};
 pub use resolve::{Datasource, check_file, in_a_glob, resolve};
-pub(crate) use resolve::{denied, in_a_list, name_in_sql, no_file, write_ahead_logs};
+pub(crate) use resolve::{in_a_list, name_in_sql, no_file, write_ahead_logs};
 pub use roots::{Roots, reports_beside};
 pub use settings::{Common, CommonSettings, Document, Engine, LocalSettings};
 pub(crate) use words::{BASE_PATH, MORE_PATHS, PATH, REPORTS, SLOW_ABOVE, for_command_line};

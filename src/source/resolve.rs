@@ -4,10 +4,10 @@
 //! handle on it would drop DuckDB's locks.
 
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 
 use serde::{Deserialize, Serialize};
 
+use super::access::{denied, is_database_name};
 use super::pattern::Pattern;
 use super::policy::Policy;
 use super::settings::{Common, LocalSettings, bounded};
@@ -253,41 +253,6 @@ fn unreadable(path: &Path) -> Option<&'static str> {
     [('\\', "a backslash"), ('\n', "a line end")]
         .iter()
         .find_map(|(c, what)| text.contains(*c).then_some(*what))
-}
-
-/// What may not be read. Every Viewer can see it, so that the log alone says who may not.
-pub(crate) fn denied(path: &Path, verb: &str, error: &std::io::Error) -> Error {
-    static SAID: Once = Once::new();
-    SAID.call_once(|| {
-        tracing::warn!("the plugin runs as {}, who may not read all that datasources name", user());
-    });
-    let message = format!("the user that the plugin runs as may not {verb} `{}`: {error}", path.display());
-    Error::new(Kind::Forbidden, message).hint(
-        "Give that user, whom the plugin's log names, read (and for folders execute) permission on it and on the folders above; under systemd look at `ProtectHome`",
-    )
-}
-
-/// The user this process runs as.
-fn user() -> String {
-    let uid = rustix::process::geteuid().as_raw();
-    let name = std::fs::read_to_string("/etc/passwd").ok().and_then(|users| {
-        let uid = uid.to_string();
-        users.lines().find_map(|line| {
-            let mut parts = line.split(':');
-            let name = parts.next()?;
-            (parts.nth(1)? == uid).then(|| name.to_owned())
-        })
-    });
-    match name {
-        Some(name) => format!("the user `{name}` (uid {uid})"),
-        None => format!("the user with uid {uid}"),
-    }
-}
-
-fn is_database_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| {
-        ["duckdb", "db", "ddb"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-    })
 }
 
 /// The glob stays inside its folder.

@@ -4,8 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use super::super::resolve::write_ahead_logs;
+use super::astray::{Astray, Beside};
+use super::findings::Findings;
 use super::parts::local;
-use super::{Astray, Beside, End, Findings, Reach};
+use super::place::{End, Reach};
 
 impl Reach {
     /// What is in the way of opening `database` with the logs that DuckDB looks for beside it.

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use super::super::fingerprint::Fingerprint;
 use super::super::glob::{is_pattern, matches};
 use super::super::listing::passes_by;
-use super::{Astray, End, Findings, Found, Reach};
+use super::astray::Astray;
+use super::findings::{Findings, Found};
+use super::place::{End, Reach};
 
 /// A pattern at work.
 pub(super) struct Search<'a> {

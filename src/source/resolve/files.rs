@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::access::denied;
+use super::super::policy::Policy;
 use super::super::words::{MORE_PATHS, PATH};
-use super::{Policy, denied};
 use crate::error::Error;
 
 /// The name under which a database file is attached: as DuckDB itself would call it.

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 
+use super::super::access::{denied, is_database_name};
 use super::super::glob::is_pattern;
+use super::super::policy::Policy;
 use super::super::words::{BASE_PATH, PATH, REPORTS};
-use super::{Policy, denied, is_database_name};
 use crate::error::{Error, Kind, Result};
 use crate::reports::has_ending_of_parquet;
 
