@@ -176,6 +176,78 @@ fn rooms_depend_downwards_only() {
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
+/// The paths that `text` writes behind a keyword such as `crate` or `super`, from `::` on; a group of a `use` is as many.
+fn paths(text: &str, prefix: &[&str], found: &mut Vec<Vec<String>>) -> usize {
+    let bytes = text.as_bytes();
+    let mut path: Vec<String> = prefix.iter().map(|part| (*part).to_owned()).collect();
+    let mut at = 0;
+    loop {
+        let word = text[at..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len() - at);
+        if word > 0 {
+            path.push(text[at..at + word].to_owned());
+            at += word;
+        } else if bytes.get(at) == Some(&b'{') {
+            at += 1;
+            let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+            while bytes.get(at).is_some_and(|byte| *byte != b'}') {
+                if bytes[at].is_ascii_alphabetic() || bytes[at] == b'{' {
+                    at += paths(&text[at..], &parts, found);
+                } else {
+                    at += 1;
+                }
+            }
+            return at + 1;
+        }
+        if !text[at..].starts_with("::") {
+            found.push(path);
+            return at;
+        }
+        at += 2;
+    }
+}
+
+/// The files of one room that use each other; a file and its tests are one.
+#[test]
+fn no_two_files_of_a_room_use_each_other() {
+    let name = |file: &str| file.trim_end_matches(".rs").trim_end_matches("/mod").replace('/', "::");
+    let files: Vec<(String, String)> =
+        code("src").into_iter().map(|(file, lines)| (name(&file), lines.join("\n"))).collect();
+    let is_module = |path: &[String]| files.iter().any(|(module, _)| *module == path.join("::"));
+    let mut uses = BTreeSet::new();
+    for (module, text) in files.iter().filter(|(module, _)| !module.ends_with("_tests")) {
+        let own: Vec<&str> = module.split("::").collect();
+        let mut found = Vec::new();
+        for (keyword, ancestors) in
+            [("crate::", own.len()), ("super::super::", 2), ("super::", 1), ("self::", 0)]
+        {
+            for (at, _) in text.match_indices(keyword) {
+                let is_whole = !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
+                if is_whole && ancestors <= own.len() && !text[at..].starts_with("super::super::super") {
+                    let from = &own[..own.len() - ancestors];
+                    if keyword != "super::" || !text[at..].starts_with("super::super::") {
+                        paths(&text[at + keyword.len()..], from, &mut found);
+                    }
+                }
+            }
+        }
+        for mut path in found {
+            while !path.is_empty() && !is_module(&path) {
+                path.pop();
+            }
+            let used = path.join("::");
+            if used != *module && room(&used) == room(module) {
+                uses.insert((module.clone(), used));
+            }
+        }
+    }
+    assert!(uses.len() > 200, "{} uses are found", uses.len());
+    let both: Vec<_> = uses
+        .iter()
+        .filter(|(one, other)| one < other && uses.contains(&(other.clone(), one.clone())))
+        .collect();
+    assert!(both.is_empty(), "{both:#?}");
+}
+
 #[test]
 fn pure_modules_do_no_io_and_have_no_clock() {
     let mut breaches = Vec::new();
