@@ -73,6 +73,7 @@ pub fn tokens(sql: &str) -> Tokens<'_> {
 }
 
 /// The text with plain spaces for the Unicode spaces that mean one, as DuckDB's scanner gets it.
+#[must_use]
 pub fn with_plain_spaces(sql: &str) -> String {
     let blanks = blanks::replaced(sql);
     sql.char_indices().map(|(at, c)| if blanks.binary_search(&at).is_ok() { ' ' } else { c }).collect()
