@@ -18,7 +18,7 @@ fn arguments(code: &str, names: &[&str]) -> BTreeSet<String> {
 /// The fields of jsonData that the plugin reads.
 pub(super) fn settings() -> BTreeSet<String> {
     let code = source("src/source/settings.rs");
-    arguments(&code, &["fields.text", "fields.texts", "fields.number", "fields.whole", "fields.switch"])
+    arguments(&code, &["document.text", "document.texts", "document.number", "document.whole", "self.text"])
 }
 
 /// The keys of the ini section that the plugin reads.
@@ -55,7 +55,9 @@ pub(super) fn has_parts(text: &str, message: &str) -> bool {
 
 fn lines() -> Vec<String> {
     let mut found = Vec::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    for folder in ["src", "crates"] {
+        walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
+    }
     found
 }
 
