@@ -1,0 +1,42 @@
+-- The current week against the report before it, which may lie before the time range.
+WITH pair AS (
+  SELECT week, row_number() OVER (ORDER BY week DESC) AS age
+  FROM perf_all_weeks
+  WHERE week <= $__weekTo()
+  GROUP BY week
+  HAVING $__weekTime(week) IS NOT NULL -- a week that exists
+  ORDER BY week DESC
+  LIMIT 2
+),
+slow AS (
+  SELECT week, count(DISTINCT pattern) AS slow_patterns, max_by(pattern, p95_ms) AS pattern
+  FROM perf_all_weeks
+  WHERE week IN (SELECT week FROM pair)
+    AND p95_ms > $__slowMs
+  GROUP BY week
+),
+counts AS (
+  SELECT
+    week,
+    age,
+    coalesce(slow_patterns, 0) AS slow_patterns,
+    coalesce(slow_patterns, 0) - lag(coalesce(slow_patterns, 0)) OVER (ORDER BY week) AS change,
+    coalesce(pattern, '') AS pattern
+  FROM pair
+  LEFT JOIN slow USING (week)
+  -- Nothing when the current week lies before the range.
+  WHERE EXISTS (FROM pair WHERE $__weekFilter(week))
+)
+SELECT
+  week,
+  format('{}-W{:02d}', week // 100, week % 100) || CASE
+    WHEN age > 1 THEN ''
+    WHEN change > 0 THEN format(' ▲ {} more', change)
+    WHEN change < 0 THEN format(' ▼ {} fewer', -change)
+    WHEN change = 0 THEN ' = as before'
+    ELSE ' (first report)'
+  END AS report,
+  pattern,
+  slow_patterns
+FROM counts
+ORDER BY week
