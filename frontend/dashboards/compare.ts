@@ -5,7 +5,7 @@ import { weekly } from './dashboard';
 import {
   colored,
   COUNT,
-  FEW_SAMPLES,
+  FEW_SAMPLES_OR_NEW,
   links,
   MILLISECONDS,
   named,
@@ -51,11 +51,12 @@ function changes(id: number, title: string, how: string, sql: string, at: [numbe
     {
       id,
       title,
-      description: `Patterns that got ${how}, the largest change in milliseconds first; at most 100. A change of fewer than 30 samples would be chance and has no percentage. Nothing here: nothing got ${how}.`,
+      description: `Patterns that got ${how}, the largest change in milliseconds first; the rows say of how many they are, and a hundred are shown. A change of fewer than 30 samples would be chance and has no percentage; what was 0 before has none either and is called new. Nothing here: nothing got ${how}.`,
       at,
       ...of(sql),
     },
     {
+      row: [named('Row'), width(85)],
       name: NAME,
       before_ms: milliseconds('Before'),
       p95_ms: milliseconds('P95'),
@@ -67,7 +68,7 @@ function changes(id: number, title: string, how: string, sql: string, at: [numbe
         ...percentColors(['green', null]),
         property('custom.cellOptions', { type: 'color-text' }),
         width(95),
-        FEW_SAMPLES,
+        FEW_SAMPLES_OR_NEW,
       ],
       samples: SAMPLES,
       pattern: NOT_SHOWN,
@@ -114,7 +115,7 @@ export function compare(): DashboardBuilder {
       week('The later report: the newest of the time range, or an earlier one.'),
       before(),
       agent(),
-      slowMs(true),
+      slowMs(),
       percent(),
       minSamples(),
     ]);

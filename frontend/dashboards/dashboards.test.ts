@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { files } from './index';
+import { sqlOf } from './query';
 
 const folder = join(__dirname, '../../provisioning/dashboards');
 
@@ -21,3 +22,22 @@ test('there is no other dashboard', () => {
   const found = readdirSync(folder).filter((file) => file.endsWith('.json'));
   expect(found.sort()).toEqual([...files().keys()].sort());
 });
+
+// What people open first is the SQL of a panel.
+test.each(sqlFiles())('%s is short', (file) => {
+  const lines = sqlOf(file.replace(/\.sql$/, '')).split('\n');
+  expect(lines.length).toBeLessThanOrEqual(25);
+  expect(lines.filter((line) => [...line].length > 110)).toEqual([]);
+});
+
+test('every file of SQL is in a dashboard, as it is', () => {
+  const all = [...files().values()].join('\n');
+  const unused = sqlFiles().filter((file) => !all.includes(JSON.stringify(sqlOf(file.replace(/\.sql$/, '')))));
+  expect(unused).toEqual([]);
+});
+
+function sqlFiles(): string[] {
+  return readdirSync(join(__dirname, 'sql'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.sql')
+  );
+}

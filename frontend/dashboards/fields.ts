@@ -42,9 +42,14 @@ export const NOT_SHOWN: Properties = [property('custom.hidden', true), property(
 /** Ten percent either way are chance; of few samples every change is, which the query writes as "not a number". */
 export const percent = (...first: Array<[color: string, from: number | null]>): Properties =>
   colored(...first, ['text', -10], ['orange', 10], ['red', 25]);
-export const FEW_SAMPLES = property('mappings', [
-  { type: 'special', options: { match: 'nan', result: { text: 'few samples', color: 'text', index: 0 } } },
-]);
+const special = (match: string, text: string, index: number) => ({
+  type: 'special',
+  options: { match, result: { text, color: 'text', index } },
+});
+export const FEW_SAMPLES = property('mappings', [special('nan', 'few samples', 0)]);
+
+/** Where what has no percentage was 0 before. */
+export const FEW_SAMPLES_OR_NEW = property('mappings', [special('nan', 'few samples', 0), special('null', 'new', 1)]);
 
 /** No two near-equal ones, and no red, which is the threshold's. */
 const PALETTE = [

@@ -134,13 +134,13 @@ function text(name: string, label: string, description: string, value: string, i
     .current({ text: value, value });
 }
 
-export const slowMs = (inMenu = false) =>
+export const slowMs = () =>
   text(
     'slow_ms',
     'Slow above (ms)',
     "A pattern is slow when its P95 is above this. Empty: the datasource's own threshold, 100 ms unless set otherwise.",
     '',
-    inMenu
+    false
   );
 
 export const percent = () =>

@@ -1,60 +1,25 @@
-WITH reports AS NOT MATERIALIZED (
-  -- Reports may tell agents apart in a column `agent`; where none does, it is NULL.
-  SELECT NULL::VARCHAR AS agent WHERE false
-  UNION ALL BY NAME
-  FROM perf_all_weeks
+-- Samples of the eight agents that take the most time, and of all others; 0 in a report without any.
+WITH names AS MATERIALIZED (
+  SELECT pattern, coalesce($__match(pattern, '$agent_regex'), 'other') AS by_name
+  FROM (SELECT DISTINCT pattern FROM perf_weeks WHERE $__weekFilter(week))
 ),
-names AS MATERIALIZED (
-  -- The agent of a pattern: the first group of the expression, or all that it matches. Each pattern is looked at once,
-  -- which takes the word MATERIALIZED: else DuckDB matches after the join.
-  SELECT
-    pattern,
-    coalesce(nullif(regexp_extract(pattern, '$agent_regex', 1), ''), nullif(regexp_extract(pattern, '$agent_regex', 0), ''), 'other') AS by_name
-  FROM (SELECT DISTINCT pattern FROM perf_all_weeks WHERE $__weekFilter(week))
-),
-rows_of_agents AS (
-  SELECT week, pattern, coalesce(agent, by_name) AS agent, samples, p95_ms
-  FROM reports
-  JOIN names USING (pattern)
+sums AS (
+  SELECT week, coalesce(agent, by_name) AS agent, sum(p95_ms * samples) AS ms,
+    sum(samples) AS n
+  FROM perf_weeks JOIN names USING (pattern)
   WHERE $__weekFilter(week) AND $__conditionalAll(coalesce(agent, by_name) IN ($agent), $agent)
-),
-per_week AS (
-  SELECT
-    week,
-    agent,
-    sum(p95_ms * samples) / nullif(sum(samples) FILTER (WHERE p95_ms IS NOT NULL), 0) AS p95_ms,
-    CAST(sum(samples) AS BIGINT) AS samples
-  FROM rows_of_agents
-  GROUP BY week, agent
-),
-top AS (
-  -- The same in each panel: an agent has one colour.
-  SELECT agent, CAST(row_number() OVER (ORDER BY sum(p95_ms * samples) DESC NULLS LAST, agent) AS VARCHAR) AS line
-  FROM rows_of_agents
-  GROUP BY agent
-  ORDER BY sum(p95_ms * samples) DESC NULLS LAST, agent
-  LIMIT 8
-),
-volumes AS (
-  SELECT week, coalesce(top.agent, 'all others') AS agent, coalesce(line, 'others') AS line, CAST(sum(per_week.samples) AS BIGINT) AS samples
-  FROM per_week
-  LEFT JOIN top ON top.agent = per_week.agent
   GROUP BY ALL
 ),
-bars AS (
-  -- Each report, also one without any of them. The week after the newest makes a bar as wide as a week: that is the shortest
-  -- way from one to the next.
-  SELECT DISTINCT week, true AS is_report FROM perf_all_weeks WHERE $__weekFilter(week)
-  UNION ALL
-  SELECT CAST(strftime(max($__weekTime(week)) + INTERVAL 7 DAYS, '%G%V') AS INTEGER), false FROM perf_all_weeks WHERE $__weekFilter(week)
+top AS (
+  SELECT agent, row_number() OVER (ORDER BY sum(ms) DESC NULLS LAST, agent) AS line FROM sums GROUP BY agent
+),
+counts AS (
+  SELECT week, if(line <= 8, line::VARCHAR, 'others') AS line, if(line <= 8, agent, 'all others') AS agent,
+    CAST(sum(n) AS BIGINT) AS n FROM sums JOIN top USING (agent) GROUP BY ALL
 )
-SELECT week, line, agent, CASE WHEN is_report THEN coalesce(samples, 0) END AS samples
-FROM bars
-CROSS JOIN (SELECT DISTINCT agent, line FROM volumes)
-LEFT JOIN volumes USING (week, agent, line)
-UNION ALL
--- For the tooltip: the axis has dates.
-SELECT DISTINCT week, 'week', 'ISO week', epoch_ms($__weekTime(week))
-FROM perf_all_weeks
-WHERE $__weekFilter(week) AND EXISTS (FROM volumes)
+SELECT week, line, agent, if(is_report, coalesce(n, 0), NULL) AS samples
+FROM $__weekBars() CROSS JOIN (SELECT DISTINCT agent, line FROM counts)
+  LEFT JOIN counts USING (week, agent, line)
+UNION ALL -- For the tooltip: the axis has dates.
+SELECT week, 'week', 'ISO week', epoch_ms(time) FROM $__weekBars() WHERE is_report AND EXISTS (FROM counts)
 ORDER BY week, line

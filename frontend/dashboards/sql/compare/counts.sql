@@ -1,78 +1,25 @@
-WITH given AS (
-  -- What was typed above; nothing typed leaves the default. What is not a number is an error that says so.
-  SELECT
-    CASE
-      WHEN trim('$slow_ms') = '' THEN $__slowMs
-      WHEN isfinite(TRY_CAST('$slow_ms' AS DOUBLE)) THEN CAST('$slow_ms' AS DOUBLE)
-      ELSE CAST('Slow above (ms) is not a number: ' || '$slow_ms' AS DOUBLE)
-    END AS slow_ms,
-    CASE
-      WHEN trim('$percent') = '' THEN 0
-      WHEN isfinite(TRY_CAST('$percent' AS DOUBLE)) THEN CAST('$percent' AS DOUBLE)
-      ELSE CAST('Beyond (%) is not a number: ' || '$percent' AS DOUBLE)
-    END AS percent,
-    CASE
-      WHEN trim('$min_samples') = '' THEN 0
-      WHEN isfinite(TRY_CAST('$min_samples' AS DOUBLE)) THEN CAST('$min_samples' AS DOUBLE)
-      ELSE CAST('Least samples is not a number: ' || '$min_samples' AS DOUBLE)
-    END AS min_samples
-),
-reports AS NOT MATERIALIZED (
-  -- Reports may tell agents apart in a column `agent`; where none does, it is NULL.
-  SELECT NULL::VARCHAR AS agent WHERE false
-  UNION ALL BY NAME
-  FROM perf_all_weeks
-),
-chosen AS (
-  SELECT max(week) AS week FROM perf_all_weeks WHERE $__weekFilter(week) AND week <= CASE WHEN '$week' IN ('newest', '') THEN $__weekTo() ELSE CAST('$week' AS INTEGER) END
-),
-earlier AS (
-  SELECT max(week) AS week
-  FROM perf_all_weeks
-  WHERE week < (SELECT week FROM chosen)
-    AND week <= CASE WHEN '$before' IN ('previous', '') THEN $__weekTo() ELSE CAST('$before' AS INTEGER) END
-    AND $__weekTime(week) IS NOT NULL -- a week that exists
-),
-this AS (
-  SELECT pattern, max(p95_ms) AS p95_ms, CAST(sum(samples) AS BIGINT) AS samples
-  FROM reports
-  WHERE week = (SELECT week FROM chosen) AND $__conditionalAll(pattern IN ($pattern), $pattern) AND $__conditionalAll(agent IN ($agent), $agent)
-  GROUP BY pattern
-),
-before AS (
-  SELECT pattern, max(p95_ms) AS p95_ms, CAST(sum(samples) AS BIGINT) AS samples
-  FROM reports
-  WHERE week = (SELECT week FROM earlier) AND $__conditionalAll(pattern IN ($pattern), $pattern) AND $__conditionalAll(agent IN ($agent), $agent)
-  GROUP BY pattern
+WITH pair AS (
+  SELECT max(week) AS week, true AS is_now FROM perf_reports WHERE $__weekFilter(week, '$week')
+  UNION ALL SELECT max(week), false FROM perf_reports WHERE week <= $__weekTo('$before')
+    AND week < (SELECT max(week) FROM perf_reports WHERE $__weekFilter(week, '$week'))
 ),
 changes AS (
-  SELECT
-    pattern,
-    before.p95_ms AS before_ms,
-    this.p95_ms AS p95_ms,
-    this.p95_ms - before.p95_ms AS change_ms,
-    100 * (this.p95_ms / nullif(before.p95_ms, 0) - 1) AS change_percent,
-    this.samples AS samples
-  FROM this
-  JOIN before USING (pattern)
-  WHERE least(this.samples, before.samples) >= (SELECT min_samples FROM given)
-),
-counts AS (
-  SELECT
-    count(*) FILTER (WHERE change_percent > (SELECT percent FROM given)) AS slower,
-    count(*) FILTER (WHERE change_percent < -(SELECT percent FROM given)) AS faster
-  FROM changes
-)
-SELECT
-  -- With a hyphen at which no line ends.
-  (SELECT format('{}‑W{:02d}', week // 100, week % 100) FROM chosen) AS "Report",
-  (SELECT format('{}‑W{:02d}', week // 100, week % 100) FROM earlier) AS "Against",
-  slower AS "Slower",
-  faster AS "Faster",
-  -- With nothing to compare with, nothing is new.
-  (SELECT count(*) FROM this ANTI JOIN before ON this.pattern IS NOT DISTINCT FROM before.pattern WHERE EXISTS (FROM before)) AS "New",
-  (SELECT count(*) FROM before ANTI JOIN this ON this.pattern IS NOT DISTINCT FROM before.pattern) AS "Gone",
-  (SELECT count(*) FROM this WHERE p95_ms > (SELECT slow_ms FROM given)) AS "Slow now",
-  (SELECT count(*) FROM before WHERE p95_ms > (SELECT slow_ms FROM given)) AS "Slow before"
-FROM counts
-WHERE (SELECT week FROM chosen) IS NOT NULL
+  SELECT pattern, bool_or(is_now) AS is_there, bool_or(NOT is_now) AS was_there,
+    max(p95_ms) FILTER (WHERE is_now) AS now_ms, max(p95_ms) FILTER (WHERE NOT is_now) AS before_ms,
+    least(sum(samples) FILTER (WHERE is_now), sum(samples) FILTER (WHERE NOT is_now)) AS fewest,
+    fewest >= $__number('$min_samples', 'Least samples', 0)
+      AND coalesce(abs($__growth(before_ms, now_ms)) > $__number('$percent', 'Beyond (%)', 0), true) AS counts
+  FROM perf_weeks JOIN pair USING (week)
+  WHERE $__conditionalAll(pattern IN ($pattern), $pattern) AND $__conditionalAll(agent IN ($agent), $agent)
+  GROUP BY pattern)
+SELECT -- With a hyphen at which no line ends. With nothing to compare with, nothing is new.
+  (SELECT replace(label, '-', '‑') FROM perf_reports JOIN pair USING (week) WHERE is_now) AS "Report",
+  (SELECT replace(label, '-', '‑') FROM perf_reports JOIN pair USING (week) WHERE NOT is_now) AS "Against",
+  CASE WHEN max(earlier) > 0 THEN count(*) FILTER (WHERE counts AND now_ms > before_ms) END AS "Slower",
+  CASE WHEN max(earlier) > 0 THEN count(*) FILTER (WHERE counts AND now_ms < before_ms) END AS "Faster",
+  CASE WHEN max(earlier) > 0 AND bool_or(was_there) THEN count(*) FILTER (WHERE NOT was_there) END AS "New",
+  CASE WHEN max(earlier) > 0 THEN count(*) FILTER (WHERE NOT is_there) END AS "Gone",
+  count(*) FILTER (WHERE now_ms > slow_ms) AS "Slow now",
+  CASE WHEN max(earlier) > 0 THEN count(*) FILTER (WHERE before_ms > slow_ms) END AS "Slow before"
+FROM changes, (SELECT max(week) AS earlier, $__number('$slow_ms', 'Slow above (ms)', $__slowMs) AS slow_ms
+  FROM pair WHERE NOT is_now) HAVING count(*) > 0

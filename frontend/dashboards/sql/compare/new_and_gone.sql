@@ -1,54 +1,19 @@
-WITH reports AS NOT MATERIALIZED (
-  -- Reports may tell agents apart in a column `agent`; where none does, it is NULL.
-  SELECT NULL::VARCHAR AS agent WHERE false
-  UNION ALL BY NAME
-  FROM perf_all_weeks
+WITH pair AS (
+  SELECT max(week) AS week, true AS is_now FROM perf_reports WHERE $__weekFilter(week, '$week')
+  UNION ALL SELECT max(week), false FROM perf_reports WHERE week <= $__weekTo('$before')
+    AND week < (SELECT max(week) FROM perf_reports WHERE $__weekFilter(week, '$week'))
 ),
-chosen AS (
-  SELECT max(week) AS week FROM perf_all_weeks WHERE $__weekFilter(week) AND week <= CASE WHEN '$week' IN ('newest', '') THEN $__weekTo() ELSE CAST('$week' AS INTEGER) END
-),
-earlier AS (
-  SELECT max(week) AS week
-  FROM perf_all_weeks
-  WHERE week < (SELECT week FROM chosen)
-    AND week <= CASE WHEN '$before' IN ('previous', '') THEN $__weekTo() ELSE CAST('$before' AS INTEGER) END
-    AND $__weekTime(week) IS NOT NULL -- a week that exists
-),
-this AS (
-  SELECT pattern, max(p95_ms) AS p95_ms, CAST(sum(samples) AS BIGINT) AS samples
-  FROM reports
-  WHERE week = (SELECT week FROM chosen) AND $__conditionalAll(pattern IN ($pattern), $pattern) AND $__conditionalAll(agent IN ($agent), $agent)
+sides AS (
+  SELECT pattern, bool_or(is_now) AS is_there, bool_or(NOT is_now) AS was_there, max(p95_ms) AS p95,
+    CAST(sum(samples) AS BIGINT) AS runs
+  FROM perf_weeks JOIN pair USING (week)
+  WHERE $__conditionalAll(pattern IN ($pattern), $pattern) AND $__conditionalAll(agent IN ($agent), $agent)
   GROUP BY pattern
-),
-before AS (
-  SELECT pattern, max(p95_ms) AS p95_ms, CAST(sum(samples) AS BIGINT) AS samples
-  FROM reports
-  WHERE week = (SELECT week FROM earlier) AND $__conditionalAll(pattern IN ($pattern), $pattern) AND $__conditionalAll(agent IN ($agent), $agent)
-  GROUP BY pattern
-),
-apart AS (
-  (SELECT 'new' AS what, pattern, p95_ms, samples
-  FROM this
-  ANTI JOIN before ON this.pattern IS NOT DISTINCT FROM before.pattern
-  -- With nothing to compare with, nothing is new.
-  WHERE EXISTS (FROM before)
-  ORDER BY p95_ms DESC NULLS LAST, pattern
-  LIMIT 100)
-  UNION ALL
-  (SELECT 'gone', pattern, p95_ms, samples
-  FROM before
-  ANTI JOIN this ON this.pattern IS NOT DISTINCT FROM before.pattern
-  ORDER BY p95_ms DESC NULLS LAST, pattern
-  LIMIT 100)
 )
-SELECT
-  what,
-  regexp_replace(CASE
-    WHEN length(pattern) <= 100 THEN pattern
-    ELSE rtrim(left(pattern, 66)) || ' … ' || ltrim(right(pattern, 22)) || ' #' || left(md5(pattern), 6)
-  END, '\s+', ' ', 'g') AS name,
-  p95_ms,
-  samples,
-  pattern
-FROM apart
+SELECT if(is_there, 'new', 'gone') AS what, $__label(pattern, 100) AS name, p95 AS p95_ms,
+  runs AS samples, pattern
+FROM sides
+-- With nothing to compare with, nothing is new.
+WHERE is_there <> was_there AND EXISTS (FROM sides WHERE was_there)
+QUALIFY row_number() OVER (PARTITION BY is_there ORDER BY p95 DESC NULLS LAST, pattern) <= 100
 ORDER BY what DESC, p95_ms DESC NULLS LAST, pattern

@@ -1,66 +1,25 @@
--- The week's row against the report before it, which may lie before the time range.
-WITH given AS (
-  -- What was typed above; nothing typed leaves the default. What is not a number is an error that says so.
-  SELECT
-    CASE
-      WHEN trim('$slow_ms') = '' THEN $__slowMs
-      WHEN isfinite(TRY_CAST('$slow_ms' AS DOUBLE)) THEN CAST('$slow_ms' AS DOUBLE)
-      ELSE CAST('Slow above (ms) is not a number: ' || '$slow_ms' AS DOUBLE)
-    END AS slow_ms
-),
-reports AS NOT MATERIALIZED (
-  -- Reports may tell agents apart in a column `agent`; where none does, it is NULL.
-  SELECT NULL::VARCHAR AS agent WHERE false
-  UNION ALL BY NAME
-  FROM perf_all_weeks
-),
-chosen AS (
-  -- The pattern chosen above; with All the slowest of the newest report.
-  SELECT max_by(pattern, (week, coalesce(p95_ms, -1))) AS pattern
-  FROM perf_all_weeks
-  WHERE $__weekFilter(week) AND $__conditionalAll(pattern IN ($pattern), $pattern)
+-- Against the report before it, which may lie before the time range. What has no p95 has no place.
+WITH chosen AS (
+  SELECT max_by(pattern, (week, coalesce(p95_ms, -1))) AS pattern -- All: the slowest of the newest report.
+  FROM perf_weeks WHERE $__weekFilter(week) AND $__conditionalAll(pattern IN ($pattern), $pattern)
 ),
 pair AS (
-  SELECT week, row_number() OVER (ORDER BY week DESC) AS age
-  FROM perf_all_weeks
-  WHERE week <= CASE WHEN '$week' IN ('newest', '') THEN $__weekTo() ELSE CAST('$week' AS INTEGER) END AND week <= $__weekTo()
-  GROUP BY week
-  HAVING $__weekTime(week) IS NOT NULL -- a week that exists
-  ORDER BY week DESC
-  LIMIT 2
+  SELECT week, week = max(week) OVER () AND $__weekFilter(week) AS is_now
+  FROM perf_reports WHERE week <= $__weekTo('$week') ORDER BY week DESC LIMIT 2
 ),
-rows_of_week AS (
-  -- What has no p95 has no place.
-  SELECT *, CASE WHEN p95_ms IS NOT NULL THEN row_number() OVER (ORDER BY p95_ms DESC NULLS LAST, pattern) END AS place
-  FROM reports
-  WHERE week = (SELECT max(week) FROM perf_all_weeks WHERE $__weekFilter(week) AND week <= CASE WHEN '$week' IN ('newest', '') THEN $__weekTo() ELSE CAST('$week' AS INTEGER) END) AND $__conditionalAll(agent IN ($agent), $agent)
+places AS (
+  SELECT *, row_number() OVER (PARTITION BY week ORDER BY p95_ms DESC NULLS LAST, pattern) AS place
+  FROM perf_weeks JOIN pair USING (week) WHERE $__conditionalAll(agent IN ($agent), $agent)
 ),
-this AS (
-  SELECT
-    max(p95_ms) AS p95_ms,
-    arg_max(p50_ms, p95_ms) AS p50_ms,
-    arg_max(p99_ms, p95_ms) AS p99_ms,
-    CAST(sum(samples) AS BIGINT) AS samples,
-    min(place) AS place
-  FROM rows_of_week
-  WHERE pattern = (SELECT pattern FROM chosen)
-  HAVING count(*) > 0
-),
-before AS (
-  SELECT max(p95_ms) AS p95_ms, sum(samples) AS samples
-  FROM reports
-  WHERE week = (SELECT week FROM pair WHERE age = 2) AND pattern = (SELECT pattern FROM chosen) AND $__conditionalAll(agent IN ($agent), $agent)
+sides AS (
+  SELECT is_now, max(p95_ms) AS p95, arg_max(p50_ms, p95_ms) AS p50, arg_max(p99_ms, p95_ms) AS p99,
+    CAST(sum(samples) AS BIGINT) AS runs, min(place) FILTER (WHERE p95_ms IS NOT NULL) AS place
+  FROM places WHERE pattern = (FROM chosen) GROUP BY is_now
 )
-SELECT
-  this.p95_ms AS "P95",
+SELECT this.p95 AS "P95",
   -- Of few samples a change is chance: shown as words, by a mapping of what is not a number.
-  CASE
-    WHEN least(this.samples, before.samples) < 30 AND before.p95_ms IS NOT NULL THEN 'nan'
-    ELSE 100 * (this.p95_ms / nullif(before.p95_ms, 0) - 1)
-  END AS "Change",
-  this.p50_ms AS "P50",
-  this.p99_ms AS "P99",
-  this.samples AS "Samples",
-  this.place AS "Place",
-  this.p95_ms / (SELECT slow_ms FROM given) AS "× threshold"
-FROM this, before
+  CASE WHEN least(this.runs, before.runs) < 30 AND before.p95 IS NOT NULL THEN 'nan'
+    ELSE $__growth(before.p95, this.p95) END AS "Change",
+  this.p50 AS "P50", this.p99 AS "P99", this.runs AS "Samples", this.place AS "Place",
+  this.p95 / $__number('$slow_ms', 'Slow above (ms)', $__slowMs) AS "× threshold"
+FROM (FROM sides WHERE is_now) AS this LEFT JOIN (FROM sides WHERE NOT is_now) AS before ON true

@@ -1,43 +1,23 @@
--- The ten patterns with the highest p95 in the newest report. Where reports tell agents apart, a pattern counts with its
--- slowest agent.
+-- The ten slowest of the newest report.
 WITH top AS (
-  SELECT
-    pattern,
-    regexp_replace(CASE
-      WHEN length(pattern) <= 44 THEN pattern
-      ELSE rtrim(left(pattern, 24)) || ' … ' || ltrim(right(pattern, 9)) || ' #' || left(md5(pattern), 6)
-    END, '\s+', ' ', 'g') AS name,
-    row_number() OVER (ORDER BY max((week, coalesce(p95_ms, -1))) DESC, pattern) AS line
-  FROM perf_all_weeks
+  SELECT pattern, row_number() OVER (ORDER BY max((week, coalesce(p95_ms, -1))) DESC, pattern) AS line
+  FROM perf_weeks
   WHERE $__weekFilter(week)
   GROUP BY pattern
   HAVING count(p95_ms) > 0
   QUALIFY max(week) = max(max(week)) OVER ()
-  ORDER BY max((week, coalesce(p95_ms, -1))) DESC, pattern
-  LIMIT 10
+  ORDER BY line LIMIT 10
 ),
 lines AS (
-  SELECT week, name, pattern, line, max(p95_ms) AS p95_ms
-  FROM perf_all_weeks
-  JOIN top USING (pattern)
+  SELECT week, line, pattern, max(p95_ms) AS p95_ms FROM perf_weeks JOIN top USING (pattern)
   WHERE $__weekFilter(week)
   GROUP BY ALL
 ),
-spread AS (
-  -- A spike would press all other lines to the bottom: then the axis is logarithmic, and linear below 1 ms, so that zero has a place.
-  SELECT CASE WHEN max(p95_ms) > 20 * median(p95_ms) FILTER (WHERE p95_ms > 0) THEN 'log' ELSE 'linear' END AS scale
-  FROM lines
-),
-threshold AS (
-  -- Each week of the range, so that the line is there whatever the reports are. A single week has an end too.
-  SELECT unnest(generate_series($__weekTime($__weekFrom()), $__weekTime($__weekTo()), INTERVAL 7 DAYS)) AS time
-  UNION ALL
-  SELECT $__weekTime($__week(1)) - INTERVAL 1 MILLISECOND WHERE $__weekFrom() = $__weekTo()
-)
-SELECT $__weekTime(week) AS time, CAST(line AS VARCHAR) AS line, scale, name, pattern, p95_ms FROM lines, spread
-UNION ALL
-SELECT time, 'slow', scale, format('slow above {:g} ms', CAST($__slowMs AS DOUBLE)), '', CAST($__slowMs AS DOUBLE) FROM threshold, spread WHERE EXISTS (FROM lines)
-UNION ALL
--- For tooltip and legend: the axis has dates.
-SELECT DISTINCT $__weekTime(week), 'week', 'own', 'ISO week', '', CAST(epoch_ms($__weekTime(week)) AS DOUBLE) FROM lines
+axis AS (SELECT $__scale(p95_ms) AS scale FROM lines HAVING count(*) > 0)
+SELECT $__weekTime(week) AS time, line::VARCHAR AS line, scale, $__label(pattern, 44) AS name, pattern, p95_ms
+FROM lines, axis
+UNION ALL SELECT time, 'slow', scale, format('slow above {:g} ms', slow_ms), '', slow_ms
+FROM $__weekTimes(), axis, (SELECT CAST($__slowMs AS DOUBLE) AS slow_ms)
+UNION ALL -- For tooltip and legend: the axis has dates.
+SELECT DISTINCT $__weekTime(week), 'week', 'own', 'ISO week', '', epoch_ms($__weekTime(week)) FROM lines
 ORDER BY time

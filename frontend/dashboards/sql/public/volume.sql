@@ -1,43 +1,24 @@
-WITH top AS (
-  SELECT
-    pattern,
-    regexp_replace(CASE
-      WHEN length(pattern) <= 30 THEN pattern
-      ELSE rtrim(left(pattern, 14)) || ' … ' || ltrim(right(pattern, 5)) || ' #' || left(md5(pattern), 6)
-    END, '\s+', ' ', 'g') AS name,
-    CAST(row_number() OVER (ORDER BY sum(samples) DESC, pattern) AS VARCHAR) AS line
-  FROM perf_all_weeks
+-- The five patterns that ran most often, and all others together; 0 in a report without any of them.
+WITH weeks AS (
+  SELECT week, pattern, sum(samples) AS runs FROM perf_weeks
   WHERE $__weekFilter(week)
-  GROUP BY pattern
-  ORDER BY sum(samples) DESC, pattern
-  LIMIT 5
+  GROUP BY week, pattern
+),
+top AS (
+  SELECT *, $__label(pattern, 30) AS name FROM (
+    SELECT pattern, row_number() OVER (ORDER BY sum(runs) DESC, pattern) AS line FROM weeks GROUP BY pattern
+    ORDER BY line LIMIT 5
+  )
 ),
 volumes AS (
-  SELECT
-    week,
-    coalesce(top.name, 'other patterns') AS name,
-    coalesce(top.pattern, '') AS pattern,
-    coalesce(top.line, 'others') AS line,
-    CAST(sum(samples) AS BIGINT) AS samples
-  FROM perf_all_weeks
-  LEFT JOIN top USING (pattern)
-  WHERE $__weekFilter(week)
-  GROUP BY ALL
-),
-bars AS (
-  -- Each report, also one without any of them. The week after the newest makes a bar as wide as a week: that is the shortest
-  -- way from one to the next.
-  SELECT DISTINCT week, true AS is_report FROM perf_all_weeks WHERE $__weekFilter(week)
-  UNION ALL
-  SELECT CAST(strftime(max($__weekTime(week)) + INTERVAL 7 DAYS, '%G%V') AS INTEGER), false FROM perf_all_weeks WHERE $__weekFilter(week)
+  SELECT week, coalesce(line::VARCHAR, 'others') AS line, coalesce(name, 'other patterns') AS name,
+    coalesce(top.pattern, '') AS pattern, CAST(sum(runs) AS BIGINT) AS samples
+  FROM weeks LEFT JOIN top USING (pattern) GROUP BY ALL
 )
-SELECT week, line, name, pattern, CASE WHEN is_report THEN coalesce(samples, 0) END AS samples
-FROM bars
-CROSS JOIN (SELECT DISTINCT name, pattern, line FROM volumes)
-LEFT JOIN volumes USING (week, name, pattern, line)
-UNION ALL
--- For the tooltip: the axis has dates.
-SELECT DISTINCT week, 'week', 'ISO week', '', epoch_ms($__weekTime(week))
-FROM perf_all_weeks
-WHERE $__weekFilter(week) AND EXISTS (FROM volumes)
+SELECT week, line, name, pattern, if(is_report, coalesce(samples, 0), NULL) AS samples
+FROM $__weekBars() CROSS JOIN (SELECT DISTINCT line, name, pattern FROM volumes)
+  LEFT JOIN volumes USING (week, line, name, pattern)
+UNION ALL -- For the tooltip: the axis has dates.
+SELECT week, 'week', 'ISO week', '', epoch_ms(time)
+FROM $__weekBars() WHERE is_report AND EXISTS (FROM volumes)
 ORDER BY week, line
