@@ -128,6 +128,7 @@ const currentWeek = () =>
         ...WRAPS,
       ],
       '/^(pattern|own)$/': NOT_SHOWN,
+      report: [named('Report'), width(90)],
     }
   );
 

@@ -168,7 +168,7 @@ export function overview(): DashboardBuilder {
   const builder = weekly(
     'query-perf-overview',
     'Query performance overview',
-    'Weekly reports of query latencies, read from Parquet files through DuckDB SQL.'
+    'Weekly reports of query latencies, read from Parquet files through DuckDB SQL. To share it with people without an account, take the dashboard Query performance, to share.'
   )
     .links([
       others(),

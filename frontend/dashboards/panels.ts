@@ -185,7 +185,8 @@ export interface Numbers {
   format: Format;
   decimals?: number;
   percentChangeColorMode: 'inverted' | 'standard';
-  titleSize?: number;
+  /** Pixels, where the numbers are many: Grafana's own size is that of the longest text, and tiny in a narrow window. */
+  size?: { titleSize: number; valueSize: number };
 }
 
 /** Large numbers side by side. */
@@ -211,7 +212,7 @@ export function stat(frame: Frame, numbers: Numbers): Stat {
       justifyMode: 'center',
       showPercentChange: false,
       percentChangeColorMode: numbers.percentChangeColorMode,
-      ...(numbers.titleSize ? { text: { titleSize: numbers.titleSize } } : {}),
+      ...(numbers.size ? { text: numbers.size } : {}),
     },
   });
 }

@@ -41,7 +41,7 @@ const currentWeek = () =>
         at: [0, 0, 24, 4],
         ...of('current_week'),
       },
-      { format: 'table', percentChangeColorMode: 'inverted', titleSize: 12 }
+      { format: 'table', percentChangeColorMode: 'inverted', size: { titleSize: 12, valueSize: 14 } }
     ).overrideByRegexp('/^P\\d+$/', [unit(MILLISECONDS)]),
     {
       Change: [

@@ -4,11 +4,11 @@ WITH names AS MATERIALIZED (
   FROM (SELECT DISTINCT pattern FROM perf_weeks WHERE $__weekFilter(week))
 ),
 pair AS (
-  SELECT week, week = max(week) OVER () AS is_now
+  SELECT week, label AS report, week = max(week) OVER () AS is_now
   FROM perf_reports WHERE $__weekFilter(week, '$week') ORDER BY week DESC LIMIT 2
 ),
 agents AS (
-  SELECT is_now, coalesce(agent, by_name) AS agent, count(DISTINCT pattern) AS patterns,
+  SELECT is_now, report, coalesce(agent, by_name) AS agent, count(DISTINCT pattern) AS patterns,
     count(DISTINCT if(p95_ms > $__number('$slow_ms', 'Slow above (ms)', $__slowMs), pattern, NULL)) AS slow,
     sum(p95_ms * samples) / nullif(sum(samples) FILTER (WHERE p95_ms IS NOT NULL), 0) AS p95_ms,
     CAST(sum(samples) AS BIGINT) AS samples, max(p95_ms) AS worst_ms, max_by(pattern, p95_ms) AS pattern,
@@ -19,7 +19,7 @@ agents AS (
 SELECT agent, this.patterns, this.slow AS slow_patterns, this.samples, this.p95_ms,
   CASE WHEN least(this.samples, before.samples) < 30 AND before.p95_ms IS NOT NULL THEN 'nan'
     ELSE $__growth(before.p95_ms, this.p95_ms) END AS change_percent,
-  this.worst_ms, $__label(this.pattern, 100) AS name, this.pattern, this.own
+  this.worst_ms, $__label(this.pattern, 100) AS name, this.pattern, this.own, this.report
 FROM (FROM agents WHERE is_now) this LEFT JOIN (FROM agents WHERE NOT is_now) before USING (agent)
 ORDER BY this.slow DESC, this.samples DESC NULLS LAST, agent
 LIMIT 200
