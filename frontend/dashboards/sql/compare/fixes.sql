@@ -1,8 +1,8 @@
 -- Where agents are told apart, by the slowest. What was 0 has no percentage, and is not left out.
-WITH pair AS (
-  SELECT max(week) AS week, true AS is_now FROM perf_reports WHERE $__weekFilter(week, '$week')
-  UNION ALL SELECT max(week), false FROM perf_reports WHERE week <= $__weekTo('$before')
-    AND week < (SELECT max(week) FROM perf_reports WHERE $__weekFilter(week, '$week'))
+WITH now AS (SELECT max(week) AS week FROM perf_reports WHERE $__weekFilter(week, '$week')),
+pair AS (
+  SELECT week, true AS is_now FROM now UNION ALL
+  SELECT max(week), false FROM perf_reports WHERE week <= $__weekTo('$before') AND week < (FROM now)
 ),
 changes AS (
   SELECT pattern, max(p95_ms) FILTER (WHERE is_now) AS now_ms,
@@ -15,7 +15,7 @@ changes AS (
 )
 SELECT
   format('{} of {}', row_number() OVER (ORDER BY now_ms - before_ms, pattern), count(*) OVER ()) AS row,
-  $__label(pattern, 100) AS name, before_ms, now_ms AS p95_ms, now_ms - before_ms AS change_ms,
+  $__label(pattern, 160) AS name, before_ms, now_ms AS p95_ms, now_ms - before_ms AS change_ms,
   -- Of few samples a change is chance: shown as words, by a mapping of what is not a number.
   if(fewest < 30, 'nan', growth) AS change_percent, runs AS samples, pattern
 FROM changes

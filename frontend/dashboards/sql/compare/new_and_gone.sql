@@ -1,7 +1,7 @@
-WITH pair AS (
-  SELECT max(week) AS week, true AS is_now FROM perf_reports WHERE $__weekFilter(week, '$week')
-  UNION ALL SELECT max(week), false FROM perf_reports WHERE week <= $__weekTo('$before')
-    AND week < (SELECT max(week) FROM perf_reports WHERE $__weekFilter(week, '$week'))
+WITH now AS (SELECT max(week) AS week FROM perf_reports WHERE $__weekFilter(week, '$week')),
+pair AS (
+  SELECT week, true AS is_now FROM now UNION ALL
+  SELECT max(week), false FROM perf_reports WHERE week <= $__weekTo('$before') AND week < (FROM now)
 ),
 sides AS (
   SELECT pattern, bool_or(is_now) AS is_there, bool_or(NOT is_now) AS was_there, max(p95_ms) AS p95,
@@ -10,7 +10,7 @@ sides AS (
   WHERE $__conditionalAll(pattern IN ($pattern), $pattern) AND $__conditionalAll(agent IN ($agent), $agent)
   GROUP BY pattern
 )
-SELECT if(is_there, 'new', 'gone') AS what, $__label(pattern, 100) AS name, p95 AS p95_ms,
+SELECT if(is_there, 'new', 'gone') AS what, $__label(pattern, 160) AS name, p95 AS p95_ms,
   runs AS samples, pattern
 FROM sides
 -- With nothing to compare with, nothing is new.

@@ -11,7 +11,7 @@ places AS (
     AND $__conditionalAll(agent IN ($agent), $agent)
 ),
 own AS (SELECT min(place) AS place FROM places WHERE is_own)
-SELECT places.place, if(is_own, '▶ ', '') || coalesce(agent || ': ', '') || $__label(pattern, 100) AS name,
+SELECT places.place, if(is_own, '▶ ', '') || coalesce(agent || ': ', '') || $__label(pattern, 160) AS name,
   p95_ms, samples, pattern
 FROM places, own
 -- Without a place it stands alone.
