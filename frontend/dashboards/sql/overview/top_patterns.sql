@@ -11,7 +11,7 @@ WITH top AS (
   LIMIT 10
 )
 -- Two spaces: Grafana measures the labels of an axis a little short and would cut off the first letter.
-SELECT '  ' || $__label(pattern, 44) AS name, p95 AS p95_ms, p50 AS p50_ms, p99 AS p99_ms, runs AS samples,
+SELECT '  ' || $__label(pattern, 36) AS name, p95 AS p95_ms, p50 AS p50_ms, p99 AS p99_ms, runs AS samples,
   format('{}-W{:02d}', week // 100, week % 100) AS report,
   -- Lines of up to 85 characters, for the tooltip.
   rtrim(regexp_replace(pattern, '(.{1,85})(\s+|$)|(.{85})', '\1\3' || chr(10), 'g'), chr(10)) AS lines,

@@ -5,7 +5,7 @@ WITH weeks AS (
   GROUP BY week, pattern
 ),
 top AS (
-  SELECT *, $__label(pattern, 44) AS name FROM (
+  SELECT *, $__label(pattern, 30) AS name FROM (
     SELECT pattern, row_number() OVER (ORDER BY sum(runs) DESC, pattern) AS line FROM weeks GROUP BY pattern
     ORDER BY line LIMIT 5
   )
