@@ -32,6 +32,11 @@ test:
 
 alias t := test
 
+# Write provisioning/dashboards from frontend/dashboards
+[group('use')]
+dashboards:
+    cd frontend && npm ci --no-audit --no-fund && npm run --silent dashboards
+
 # Only the Rust tests; arguments go to cargo test
 [group('test')]
 test-rust *args: _tools
@@ -69,7 +74,7 @@ deny: _tools
 [group('test')]
 format:
     cargo fmt --all
-    cd frontend && npx prettier --write src preview
+    cd frontend && npx prettier --write .
 
 # The page of `serve` in Chromium (just build first)
 [group('test')]

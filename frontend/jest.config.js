@@ -20,7 +20,7 @@ module.exports = {
   testEnvironment: 'jsdom',
   // For machines that have other things to do.
   testTimeout: 60_000,
-  roots: ['<rootDir>/src', '<rootDir>/preview/src'],
+  roots: ['<rootDir>/src', '<rootDir>/preview/src', '<rootDir>/dashboards'],
   setupFilesAfterEnv: ['<rootDir>/jest-setup.js'],
   transform: { '^.+\\.m?[jt]sx?$': ['@swc/jest', { ...swcOptions, sourceMaps: 'inline' }] },
   transformIgnorePatterns: [`node_modules/(?!.*(${esModules.join('|')})[^/]*/)`],

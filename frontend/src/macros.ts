@@ -11,14 +11,30 @@ export interface Macro {
 /** For reports with a `week` column first, since those are what people write most. */
 export const MACROS: Macro[] = [
   macro(
-    '$__weekFilter(column)',
-    'Rows whose ISO week (the integer YYYYWW) touches the time range',
+    '$__weekFilter(column[, last])',
+    'Rows whose ISO week (the integer YYYYWW) touches the time range, up to a chosen week where one is given',
     '$__weekFilter(week)'
   ),
   macro('$__weekFrom()', 'First ISO week of the time range, as YYYYWW'),
-  macro('$__weekTo()', 'Last ISO week of the time range, as YYYYWW'),
+  macro('$__weekTo([last])', 'Last ISO week of the time range, as YYYYWW, or a chosen earlier one', '$__weekTo()'),
   macro('$__week([n])', 'The week n weeks after the last of the time range; n is mostly negative', '$__week(-1)'),
   macro('$__weekTime(column)', 'The Monday of a week YYYYWW, as a timestamp', '$__weekTime(week) AS "time"'),
+  macro('$__weekTimes()', 'A table of the Mondays of the time range: column time', '$__weekTimes()'),
+  macro(
+    '$__weekBars(reports)',
+    'A table of the reports of the time range, with one week after them: week, time, is_report',
+    '$__weekBars(reports)'
+  ),
+  macro('$__label(column, length)', 'A text on one line, cut at its end', '$__label(pattern, 40)'),
+  macro('$__growth(before, now)', 'By how many percent a number grew', '$__growth(before_ms, p95_ms)'),
+  macro('$__duration(column)', 'Milliseconds as a text: 240 ms, 1.2 s', '$__duration(p95_ms)'),
+  macro('$__scale(column)', 'log or linear, for the axis of these numbers', '$__scale(p95_ms)'),
+  macro('$__match(column, regex)', 'What a regular expression finds in a text', "$__match(pattern, 'agent:(\\\\w+)')"),
+  macro(
+    '$__number(text, name, otherwise)',
+    'What was typed into a box, or an error with its name where it is no number',
+    "$__number('$slow_ms', 'Slow above', $__slowMs)"
+  ),
   macro('$__slowMs', 'Above how many milliseconds a pattern counts as slow: a setting of the datasource'),
   macro('$__timeFilter(column)', 'Rows of the time range, for timestamps and dates', '$__timeFilter(ts)'),
   macro('$__timeFrom()', 'Start of the time range, as a timestamp in UTC'),

@@ -18,8 +18,7 @@
 -- description: The ten patterns with the highest p95 in the newest report, with their change against the report before.
 -- format: table
 WITH weeks AS (
-  SELECT week, row_number() OVER (ORDER BY week DESC) AS age
-  FROM (SELECT DISTINCT week FROM perf_all_weeks WHERE $__weekFilter(week))
+  SELECT week, row_number() OVER (ORDER BY week DESC) AS age FROM perf_reports WHERE $__weekFilter(week)
 ),
 reports AS (
   SELECT
@@ -56,8 +55,7 @@ LIMIT 10;
 -- is in one of them only is new or gone.
 -- format: table
 WITH weeks AS (
-  SELECT week, row_number() OVER (ORDER BY week DESC) AS age
-  FROM (SELECT DISTINCT week FROM perf_all_weeks WHERE $__weekFilter(week))
+  SELECT week, row_number() OVER (ORDER BY week DESC) AS age FROM perf_reports WHERE $__weekFilter(week)
 ),
 reports AS (
   SELECT age, pattern, max(p95_ms) AS p95_ms
@@ -77,7 +75,7 @@ SELECT
   before.p95_ms AS p95_before_ms,
   this.p95_ms AS p95_ms,
   this.p95_ms - before.p95_ms AS change_ms,
-  CASE WHEN before.p95_ms > 0 THEN round(100 * (this.p95_ms / before.p95_ms - 1), 1) END AS change_percent,
+  round($__growth(before.p95_ms, this.p95_ms), 1) AS change_percent,
   CASE
     WHEN before.pattern IS NULL THEN 'new'
     WHEN this.pattern IS NULL THEN 'gone'
@@ -95,7 +93,7 @@ ORDER BY change_ms DESC NULLS LAST, pattern;
 -- `WHERE week BETWEEN $__week(-3) AND $__week()` instead.
 -- format: time_series
 WITH weeks AS (
-  SELECT DISTINCT week FROM perf_all_weeks WHERE $__weekFilter(week) ORDER BY week DESC LIMIT 4
+  SELECT week FROM perf_reports WHERE $__weekFilter(week) ORDER BY week DESC LIMIT 4
 )
 SELECT week, count(DISTINCT pattern) FILTER (WHERE p95_ms > $__slowMs) AS slow_patterns
 FROM perf_all_weeks

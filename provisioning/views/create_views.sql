@@ -1,4 +1,4 @@
--- The three views over a folder of weekly reports.
+-- The views over a folder of weekly reports.
 --
 -- In the plugin every datasource has them already, over its own folder and with its own `slowMs`: the plugin
 -- reads this very file. In the plain DuckDB shell (1.4 or newer) start it in the folder of the reports:
@@ -70,3 +70,43 @@ SELECT
     row_number() OVER (PARTITION BY week ORDER BY p95_ms DESC, pattern) AS place
 FROM perf_all_weeks
 WHERE p95_ms IS NOT NULL;
+
+-- perf_weeks: the same rows, with what panels want to know of each: `time`, the Monday of its week (NULL for a number that is
+-- no week, such as 202553), `label`, the week as people write it (2026-W48), and `agent`, NULL where no report has that
+-- column. A report's own columns `time` and `label` are not in it.
+CREATE OR REPLACE VIEW perf_weeks AS
+SELECT * REPLACE (
+    CAST(CASE
+        -- A text is a number here if it is one.
+        WHEN TRY_CAST(week AS INTEGER) BETWEEN 197001 AND 219952 THEN CASE
+            WHEN TRY_CAST(week AS INTEGER) % 100 BETWEEN 1 AND 52
+                OR TRY_CAST(week AS INTEGER) % 100 = date_part('week', make_date(TRY_CAST(week AS INTEGER) // 100, 12, 28))
+            THEN date_trunc('week', make_date(TRY_CAST(week AS INTEGER) // 100, 1, 4))
+                + to_days(TRY_CAST(week AS INTEGER) % 100 * 7 - 7)
+        END
+    END AS TIMESTAMP) AS time,
+    format('{}-W{:02d}', TRY_CAST(week AS INTEGER) // 100, TRY_CAST(week AS INTEGER) % 100) AS label
+)
+FROM (
+    SELECT NULL::VARCHAR AS agent, NULL AS time, NULL AS label WHERE false
+    UNION ALL BY NAME
+    SELECT * FROM perf_all_weeks
+);
+
+-- perf_reports: one row for each week that has a report and exists, with its Monday as `time` and its `label`. The report before
+-- one is the next in the order, and not the calendar's week before where that has no report.
+CREATE OR REPLACE VIEW perf_reports AS
+SELECT week, time, label
+FROM (
+    SELECT
+        week,
+        CAST(CASE
+            WHEN week BETWEEN 197001 AND 219952 THEN CASE
+                WHEN week % 100 BETWEEN 1 AND 52 OR week % 100 = date_part('week', make_date(week // 100, 12, 28))
+                THEN date_trunc('week', make_date(week // 100, 1, 4)) + to_days(week % 100 * 7 - 7)
+            END
+        END AS TIMESTAMP) AS time,
+        format('{}-W{:02d}', week // 100, week % 100) AS label
+    FROM (SELECT DISTINCT TRY_CAST(week AS INTEGER) AS week FROM perf_all_weeks)
+)
+WHERE time IS NOT NULL;

@@ -13,7 +13,7 @@ use crate::source::{self, Datasource, LocalSettings, Policy};
 /// What `views` takes.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The views are perf_all_weeks, perf_slow_patterns and perf_top_patterns. They hold no data: a report that is added \
+    after_help = "The views are perf_all_weeks, perf_slow_patterns, perf_top_patterns, perf_weeks and perf_reports. They hold no data: a report that is added \
 later is seen by the next query. They name the folders of --path by their whole paths, so that the file works wherever it lies; of a \
 `.duckdb` file in --path nothing is taken. Grafana needs none of this, every datasource has them already.
 

@@ -156,7 +156,8 @@ impl Engine {
 }
 
 /// Functions that the views call. A macro of that name in an attached file must not take their place.
-const OWN_FUNCTIONS: [&str; 2] = ["read_parquet", "row_number"];
+const OWN_FUNCTIONS: [&str; 7] =
+    ["read_parquet", "row_number", "date_part", "make_date", "date_trunc", "to_days", "format"];
 
 pub(super) fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
     for view in views {

@@ -23,7 +23,10 @@ fn every_panel_is_filtered_and_explained() {
         assert_eq!(panel["datasource"]["uid"], "${datasource}", "{title}");
         for target in panel["targets"].as_array().unwrap() {
             let sql = target["rawSql"].as_str().unwrap();
-            assert!(sql.contains("$__weekFilter(week)"), "{title}");
+            assert!(
+                sql.contains("$__weekFilter(week)") || sql.contains("$__weekFilter(week, '$week')"),
+                "{title}"
+            );
             assert!(sql.contains("$__conditionalAll(pattern IN ($pattern), $pattern)"), "{title}");
             assert_eq!(target["datasource"], panel["datasource"], "{title}");
             assert!(matches!(target["format"].as_str(), Some("table" | "time_series")), "{title}");

@@ -44,6 +44,7 @@ mod planted;
 mod provision;
 mod provisioned;
 mod provisioned_edges;
+mod provisioned_growth;
 mod provisioned_looks;
 mod provisioned_queries;
 mod reports;

@@ -52,7 +52,7 @@ async fn a_folder_without_reports_gets_its_first_one() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start(folder.path(), &json!({})).await;
     let weeks = "SELECT count(DISTINCT week) FROM perf_all_weeks";
-    for view in ["perf_all_weeks", "perf_slow_patterns", "perf_top_patterns"] {
+    for view in ["perf_all_weeks", "perf_slow_patterns", "perf_top_patterns", "perf_weeks", "perf_reports"] {
         let answer = host.ask(&format!("FROM {view}"), "table").await;
         assert_eq!((answer.error.as_deref(), rows(&answer).len()), (None, 0), "{view}");
         let notice = meta(&answer)["notices"][0]["text"].as_str().unwrap().to_owned();

@@ -33,7 +33,7 @@ const named = (displayNameFromDS: string, field: Field): Field => ({ ...field, c
 test('the provisioned dashboard has its panels and its pattern', () => {
   expect(panelsOf(dashboard).length).toBeGreaterThanOrEqual(5);
   const pattern = variablesOf(dashboard).find(({ name }) => name === 'pattern')!;
-  expect(sqlOf(pattern)).toContain('perf_all_weeks');
+  expect(sqlOf(pattern)).toContain('perf_weeks');
   expect(readState('', dashboard)).toMatchObject({ from: 'now-26w/w', to: 'now/w', theme: null });
 });
 

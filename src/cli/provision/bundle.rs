@@ -69,7 +69,11 @@ impl Datasource {
     pub(super) fn only_when_new(&mut self) {
         let settings = self.made.get("jsonData").and_then(Value::as_object).into_iter().flat_map(Map::keys);
         let settings = settings.filter(|name| *name != "path").cloned();
-        self.defaults = ["name", "url"].map(str::to_owned).into_iter().chain(settings).collect();
+        self.defaults = std::iter::once("name".to_owned()).chain(settings).collect();
+        // It shows the path.
+        if self.setting("path").is_none() {
+            self.defaults.push("url".to_owned());
+        }
     }
 
     /// What one that is there gets, too.
@@ -225,10 +229,14 @@ impl Bundle {
                 json_data.insert(key.clone(), value);
             }
         }
-        made.insert("jsonData".to_owned(), json_data.into());
-        if let Some(url) = written.get("url").and_then(Value::as_str) {
+        // Grafana lists datasources by their URL, and the path is what counts.
+        let path = json_data.get("path").and_then(Value::as_str).filter(|path| !path.is_empty());
+        if let Some(path) = path.map(|path| path.trim_start_matches("file://")) {
+            made.insert("url".to_owned(), format!("file://{path}").into());
+        } else if let Some(url) = written.get("url").and_then(Value::as_str) {
             made.insert("url".to_owned(), Expand::new(env).text(url)?.into());
         }
+        made.insert("jsonData".to_owned(), json_data.into());
         if let Some(Value::Bool(default)) = written.get("isDefault") {
             made.insert("isDefault".to_owned(), (*default).into());
         }
@@ -342,7 +350,10 @@ mod tests {
         datasource.set("slowMs", json!(250));
         let said = datasource.said();
         assert_eq!(said["jsonData"], json!({"path": "/reports", "slowMs": 250}));
-        assert_eq!((said.get("name"), said.get("url"), &said["uid"]), (None, None, &json!("duckdb-perf")));
+        assert_eq!(
+            (said.get("name"), &said["url"], &said["uid"]),
+            (None, &json!("file:///reports"), &json!("duckdb-perf"))
+        );
     }
 
     #[test]

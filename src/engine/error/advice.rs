@@ -142,7 +142,7 @@ pub(super) fn advice(class: &str, message: &str) -> Option<&'static str> {
     }
     if is("Catalog") && message.starts_with("Table with name perf_") && !has("Did you mean \"perf_") {
         return Some(
-            "The views over the reports are `perf_all_weeks`, `perf_slow_patterns` and `perf_top_patterns`",
+            "The views over the reports are `perf_all_weeks`, `perf_slow_patterns`, `perf_top_patterns`, `perf_weeks` and `perf_reports`",
         );
     }
     None

@@ -1,21 +1,14 @@
 -- The agents of one report, those with the most slow patterns first: their patterns, how often these ran, their mean p95,
 -- weighted by samples, with its change against the report before, and the slowest pattern. An agent is what the column
 -- `agent` says, or, for rows without one, what the expression finds in the pattern's text.
-WITH reports AS NOT MATERIALIZED (
-  SELECT NULL::VARCHAR AS agent WHERE false
-  UNION ALL BY NAME
-  FROM perf_all_weeks
-),
-names AS MATERIALIZED (
+WITH names AS MATERIALIZED (
   -- Each pattern is looked at once, which takes the word MATERIALIZED: else DuckDB matches after the join.
-  SELECT
-    pattern,
-    coalesce(nullif(regexp_extract(pattern, $agent_regex, 1), ''), nullif(regexp_extract(pattern, $agent_regex, 0), ''), 'other') AS by_name
+  SELECT pattern, coalesce($__match(pattern, $agent_regex), 'other') AS by_name
   FROM (SELECT DISTINCT pattern FROM perf_all_weeks WHERE $__weekFilter(week))
 ),
 rows_of_agents AS (
   SELECT week, pattern, coalesce(agent, by_name) AS agent, samples, p95_ms
-  FROM reports
+  FROM perf_weeks
   JOIN names USING (pattern)
   WHERE $__weekFilter(week) AND $__conditionalAll(coalesce(agent, by_name) IN ($agent), $agent)
 ),
@@ -49,7 +42,7 @@ SELECT
   this.slow_patterns,
   this.samples,
   round(this.p95_ms, 3) AS p95_ms,
-  CASE WHEN before.p95_ms > 0 THEN nullif(round(100 * (this.p95_ms / before.p95_ms - 1), 1), 'nan'::DOUBLE) END AS change_percent,
+  nullif(round($__growth(before.p95_ms, this.p95_ms), 1), 'nan'::DOUBLE) AS change_percent,
   this.max_p95_ms,
   this.pattern AS slowest_pattern
 FROM (FROM agents WHERE age = 1) AS this

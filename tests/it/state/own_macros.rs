@@ -65,6 +65,8 @@ const SHADOWS: &[&str] = &[
     "CREATE MACRO struct_pack(a) AS 'x'",
     "CREATE MACRO epoch_us(a) AS 0",
     "CREATE MACRO to_days(a) AS 0",
+    "CREATE MACRO date_trunc(a, b) AS TIMESTAMP '1999-01-01'",
+    "CREATE MACRO format(a, b, c) AS 'x'",
     "CREATE MACRO make_date(a, b, c) AS DATE '1999-01-01'",
 ];
 
@@ -76,6 +78,8 @@ const LOOKUPS: &[(&str, &str)] = &[
     ("table", "SELECT * FROM perf_slow_patterns ORDER BY ALL"),
     ("table", "SELECT * FROM perf_top_patterns ORDER BY ALL"),
     ("table", "SELECT * FROM memory.main.perf_top_patterns ORDER BY ALL"),
+    ("table", "SELECT * FROM perf_weeks ORDER BY ALL"),
+    ("table", "SELECT * FROM perf_reports ORDER BY ALL"),
     ("table", "DESCRIBE perf_all_weeks"),
     (
         "table",

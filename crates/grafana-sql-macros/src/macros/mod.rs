@@ -3,6 +3,7 @@
 
 mod call;
 mod epoch;
+mod panels;
 mod suggest;
 mod table;
 mod timestamps;

@@ -7,7 +7,7 @@ use super::super::Dialect;
 use super::super::interpolate::{Reference, lookup};
 use super::super::offsets::Output;
 use super::call::{Call, Part};
-use super::{epoch, timestamps, weeks, write_value};
+use super::{epoch, panels, timestamps, weeks, write_value};
 use crate::{Error, Result};
 
 /// A macro, for people and for the expander.
@@ -185,14 +185,14 @@ const MACROS: &[MacroDoc] = table! {
     "$__timezone" [0..=0] [ALL] built_in:
         "The time zone that times are in: always UTC here.";
         "ts AT TIME ZONE $__timezone" => "ts AT TIME ZONE 'UTC'"
-    "$__weekFilter(column)" [1..=1] [ALL] weeks::filter:
-        "Reports whose ISO week, the integer YYYYWW, touches the time range, without numbers in between that are no week, such as 202553 or 202601.5. A range that ends exactly on Monday 00:00 does not touch that week.";
+    "$__weekFilter(column[, last])" [1..=2] [ALL] weeks::filter:
+        "Reports whose ISO week, the integer YYYYWW, touches the time range, without numbers in between that are no week, such as 202553 or 202601.5. A range that ends exactly on Monday 00:00 does not touch that week. With a week as `last`, only those up to it; `newest`, `previous` and an empty text are none.";
         "$__weekFilter(week)" => "(week BETWEEN 202610 AND 202611 AND week = TRY_CAST(week AS BIGINT))"
     "$__weekFrom()" [0..=0] [ALL] weeks::from:
         "First ISO week of the time range as YYYYWW.";
         "week >= $__weekFrom()" => "week >= 202610"
-    "$__weekTo()" [0..=0] [ALL] weeks::to:
-        "Last ISO week of the time range as YYYYWW.";
+    "$__weekTo([last])" [0..=1] [ALL] weeks::to:
+        "Last ISO week of the time range as YYYYWW, or the week in `last` where that is earlier.";
         "week = $__weekTo()" => "week = 202611"
     "$__week([n])" [0..=1] [ALL] weeks::week:
         "The ISO week n weeks after the last week of the time range, as YYYYWW; n is a whole number, mostly negative, and 0 when left out. Right across years of 52 and 53 weeks.";
@@ -200,6 +200,30 @@ const MACROS: &[MacroDoc] = table! {
     "$__weekTime(column)" [1..=1] [ALL] weeks::week_time:
         "The Monday of an ISO week YYYYWW as TIMESTAMP; NULL for a number that is no week, such as 202660, 202601.5 or 2601.";
         "SELECT $__weekTime(week) AS \"time\"" => "SELECT (CASE WHEN TRY_CAST(week AS BIGINT) BETWEEN 197001 AND 219952 AND TRY_CAST(week AS DOUBLE) = TRY_CAST(week AS BIGINT) THEN CASE WHEN TRY_CAST(week AS BIGINT) % 100 BETWEEN 1 AND 52 OR TRY_CAST(week AS BIGINT) % 100 = week(make_date(TRY_CAST(week AS BIGINT) // 100, 12, 28)) THEN date_trunc('week', make_date(TRY_CAST(week AS BIGINT) // 100, 1, 4)) + to_days(CAST(TRY_CAST(week AS BIGINT) % 100 * 7 - 7 AS INTEGER)) END END) AS \"time\""
+    "$__weekTimes()" [0..=0] weeks::times:
+        "A table with one column `time`: the Monday of each ISO week of the time range. Of one week it has the beginning and the end, so that a line over it has two points.";
+        "SELECT time FROM $__weekTimes()" => "SELECT time FROM (SELECT unnest(generate_series(TIMESTAMP '2026-03-02 00:00:00', TIMESTAMP '2026-03-09 00:00:00', INTERVAL 7 DAYS)) AS time)"
+    "$__weekBars(reports)" [1..=1] weeks::bars:
+        "A table of bars over the time range, from one that has `week` and `time` of each report: `week`, `time` and `is_report` of each and, not a report, of the week after the newest. A bar is as wide as the shortest way from one to the next, so that one alone takes a week.";
+        "FROM $__weekBars(perf_reports)" => "FROM (SELECT week, time, true AS is_report FROM perf_reports WHERE (week BETWEEN 202610 AND 202611 AND week = TRY_CAST(week AS BIGINT)) UNION ALL SELECT CAST(strftime(max(time) + INTERVAL 7 DAYS, '%G%V') AS INTEGER), max(time) + INTERVAL 7 DAYS, false FROM perf_reports WHERE (week BETWEEN 202610 AND 202611 AND week = TRY_CAST(week AS BIGINT)) HAVING count(*) > 0)"
+    "$__label(column, length)" [2..=2] panels::label:
+        "A text on one line of at most `length` characters, cut at its end. Different texts that look the same then get a hash. For rows that are read together, without GROUP BY ALL.";
+        "SELECT $__label(pattern, 40) AS name" => "SELECT (regexp_replace(CASE WHEN length(pattern) <= 40 THEN pattern ELSE rtrim(left(pattern, 39)) || '…' END, '\\s+', ' ', 'g') || CASE WHEN min(pattern) OVER (PARTITION BY regexp_replace(CASE WHEN length(pattern) <= 40 THEN pattern ELSE rtrim(left(pattern, 39)) || '…' END, '\\s+', ' ', 'g')) <> max(pattern) OVER (PARTITION BY regexp_replace(CASE WHEN length(pattern) <= 40 THEN pattern ELSE rtrim(left(pattern, 39)) || '…' END, '\\s+', ' ', 'g')) THEN ' #' || left(md5(pattern), 6) ELSE '' END) AS name"
+    "$__match(column, regex)" [2..=2] panels::first_match:
+        "What a regular expression finds in a text: its first group or, without one, all that it matches; NULL where that is nothing.";
+        "SELECT $__match(pattern, 'agent:(\\w+)')" => "SELECT coalesce(nullif(regexp_extract(pattern, 'agent:(\\w+)', 1), ''), nullif(regexp_extract(pattern, 'agent:(\\w+)', 0), ''))"
+    "$__growth(before, now)" [2..=2] panels::growth:
+        "By how many percent a number grew; NULL where it was 0 or less before.";
+        "SELECT $__growth(before_ms, p95_ms)" => "SELECT (CASE WHEN (before_ms) > 0 THEN 100 * ((p95_ms) / (before_ms) - 1) END)"
+    "$__duration(column)" [1..=1] panels::duration:
+        "Milliseconds as a text for people: `240 ms`, `1.2 s`.";
+        "SELECT $__duration(p95_ms)" => "SELECT (CASE WHEN (p95_ms) < 1000 THEN format('{:.4g} ms', p95_ms) ELSE format('{:g} s', round((p95_ms) / 1000, 1)) END)"
+    "$__scale(column)" [1..=1] panels::scale:
+        "`log` where the largest of the numbers is more than twenty times their median, else `linear`: an aggregate, for the axis of a panel.";
+        "SELECT $__scale(p95_ms) FROM lines" => "SELECT (CASE WHEN max(p95_ms) > 20 * median(p95_ms) FILTER (WHERE (p95_ms) > 0) THEN 'log' ELSE 'linear' END) FROM lines"
+    "$__number(text, name, otherwise)" [3..=3] panels::number:
+        "What was typed into a box, as a DOUBLE: `otherwise` where nothing was typed, and an error with `name` where it is no number.";
+        "p95_ms > $__number('250', 'Slow above', $__slowMs)" => "p95_ms > CAST(250.0 AS DOUBLE)"
     "$__conditionalAll(condition, $variable)" [2..=usize::MAX] [ALL] conditional_all:
         "The condition, or one that is always true when the variable is set to All.";
         "WHERE $__conditionalAll(pattern IN ($pattern), $pattern)" => "WHERE (pattern IN ('a','b'))"

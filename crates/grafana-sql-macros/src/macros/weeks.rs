@@ -12,6 +12,7 @@ use grafana_time::TimeRange;
 
 pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (first, last) = weeks(call.context().range);
+    let last = if call.arg_count() > 1 { up_to(call, 1, last)? } else { last };
     let condition = week_condition(first, last, call.context().dialect);
     for (at, text) in condition.iter().enumerate() {
         let column = (at > 0).then_some(Arg(0));
@@ -27,7 +28,40 @@ pub(super) fn from(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
 
 pub(super) fn to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (_, last) = weeks(call.context().range);
+    let last = if call.arg_count() > 0 { up_to(call, 0, last)? } else { last };
     call.write(&[Text(&last.yyyyww().to_string())], out)
+}
+
+/// The Mondays of the weeks that exist. The end of a single week is its last millisecond, which is what dashboards have.
+pub(super) fn times(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (oldest, newest) = IsoWeek::bounds();
+    let (first, last) = weeks(call.context().range);
+    let clamped = |week: IsoWeek| IsoWeek::from_yyyyww(week.yyyyww().clamp(oldest, newest)).unwrap_or(week);
+    let (first, last) = (clamped(first).monday(), clamped(last).monday());
+    let times = if first == last {
+        format!(
+            "[TIMESTAMP '{first} 00:00:00', TIMESTAMP '{first} 00:00:00' + INTERVAL 7 DAYS - INTERVAL 1 MILLISECOND]"
+        )
+    } else {
+        format!("generate_series(TIMESTAMP '{first} 00:00:00', TIMESTAMP '{last} 00:00:00', INTERVAL 7 DAYS)")
+    };
+    call.write(&[Text(&format!("(SELECT unnest({times}) AS time)"))], out)
+}
+
+/// `time` of the week after the newest keeps the axis from ending before its bar does.
+pub(super) fn bars(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
+    let (first, last) = weeks(call.context().range);
+    let condition = format!(" WHERE {} ", week_condition(first, last, Dialect::DuckDb).join("week"));
+    let parts = [
+        Text("(SELECT week, time, true AS is_report FROM "),
+        Arg(0),
+        Text(&condition),
+        Text("UNION ALL SELECT CAST(strftime(max(time) + INTERVAL 7 DAYS, '%G%V') AS INTEGER), max(time) + INTERVAL 7 DAYS, false FROM "),
+        Arg(0),
+        Text(&condition),
+        Text("HAVING count(*) > 0)"),
+    ];
+    call.write(&parts, out)
 }
 
 pub(super) fn week(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
@@ -132,6 +166,20 @@ fn weeks(range: TimeRange) -> (IsoWeek, IsoWeek) {
         Timestamp::from_nanosecond(range.to.as_nanosecond().saturating_sub(1)).unwrap_or(range.to);
     let last = IsoWeek::containing(if range.to > range.from { just_before } else { range.to });
     (first, last)
+}
+
+/// What a variable of weeks says when no week is chosen.
+const UNCHOSEN: [&str; 3] = ["", "newest", "previous"];
+
+/// `last`, or the week in this argument where that is earlier.
+fn up_to(call: &mut Call<'_, '_>, arg: usize, last: IsoWeek) -> Result<IsoWeek> {
+    let position = call.position(arg);
+    let text = call.word(arg)?;
+    if UNCHOSEN.contains(&text.as_str()) {
+        return Ok(last);
+    }
+    let chosen: IsoWeek = text.parse().map_err(|error| Error::from(error).at(position))?;
+    Ok(if chosen.yyyyww() < last.yyyyww() { chosen } else { last })
 }
 
 fn steps(call: &mut Call<'_, '_>) -> Result<i64> {
