@@ -20,6 +20,6 @@ counts AS (
 SELECT week, line, agent, if(is_report, coalesce(n, 0), NULL) AS samples
 FROM $__weekBars(perf_reports) CROSS JOIN (SELECT DISTINCT agent, line FROM counts)
   LEFT JOIN counts USING (week, agent, line)
-UNION ALL -- For the tooltip: the axis has dates.
-SELECT week, 'week', 'ISO week', epoch_ms(time) FROM $__weekBars(perf_reports) WHERE is_report AND EXISTS (FROM counts)
+UNION ALL SELECT week, 'week', 'ISO week', epoch_ms(time) FROM $__weekBars(perf_reports)
+WHERE is_report AND EXISTS (FROM counts)
 ORDER BY week, line
