@@ -37,7 +37,9 @@ pub(super) fn drop_twins(by_glob: &mut [(String, Vec<Found>)]) -> Vec<(PathBuf, 
     twins.sort_unstable();
     if !twins.is_empty() {
         let gone: HashSet<&Path> = twins.iter().map(|(name, _)| name.as_path()).collect();
-        by_glob.iter_mut().for_each(|(_, files)| files.retain(|file| !gone.contains(file.path.as_path())));
+        for (_, files) in by_glob.iter_mut() {
+            files.retain(|file| !gone.contains(file.path.as_path()));
+        }
     }
     twins
 }

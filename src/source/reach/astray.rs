@@ -234,15 +234,25 @@ impl Astray {
             Self::NoReport(_) => {
                 told("is a folder without a Parquet file", "Write the report into it, or move it away")
             }
-            Self::EmptyKey(_) => told(
+            Self::EmptyKey(_) | Self::LogElsewhere(_) | Self::Folder(_) => {
+                let (what, remedy) = self.plain_words();
+                told(what, remedy)
+            }
+        }
+    }
+
+    /// The words for what needs no name beside its own.
+    fn plain_words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::EmptyKey(_) => (
                 "is a folder in which no file matches the pattern of the reports",
                 "Write the report into it, or move it away",
             ),
-            Self::LogElsewhere(_) => told(
+            Self::LogElsewhere(_) => (
                 "has a `?` in its name or in that of a folder above, so that DuckDB looks elsewhere for what was not yet written into it",
                 "Rename the file or folder that is called so",
             ),
-            Self::Folder(_) => told(
+            _ => (
                 "is a folder, and a pattern matches no folder",
                 "Name the files in it, too, as in ['weekly_*.parquet', 'weekly_*.parquet/*.parquet']",
             ),
