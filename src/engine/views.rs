@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::examine::{Examined, examine};
 use super::reads::Reports;
-use super::{Cancel, Engine, error, gate, own};
+use super::{Cancel, Engine, error, gate, own, sql_name};
 use crate::error::{Error, Kind, Result};
 use crate::reports;
 
@@ -98,7 +98,7 @@ impl Engine {
         if let Some(made) = made.as_mut().filter(fits) {
             (made.reports, made.examined) = (reports.clone(), Arc::clone(&examined));
         } else {
-            make(
+            make_over_files(
                 &connection,
                 &reports::create_views(&examined.sources, self.datasource.common.slow_ms, false),
             )?;
@@ -160,14 +160,48 @@ const OWN_FUNCTIONS: [&str; 7] =
     ["read_parquet", "row_number", "date_part", "make_date", "date_trunc", "to_days", "format"];
 
 pub(super) fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
-    for view in views {
-        let sql = with_own_functions(&view.sql);
-        // The position is one in our text, not in the person's.
-        connection
-            .execute_batch(&sql)
-            .map_err(|error| Error { position: None, ..error::translate(&error) })?;
-    }
-    Ok(())
+    views.iter().try_for_each(|view| run(connection, &with_own_functions(&view.sql)))
+}
+
+/// Makes the views over many files. DuckDB opens every file for each view that it binds, so the views over the first one are made
+/// over an empty one with the same columns, in a transaction of which nobody else sees a part.
+fn make_over_files(connection: &Connection, views: &[reports::View]) -> Result<()> {
+    let Some((first, others)) = views.split_first().filter(|(_, others)| others.len() > 1) else {
+        return make(connection, views);
+    };
+    let first = std::slice::from_ref(first);
+    run(connection, "BEGIN TRANSACTION")?;
+    let made = make(connection, first)
+        .and_then(|()| run(connection, &stand_in(connection)?))
+        .and_then(|()| make(connection, others))
+        .and_then(|()| make(connection, first));
+    run(connection, if made.is_ok() { "COMMIT" } else { "ROLLBACK" }).and(made)
+}
+
+/// The statement that puts an empty view in the place of the first one.
+fn stand_in(connection: &Connection) -> Result<String> {
+    let columns: Vec<String> = connection
+        .prepare(
+            "SELECT column_name, data_type FROM system.main.duckdb_columns() \
+             WHERE database_name = 'memory' AND schema_name = 'main' AND table_name = ? ORDER BY column_index",
+        )
+        .and_then(|mut statement| {
+            let column = |row: &duckdb::Row<'_>| {
+                Ok(format!("CAST(NULL AS {}) AS {}", row.get::<_, String>(1)?, sql_name(&row.get::<_, String>(0)?)))
+            };
+            statement.query_map([reports::VIEW_NAMES[0]], column)?.collect()
+        })
+        .map_err(|error| error::translate(&error))?;
+    Ok(format!(
+        "CREATE OR REPLACE VIEW {} AS SELECT {} WHERE false",
+        reports::VIEW_NAMES[0],
+        columns.join(", ")
+    ))
+}
+
+fn run(connection: &Connection, sql: &str) -> Result<()> {
+    // The position is one in our text, not in the person's.
+    connection.execute_batch(sql).map_err(|error| Error { position: None, ..error::translate(&error) })
 }
 
 /// A view's text with those functions by their full names.

@@ -56,7 +56,9 @@ pub(super) fn bars(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
         Text("(SELECT week, time, true AS is_report FROM "),
         Arg(0),
         Text(&condition),
-        Text("UNION ALL SELECT CAST(strftime(max(time) + INTERVAL 7 DAYS, '%G%V') AS INTEGER), max(time) + INTERVAL 7 DAYS, false FROM "),
+        Text(
+            "UNION ALL SELECT CAST(strftime(max(time) + INTERVAL 7 DAYS, '%G%V') AS INTEGER), max(time) + INTERVAL 7 DAYS, false FROM ",
+        ),
         Arg(0),
         Text(&condition),
         Text("HAVING count(*) > 0)"),
