@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Grafana ── gRPC, unix socket ──► plugin/ ┐
-//!  curl    ── HTTP ───────────────► http/   ├─► app ─► query ─► cache ─► worker client ══ socket ══► worker process
+//!  curl    ── HTTP ───────────────► http/   ├─► app ─► query ─► cache ─► backend ─► broker ══ socket ══► worker process
 //!  shell   ───────────────────────► cli/    ┘                                                       gate ─► engine ─► frame
 //! ```
 //!
