@@ -202,6 +202,8 @@ impl Engine {
         Ok(findings)
     }
 
+    /// Refuses the first forbidden path.
+    ///
     /// # Errors
     /// The first path that a query must not use; for one beside a database file, the error adds the number of
     /// reports there.

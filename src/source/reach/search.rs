@@ -46,6 +46,8 @@ impl<'a> Search<'a> {
         Self { reach, base, pattern, findings }
     }
 
+    /// Runs the search and adds its findings.
+    ///
     /// # Errors
     /// Fails if an existing folder that may be read cannot be listed.
     pub(super) fn run(&mut self) -> io::Result<()> {
