@@ -5,7 +5,7 @@
 //! other without a gap, they take turns with the writer. New queries join until the turn is over; after that
 //! they join only while a query that came in time still runs, because that one blocks the writer anyway. When
 //! the last query that came in time has ended, the later ones get a moment to end; one that does not is
-//! stopped and begins anew in the next turn. Between turns the file is left to its writer for a moment. So a
+//! stopped and starts over in the next turn. Between turns the file is left to its writer for a moment. So a
 //! long query blocks only the writer, for as long as the query may run. If a query finds that the file has
 //! changed, the queries that read the old file are likewise stopped after a moment.
 //!
@@ -49,7 +49,7 @@ struct State {
     users: usize,
     /// Number of users that came within the turn.
     in_time: usize,
-    /// Users that can begin anew, each with its number.
+    /// Users that can start over, each with its number.
     patient: Vec<(u64, Cancel)>,
     next: u64,
     attached: Option<Attached>,
@@ -63,7 +63,7 @@ struct State {
 }
 
 impl State {
-    /// Stops the users that can begin anew, once the wait has lasted long enough.
+    /// Stops the users that can start over, once the wait has lasted long enough.
     fn put_off(&mut self) {
         let since = *self.awaited.get_or_insert_with(Instant::now);
         if since.elapsed() >= TURN {
@@ -267,7 +267,7 @@ pub(super) struct Guard<'a> {
 }
 
 impl Guard<'_> {
-    /// Notes that the job of `cancel` can begin anew if it would keep others waiting.
+    /// Notes that the job of `cancel` can start over if it would keep others waiting.
     pub(super) fn can_wait(&self, cancel: &Cancel) {
         if cancel.can_be_put_off() {
             self.attachments.state.lock().patient.push((self.number, cancel.clone()));

@@ -1,4 +1,4 @@
-//! Stops a job from another thread, for good or to begin it anew.
+//! Stops a job from another thread, for good or to start it over.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ pub struct Cancel(Arc<State>);
 struct State {
     cancelled: AtomicBool,
     ended: AtomicBool,
-    /// The job is to stop and begin anew.
+    /// The job is to stop and start over.
     put_off: AtomicBool,
     /// The job was put off before; no job is put off twice.
     has_waited: AtomicBool,
@@ -58,7 +58,7 @@ impl Cancel {
         Ok(())
     }
 
-    /// Stops the job so that it begins anew. An interrupt can be lost, so this is called again while the job
+    /// Stops the job so that it starts over. An interrupt can be lost, so this is called again while the job
     /// runs.
     pub(super) fn put_off(&self) {
         self.0.put_off.store(true, Ordering::SeqCst);
@@ -72,7 +72,7 @@ impl Cancel {
         !self.0.has_waited.load(Ordering::SeqCst)
     }
 
-    /// Returns whether a job that has stopped was put off and not cancelled, so that it begins anew.
+    /// Returns whether a job that has stopped was put off and not cancelled, so that it starts over.
     pub(super) fn begins_anew(&self) -> bool {
         let put_off = self.0.put_off.swap(false, Ordering::SeqCst);
         self.0.has_waited.fetch_or(put_off, Ordering::SeqCst);

@@ -184,7 +184,7 @@ impl Engine {
 
     /// Explains why a run failed, if one of the files that it read is the cause: with a better error, or with
     /// a new run because the views will read those files differently. `can_begin` tells whether the run may
-    /// begin anew.
+    /// start over.
     pub(super) fn blame(&self, error: Error, set: &FileSet, can_begin: bool, cancel: &Cancel) -> Ending {
         if !may_be_of_a_file(&error) {
             return Ending::Failed(error);

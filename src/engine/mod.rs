@@ -91,7 +91,8 @@ impl Engine {
     /// DuckDB may do anything: only for tests of the jail around it.
     ///
     /// # Errors
-    /// `BadSettings` if the base path cannot be entered; DuckDB's error if DuckDB cannot be opened.
+    /// [`crate::error::Kind::BadSettings`] if the base path cannot be entered; DuckDB's error if DuckDB
+    /// cannot be opened.
     pub fn open(datasource: Datasource, temp_dir: &Path, gated: bool) -> Result<Self> {
         std::env::set_current_dir(&datasource.base_path).map_err(|error| {
             crate::error::Error::bad_settings(format!(

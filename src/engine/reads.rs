@@ -97,12 +97,11 @@ pub(super) struct ViewReads {
 pub(super) struct Stored {
     /// The view's column names in parentheses; empty if the text lists none.
     pub(super) columns: String,
-    /// Whether its unqualified name finds it: it is in the schema `main`, and no database earlier in the
-    /// search path has it.
+    /// Whether its unqualified name can find it: it is in the schema `main` of an attached database.
     pub(super) is_found: bool,
     /// Its text in lower case, without `can_have_nan`, which only lets DuckDB find NaN.
     pub(super) text: String,
-    /// The database in which it is found.
+    /// The database that holds it.
     pub(super) database: String,
 }
 

@@ -13,7 +13,7 @@ use crate::reports::DemoReport;
 /// renamed, so that a reader never sees half of it. `progress` is called after each week.
 ///
 /// # Errors
-/// `BadSettings` if the folder cannot be written; DuckDB's error.
+/// [`crate::error::Kind::BadSettings`] if the folder cannot be written; DuckDB's error.
 pub fn write_reports<'a>(
     reports: impl Iterator<Item = DemoReport<'a>>,
     folder: &Path,

@@ -27,7 +27,7 @@ const MOST_RUNS: usize = 4;
 
 /// The destination of a query's frame or CSV.
 pub trait FrameSink: Write {
-    /// Discards what was written so far, because the frame begins anew.
+    /// Discards what was written so far, because the frame starts over.
     ///
     /// # Errors
     /// Fails if the sink fails, or if it has already passed on what was written; the error says what to do.
@@ -35,7 +35,7 @@ pub trait FrameSink: Write {
 
     /// Asks the sink to buffer until the end instead of waiting for its consumer, because a running query
     /// blocks the writer of a database file. A sink that never waits needs to do nothing. Returns whether the
-    /// frame can begin anew until then.
+    /// frame can start over until then.
     fn hold_back(&mut self) -> bool {
         true
     }

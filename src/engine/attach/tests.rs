@@ -23,7 +23,7 @@ impl World {
         self.attachments.hold(&self.keeper, cancel).unwrap()
     }
 
-    /// Moves the begin of the turn into the past.
+    /// Moves the start of the turn into the past.
     fn began(&self, ago: Duration) {
         let since = Instant::now().checked_sub(ago).unwrap();
         self.attachments.state.lock().attached.as_mut().unwrap().since = since;

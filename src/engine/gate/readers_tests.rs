@@ -1,4 +1,4 @@
-//! Tests where statements read Parquet files, and how they are composed anew.
+//! Tests where statements read Parquet files, and how they are recomposed.
 
 use super::super::Gate;
 use super::super::Put;

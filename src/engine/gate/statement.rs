@@ -1,4 +1,4 @@
-//! Splits a statement by DuckDB's own tokens and composes it anew: `EXPLAIN`, `CREATE VIEW` and `PIVOT`.
+//! Splits a statement by DuckDB's own tokens and recomposes it: `EXPLAIN`, `CREATE VIEW` and `PIVOT`.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;

@@ -96,8 +96,8 @@ impl Astray {
         )
     }
 
-    /// Returns whether it is refused by its text alone, beside a database file or because no database file
-    /// holds it; its existence was not checked.
+    /// Returns whether it is refused by its text alone, beside a database file or because it names no report
+    /// from any folder; its existence was not checked.
     #[must_use]
     pub fn is_beside(&self) -> bool {
         matches!(self, Self::NoReportName(..) | Self::TooWide(..) | Self::FromNowhere(..) | Self::Closed(..))
