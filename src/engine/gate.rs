@@ -4,9 +4,10 @@
 //!
 //! A separate DuckDB instance ([`parser`]) parses the text: it tells how many statements the text holds and
 //! of what kind, splits it into tokens and prints the parse tree. `json_serialize_sql` refuses everything
-//! that is not a SELECT. The gate also lets in two kinds of statement that it refuses, and composes their
-//! text itself: `EXPLAIN`, with fixed options before the checked query, and `PIVOT` without `IN`, which is
-//! checked with lists put in. Only the checked text runs: [`Verdict::sql`], never the text that was sent.
+//! that is not a SELECT. The gate also lets in two kinds of statement that `json_serialize_sql` refuses, and
+//! composes their text itself: `EXPLAIN`, with fixed options before the checked query, and `PIVOT` without
+//! `IN`, which is checked with lists put in. Only the checked text runs: [`Verdict::sql`], never the text
+//! that was sent.
 
 mod columns;
 mod composition;

@@ -77,7 +77,7 @@ impl From<Error> for Ending {
 }
 
 impl Engine {
-    /// Runs `job` and writes its frame, an Arrow IPC file, to `sink` as rows arrive. Begins anew if files
+    /// Runs `job` and writes its frame, an Arrow IPC file, to `sink` as rows arrive. Starts over if files
     /// change meanwhile. Also returns how long the frame stays valid, if the job asks for it.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Engine {
         self.run_unchanged(task, cancel, sink)
     }
 
-    /// Runs `job` and writes its rows as CSV to `sink` as they arrive. Begins anew if files change meanwhile
+    /// Runs `job` and writes its rows as CSV to `sink` as they arrive. Starts over if files change meanwhile
     /// and the sink still can.
     ///
     /// # Errors
