@@ -268,11 +268,11 @@ const panels = (): Built[] => [
   chart(
     16,
     'Workers that ended before their time',
-    'By reason: memory and disk (a query took too much), deadline and cancelled (it did not stop), crash, protocol, internal, opening. It takes milliseconds and harms no other datasource; the log of Grafana has the reason. Ends that are meant (idle, replaced, closed, swollen, aside) are left out.',
+    'By reason: memory and disk (a query took too much), deadline and cancelled (it did not stop), crash, protocol, internal, opening. It takes milliseconds and harms no other datasource; the log of Grafana has the reason. Ends that are meant (idle, replaced, closed, superseded, memory_retained) are left out.',
     [0, 53],
     [
       [
-        `sum by (reason) (${increase('worker_kills_total', ', reason!~"aside|idle|replaced|closed|swollen"')})`,
+        `sum by (reason) (${increase('worker_kills_total', ', reason!~"closed|idle|memory_retained|replaced|superseded"')})`,
         '{{reason}}',
       ],
     ],

@@ -1,4 +1,4 @@
-//! What more is said of a query's error, by the query's own text and by what is in the folders.
+//! Adds hints to a query's error, from the query's own text and from the files in the folders.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use crate::error::{Detail, Error, Kind};
 use crate::query;
 use crate::reports::{PARQUET_ENDINGS, has_ending_of_parquet};
 
-/// How the names of files end that DuckDB reads as tables, beside those of Parquet files.
+/// Endings, besides those of Parquet files, of files that DuckDB reads as tables.
 const OTHER_ENDINGS: [&str; 3] = ["csv", "json", "duckdb"];
 
 impl Engine {
-    /// With what may be the reason of an error that says none.
+    /// Adds a likely reason to an error that has no hint.
     pub(super) fn advised(&self, error: Error, sql: &str) -> Error {
         if error.kind != Kind::BadQuery || error.hint.is_some() {
             return error;
@@ -32,7 +32,7 @@ impl Engine {
         }
     }
 
-    /// What to write where a table is not there, and a file or folder of the datasource is called so.
+    /// Returns a hint for a missing table whose name is that of a file or folder of the datasource.
     fn file_of_that_name(&self, name: &str) -> Option<String> {
         let found = self.reach.find(name).ok()?;
         if found.is_folder && found.astray.is_empty() {
@@ -52,7 +52,8 @@ impl Engine {
     }
 }
 
-/// The name of a file in which DuckDB's parser stopped, because it has signs that a name without quotes cannot have.
+/// Returns the unquoted file name at which DuckDB's parser stopped, because it has characters that only a
+/// quoted name may have.
 fn file_without_quotes<'a>(error: &Error, sql: &'a str) -> Option<&'a str> {
     let at = error.position.filter(|_| error.message.starts_with("Parser Error: syntax error"))?;
     let is_end = |c: char| c.is_whitespace() || "(),;'\"`".contains(c);

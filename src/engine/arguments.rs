@@ -1,9 +1,10 @@
-//! The arguments that DuckDB's Parquet reader is given wherever a person's statement reads files, beside those that are written:
+//! Arguments that the plugin adds wherever a user's statement reads Parquet files:
 //!
-//! - `can_have_nan = true`: the statistics in a file, by which it passes over rows, leave NaN out, and it believes them otherwise.
-//! - `union_by_name = true`: of several files it takes the first one's types otherwise, and rounds what the others hold.
-//! - `hive_partitioning = false` where the name of a folder would take the place of a column that the files have, or says where
-//!   the datasource is kept: it does not say what is in them.
+//! - `can_have_nan = true`: without it, DuckDB skips rows by the statistics in a file, which ignore NaN.
+//! - `union_by_name = true`: without it, DuckDB uses the first file's types for all files and rounds the
+//!   others' values.
+//! - `hive_partitioning = false`, if the name of a folder would replace a column of the files, or belongs to
+//!   a folder at or above the datasource's: such a name does not describe the files.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -23,20 +24,21 @@ use crate::error::{Error, Kind, Result};
 use crate::reports::keys_of;
 use crate::source::{Astray, Found, in_a_glob};
 
-/// How many columns are named that differ.
+/// The most differing columns that are named.
 const MOST_NAMED: usize = 3;
 
-/// What goes to the readers of a statement, and what is to be said of it.
+/// The arguments of a statement's readers, and the notices about them.
 #[derive(Debug, Default)]
 pub(super) struct Arguments {
-    /// For each reader; none for one that stays as it is.
+    /// For each reader, the arguments to add; `None` leaves the reader unchanged.
     pub(super) of_readers: Vec<Option<Put>>,
     pub(super) notices: Vec<String>,
-    /// Digits that are lost where files are read together.
+    /// Digits that are lost because files are read together.
     pub(super) losses: Vec<Loss>,
 }
 
-/// What was found of files that were read together, as they looked then: the last ones.
+/// Findings about sets of files that were read together, with the files' fingerprints; only the latest are
+/// kept.
 pub(super) struct Known<T>(Mutex<VecDeque<(Vec<Found>, T)>>);
 
 impl<T> Default for Known<T> {
@@ -46,10 +48,10 @@ impl<T> Default for Known<T> {
 }
 
 impl<T: Clone> Known<T> {
-    /// Of how many sets of files that is kept.
+    /// The most sets of files whose findings are kept.
     const MOST: usize = 16;
 
-    /// What is known of `files`, or what `look` finds.
+    /// Returns the known finding about `files`, or calls `look` to find it.
     fn of(&self, files: &[Found], look: impl FnOnce() -> Result<T>) -> Result<T> {
         if let Some((_, known)) = self.0.lock().iter().find(|(found, _)| found == files) {
             return Ok(known.clone());
@@ -64,19 +66,19 @@ impl<T: Clone> Known<T> {
     }
 }
 
-/// Keys in the names of folders.
+/// Hive partition keys in folder names.
 struct Told<'a> {
-    /// Of folders at or above the datasource's.
+    /// Keys in the names of folders at or above the datasource's.
     above: Vec<(&'a str, &'a str)>,
     below: Vec<(&'a str, &'a str)>,
 }
 
 impl Engine {
-    /// What goes to each reader of `verdict`'s statement, whose files were found as `set` has them. `views` are those of the
-    /// attached files, whose macros may stand for a function.
+    /// Returns the arguments for each reader of the statement of `verdict`, whose files were found as in
+    /// `set`. `views` belong to the attached files, whose macros may replace a function.
     ///
     /// # Errors
-    /// A folder that cannot be listed, those of the database, and [`crate::error::Kind::Cancelled`].
+    /// An error if a folder cannot be listed; DuckDB's errors; [`crate::error::Kind::Cancelled`].
     pub(super) fn arguments(
         &self,
         verdict: &Verdict,
@@ -154,9 +156,9 @@ impl Engine {
 pub(super) struct Files {
     found: Vec<Found>,
     names: Vec<String>,
-    /// Where relative ones among them start, beside the base path.
+    /// Where relative paths among them start, besides the base path.
     bases: BTreeSet<PathBuf>,
-    /// What is to be read instead of the paths as they are written; nothing where all in their folders is.
+    /// The paths to read instead of the written ones; empty if every file in the folders is read.
     instead: Vec<String>,
 }
 
@@ -168,7 +170,7 @@ impl Files {
             let mut found = engine.look_at(path)?;
             found.files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
             if found.is_folder {
-                // What a job has left beside its parts belongs to no report.
+                // Other files that a job leaves beside its Parquet files do not belong to the report.
                 found.files.retain(|file| file.path.extension().is_some_and(|ending| ending == "parquet"));
                 let there = found.files.len();
                 found.files.retain(|file| is_written(file.path.strip_prefix(path).unwrap_or(&file.path)));
@@ -188,7 +190,8 @@ impl Files {
         Ok(Self { found: all, names, bases, instead })
     }
 
-    /// What is lost where they are read together: digits, and units of durations. The footers are read once for as long as the files look the same.
+    /// Returns what is lost when the files are read together: digits, and units of durations. The footers are
+    /// read once per fingerprint.
     fn losses(&self, engine: &Engine) -> Result<Vec<Loss>> {
         if self.found.len() < 2 {
             return Ok(Vec::new());
@@ -204,8 +207,8 @@ impl Files {
         })
     }
 
-    /// The columns of percentiles in which a value is NaN; none where `most` bytes are not enough to tell. The files
-    /// are read once for as long as they look the same.
+    /// Returns the percentile columns that contain NaN; none if the files are larger than `most` bytes. The
+    /// files are read once per fingerprint.
     pub(super) fn nan(&self, engine: &Engine, cancel: &Cancel, most: u64) -> Result<WithNan> {
         if self.found.iter().filter_map(|file| file.look).map(|look| look.size()).sum::<u64>() > most {
             return Ok(WithNan::new());
@@ -217,14 +220,15 @@ impl Files {
         })
     }
 
-    /// One of the plugin's own, for which they have the names that they have for the query.
+    /// Returns a connection of the plugin's own that resolves relative paths as the query does.
     fn connection(&self, engine: &Engine) -> Result<Connection> {
         let connection = engine.own_connection()?;
         start_at(&connection, &self.bases, &engine.datasource.base_path)?;
         Ok(connection)
     }
 
-    /// The keys that DuckDB finds by itself in the names of their folders: those that all have.
+    /// Returns the Hive partition keys that DuckDB detects by itself in the folder names: those that all
+    /// files have.
     fn told<'f>(&'f self, engine: &Engine) -> Option<Told<'f>> {
         let first = self.names.first()?;
         let keys = keys_of(first);
@@ -245,14 +249,14 @@ impl Files {
         Some(Told { above, below })
     }
 
-    /// Their columns; none where they cannot be read, which the query says itself.
+    /// Returns the columns of the files, or `None` if they cannot be read; the query then reports the reason.
     pub(super) fn schemas(&self, engine: &Engine) -> Option<Vec<Schema>> {
         let connection = self.connection(engine).ok()?;
         examine::schemas(&connection, &self.names).ok().map(|(schemas, _)| schemas)
     }
 }
 
-/// The error of a folder that holds Parquet files, but none that a job has written to its end.
+/// Returns the error for a folder with Parquet files none of which a job has finished writing.
 fn nothing_written(folder: &str) -> Error {
     let (what, remedy) = Astray::NoReport(folder.into()).explain();
     Error::new(Kind::NotFound, what).hint(remedy)
@@ -263,7 +267,7 @@ fn has_keys(file: &str, keys: &[(&str, &str)]) -> bool {
     own.len() == keys.len() && own.iter().all(|(key, _)| keys.iter().any(|(known, _)| known == key))
 }
 
-/// What is said of files whose columns are of other types than the first one's.
+/// Describes how the types of columns differ from those in the first file.
 pub(super) fn types_differ(schemas: &[Schema]) -> Option<String> {
     let (_, first) = schemas.first()?;
     let mut differing = first.iter().filter_map(|(name, of)| {

@@ -1,14 +1,15 @@
-//! Database files, attached read-only while queries run and never between them.
+//! Attaches database files read-only while queries run, and detaches them in between.
 //!
-//! A held handle, even a reading one, keeps every writer from opening the file, and never sees later
-//! commits. So the first query attaches and the last one detaches. Where queries follow each other without a gap, the file
-//! is left to its writer for a moment after a turn: new ones come in until the turn is over, and after that only while one
-//! that came in time is still at work, which keeps the file anyway. When the last of these has ended, those that came later
-//! have a moment to end, too; one that does not is stopped and begins anew in the next turn. So a long query
-//! keeps the writer waiting for as long as it may run, and nobody else. The same where a query finds the file changed:
-//! those that read the old one are stopped after a moment.
+//! An open handle, even a read-only one, keeps every writer from opening the file, and never sees later
+//! commits. So the first query attaches the files and the last one detaches them. If queries follow each
+//! other without a gap, they take turns with the writer. New queries join until the turn is over; after that
+//! they join only while a query that came in time still runs, because that one blocks the writer anyway. When
+//! the last query that came in time has ended, the later ones get a moment to end; one that does not is
+//! stopped and starts over in the next turn. Between turns the file is left to its writer for a moment. So a
+//! long query blocks only the writer, for as long as the query may run. If a query finds that the file has
+//! changed, the queries that read the old file are likewise stopped after a moment.
 //!
-//! Queries that read a database file by its path take such turns as well, where nothing is attached.
+//! Queries that read a database file by its path take turns as well, although nothing is attached for them.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -24,20 +25,20 @@ use super::{Cancel, error, gate, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
 use crate::source::{Fingerprint, name_in_sql, write_ahead_logs};
 
-/// How long queries may share the files without a gap; and how long those that came later may go on when the others have
-/// ended.
+/// How long queries may share the files without a gap, and how long the later ones may go on after the others
+/// have ended.
 const TURN: Duration = Duration::from_secs(2);
-/// How long a query waits for a writer that has the file.
+/// How long a query waits for a writer that has locked the file.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
-/// How long until a query that waits looks again.
+/// The interval at which a waiting query checks again.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// How long the files are then left to writers.
+/// How long the files are left to writers between two turns.
 const GAP: Duration = Duration::from_millis(100);
 
 /// The database files of one engine.
 pub(super) struct Attachments {
     files: Vec<PathBuf>,
-    /// Judges what the files bring.
+    /// Checks the definitions in the files.
     gate: Arc<gate::Gate>,
     state: Mutex<State>,
     changed: Condvar,
@@ -46,22 +47,23 @@ pub(super) struct Attachments {
 #[derive(Default)]
 struct State {
     users: usize,
-    /// Those of them that came within the turn.
+    /// Number of users that came within the turn.
     in_time: usize,
-    /// Those of them that can begin anew, by a number of their own.
+    /// Users that can start over, each with its number.
     patient: Vec<(u64, Cancel)>,
     next: u64,
     attached: Option<Attached>,
-    /// Since when somebody waits for the users to end.
+    /// Since when a query waits for the users to end.
     awaited: Option<Instant>,
     /// Until when the files are left to writers.
     free_until: Option<Instant>,
-    /// What the files bring, and how they and what is not written into them yet looked then.
+    /// The definitions in the files, and the fingerprints of the files and their write-ahead logs at that
+    /// time.
     known: Option<(Vec<Option<Fingerprint>>, Arc<Definitions>)>,
 }
 
 impl State {
-    /// Stops the users that can begin anew, when they have been waited for long enough.
+    /// Stops the users that can start over, once the wait has lasted long enough.
     fn put_off(&mut self) {
         let since = *self.awaited.get_or_insert_with(Instant::now);
         if since.elapsed() >= TURN {
@@ -71,10 +73,10 @@ impl State {
 }
 
 struct Attached {
-    /// What the files and their logs looked like.
+    /// Fingerprints of the files and their write-ahead logs.
     files: Vec<Option<Fingerprint>>,
     since: Instant,
-    /// What they bring.
+    /// The definitions in the files.
     definitions: Arc<Definitions>,
 }
 
@@ -83,15 +85,16 @@ impl Attachments {
         Self { files, gate, state: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Catalog names of the files, in the order of the settings.
+    /// Returns the catalog names of the files, in the order of the settings.
     pub(super) fn names(&self) -> Vec<String> {
         self.files.iter().map(|file| name_in_sql(file)).collect()
     }
 
-    /// Attaches the files for as long as the guard lives. `connection` is used for the attaching only.
+    /// Attaches the files for as long as the guard lives. `connection` only attaches and detaches.
     ///
     /// # Errors
-    /// A missing, locked, damaged or newer file; [`Kind::Cancelled`] when the query ends while waiting.
+    /// An error if a file is missing, locked, damaged or of a newer version; [`Kind::Cancelled`] if the query
+    /// ends while it waits.
     pub(super) fn hold<'a>(
         &'a self,
         connection: &'a Mutex<Connection>,
@@ -116,7 +119,8 @@ impl Attachments {
                     cancel.check()?;
                 }
                 None if !is_free => {
-                    // Not in the match itself: the connection must be free again before anything waits.
+                    // Attaching is not done in the `match` expression, because the connection must be
+                    // unlocked before anything waits.
                     let attached = self.attach(&connection.lock());
                     if is_locked(&attached) && asked.elapsed() < PATIENCE {
                         self.changed.wait_for(&mut state, LOOK_AGAIN);
@@ -125,7 +129,7 @@ impl Attachments {
                     }
                     attached?;
                     let known = match &state.known {
-                        // A file that has just changed may change once more and look the same.
+                        // A file that has just changed may change again and keep its fingerprint.
                         Some((then, known)) if *then == now && !are_young(&now) => Ok(Arc::clone(known)),
                         _ => Definitions::read(&self.gate, &connection.lock(), &self.names()).map(Arc::new),
                     };
@@ -156,7 +160,8 @@ impl Attachments {
         Ok(Guard { attachments: self, connection, definitions, in_time, number: state.next })
     }
 
-    /// Detaches the files that nobody reads any more; after a long turn they are left to writers for a moment.
+    /// Detaches the files that no query reads any more. After a long turn they are left to writers for a
+    /// moment.
     fn release(&self, state: &mut State, connection: &Mutex<Connection>) {
         self.detach(&connection.lock());
         state.awaited = None;
@@ -166,10 +171,10 @@ impl Attachments {
         }
     }
 
-    /// How the files and their write-ahead logs look.
+    /// Returns the fingerprints of the files and their write-ahead logs.
     ///
     /// # Errors
-    /// A file that is not there.
+    /// [`Kind::NotFound`] if a file does not exist.
     fn fingerprints(&self) -> Result<Vec<Option<Fingerprint>>> {
         let look = |path: &Path| std::fs::symlink_metadata(path).map(|found| Fingerprint::from(&found));
         let mut all = Vec::new();
@@ -220,7 +225,7 @@ fn are_young(fingerprints: &[Option<Fingerprint>]) -> bool {
     fingerprints.iter().flatten().any(|file| file.is_young(now))
 }
 
-/// Whether a writer has the file. Most are done in a moment.
+/// Returns whether a writer has locked the file. Most writers finish in a moment.
 pub(super) fn is_locked<T>(result: &Result<T>) -> bool {
     result.as_ref().is_err_and(|error| error.kind == Kind::InUse)
 }
@@ -231,13 +236,13 @@ fn detach(connection: &Connection, file: &Path) {
     }
 }
 
-/// Whether a file that could not be attached is a SQLite database, by its first bytes.
+/// Returns whether a file that could not be attached is a SQLite database, judged by its first bytes.
 fn is_sqlite(file: &Path) -> bool {
     let mut magic = [0; 15];
     File::open(file).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"SQLite format 3"
 }
 
-/// An error over a database file. What DuckDB says of a short file is the same for Parquet.
+/// Adapts an error about a database file: DuckDB reports a short file as it does for Parquet.
 fn unopened(error: Error) -> Error {
     if error.kind == Kind::BadQuery && error.hint.as_deref() == Some(error::WRITE_AGAIN) {
         return Error { kind: Kind::BadSettings, hint: Some(error::NO_DATABASE.to_owned()), ..error };
@@ -256,20 +261,20 @@ pub(super) struct Guard<'a> {
     attachments: &'a Attachments,
     connection: &'a Mutex<Connection>,
     definitions: Arc<Definitions>,
-    /// Whether it came within the turn.
+    /// Whether the query came within the turn.
     in_time: bool,
     number: u64,
 }
 
 impl Guard<'_> {
-    /// The job of `cancel` can begin anew where it would keep others waiting.
+    /// Notes that the job of `cancel` can start over if it would keep others waiting.
     pub(super) fn can_wait(&self, cancel: &Cancel) {
         if cancel.can_be_put_off() {
             self.attachments.state.lock().patient.push((self.number, cancel.clone()));
         }
     }
 
-    /// What the attached files bring.
+    /// Returns the definitions in the attached files.
     pub(super) fn definitions(&self) -> &Definitions {
         &self.definitions
     }

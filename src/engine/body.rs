@@ -8,14 +8,14 @@ use arrow::datatypes::SchemaRef;
 use crate::error::Result;
 use crate::frame::{CsvOptions, CsvWriter, Flow, FrameWriter, Options, Summary, csv_error};
 
-/// What a result becomes.
+/// The form of a result.
 #[derive(Clone, Copy)]
 pub(super) enum Shape<'a> {
     Frame(&'a Options),
     Csv(&'a CsvOptions),
 }
 
-/// A result in the making.
+/// A result that is being written.
 pub(super) enum Body<W: Write> {
     Frame(FrameWriter<W>),
     Csv(Box<CsvWriter<W>>),

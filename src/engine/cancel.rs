@@ -1,4 +1,4 @@
-//! Stopping a job from another thread, for good or to begin it anew.
+//! Stops a job from another thread, for good or to start it over.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use crate::error::{Error, Kind, Result};
 
-/// Stops one job. DuckDB's interrupt is lost between prepare and execute, so it is repeated until the job
-/// has ended.
+/// Stops one job. DuckDB's interrupt is lost between prepare and execute, so it is repeated until the job has
+/// ended.
 #[derive(Clone, Default)]
 pub struct Cancel(Arc<State>);
 
@@ -17,15 +17,15 @@ pub struct Cancel(Arc<State>);
 struct State {
     cancelled: AtomicBool,
     ended: AtomicBool,
-    /// It is to stop, and to begin anew.
+    /// The job is to stop and start over.
     put_off: AtomicBool,
-    /// It was put off before; nobody is twice.
+    /// The job was put off before; no job is put off twice.
     has_waited: AtomicBool,
     handle: Mutex<Option<Arc<InterruptHandle>>>,
 }
 
 impl Cancel {
-    /// Asks the job to stop. Whether it has not ended, and must be asked again.
+    /// Asks the job to stop. Returns true if the job has not ended and must be asked again.
     #[must_use]
     pub fn interrupt(&self) -> bool {
         self.0.cancelled.store(true, Ordering::SeqCst);
@@ -36,13 +36,13 @@ impl Cancel {
         !has_ended
     }
 
-    /// The job has ended; nothing is interrupted any more.
+    /// Marks the job as ended; nothing is interrupted any more.
     pub fn end(&self) {
         self.0.ended.store(true, Ordering::SeqCst);
         self.0.handle.lock().take();
     }
 
-    /// What an interrupt reaches from now on.
+    /// Sets the connection that an interrupt reaches from now on.
     pub(super) fn watch(&self, handle: Arc<InterruptHandle>) {
         *self.0.handle.lock() = Some(handle);
     }
@@ -58,7 +58,8 @@ impl Cancel {
         Ok(())
     }
 
-    /// Stops the job so that it begins anew. An interrupt can be lost, so this is called again while it goes on.
+    /// Stops the job so that it starts over. An interrupt can be lost, so this is called again while the job
+    /// runs.
     pub(super) fn put_off(&self) {
         self.0.put_off.store(true, Ordering::SeqCst);
         if let Some(handle) = self.0.handle.lock().as_ref() {
@@ -66,12 +67,12 @@ impl Cancel {
         }
     }
 
-    /// Whether the job may be put off: once, so that it comes to an end.
+    /// Returns whether the job may be put off. It may be only once, so that it comes to an end.
     pub(super) fn can_be_put_off(&self) -> bool {
         !self.0.has_waited.load(Ordering::SeqCst)
     }
 
-    /// Whether a job that has stopped was put off, and not cancelled: then it is to begin anew.
+    /// Returns whether a job that has stopped was put off and not cancelled, so that it starts over.
     pub(super) fn begins_anew(&self) -> bool {
         let put_off = self.0.put_off.swap(false, Ordering::SeqCst);
         self.0.has_waited.fetch_or(put_off, Ordering::SeqCst);

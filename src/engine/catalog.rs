@@ -1,4 +1,4 @@
-//! What a query can name: tables, views and their columns, for completion and for the command line.
+//! Lists what a query can name: tables, views and their columns, for completion and the command line.
 
 use std::io::{self, Write};
 
@@ -11,8 +11,8 @@ use super::{Cancel, Engine, error, start_at};
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
 
-/// The form of what [`Engine::catalog`] writes. It holds nothing: of a large database the list takes much memory, so that it
-/// is written, sent and passed on as text.
+/// The form of the JSON that [`Engine::catalog`] writes. It holds no data: the list of a large database takes
+/// much memory, so it is written, sent and passed on as text.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "a form: nothing is read from it")]
@@ -26,9 +26,9 @@ pub struct Catalog {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "a form: nothing is read from it")]
 struct Relation {
-    /// The attached file it is in; empty for the views over the reports.
+    /// The attached file that holds it; empty for the views over the reports.
     database: Text,
-    /// The schema in it; empty for `main`.
+    /// Its schema; empty for `main`.
     schema: Text,
     /// Its name.
     name: Text,
@@ -48,11 +48,12 @@ struct Column<T> {
 }
 
 impl Engine {
-    /// Lists what there is: a [`Catalog`] as JSON, of `most` bytes. A view over reports that are missing or broken is left out.
+    /// Writes the catalog as JSON in the form of [`Catalog`], at most `most` bytes. Leaves out the views if
+    /// reports are missing or broken.
     ///
     /// # Errors
-    /// What DuckDB says of an attached file, a folder that cannot be listed now, `Exhausted` when the list is longer, or the
-    /// sink's failure.
+    /// DuckDB's error about an attached file, an error if a folder cannot be listed, [`Kind::Exhausted`] if
+    /// the list is longer, or the sink's error.
     pub fn catalog(&self, cancel: &Cancel, most: usize, sink: &mut impl Write) -> Result<()> {
         let listings = Listings::watch();
         let databases = self.hold_databases(cancel)?;
@@ -91,13 +92,13 @@ impl Engine {
     }
 }
 
-/// The list in the making.
+/// The list as it is written.
 struct List<'a, W> {
     sink: &'a mut W,
-    /// Bytes that it may still take.
+    /// Bytes that may still be written.
     left: usize,
     columns: u64,
-    /// The relation that it is at.
+    /// The current relation.
     last: Option<[String; 3]>,
 }
 
@@ -124,7 +125,7 @@ impl<W: Write> List<'_, W> {
         self.write(&text)
     }
 
-    /// Writes what there is room for; once there is none, nothing more.
+    /// Writes the text if there is room for it; after the first text without room, writes nothing more.
     fn write(&mut self, text: &[u8]) -> io::Result<()> {
         if let Some(left) = self.left.checked_sub(text.len()) {
             self.left = left;

@@ -1,5 +1,5 @@
-//! A database file that brings its own `perf_all_weeks` and not the views that build on it. Those of the plugin are over the reports of
-//! the folders, or are not there: what the file holds and what they show would be two different things.
+//! Handles a database file that defines `perf_all_weeks` but not the views that build on it. The plugin's own
+//! views read the reports in the folders, or do not exist, so they would not show the data of the file.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use crate::reports::{self, VIEW_NAMES};
 /// The view that the others build on.
 const BASE: &str = VIEW_NAMES[0];
 
-/// The same with NaN as no number.
+/// Reads that view with NULL in place of NaN.
 const WITHOUT_NAN: &str = "FROM (SELECT * REPLACE (CASE WHEN p95_ms <> 'nan'::DOUBLE THEN p95_ms END AS p95_ms) FROM perf_all_weeks)\n";
 
 impl Engine {
-    /// Makes those of the views over `perf_all_weeks` that the statement names and the attached files lack, over the one of theirs
-    /// where they have one. They are the session's alone.
+    /// Creates, over the attached files' `perf_all_weeks`, those views that the statement names and the files
+    /// lack. Does nothing if the files have no `perf_all_weeks`. The views belong to the session only.
     ///
     /// # Errors
-    /// Where their `perf_all_weeks` lacks a column.
+    /// An error if their `perf_all_weeks` lacks a column.
     pub(super) fn make_companions(&self, session: &Connection, verdict: &gate::Verdict) -> Result<()> {
         let attached = self.attachments.names();
         if attached.is_empty() || !names_one(verdict) {
@@ -42,7 +42,7 @@ impl Engine {
         }
         let mut made = reports::create_views(&[], self.datasource.common.slow_ms, true);
         made.retain(|view| view.name != BASE && !is_there(view.name));
-        // Theirs may hold NaN, which is the largest number to DuckDB.
+        // The files' view may hold NaN, which DuckDB treats as the largest number.
         let read = format!("FROM {BASE}\n");
         for view in &mut made {
             view.sql = view.sql.replace(&read, WITHOUT_NAN);
@@ -55,13 +55,13 @@ impl Engine {
     }
 }
 
-/// Whether a statement names one of the views that build on the first.
+/// Returns whether a statement names one of the views that build on the first.
 fn names_one(verdict: &gate::Verdict) -> bool {
     let builds = |name: &String| VIEW_NAMES.iter().skip(1).any(|view| name.eq_ignore_ascii_case(view));
     verdict.reads.tables.iter().any(builds)
 }
 
-/// The statement with what it names through the views that build on another.
+/// Adds the base view to the names of a statement that reads it through another view.
 pub(super) fn with_base(verdict: Arc<gate::Verdict>) -> Arc<gate::Verdict> {
     if !names_one(&verdict) {
         return verdict;

@@ -1,8 +1,10 @@
-//! What database files bring: views and macros. A query runs them by naming them, so they are judged like its own text, and what
-//! the views read is known. A query that names one which does more is refused; the others stay usable.
+//! The views and macros in database files. A query runs them by naming them, so they are checked like its own
+//! text, which also tells what they read. A query that names a refused one is refused; the other definitions
+//! stay usable.
 //!
-//! DuckDB tells neither the defaults of a macro's parameters nor the expressions of generated columns. They are not judged here; the
-//! engine's own settings, the transaction that only reads and the jail hold for them.
+//! DuckDB gives neither the defaults of a macro's parameters nor the expressions of generated columns, so
+//! those are not checked here. The engine's settings, the read-only transaction and the jail still apply to
+//! them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,12 +17,12 @@ use super::reads::ViewReads;
 use super::{error, sql_text};
 use crate::error::{Error, Kind, Result};
 
-/// The definitions of the attached files.
+/// The definitions in the attached files.
 #[derive(Debug, Default)]
 pub(super) struct Definitions {
     /// What their views and macros read.
     pub(super) reads: ViewReads,
-    /// Views and macros that a query may not name, by their names in small letters, with the reason.
+    /// Views and macros that a query may not name, by name in lower case, with the reason.
     refused: HashMap<Object, Error>,
 }
 
@@ -40,10 +42,10 @@ impl Object {
 }
 
 impl Definitions {
-    /// Those of the attached `databases`. `connection` is one of the plugin's own.
+    /// Reads the definitions of the attached `databases`. `connection` is one of the plugin's own.
     ///
     /// # Errors
-    /// When they cannot be listed: then nothing of the files may be asked.
+    /// Fails if the definitions cannot be listed: then no query may use the files.
     pub(super) fn read(gate: &Gate, connection: &Connection, databases: &[String]) -> Result<Self> {
         let mut found = Self::default();
         if databases.is_empty() {
@@ -98,7 +100,7 @@ impl Definitions {
         Ok(found)
     }
 
-    /// Keeps those that are refused, and those that name them, however far away.
+    /// Keeps the refused definitions, and those that name a refused one, directly or through others.
     fn refuse(&mut self, judged: Vec<(Object, Result<Arc<Verdict>>)>) {
         let mut passed = Vec::new();
         for (object, verdict) in judged {
@@ -125,9 +127,9 @@ impl Definitions {
         }
     }
 
-    /// A refused one that the text of `verdict` names. DuckDB itself calls functions of its own by their bare names, `SUMMARIZE`
-    /// as well as a lone `session_user`, and would find a macro of the file in their place: that one counts as named by every
-    /// text.
+    /// Returns a refused definition that the text of `verdict` names. DuckDB calls some functions by
+    /// unqualified names itself, for `SUMMARIZE` or a lone `session_user`, and would find a macro of that
+    /// name in the file instead. Such a refused macro counts as named by every text.
     fn named_by(&self, verdict: &Verdict) -> Option<(&Object, &Error)> {
         let shadow = self
             .refused
@@ -141,10 +143,10 @@ impl Definitions {
         views.chain(macros).find_map(|object| self.refused.get_key_value(&object))
     }
 
-    /// Whether a query may run.
+    /// Checks whether a query may run.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] when it names a view or macro that does more than a query may.
+    /// [`Kind::Forbidden`] if it names a view or macro that does more than a query may.
     pub(super) fn check(&self, verdict: &Verdict) -> Result<()> {
         let Some((object, error)) = self.named_by(verdict) else { return Ok(()) };
         let message =
@@ -169,7 +171,7 @@ fn rows<T>(
 mod tests {
     use super::*;
 
-    /// Those of a file in which `sql` made what is there; its catalog is `f`.
+    /// Returns the definitions of a file, attached as catalog `f`, in which `sql` has run.
     fn of_a_file(gate: &Gate, sql: &str) -> Definitions {
         let folder = tempfile::tempdir().unwrap();
         let connection = Connection::open_in_memory().unwrap();
@@ -204,7 +206,7 @@ mod tests {
         }
     }
 
-    /// `SELECT session_user` calls it, and nothing in the text says so.
+    /// `SELECT session_user` calls the macro, although nothing in the text shows it.
     #[test]
     fn a_refused_macro_with_the_name_of_a_function_of_the_engine_stops_all() {
         let gate = Gate::open().unwrap();

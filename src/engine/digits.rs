@@ -1,5 +1,6 @@
-//! Columns in which digits are lost, because what they are read as does not hold them: of BIGINT in one file and DOUBLE in another
-//! DuckDB makes DOUBLE, which rounds whole numbers beyond 2^53, and so do the views of a percentile.
+//! Finds columns that lose digits because the type they are read as cannot hold them. DuckDB combines BIGINT
+//! in one file and DOUBLE in another to DOUBLE, which rounds whole numbers beyond 2^53. The views do the same
+//! to percentiles.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -11,34 +12,34 @@ use super::{error, sql_name, views};
 use crate::error::Result;
 use crate::reports::{self, NOTHING, Source, Wanted};
 
-/// What to do about it.
+/// The hint about lost digits.
 const REMEDY: &str = "Write that column with one type in all files, or read the files apart";
 
-/// Types whose values every type that is made of them holds, apart from FLOAT.
+/// Types whose values fit in every type that DuckDB combines them to, except FLOAT.
 const SMALL: [&str; 8] =
     ["BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER", "DATE"];
 const LARGE: [&str; 4] = ["BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT"];
 
-/// A text that is a whole number with more digits than DOUBLE always keeps.
+/// Matches a text that is a whole number with more digits than DOUBLE always keeps.
 const LONG_NUMBER: &str = r"\s*[-+]?\d{16,}(\.0*)?\s*";
 
-/// How long the values are that are named.
+/// The most characters that are shown of a value.
 const LONGEST: usize = 60;
 
-/// A column of one type in some files.
+/// A column that has one type in some files.
 struct Column<'a> {
     name: &'a str,
     of: &'a str,
-    /// What it becomes where these files are read together, and what it is in the end.
+    /// The type it becomes when these files are read together, and the final type.
     on_the_way: &'a str,
     whole: &'a str,
     files: Vec<&'a str>,
 }
 
-/// The types of columns, by their names in small letters.
+/// The types of columns, by column name in lower case.
 type Types = BTreeMap<String, String>;
 
-/// What is lost where files are read together by DuckDB's reader.
+/// Returns what is lost when DuckDB's reader reads the files together.
 ///
 /// # Errors
 /// [`crate::error::Kind::Cancelled`].
@@ -55,7 +56,8 @@ pub(super) fn of_files(connection: &Connection, schemas: &[Schema]) -> Result<Ve
     Ok(found)
 }
 
-/// What is lost where the views read `groups`. Columns of durations are told apart by `is_duration`, of a file and a column.
+/// Returns what is lost when the views read `groups`. `is_duration(file, column)` tells whether a column
+/// holds durations; such columns are skipped.
 ///
 /// # Errors
 /// [`crate::error::Kind::Cancelled`].
@@ -107,7 +109,7 @@ pub(super) fn of_views(
     Ok(found)
 }
 
-/// Columns by their names in small letters and by type: the name as it is written first, and the files that have it.
+/// Columns by name in lower case and by type: the name as first written, and the files that have the column.
 type ByType<'a> = BTreeMap<String, BTreeMap<&'a str, (&'a str, Vec<&'a str>)>>;
 
 fn by_type(schemas: &[Schema]) -> ByType<'_> {
@@ -121,14 +123,14 @@ fn by_type(schemas: &[Schema]) -> ByType<'_> {
     columns
 }
 
-/// A source of the same types, with one file for each set of columns.
+/// Returns a source with the same types but only one file for each set of columns.
 fn some_of(group: &Group, columns_of: &HashMap<&str, &Vec<(String, String)>>) -> Source {
     let mut known = HashSet::new();
     let files = group.files.iter().filter(|file| known.insert(columns_of.get(file.as_str())));
     Source { files: files.map(|file| super::loss::plainly(file)).collect(), ..group.source.clone() }
 }
 
-/// The types of a query's columns.
+/// Returns the types of a query's columns.
 fn types_of(connection: &Connection, query: &str) -> Result<Option<Types>> {
     let sql = views::with_own_functions(query);
     let described = format!("SELECT system.main.lower(column_name), column_type FROM (DESCRIBE {sql})");
@@ -140,7 +142,7 @@ fn types_of(connection: &Connection, query: &str) -> Result<Option<Types>> {
         .or_else(|error| unknown(&error::translate(&error), "the types of the views' columns are not known"))
 }
 
-/// The type that DuckDB's reader makes of all.
+/// Returns the type to which DuckDB's reader combines `types`.
 fn common(
     connection: &Connection,
     name: &str,
@@ -156,7 +158,7 @@ fn common(
     found.or_else(|error| unknown(&error::translate(&error), "the type of a column is not known"))
 }
 
-/// What a column loses that is of `types` in the files.
+/// Returns what a column loses; `types` are all types it has in the files.
 fn loss<'a>(
     connection: &Connection,
     column: &Column<'_>,
@@ -180,7 +182,7 @@ fn loss<'a>(
     }))
 }
 
-/// A value of the column that is another one in the type that it is read as, and that.
+/// Returns a value of the column that changes when it is read, and what it becomes.
 fn example(connection: &Connection, column: &Column<'_>) -> Result<Option<(String, String)>> {
     let Column { of, on_the_way, whole, .. } = *column;
     if is_exact(of, on_the_way) && is_exact(on_the_way, whole) {
@@ -189,7 +191,7 @@ fn example(connection: &Connection, column: &Column<'_>) -> Result<Option<(Strin
     let name = sql_name(column.name);
     let read = format!("TRY_CAST(TRY_CAST({name} AS {on_the_way}) AS {whole})");
     let is_other = if of == "VARCHAR" {
-        // Of texts only whole numbers are looked at: what is behind a point is rounded in any DOUBLE.
+        // Only whole numbers among the texts are compared, because any DOUBLE rounds decimal places.
         let number = format!("TRY_CAST({name} AS HUGEINT)");
         format!(
             "system.main.regexp_full_match({name}, '{LONG_NUMBER}') AND {number} IS DISTINCT FROM TRY_CAST({read} AS HUGEINT)"
@@ -213,10 +215,11 @@ fn example(connection: &Connection, column: &Column<'_>) -> Result<Option<(Strin
     Ok(found.into_iter().next().map(|(value, read)| (shortened(&value), shortened(&read))))
 }
 
-/// The condition by which DuckDB passes over files and row groups in which no value can lose a digit on the way through `types`.
+/// Returns a condition by which DuckDB skips files and row groups without values that could lose a digit on
+/// the way through `types`.
 fn large(name: &str, of: &str, types: &[&str]) -> String {
     let (most, digits) = match types {
-        // In another DECIMAL small values lose their last digits, too.
+        // In another DECIMAL, small values lose their last digits, too.
         types if !types.iter().all(|of| ["FLOAT", "DOUBLE"].contains(of)) => return String::new(),
         types if types.contains(&"FLOAT") => (1_i64 << 24, 6_usize),
         _ => (1_i64 << 53, 15),
@@ -236,13 +239,13 @@ fn large(name: &str, of: &str, types: &[&str]) -> String {
     }
 }
 
-/// Whether every value of the type `of` is the same one in the type `whole`.
+/// Returns whether the type `whole` holds every value of the type `of` exactly.
 fn is_exact(of: &str, whole: &str) -> bool {
     let is_small = SMALL.contains(&of);
     let is_whole_number = LARGE.contains(&whole) || SMALL.contains(&whole) || whole.starts_with("DECIMAL(");
     let has_room = match (decimal(of), decimal(whole)) {
         (Some((digits, places)), Some((room, more))) => places <= more && digits - places <= room - more,
-        // DOUBLE gives back up to 15 digits as they were.
+        // DOUBLE returns numbers of up to 15 digits unchanged.
         (Some((digits, _)), None) => whole == "DOUBLE" && digits <= 15,
         (None, _) => false,
     };
@@ -255,7 +258,7 @@ fn is_exact(of: &str, whole: &str) -> bool {
         || has_room
 }
 
-/// The digits of a DECIMAL, and how many of them are behind the point.
+/// Returns the number of digits of a DECIMAL, and how many of them are decimal places.
 fn decimal(of: &str) -> Option<(usize, usize)> {
     let (digits, places) = of.strip_prefix("DECIMAL(")?.strip_suffix(')')?.split_once(',')?;
     let (digits, places) = (digits.trim().parse().ok()?, places.trim().parse().ok()?);

@@ -1,5 +1,5 @@
-//! Columns of durations, which pandas and Arrow write as plain integers: DuckDB does not read the Arrow schema in a file, which alone
-//! tells that they are durations and in which unit.
+//! Columns of durations, which pandas and Arrow store as plain integers. Only the Arrow schema in a file
+//! tells that they are durations and in which unit, and DuckDB does not read that schema.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,23 +14,23 @@ use crate::error::Result;
 use crate::logging;
 use crate::reports::{NOTHING, Wanted};
 
-/// How such columns are stored.
+/// The type in which such columns are stored.
 const STORED: &str = "BIGINT";
 
-/// What to do about several units.
+/// The hint about different units.
 const REMEDY: &str = "Write that column with one unit in all files, or read the files apart";
 
-/// Columns that are durations: by file and name in small letters, with the unit.
+/// Columns of durations, by file and by name in lower case, with the unit.
 #[derive(Debug, Default)]
 pub(super) struct Durations(BTreeMap<(String, String), &'static str>);
 
 impl Durations {
-    /// Those of `files`.
+    /// Finds the durations in the files of `schemas`.
     ///
     /// # Errors
     /// [`crate::error::Kind::Cancelled`].
     pub(super) fn among(connection: &Connection, schemas: &[Schema]) -> Result<Self> {
-        // Of one file alone nothing is said but of percentiles.
+        // In a single file only percentiles matter.
         let is_asked = |name: &str| is_percentile(name) || schemas.len() > 1 && Wanted::of(name).is_none();
         let may_be_one = |(name, of): &(String, String)| of == STORED && is_asked(name);
         let files = schemas.iter().filter(|(_, columns)| columns.iter().any(may_be_one));
@@ -61,22 +61,22 @@ impl Durations {
         Ok(Self(durations))
     }
 
-    /// Whether a column, by its name in small letters, is one in that file.
+    /// Returns whether a column, named in lower case, holds durations in that file.
     pub(super) fn has(&self, file: &str, name: &str) -> bool {
         self.unit(file, name).is_some()
     }
 
-    /// The unit of a column that the views read as milliseconds.
+    /// Returns the unit of a percentile column, which the views read as milliseconds.
     pub(super) fn of_percentile(&self, file: &str, name: &str) -> Option<&'static str> {
         if is_percentile(name) { self.unit(file, &name.to_lowercase()) } else { None }
     }
 
-    /// What is to be said where the views read files of those columns.
+    /// Returns the losses when the views read these columns.
     pub(super) fn of_views(&self, schemas: &[Schema]) -> Vec<Loss> {
         self.mixed(schemas, |name| !is_percentile(name))
     }
 
-    /// What is to be said where they are read by their names.
+    /// Returns the losses when a query reads the files by their names.
     pub(super) fn of_files(&self, schemas: &[Schema]) -> Vec<Loss> {
         self.mixed(schemas, |_| true)
     }
@@ -85,8 +85,8 @@ impl Durations {
         self.0.get(&(file.to_owned(), name.to_owned())).copied()
     }
 
-    /// The columns that are durations in one file, and something else or durations in another unit in the next: DuckDB reads them
-    /// all as the numbers that are stored.
+    /// Returns the columns that are durations in one file, and another type or unit in another: DuckDB reads
+    /// them all as the stored numbers.
     fn mixed(&self, schemas: &[Schema], is_asked: impl Fn(&str) -> bool) -> Vec<Loss> {
         let names: BTreeSet<&str> = self.0.keys().map(|(_, name)| name.as_str()).collect();
         let names = names.into_iter().filter(|name| is_asked(name));
@@ -119,7 +119,8 @@ impl Durations {
     }
 }
 
-/// The milliseconds of `column`, a column of durations in `unit`; none where that is no unit.
+/// Returns an expression for the milliseconds of `column`, which holds durations in `unit`; `None` if `unit`
+/// is unknown.
 pub(super) fn milliseconds(column: &str, unit: &str) -> Option<String> {
     let of_a_second = match unit {
         "seconds" => "1",
@@ -129,7 +130,7 @@ pub(super) fn milliseconds(column: &str, unit: &str) -> Option<String> {
         _ => return None,
     };
     let number = format!("CAST({} AS DOUBLE)", sql_name(column));
-    // By their full names: an attached file may have macros called like operators.
+    // The operators are fully qualified, because an attached file may have macros named like operators.
     Some(format!("system.main.\"/\"(system.main.\"*\"({number}, 1000), {of_a_second})"))
 }
 

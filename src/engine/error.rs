@@ -1,7 +1,7 @@
-//! DuckDB's errors in our words: the kind, the position in the person's text, and a hint.
+//! Translates DuckDB's errors: kind, position in the user's text, and hint.
 //!
-//! The instance is opened with `errors_as_json`, so messages look like
-//! `Catalog Error: {"exception_type":"Catalog","exception_message":"…","position":"5",…}`.
+//! The instance is opened with `errors_as_json`, so messages look like `Catalog Error:
+//! {"exception_type":"Catalog","exception_message":"…","position":"5",…}`.
 
 mod advice;
 
@@ -11,7 +11,7 @@ pub(super) use self::advice::{MACRO_IN_QUOTES, NO_COLUMN, of_file};
 use self::advice::{Misfit, READING, advice, missing_table};
 use crate::error::{Detail, Error, Kind};
 
-/// Translates an error of DuckDB. Positions are offsets in the text DuckDB got.
+/// Translates a DuckDB error. Positions are offsets in the text that DuckDB received.
 pub(super) fn translate(error: &duckdb::Error) -> Error {
     match error {
         duckdb::Error::DuckDBFailure(_, Some(text)) => from_text(text),
@@ -26,10 +26,10 @@ pub(super) fn translate(error: &duckdb::Error) -> Error {
     }
 }
 
-/// Translates DuckDB's text.
+/// Translates the text of a DuckDB error.
 pub(super) fn from_text(text: &str) -> Error {
-    // A class in front is DuckDB's own word. What follows it may be the sender's, whose `error('{…}')` DuckDB takes for JSON
-    // that is there already: it is believed only where it says the same.
+    // A class in front of the text comes from DuckDB. The rest may come from the sender, because DuckDB takes
+    // the `{…}` of `error('{…}')` for its own JSON: its type is used only if it equals the class in front.
     let (class, rest) = match text.split_once(" Error: ") {
         Some((class, rest)) if !text.starts_with('{') => (Some(class), rest),
         _ => (None, text),
@@ -44,7 +44,7 @@ pub(super) fn from_text(text: &str) -> Error {
     }
 }
 
-/// An error of DuckDB's by its class, such as `Parser`, and what it says.
+/// Returns the error for DuckDB's class, such as `Parser`, and its message.
 pub(super) fn of_class(class: &str, message: &str, position: Option<usize>) -> Error {
     let (kind, hint) = classify(class, message);
     let misfit = Misfit::of(class, message).map(|misfit| misfit.advice());
@@ -58,15 +58,16 @@ pub(super) fn of_class(class: &str, message: &str, position: Option<usize>) -> E
     Error { kind, message, hint, position, detail }
 }
 
-/// How DuckDB begins what it says where nothing matches.
+/// The start of DuckDB's message when no file matches.
 const NO_FILES: &str = "No files found that match the pattern \"";
 
-/// The error of DuckDB's where nothing matches.
+/// Returns DuckDB's error for a pattern that matches no file.
 pub(super) fn no_files(pattern: &str) -> Error {
     of_class("IO", &format!("{NO_FILES}{pattern}\""), None)
 }
 
-/// What the program decides on, by DuckDB's class and by how its sentence begins: what follows may be the sender's.
+/// Returns the details that the program acts on, found by DuckDB's class and the start of its message: the
+/// rest of the message may be the sender's text.
 fn detail(class: &str, message: &str) -> Option<Detail> {
     let is = |one: &str| class.eq_ignore_ascii_case(one);
     if let Some(rest) = message.strip_prefix(NO_FILES).filter(|_| is("IO")) {
@@ -86,14 +87,14 @@ fn detail(class: &str, message: &str) -> Option<Detail> {
     (is("Binder") && message.starts_with("Contents of view were altered")).then_some(Detail::ViewAltered)
 }
 
-/// Without what is for people who may change DuckDB's settings or DuckDB itself.
+/// Removes advice meant for people who can change DuckDB or its settings.
 fn shortened(message: &str) -> &str {
     let message = message.split("\n\nStack Trace:").next().unwrap_or(message);
     let message = message.split("\n\nPossible solutions:").next().unwrap_or(message);
-    // What follows says the same again, and proposes what was done already.
+    // The removed part repeats the message and proposes what was already done.
     let of_one_file = message.split_once("\n\nIn file \"").filter(|_| message.starts_with(READING));
     let message = of_one_file.map_or(message, |(before, _)| before);
-    // Nobody who mistyped a table meant one of DuckDB's own lists.
+    // Someone who mistyped a table name did not mean one of DuckDB's own tables.
     let guess = message.split_once("\nDid you mean \"");
     let message = match guess {
         Some((before, guess)) if OWN_LISTS.iter().any(|own| guess.starts_with(own)) => before,
@@ -102,18 +103,18 @@ fn shortened(message: &str) -> &str {
     message.trim_end().trim_end_matches('.')
 }
 
-/// What to do where descriptors are missing. The number is `MOST_FILES` of `worker/jail/process.rs`.
+/// The hint when file descriptors run out. The number is `MOST_FILES` in `worker/jail/process.rs`.
 pub(super) const TOO_MANY_FILES: &str = "Read fewer files at once, or raise the limit of open files of Grafana's service (`ulimit -n`, `LimitNOFILE`); a worker opens at most 4,096";
-/// What to do where room on disk is missing.
+/// The hint when disk space runs out.
 const NO_DISK: &str = "The query needs more room on disk than the temp folder has, or than its share of four times `memoryLimitMb`: aggregate more or select less";
-/// What to do about a file that cannot be read.
+/// The hint for a file that cannot be read.
 pub(super) const WRITE_AGAIN: &str = "The file is damaged, half-written or not Parquet: write it again or move it away, and let the job write under another name and rename it when done";
-/// What to do where memory is missing.
+/// The hint when memory runs out.
 pub(super) const NO_MEMORY: &str = "Aggregate more or select less, or raise the datasource's `memoryLimitMb`";
 
-/// What to do about a database file that cannot be opened.
+/// The hint for a database file that cannot be opened.
 pub(super) const NO_DATABASE: &str = "The file is damaged, half-copied or not a DuckDB database: write or copy it again under another name, and rename it when it is whole";
-/// What DuckDB says of a Parquet file that is damaged.
+/// DuckDB's messages about a damaged Parquet file.
 const DAMAGES: [&str; 7] = [
     "No magic bytes found",
     "too small to be a Parquet file",
@@ -124,10 +125,10 @@ const DAMAGES: [&str; 7] = [
     "TProtocolException",
 ];
 
-/// How the names of DuckDB's own tables and views begin.
+/// Prefixes of the names of DuckDB's own tables and views.
 const OWN_LISTS: [&str; 5] = ["pg_", "duckdb_", "sqlite_", "information_schema", "pragma_"];
 
-/// What to do when disk, memory or descriptors are used up.
+/// Returns the hint if disk, memory or file descriptors ran out.
 fn used_up(class: &str, message: &str) -> Option<&'static str> {
     let is = |one: &str| class.eq_ignore_ascii_case(one);
     let ends = |ends: &[&str]| is("IO") && ends.iter().any(|end| message.ends_with(end));
@@ -137,16 +138,16 @@ fn used_up(class: &str, message: &str) -> Option<&'static str> {
     if no_memory && is_spilled || ends(&["File too large", "No space left on device"]) {
         return Some(NO_DISK);
     }
-    // The gate asks DuckDB to parse, which gives any failure as one of the parser's.
+    // The gate lets DuckDB parse, and DuckDB reports every failure there as a parser error.
     if no_memory || is("Parser") && starts(&["Allocation failure", "failed to allocate"]) {
         return Some(NO_MEMORY);
     }
-    // Of the process, or of the machine.
+    // The limit of the process or of the machine was reached.
     ends(&["Too many open files", "Too many open files in system"]).then_some(TOO_MANY_FILES)
 }
 
-/// Kind and hint by DuckDB's exception type and what its sentence says. A sentence may quote the sender's text, so that what
-/// others would feel is decided by the type and by where in the sentence a phrase stands.
+/// Returns kind and hint by DuckDB's exception type and message. The message may quote the sender's text, so
+/// kinds that affect other queries depend on the type and on where in the message a phrase stands.
 fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
     let has = |part: &str| message.contains(part);
     let is = |one: &str| class.eq_ignore_ascii_case(one);
@@ -218,7 +219,7 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
     if let Some(hint) = advice(class, message) {
         return (Kind::BadQuery, Some(hint));
     }
-    // Where the system gives no stack, DuckDB fails on that in the middle of telling its own internal error.
+    // If the system gives no stack trace, DuckDB fails on that while it reports its own internal error.
     if is("Internal") || is("Fatal") || is("Invalid") && message == "stoull" {
         let hint = "The worker is started anew; if it happens again, please report the query";
         return (Kind::Internal, Some(hint));
@@ -263,7 +264,7 @@ mod tests {
                 "IO Error: Cannot open file \"x\": Too many open files in system",
                 None,
             ),
-            // As DuckDB spells them.
+            // DuckDB spells these two classes in capitals.
             (
                 r#"INTERNAL Error: {"exception_type":"INTERNAL","exception_message":"no"}"#,
                 Kind::Internal,
@@ -301,7 +302,7 @@ mod tests {
         }
     }
 
-    /// By DuckDB's class and the beginning of its sentence, with whatever line of SQL behind it.
+    /// The class and the start of the message decide, whatever line of SQL follows.
     #[test]
     fn what_the_program_decides_on_is_told_beside_the_sentence() {
         let no_files = |pattern: &str| Some(Detail::NoFiles { pattern: pattern.to_owned() });
@@ -329,7 +330,7 @@ mod tests {
         assert_eq!(super::no_files("/r/*").kind, Kind::NotFound);
     }
 
-    /// What a query makes DuckDB say is its own affair: nothing of it ends workers, waits for files or runs again.
+    /// Text that a query makes DuckDB say never ends a worker, waits for a file or runs a query again.
     #[test]
     fn a_sender_decides_nothing_by_words() {
         for words in [

@@ -1,5 +1,6 @@
-//! How the reports are read for the views: which of them hold a column as something else than the views need, which have no
-//! column at all, and what the names of their folders tell. Looked up in the files' footers whenever the reports change.
+//! Determines how the views read the reports: which reports have a column in a type other than the views
+//! need, which have no columns, and which columns the folder names give. The file footers are read whenever
+//! the reports change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,38 +17,38 @@ use super::{digits, durations, error, sql_name, weeks};
 use crate::error::{Error, Kind, Result};
 use crate::reports::{NOTHING, Source, Wanted};
 
-/// How many files are looked at one by one, where DuckDB refuses one of them.
+/// The most files that are read one by one if DuckDB refuses one of them.
 pub(super) const MOST_SINGLE_LOOKS: usize = 2_000;
 
-/// DuckDB's name of the type with 24 bits for its digits.
+/// DuckDB's name of the type with a 24-bit significand.
 const REAL: &str = "FLOAT";
 
-/// How many losses are named.
+/// The most losses that are named.
 const MOST_NAMED: usize = 5;
 
-/// How a file is read: the keys of its folders, its odd columns with their types or the unit of their durations, whether its texts are mended, and whether it has
-/// a column of weeks that is read as it is.
+/// How a file is read: its Hive partition keys; its odd columns with their types or the unit of their
+/// durations; whether bytes that are not UTF-8 are replaced; and whether its column `week` is read unchanged.
 type Reading<'a> = (Vec<&'a str>, Vec<(&'a str, &'a str)>, bool, bool);
 
-/// What was found of the reports.
+/// What the examination of the reports found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Examined {
-    /// How they are read.
+    /// How the reports are read.
     pub(super) sources: Vec<Source>,
-    /// What the views do not have of them, or not as it is.
+    /// What the views lack of the reports, or have in another form.
     pub(super) losses: Vec<Loss>,
 }
 
-/// What to do about a loss.
+/// The hint about a loss.
 const REMEDY: &str = "Write the report again with that column as the others have it, or move it away";
 
-/// The column of weeks.
+/// The column that holds the week.
 const WEEK: &str = "week";
 
-/// The files with their columns, in order, and those without any.
+/// Returns the files with their columns, in order, and the files without columns.
 ///
 /// # Errors
-/// What DuckDB says of another file that it cannot read.
+/// DuckDB's error if another file cannot be read.
 pub(super) fn schemas(connection: &Connection, files: &[String]) -> Result<(Vec<Schema>, Vec<String>)> {
     match read_schemas(connection, files) {
         Err(error) if error.message.contains(NO_COLUMN) && files.len() <= MOST_SINGLE_LOOKS => {
@@ -64,7 +65,7 @@ pub(super) fn schemas(connection: &Connection, files: &[String]) -> Result<(Vec<
     }
 }
 
-/// Whether an error is about a file without any column.
+/// Returns whether an error is about a file without columns.
 pub(super) fn is_without_columns(error: &Error) -> bool {
     error.message.contains(NO_COLUMN)
 }
@@ -80,7 +81,7 @@ fn read_schemas(connection: &Connection, files: &[String]) -> Result<Vec<Schema>
     let mut statement = connection.prepare(&query).map_err(|error| error::translate(&error))?;
     let mut rows = statement.query([]).map_err(|error| error::translate(&error))?;
     let mut found: Vec<Schema> = Vec::new();
-    // Elements that still belong to the file's root, and to the column that was last.
+    // Number of schema elements still to come: of the file's root, and of the last column.
     let (mut left, mut inner) = (0_i64, 0_i64);
     while let Some(row) = rows.next().map_err(|error| error::translate(&error))? {
         let text = |at: usize| row.get::<_, String>(at).map_err(|error| error::translate(&error));
@@ -102,10 +103,11 @@ fn read_schemas(connection: &Connection, files: &[String]) -> Result<Vec<Schema>
     Ok(found)
 }
 
-/// Looks at the reports in `folders`. What cannot be looked up is left to the query, whose error names it.
+/// Examines the reports in `folders`. What cannot be determined here is left to the query, whose error will
+/// name it.
 ///
 /// # Errors
-/// Those of the database.
+/// DuckDB's errors.
 pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&PathBuf]) -> Result<Examined> {
     let files: Vec<String> = reports.files().map(|file| file.to_string_lossy().into_owned()).collect();
     let (mut groups, mut losses, is_whole) = look_into(connection, &files, reports, folders)?;
@@ -116,7 +118,7 @@ pub(super) fn examine(connection: &Connection, reports: &Reports, folders: &[&Pa
     Ok(Examined { sources: groups.into_iter().map(|group| group.source).collect(), losses })
 }
 
-/// How each of `files` is read, what the views do not have of them, and whether all are read in one way.
+/// Returns how each of `files` is read, what the views lack of them, and whether all are read in one way.
 ///
 /// # Errors
 /// [`Kind::Cancelled`].
@@ -189,7 +191,7 @@ pub(super) fn look_into(
     Ok((groups, losses, is_whole))
 }
 
-/// Columns that the files have as several kinds of numbers.
+/// Returns the columns that the files store as different kinds of numbers.
 fn mixed_numbers(schemas: &[Schema]) -> BTreeSet<String> {
     let mut kinds: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for (name, of) in schemas.iter().flat_map(|(_, columns)| columns) {
@@ -200,13 +202,14 @@ fn mixed_numbers(schemas: &[Schema]) -> BTreeSet<String> {
     kinds.into_iter().filter(|(_, kinds)| kinds.len() > 1).map(|(name, _)| name).collect()
 }
 
-/// Whether DuckDB rounds other numbers to one of this type, or it to theirs: of REAL and a whole number it makes REAL, and of two
-/// DECIMAL that need more than 38 digits one with fewer places.
+/// Returns whether values of this type, or other numbers read together with it, get rounded: DuckDB combines
+/// REAL and a whole number to REAL, and two DECIMAL types that need more than 38 digits to one with fewer
+/// decimal places.
 fn is_narrow(of: &str) -> bool {
     of == REAL || of.starts_with("DECIMAL(")
 }
 
-/// What the views need of a column of type `of`, or of durations in that unit.
+/// Returns the expression that the views need for a column of type `of`, or for durations in that unit.
 fn needed(column: &str, of: &str) -> Option<String> {
     if let Some(milliseconds) = durations::milliseconds(column, of) {
         return Some(milliseconds);
@@ -219,7 +222,7 @@ fn needed(column: &str, of: &str) -> Option<String> {
     Some(wanted.expression(&name))
 }
 
-/// What the views do not have of `column` in `files`, where it is of type `of`.
+/// Returns the loss in the views for `column` of type `of` in `files`.
 fn lost(connection: &Connection, column: &str, of: &str, files: &[&str]) -> Result<Option<Loss>> {
     let Some(wanted) = Wanted::of(column) else { return Ok(None) };
     let is_harmless = wanted.is_harmless(of);
@@ -239,7 +242,7 @@ fn lost(connection: &Connection, column: &str, of: &str, files: &[&str]) -> Resu
         return loss(format!("{told}, and shown as DuckDB writes it"));
     }
     let name = sql_name(column);
-    // NaN is how pandas writes a number that is missing.
+    // pandas writes a missing number as NaN.
     let query = format!(
         "SELECT system.main.count(*) FROM system.main.read_parquet([{}], union_by_name = true, can_have_nan = true, hive_partitioning = false) \
          WHERE {name} IS NOT NULL AND {} IS NULL AND system.main.lower(CAST({name} AS VARCHAR)) <> 'nan'",
@@ -259,10 +262,10 @@ fn lost(connection: &Connection, column: &str, of: &str, files: &[&str]) -> Resu
     }
 }
 
-/// Columns of percentiles in which a value is NaN, each with the first such file.
+/// Percentile columns that contain NaN, each with the first such file.
 pub(super) type WithNan = Vec<(String, String)>;
 
-/// The columns of percentiles in which a value is NaN.
+/// Finds the percentile columns that contain NaN.
 ///
 /// # Errors
 /// [`Kind::Cancelled`].

@@ -1,8 +1,9 @@
-//! What the files of a query look like before and after it. DuckDB lists, binds and reads at different moments, so that a
-//! file that is replaced or rewritten in between can make an answer that never was true; such a query is run again.
+//! Takes the fingerprints of a query's files before and after it. DuckDB lists, binds and reads at different
+//! moments, so a file that is replaced or rewritten in between may produce a result that was never true; such
+//! a query runs again.
 //!
-//! Each file is looked at, because rewriting one in place changes nothing of its folder. A query that would look outside of
-//! the datasource ends here, before DuckDB has seen its paths.
+//! Every file is checked, because rewriting a file in place does not change its folder. A query with a path
+//! outside the datasource ends here, before DuckDB sees the path.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -16,28 +17,28 @@ use crate::error::{Error, Result};
 use crate::reports::has_ending_of_parquet;
 use crate::source::{Astray, Findings, Fingerprint, Fingerprints, Found, TICK};
 
-/// What a function that is given a folder reads of it, at any depth.
+/// Endings of the files that functions read of a folder, at any depth.
 const READ_OF_FOLDERS: [&str; 4] = ["csv", "db", "json", "parquet"];
 
-/// The files of a statement, and how they looked at one moment.
+/// The files of a statement, with their fingerprints at one moment.
 #[derive(Debug)]
 pub(super) struct FileSet {
     taken: SystemTime,
     seen: Vec<Seen>,
-    /// Links and folders on the way to them.
+    /// Links and folders on the paths to the files.
     passed: Vec<Seen>,
-    /// Where relative paths start that name nothing at the base path.
+    /// Folders, besides the base path, where relative paths start.
     pub(super) bases: BTreeSet<PathBuf>,
-    /// What the statement's patterns match and DuckDB does not read.
+    /// What the statement's patterns match but DuckDB does not read.
     gaps: Vec<Astray>,
-    /// The reports, where the statement or a view that it names reads the views over them.
+    /// The reports, if the statement or a view that it names reads the views over them.
     pub(super) reports: Option<Reports>,
 }
 
-/// A file, by bytes: paths compare part by part, which takes longer than looking at them.
+/// A file. Its path is kept as bytes, because comparing paths part by part takes longer than `stat`.
 type Seen = (OsString, Option<Fingerprint>);
 
-/// Whatever the moments.
+/// Ignores when the sets were taken.
 impl PartialEq for FileSet {
     fn eq(&self, other: &Self) -> bool {
         let Self { taken: _, seen, passed, bases, gaps, reports } = self;
@@ -61,27 +62,27 @@ impl FileSet {
         }
     }
 
-    /// How the files looked; `None` when one was not there or had just changed.
+    /// Returns the fingerprints of the files; `None` if a file did not exist or had just changed.
     pub(super) fn fingerprints(&self, base: &Path) -> Option<Fingerprints> {
         Fingerprints::of(self.seen.iter().map(|(file, look)| (file.into(), *look)), base, self.taken)
     }
 
-    /// The files, in order.
+    /// Returns the files in order.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
         self.seen.iter().map(|(file, _)| Path::new(file))
     }
 
-    /// The files with their looks.
+    /// Returns the files with their fingerprints.
     pub(super) fn found(&self) -> impl Iterator<Item = Found> {
         self.seen.iter().map(|(file, look)| Found { path: file.into(), look: *look })
     }
 
-    /// What to say of files that a pattern of the statement's matches and that are not read: what they are, and what to do.
+    /// Describes files that match a pattern of the statement but are not read, and what to do about them.
     pub(super) fn gap(&self) -> Option<(String, String)> {
         explain_first(&self.gaps)
     }
 
-    /// The links and folders on the way to them, by absolute path.
+    /// Returns the links and folders on the paths to the files, as absolute paths.
     pub(super) fn passed(&self) -> impl Iterator<Item = &Path> {
         self.passed.iter().map(|(path, _)| Path::new(path))
     }
@@ -98,12 +99,12 @@ fn seen(Found { path, look }: Found) -> Seen {
 }
 
 impl Engine {
-    /// Looks at what `verdict`'s statement reads and what `views`, those of the attached files, read, before it runs.
-    /// While a file has just changed its next change could look the same, and the write may not be over: then it waits
-    /// a little and looks again.
+    /// Takes the file set before a statement runs: what `verdict`'s statement reads, and what `views` of the
+    /// attached files read. If a file has just changed, waits a little and takes the set again, because the
+    /// write may not be over and the next change could leave the same fingerprint.
     ///
     /// # Errors
-    /// As [`Engine::file_set`].
+    /// Those of [`Engine::file_set`].
     pub(super) fn first_file_set(&self, verdict: &gate::Verdict, views: &ViewReads) -> Result<FileSet> {
         let set = self.file_set(verdict, views)?;
         let now = SystemTime::now();
@@ -114,10 +115,11 @@ impl Engine {
         self.file_set(verdict, views)
     }
 
-    /// Looks at what `verdict`'s statement and `views` read.
+    /// Takes the file set of `verdict`'s statement and of `views`.
     ///
     /// # Errors
-    /// When the statement, or a view that it names, leads out of the datasource, or a folder cannot be listed.
+    /// Fails if the statement, or a view that it names, leads out of the datasource, or if a folder cannot be
+    /// listed.
     pub(super) fn file_set(&self, verdict: &gate::Verdict, views: &ViewReads) -> Result<FileSet> {
         let mut set = FileSet::new();
         let reads = &verdict.reads;
@@ -128,7 +130,8 @@ impl Engine {
         };
         for path in [reads].into_iter().chain(named.iter().copied()).flat_map(|reads| &reads.files) {
             let mut found = self.look_at(path)?;
-            // `perf.csv` is the table `csv` in `perf`, where there is one: DuckDB looks for a file only where there is none.
+            // If a table `csv` exists in `perf`, `perf.csv` names that table: DuckDB searches for a file only
+            // if there is no table.
             if is_table(path) && found.astray.iter().all(Astray::is_beside) {
                 continue;
             }
@@ -142,7 +145,8 @@ impl Engine {
             set.add(found);
         }
         for database in &verdict.databases {
-            // By its path, DuckDB opens one with the logs that lie beside it.
+            // DuckDB opens a database file that is named by its path together with the write-ahead logs
+            // beside it.
             let files = self.reach.find(database).map_err(unlisted::failed)?.files;
             self.refuse(files.iter().filter_map(|file| self.reach.logs_astray(&file.path)).collect())?;
         }
@@ -152,9 +156,9 @@ impl Engine {
             set.reports = Some(reports);
         }
         for path in others.iter().flat_map(|reads| &reads.files) {
-            // A view that the query does not name is no reason for it to fail.
+            // An unreadable view must not fail a query that does not name it.
             if let Ok(mut found) = self.look_at(path) {
-                // It is bound all the same where the query lists what there is.
+                // DuckDB binds every view if the query lists the catalog.
                 found.base = found.base.filter(|_| verdict.lists_catalog);
                 set.add(found);
             }
@@ -164,14 +168,15 @@ impl Engine {
         gaps.retain(|gap| !matches!(gap, Astray::Folder(folder) if is_read(folder)));
         set.gaps.sort_unstable();
         set.gaps.dedup();
-        // Stable: of two looks at the same place the first stays the first.
+        // The sort is stable: of two fingerprints of the same place, the first stays the first.
         for looks in [&mut set.seen, &mut set.passed] {
             looks.sort_by(|(one, _), (other, _)| one.cmp(other));
         }
         Ok(set)
     }
 
-    /// The files that `path` names or, as a pattern, matches; of a folder those that functions may read of it.
+    /// Returns the files that `path` names or matches as a pattern; for a folder, the files in it that
+    /// functions may read.
     pub(super) fn look_at(&self, path: &str) -> Result<Findings> {
         let mut findings = self.reach.find(path).map_err(unlisted::failed)?;
         let folders = std::mem::take(&mut findings.folders);
@@ -185,7 +190,7 @@ impl Engine {
                     self.reach.find(&pattern).map_err(unlisted::failed)?;
                 findings.files.extend(files);
                 findings.passed.extend(passed);
-                // Of the folder, as it was written.
+                // The message names the folder as written, and not the pattern.
                 findings.astray.extend(astray.into_iter().map(|astray| match astray {
                     Astray::TooWide(_, beside) | Astray::FromNowhere(_, beside) => {
                         Astray::TooWide(path.into(), beside)
@@ -197,8 +202,11 @@ impl Engine {
         Ok(findings)
     }
 
+    /// Refuses the first forbidden path.
+    ///
     /// # Errors
-    /// The first that a query must not meet; beside a database file with how many reports there are.
+    /// The first path that a query must not use; for one beside a database file, the error adds the number of
+    /// reports there.
     fn refuse(&self, mut astray: Vec<Astray>) -> Result<()> {
         astray.sort_unstable();
         let Some(first) = astray.into_iter().find(Astray::is_forbidden) else { return Ok(()) };
@@ -215,7 +223,7 @@ impl Engine {
     }
 }
 
-/// Where a text names `path`: at its quote, where DuckDB's errors point as well.
+/// Returns where a text names `path`: at its opening quote, as in DuckDB's errors.
 fn place_of(path: &str, sql: &str) -> Option<usize> {
     let in_quotes = |at: usize| sql[..at].ends_with(['\'', '"']);
     let places = || sql.match_indices(path).map(|(at, _)| at);

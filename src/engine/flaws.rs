@@ -1,5 +1,5 @@
-//! Parquet files that cannot be read as they are. DuckDB's error often names no file, or fails all that a query reads for one byte of
-//! one of them: so after such an error the files are read one by one, each once for as long as it looks the same.
+//! Finds Parquet files that cannot be read as they are. DuckDB's error often names no file, and one bad byte
+//! fails the whole query. So after such an error the files are read one by one, each once per fingerprint.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,37 +14,40 @@ use super::{Cancel, Engine, error, listed, sql_name, sql_text, text};
 use crate::error::{Error, Kind, Result};
 use crate::source::{Fingerprint, Found, in_a_glob};
 
-/// Files of which is kept how they were found.
+/// The most files whose outcome is kept.
 const MOST_KNOWN: usize = 50_000;
-/// Files that are tried together first.
+/// Number of files that are first read together.
 const TOGETHER: usize = 64;
-/// Columns that are tried one by one.
+/// The most columns that are read one by one.
 const MOST_COLUMNS: usize = 200;
 
-/// What to do about texts that are no UTF-8.
+/// The hint about texts that are not UTF-8.
 pub(super) const WRITE_UTF8: &str = "Write the report again with its texts in UTF-8";
 
-/// What the views show of such texts. DuckDB takes the byte behind a broken letter for a part of it, and so the letter there is lost.
+/// What the views show of texts that are not UTF-8. DuckDB treats the byte after a broken character as part
+/// of it, so the character there is lost.
 pub(super) const SHOWN: &str =
     "`?` stands for each byte that is not, and may stand for the letter right behind such bytes";
 
 /// What is wrong with a file.
 #[derive(Debug, Clone)]
 pub(super) enum Flaw {
-    /// Texts in these columns are no UTF-8; the rest can be read.
+    /// Texts in these columns are not UTF-8; the rest can be read.
     Texts(Vec<String>),
-    /// The name of this column is no UTF-8; the others can be read.
+    /// The name of this column is not UTF-8; the other columns can be read.
     Name(String),
-    /// It cannot be read, for this reason of DuckDB's.
+    /// The file cannot be read, for the reason that DuckDB gives.
     Damaged(Error),
 }
 
-/// What is known of the files that were read one by one, by how they looked then; none for one that can be read.
+/// The outcome for each file that was read alone, with its fingerprint at that time. The flaw is `None` if
+/// the file can be read.
 #[derive(Default)]
 pub(super) struct Flaws(Mutex<HashMap<PathBuf, (Fingerprint, Option<Flaw>)>>);
 
 impl Flaws {
-    /// What is known of a file that looks like this; the inner one is none where nothing is wrong with it.
+    /// Returns what is known of a file with this fingerprint; the inner `None` means that nothing is wrong
+    /// with it.
     #[expect(clippy::option_option, reason = "whether it is known, and what is")]
     fn known(&self, file: &Path, look: Fingerprint) -> Option<Option<Flaw>> {
         self.0.lock().get(file).filter(|(then, _)| *then == look).map(|(_, flaw)| flaw.clone())
@@ -58,7 +61,7 @@ impl Flaws {
         known.insert(file.to_owned(), (look, flaw));
     }
 
-    /// The columns of a file whose texts are no UTF-8, where that is known.
+    /// Returns the columns of a file whose texts are not UTF-8, if that is known.
     pub(super) fn odd_columns(&self, file: &Path, look: Fingerprint) -> Option<Vec<String>> {
         match self.known(file, look)?? {
             Flaw::Texts(columns) => Some(columns),
@@ -67,7 +70,7 @@ impl Flaws {
     }
 }
 
-/// How much may be read to find out.
+/// How much may be read in search of flaws.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
     until: Instant,
@@ -79,7 +82,7 @@ impl Budget {
         Self { until: Instant::now() + time, bytes }
     }
 
-    /// That of a query which has failed anyway, and has a deadline of its own.
+    /// Returns the budget for a query that has failed anyway and has its own deadline.
     fn of_a_query() -> Self {
         Self::new(Duration::from_secs(20), 8 << 30)
     }
@@ -93,20 +96,20 @@ impl Budget {
     }
 }
 
-/// What was found in some files.
+/// The result of a search for flaws.
 #[derive(Debug, Default)]
 pub(super) struct Searched {
-    /// Those with a flaw, in their order.
+    /// Files with a flaw, in the order given.
     pub(super) flawed: Vec<(PathBuf, Flaw)>,
-    /// How many nobody has looked at: the budget was used up.
+    /// Number of files that were not read because the budget was used up.
     pub(super) unread: usize,
 }
 
 impl Engine {
-    /// Reads the files that are not known yet, up to `budget`, and tells of all of them.
+    /// Reads the files whose outcome is not known, within `budget`, and reports the flaws of all.
     ///
     /// # Errors
-    /// [`Kind::Cancelled`], and those of a new connection.
+    /// [`Kind::Cancelled`], or the error of opening a connection.
     pub(super) fn look_for_flaws(
         &self,
         files: &[Found],
@@ -131,7 +134,7 @@ impl Engine {
         Ok(Searched { flawed: looked.iter().filter_map(flaw).collect(), unread })
     }
 
-    /// Reads `files` together, and where that fails their halves, as far as `budget` goes.
+    /// Reads `files` together and, if that fails, each half of them, within `budget`.
     fn read_all(
         &self,
         connection: &Connection,
@@ -160,9 +163,9 @@ impl Engine {
         Ok(())
     }
 
-    /// What is wrong with one file whose reading failed.
+    /// Determines what is wrong with one file that could not be read.
     fn flaw(&self, connection: &Connection, file: &Path, error: Error) -> Option<Flaw> {
-        // A file without columns holds nothing that could be damaged.
+        // A file without columns holds no data that could be damaged.
         let is_empty = error.message.contains(error::NO_COLUMN);
         if is_empty || !may_be_of_a_file(&error) || error.message.starts_with("Not implemented") {
             return None;
@@ -179,8 +182,9 @@ impl Engine {
         Some(Flaw::Damaged(error))
     }
 
-    /// Why a run failed, where that is for one of the files that it read: `error` in better words, or that it can begin anew because
-    /// the views will read those files otherwise. `can_begin` whether it may.
+    /// Explains why a run failed, if one of the files that it read is the cause: with a better error, or with
+    /// a new run because the views will read those files differently. `can_begin` tells whether the run may
+    /// start over.
     pub(super) fn blame(&self, error: Error, set: &FileSet, can_begin: bool, cancel: &Cancel) -> Ending {
         if !may_be_of_a_file(&error) {
             return Ending::Failed(error);
@@ -199,7 +203,8 @@ impl Engine {
             return Ending::Failed(of_damaged(&file, error));
         }
         if error.message.contains("ecompression failure") && found.unread == 0 {
-            // DuckDB does not tell a damaged page from one for which there was no memory. The file can be read.
+            // DuckDB reports a damaged page and a lack of memory in the same way. The file can be read, so
+            // memory was short.
             let message = format!("{} (its file is sound: memory was short)", error.message);
             let hint = Some(error::NO_MEMORY.to_owned());
             return Ending::Failed(Error { kind: Kind::Exhausted, message, hint, ..error });
@@ -235,7 +240,7 @@ impl Engine {
     }
 }
 
-/// What is said of texts that are no UTF-8.
+/// Returns the message about texts that are not UTF-8.
 pub(super) fn not_utf8(file: &Path, columns: &[String]) -> String {
     let columns: Vec<String> = columns.iter().map(|column| format!("`{column}`")).collect();
     let of = match columns.as_slice() {
@@ -246,7 +251,7 @@ pub(super) fn not_utf8(file: &Path, columns: &[String]) -> String {
     format!("`{}` holds texts that are not UTF-8{of}", file.display())
 }
 
-/// The error over a file that cannot be read.
+/// Returns the error for a file that cannot be read.
 pub(super) fn of_damaged(file: &Path, error: Error) -> Error {
     let named = file.to_string_lossy();
     let message = if error.message.contains(named.as_ref()) {
@@ -258,7 +263,8 @@ pub(super) fn of_damaged(file: &Path, error: Error) -> Error {
     Error { message, hint: Some(remedy.to_owned()), position: None, ..error }
 }
 
-/// Whether an error may be about what is in a file. What it says may be the sender's, so that this only decides who looks.
+/// Returns whether an error may concern the content of a file. Its message may be the sender's text, so this
+/// only decides whether the files are read.
 fn may_be_of_a_file(error: &Error) -> bool {
     const CLASSES: [&str; 7] = [
         "DuckDB: ",
@@ -273,7 +279,8 @@ fn may_be_of_a_file(error: &Error) -> bool {
         && CLASSES.iter().any(|class| error.message.starts_with(class))
 }
 
-/// Whether `error`, a query's, may come from `file`, over which DuckDB says `why`: the sender may have made one as well.
+/// Returns whether a query's `error` may come from `file`, for which DuckDB gives the error `why`. The
+/// sender's SQL may also have caused it.
 fn is_told(error: &Error, file: &Path, why: &Error) -> bool {
     const OF_FILES: [&str; 6] = ["arquet", "orrupt", "ecompress", "enough bytes", "TProtocol", "page"];
     let said = &error.message;
@@ -289,7 +296,7 @@ fn is_of_texts(error: &Error) -> bool {
     error.message.contains("is not valid UTF8") || text::is_of_names(error)
 }
 
-/// Reads every value of `files`; `how` are more arguments of `read_parquet`.
+/// Reads every value of `files`; `how` holds additional arguments of `read_parquet`.
 fn read<'a>(connection: &Connection, files: impl Iterator<Item = &'a Path>, how: &str) -> Result<()> {
     values(connection, files, how, "t")
 }
@@ -311,7 +318,7 @@ fn values<'a>(
         .map_err(|error| error::translate(&error))
 }
 
-/// The columns of a file in which texts are no UTF-8.
+/// Returns the columns of a file whose texts are not UTF-8.
 fn odd_columns(connection: &Connection, file: &Path) -> Vec<String> {
     let named = sql_text(&in_a_glob(file));
     let sql = format!("SELECT column_name FROM (DESCRIBE FROM system.main.read_parquet({named}))");

@@ -1,19 +1,19 @@
-//! What a result lacks, and what panels and downloads say of it: no gap is silent.
+//! What a result lacks, and the messages about it in panels and downloads. No gap is silent.
 
 use super::file_set::FileSet;
 use super::flaws;
 use super::reads::Reports;
 
-/// What a result lacks of what its files hold.
+/// Data of the files that a result lacks.
 pub(super) struct Gap {
-    /// What a panel says.
+    /// The notice in a panel.
     pub(super) notice: String,
-    /// What a download says that therefore does not take place.
+    /// The error of a download, which fails because of the gap.
     pub(super) instead: String,
     pub(super) remedy: String,
 }
 
-/// What the result of a statement lacks whose files were found as `set` has them.
+/// Returns what the result of a statement lacks, whose files were found as in `set`.
 pub(super) fn gaps(set: &FileSet) -> Vec<Gap> {
     let reports = set.reports.as_ref();
     let missing = |what: &str, (why, remedy): (String, String)| Gap {

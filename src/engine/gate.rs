@@ -1,10 +1,13 @@
-//! The gate: exactly one statement, and nothing in it but reading. An allow-list of parse-tree nodes, walked
-//! at every depth of the text that will run, and a deny-list of functions that hide SQL or act.
+//! The gate: lets through exactly one statement that only reads. It applies an allow-list of parse-tree nodes
+//! to the whole tree of the text that will run, and a deny-list of functions that hide SQL or have side
+//! effects.
 //!
-//! DuckDB parses, in an instance of its own ([`parser`]): it says how many statements a text holds and of what kind, cuts it into
-//! tokens, and prints the parse tree. `json_serialize_sql` refuses whatever is not a SELECT. Two readers it refuses as well are
-//! let in here, as texts that are put together anew: `EXPLAIN`, with fixed options before the query that was judged, and `PIVOT`
-//! without `IN`, which is judged with lists put in. What runs is what was judged: [`Verdict::sql`], never the text that came.
+//! A separate DuckDB instance ([`parser`]) parses the text: it tells how many statements the text holds and
+//! of what kind, splits it into tokens and prints the parse tree. `json_serialize_sql` refuses everything
+//! that is not a SELECT. The gate also lets in two kinds of statement that `json_serialize_sql` refuses, and
+//! composes their text itself: `EXPLAIN`, with fixed options before the checked query, and `PIVOT` without
+//! `IN`, which is checked with lists put in. Only the checked text runs: [`Verdict::sql`], never the text
+//! that was sent.
 
 mod columns;
 mod composition;
@@ -42,9 +45,9 @@ use crate::query;
 /// The gate of one engine.
 pub(super) struct Gate {
     parser: Parser,
-    /// Verdicts by text: a dashboard asks the same again and again.
+    /// Verdicts by text, because a dashboard sends the same text again and again.
     verdicts: Mutex<HashMap<String, Arc<Verdict>>>,
-    /// Texts that were composed of others that passed, and passed themselves.
+    /// Texts that were composed from checked texts and that passed themselves.
     composed: Mutex<HashSet<String>>,
 }
 
@@ -52,19 +55,19 @@ impl Gate {
     const MOST: usize = 256;
     const LONGEST: usize = 64 << 10;
 
-    /// Opens the gate, with a DuckDB of its own.
+    /// Opens the gate with its own DuckDB instance.
     ///
     /// # Errors
-    /// [`Kind::Internal`] when that cannot be opened.
+    /// [`Kind::Internal`] if DuckDB cannot be opened.
     pub(super) fn open() -> Result<Self> {
         Ok(Self { parser: Parser::open()?, verdicts: Mutex::default(), composed: Mutex::default() })
     }
 
-    /// Checks one text, or remembers that it passed. Nothing is bound or run.
+    /// Checks `sql`, or returns the kept verdict on it. Binds and runs nothing.
     ///
     /// # Errors
-    /// [`Kind::BadQuery`] for text that does not parse, is empty or has parameters; [`Kind::Forbidden`] for a
-    /// second statement and for anything but reading, naming the construct and its position.
+    /// [`Kind::BadQuery`] if the text does not parse, is empty or has parameters; [`Kind::Forbidden`] for a
+    /// second statement and for anything but reading, with the construct and its position.
     pub(super) fn check(&self, sql: &str) -> Result<Arc<Verdict>> {
         if let Some(known) = self.verdicts.lock().get(sql) {
             return Ok(Arc::clone(known));
@@ -80,11 +83,11 @@ impl Gate {
         Ok(verdict)
     }
 
-    /// The statement of `verdict` with what `put` gives to each place where it reads Parquet files. What was put
-    /// together is judged like what came.
+    /// Adds the arguments in `put` to each place where the statement of `verdict` reads Parquet files, and
+    /// checks the composed text like any other.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] where that is another statement.
+    /// [`Kind::Forbidden`] if the composed text is a different statement.
     pub(super) fn with_arguments(&self, verdict: &Verdict, put: &[Option<Put>]) -> Result<Composition> {
         let composition = verdict.with_arguments(put);
         let sql = &composition.sql;
@@ -134,8 +137,8 @@ impl Gate {
         if let Some(failure) = tree.failure {
             return Err(self.refusal(&failure, &plan.judged, at)?);
         }
-        // DuckDB parses the very text that runs, once more where it is not the one that came: without the comment before it, it
-        // may take other Unicode spaces for plain ones.
+        // DuckDB also parses the exact text that runs, if that differs from the one sent: without the comment
+        // before it, DuckDB may take other Unicode spaces for plain ones.
         let is_whole = sql == plan.run;
         let parsed = if is_whole { None } else { Some(self.parser.statements(&plan.run)?) };
         let runs_whole = match parsed {
@@ -194,16 +197,16 @@ impl Gate {
         Ok(Verdict::of(&tree, &tokens, is_select).with(plan, places, readers))
     }
 
-    /// The one statement of `sql`, and the way back from its positions.
+    /// Returns the only statement of `sql`, and how its positions map back to `sql`.
     fn single_statement(&self, sql: &str) -> Result<(Statement, Places)> {
         let mut statements = match self.parser.statements(sql)? {
             Ok(statements) => statements,
             Err(why) if why.kind == Kind::Exhausted => return Err(why),
             Err(why) => {
                 let tree = self.tree(sql)?;
-                // It does parse, so that only what DuckDB lacked a moment ago can be why it did not.
+                // The text parses now, so that DuckDB only lacked a resource a moment ago.
                 let failure = tree.failure.ok_or(Error { kind: Kind::Exhausted, ..why })?;
-                // DuckDB tells positions in the text with plain spaces.
+                // DuckDB gives positions in the text with plain spaces.
                 let places = Places::of_end(sql, &query::with_plain_spaces(sql)).unwrap_or_default();
                 return Err(self.refusal(&failure, sql, |at| places.back(at))?);
             }
@@ -225,10 +228,10 @@ impl Gate {
         tree::read(&self.parser.tree(sql)?)
     }
 
-    /// What the person sees when DuckDB cannot serialise the text.
+    /// Returns the error for a text that DuckDB cannot serialise.
     ///
     /// # Errors
-    /// When the text's tokens cannot be had.
+    /// Fails if the text cannot be split into tokens.
     fn refusal(&self, failure: &tree::Failure, text: &str, at: impl Fn(usize) -> usize) -> Result<Error> {
         if failure.kind == "not implemented" {
             if failure.message.contains("parameters") {
@@ -244,10 +247,12 @@ impl Gate {
         Ok(error::of_class("Parser", &failure.message, failure.position.map(at)))
     }
 
-    /// What the view that `sql` makes is about, and the names of its columns in parentheses, where it gives any.
+    /// Returns the verdict on the query of a `CREATE VIEW` statement, and the view's column names in
+    /// parentheses (empty if it lists none).
     ///
     /// # Errors
-    /// [`Kind::BadQuery`] for what is no view or does not parse, [`Kind::Forbidden`] for what a query may not do either.
+    /// [`Kind::BadQuery`] if `sql` creates no view or does not parse; [`Kind::Forbidden`] if a query may not
+    /// do what the view does.
     pub(super) fn check_view(&self, sql: &str) -> Result<(Arc<Verdict>, String)> {
         let found = query_of_view(&significant(self.parser.tokens(sql)?));
         let (query, columns) = found
@@ -256,18 +261,19 @@ impl Gate {
         Ok((self.check_stored(query)?, columns.unwrap_or_default().to_owned()))
     }
 
-    /// Checks the text of a view or macro, which DuckDB runs as it is stored.
+    /// Checks the text of a view or macro, which DuckDB runs as stored.
     ///
     /// # Errors
-    /// As [`Gate::check`], and for what is allowed only where the text that runs is put together anew.
+    /// Those of [`Gate::check`], and [`Kind::Forbidden`] for constructs that are allowed only in a text that
+    /// the gate composes.
     pub(super) fn check_stored(&self, sql: &str) -> Result<Arc<Verdict>> {
         let verdict = self.check(sql)?;
         if verdict.replaces > 0 { Err(replacing::not_walled()) } else { Ok(verdict) }
     }
 }
 
-/// Where a construct is that DuckDB does not tell the place of: a statement inside a CTE at its keyword, in parentheses
-/// if it stands so; a table or a called function at its name.
+/// Returns the position of a construct for which DuckDB gives none: of a statement inside a CTE, its keyword,
+/// preferably one in parentheses; of a table or a called function, its name.
 fn place_of(node: &tree::Node, tokens: &[Token<'_>]) -> Option<usize> {
     let pairs = || tokens.iter().zip(tokens.iter().skip(1));
     if node.kind.ends_with("_QUERY_NODE") {
@@ -281,7 +287,7 @@ fn place_of(node: &tree::Node, tokens: &[Token<'_>]) -> Option<usize> {
         return calls.next().map(|(name, _)| name.start);
     }
     let parts: Vec<_> = node.path.iter().filter(|part| !part.is_empty()).collect();
-    // Between the parts of a name are dots.
+    // The parts of a name are separated by dots.
     let starts = |at: usize| {
         let mut found = parts.iter().zip(tokens.iter().skip(at).step_by(2));
         at + 2 * parts.len() <= tokens.len() + 1 && found.all(|(part, token)| token.is_name(part))
@@ -296,7 +302,7 @@ fn moved(error: Error, to: impl Fn(usize) -> usize) -> Error {
     Error { position: error.position.map(to), ..error }
 }
 
-/// The gate refuses what it does not understand.
+/// Returns the refusal of a text that the gate cannot follow.
 fn not_followed() -> Error {
     Error::new(Kind::Forbidden, "the query is written in a way that cannot be checked").hint(
         "Write it more simply: one statement, plain spaces, and in `PIVOT` every item of `ON` a column, or in parentheses",

@@ -1,5 +1,5 @@
-//! What the health check wants to know of the files themselves: whether each report can be read, how many
-//! rows there are, and whether the weeks agree on their columns.
+//! Examines the files for the health check: whether each report can be read, how many rows there are, and
+//! whether the weeks have the same columns.
 
 mod views;
 
@@ -25,48 +25,51 @@ pub use views::Views;
 /// Columns of a report: names and DuckDB's types.
 pub type Columns = Box<[(String, String)]>;
 
-/// How long and how much of the reports is read to find damaged ones.
+/// How long, and how many bytes of, the reports are read to find damaged ones.
 const LONGEST_READING: Duration = Duration::from_secs(4);
 const MOST_BYTES: u64 = 1 << 30;
 
-/// What was found.
+/// What the inspection found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inspection {
     /// Rows in all reports.
     pub rows: u64,
     /// Reports that were read.
     pub files: u64,
-    /// The newest week as YYYYWW: of the rows, as the views read them, or of the file names where the rows tell none.
+    /// The newest week as YYYYWW: from the rows, as the views read them, or from the file names if the rows
+    /// have none.
     pub newest_week: Option<i64>,
-    /// Distinct sets of columns with one report that has it and how many do, commonest first.
+    /// Distinct sets of columns, commonest first, each with an example report and the number of reports that
+    /// have it.
     pub schemas: Vec<(Columns, String, u64)>,
-    /// Columns that reports lack and no folder's name tells, with the first such report and how many there are.
+    /// Needed columns that reports lack and no folder name gives, each with the first such report and the
+    /// number of them.
     pub lacking: Vec<(String, String, u64)>,
-    /// What the views do not have of the reports, or not as it is, beside what the columns' types tell: what and what to do, a
-    /// sentence each.
+    /// What the views lack of the reports, or have in another form, apart from losses that the columns' types
+    /// show. One sentence each for the loss and for what to do.
     pub losses: Vec<String>,
     /// Reports that cannot be read, with DuckDB's reason.
     pub broken: Vec<(String, Error)>,
-    /// What matches like a report and is not read: what it is and what to do, a sentence each.
+    /// What matches the pattern but is not read: one sentence each for what it is and what to do.
     pub left_out: Vec<String>,
-    /// Names that lead to a report which is read by another name, a sentence each.
+    /// Additional names of reports that are read by another name, one sentence each.
     pub twins: Vec<String>,
-    /// Reports without any column, which count as ones without rows.
+    /// Reports without columns, which count as reports without rows.
     pub without_columns: Vec<String>,
-    /// Columns that the names of folders tell and reports have too, with such a report.
+    /// Columns that both folder names and reports have, each with such a report.
     pub told_twice: Vec<(String, String)>,
-    /// Reports that are not read as they are: why and what to do, a sentence each.
+    /// Reports that are not read as they are: one sentence each for why and what to do.
     pub odd: Vec<String>,
-    /// Reports that were not read to their end, because there are too many or they are too large.
+    /// Reports that were not read to the end, because they are too many or too large.
     pub unread: u64,
     /// Tables and views in the attached files.
     pub relations: u64,
-    /// What is known of these views.
+    /// What the inspection found about those views.
     pub views: Views,
 }
 
 impl Inspection {
-    /// The error of one that is longer than `most` bytes.
+    /// Returns the error for an inspection longer than `most` bytes.
     pub(crate) fn too_long(&self, most: u64) -> Error {
         let (schemas, broken, most) = (self.schemas.len(), self.broken.len(), most / MB);
         Error::new(
@@ -84,7 +87,8 @@ impl Engine {
     /// Reads the reports' footers and the database files' catalogs.
     ///
     /// # Errors
-    /// What DuckDB says of a database file, or a folder that cannot be listed now. Broken reports are not errors but findings.
+    /// DuckDB's error about a database file, or an error if a folder cannot be listed. Broken reports are
+    /// findings and not errors.
     pub fn inspect(&self, cancel: &Cancel) -> Result<Inspection> {
         let listings = Listings::watch();
         let databases = self.hold_databases(cancel)?;
@@ -99,7 +103,7 @@ impl Engine {
                 reports.files().map(|file| file.to_string_lossy().into_owned()).collect();
             let folders: Vec<_> = self.datasource.report_folders().collect();
             if read_footers(&connection, &good, &folders, &mut found).is_err() {
-                // One bad file fails them all: look at each.
+                // One bad file fails all, so each is read alone.
                 let (left_out, twins) = (found.left_out, found.twins);
                 found = Inspection { left_out, twins, ..Inspection::default() };
                 for file in std::mem::take(&mut good).into_iter().take(MOST_SINGLE_LOOKS) {
@@ -149,7 +153,7 @@ impl Engine {
 }
 
 impl Engine {
-    /// The error over a report that cannot be read, with what to do.
+    /// Returns the error for a report that cannot be read, with what to do.
     fn named(&self, file: &Path, error: Error) -> Error {
         match Some(&error).filter(|error| text::is_of_names(error)).and_then(|_| self.odd_name(file)) {
             Some(column) => Error::new(error.kind, format!("the name of its column `{column}` is not UTF-8"))
@@ -158,7 +162,8 @@ impl Engine {
         }
     }
 
-    /// Reads what is in the reports, of which the footers tell nothing: the newest first, and no more than a person waits for.
+    /// Reads the content of the reports, about which the footers say nothing: the newest first, and only for
+    /// as long as a user would wait.
     fn read_to_the_end(&self, files: &[Found], cancel: &Cancel, found: &mut Inspection) -> Result<()> {
         let is_broken = |file: &Found| found.broken.iter().any(|(broken, _)| Path::new(broken) == file.path);
         let mut sound: Vec<Found> = files.iter().filter(|file| !is_broken(file)).cloned().collect();
@@ -181,13 +186,14 @@ impl Engine {
     }
 }
 
-/// The error over a report that cannot be read, with what to do.
+/// Returns the error for a report that cannot be read, with what to do.
 fn damaged(error: Error) -> Error {
     let hint = error.hint.or_else(|| Some(error::WRITE_AGAIN.to_owned()));
     Error { hint, ..error }
 }
 
-/// What is said of something that is left out. The log alone tells where a link leads: that is no business of Viewers.
+/// Describes something that is left out. Only the log tells where a link leads, because Viewers must not
+/// learn that.
 fn left_out(astray: &Astray) -> String {
     if let Some(link) = astray.link() {
         let target = std::fs::read_link(link).ok();
@@ -203,7 +209,7 @@ fn left_out(astray: &Astray) -> String {
     format!("{why}; it is left out{told}. {remedy}")
 }
 
-/// What is said of a name that leads to a report which is read by another name.
+/// Describes an additional name of a report that is read by another name.
 fn twin((name, kept): &(PathBuf, PathBuf)) -> String {
     format!("`{}` leads to the same file as `{}`, which counts once", name.display(), kept.display())
 }
@@ -249,7 +255,7 @@ fn read_footers(
     Ok(())
 }
 
-/// Columns that the folders of one of these reports tell although it has them itself.
+/// Returns the columns that both a report and the names of its folders have, each with one such report.
 fn told_twice(folders: &[&PathBuf], schemas: &[(Columns, String, u64)]) -> Vec<(String, String)> {
     let mut found = BTreeMap::new();
     for (columns, file, _) in schemas {
@@ -262,7 +268,7 @@ fn told_twice(folders: &[&PathBuf], schemas: &[(Columns, String, u64)]) -> Vec<(
     found.into_iter().collect()
 }
 
-/// What the names of the folders below the datasource's tell of a file.
+/// Returns the Hive partition keys in the names of the folders between the datasource's folder and the file.
 fn keys_below<'f>(folders: &[&PathBuf], file: &'f str) -> Vec<(&'f str, &'f str)> {
     let inside = folders.iter().find_map(|folder| Path::new(file).strip_prefix(folder).ok());
     inside.and_then(Path::to_str).map(keys_of).unwrap_or_default()

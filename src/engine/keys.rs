@@ -1,4 +1,5 @@
-//! Columns that the names of folders tell, as the reports of one datasource have them.
+//! Columns from Hive partition keys (`key=value`) in folder names, as the reports of one datasource have
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -11,17 +12,17 @@ use super::{error, sql_text};
 use crate::error::Result;
 use crate::reports::{Key, Wanted, is_value, keys_of};
 
-/// What to do about a folder's name.
+/// The hint about a folder's name.
 const RENAME_FOLDER: &str = "Rename the folder, or give its reports a column of that name";
 
-/// What the folders below those of the datasource tell.
+/// The keys in the names of the folders below the datasource's.
 pub(super) struct Keys<'a> {
     roots: Vec<&'a str>,
     values: BTreeMap<String, (&'a str, Vec<&'a str>)>,
 }
 
 impl<'a> Keys<'a> {
-    /// Of the folders of `files` below `folders`, those of the datasource.
+    /// Reads the keys from the folders of `files` below `folders`, which are the datasource's.
     pub(super) fn of(files: &'a [String], folders: &[&'a PathBuf]) -> Self {
         let roots = folders.iter().filter_map(|folder| folder.to_str()).collect();
         let mut keys = Self { roots, values: BTreeMap::new() };
@@ -34,20 +35,20 @@ impl<'a> Keys<'a> {
         keys
     }
 
-    /// The path of `file` below the folder that it is in.
+    /// Returns the path of `file` relative to the innermost of the datasource's folders that holds it.
     fn inside<'f>(&self, file: &'f str) -> &'f str {
         let behind = |root: &&str| file.strip_prefix(root.trim_end_matches('/'))?.strip_prefix('/');
         self.roots.iter().filter_map(behind).min_by_key(|rest| rest.len()).unwrap_or_default()
     }
 
-    /// The keys of one file, as they are first written.
+    /// Returns the keys of one file, spelled as they first occur.
     pub(super) fn below<'s>(&'s self, file: &str) -> impl Iterator<Item = &'a str> + use<'s, 'a> {
         let mut names: BTreeSet<String> = BTreeSet::new();
         names.extend(keys_of(self.inside(file)).into_iter().map(|(key, _)| key.to_lowercase()));
         self.values.iter().filter(move |(name, _)| names.contains(*name)).map(|(_, (key, _))| *key)
     }
 
-    /// What the views do not have of a column that folders tell.
+    /// Returns the loss in the views for a column that folder names give.
     pub(super) fn lost(&self, connection: &Connection, name: &str) -> Result<Option<Loss>> {
         let wanted = Wanted::of(name).filter(|wanted| *wanted != Wanted::Text);
         let Some((wanted, (_, values))) = wanted.zip(self.values.get(&name.to_lowercase())) else {
@@ -84,7 +85,7 @@ impl<'a> Keys<'a> {
         }))
     }
 
-    /// One of them, with its values in all folders.
+    /// Returns one key with its values in all folders.
     pub(super) fn key(&self, name: &str) -> Key {
         let values = self.values.get(&name.to_lowercase()).map_or(&[][..], |(_, values)| values.as_slice());
         Key::of(name, values.iter().copied(), &self.roots)

@@ -1,5 +1,5 @@
-//! What a listing of the reports tells beside their names: which name one file twice, which folders hold none, and which files a
-//! job has not written as a part of a report.
+//! Finds problems in a listing of the reports: several names for one file, folders without reports, and files
+//! that do not belong to a report.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
@@ -10,8 +10,8 @@ use crate::reports::has_ending_of_parquet;
 
 use crate::source::{Astray, Found};
 
-/// Takes the names out that lead to a file which another name leads to, too: its rows would count twice. A name that is no link
-/// stays. The names that are gone, and those that stay for them.
+/// Removes all but one of several names of one file, because its rows would count twice. Keeps the name that
+/// is not a link. Returns the removed names, each with the name that was kept.
 pub(super) fn drop_twins(by_glob: &mut [(String, Vec<Found>)]) -> Vec<(PathBuf, PathBuf)> {
     let mut names: HashMap<(u64, u64), Vec<&Path>> = HashMap::new();
     for found in by_glob.iter().flat_map(|(_, files)| files) {
@@ -20,7 +20,7 @@ pub(super) fn drop_twins(by_glob: &mut [(String, Vec<Found>)]) -> Vec<(PathBuf, 
         }
     }
     let mut twins = Vec::new();
-    // Names of one file may also be hard links, which are copies to those who make them.
+    // Hard links to one file are not removed, because whoever makes them regards them as copies.
     for names in names.into_values().filter(|names| names.len() > 1) {
         let mut by_place: HashMap<PathBuf, Vec<&Path>> = HashMap::new();
         for name in names {
@@ -44,7 +44,7 @@ pub(super) fn drop_twins(by_glob: &mut [(String, Vec<Found>)]) -> Vec<(PathBuf, 
     twins
 }
 
-/// Folders such as `week=202601` on the way to `files`, in which none of these is.
+/// Returns the folders such as `week=202601`, passed on the way to `files`, that hold none of them.
 pub(super) fn empty_keys(files: &[Found], passed: &[Found]) -> Vec<Astray> {
     let is_key = |folder: &Path| {
         let name = folder.file_name().and_then(|name| name.to_str());
@@ -64,7 +64,7 @@ pub(super) fn empty_keys(files: &[Found], passed: &[Found]) -> Vec<Astray> {
         let full = folders_of(places.iter().map(PathBuf::as_path));
         empty.retain(|folder| !full.contains(*folder));
     }
-    // The outermost stands for those in it.
+    // Only the outermost of nested folders is kept.
     let mut outer: Vec<&Path> = Vec::new();
     for folder in empty {
         if !outer.iter().any(|known| folder.starts_with(known)) {
@@ -74,30 +74,30 @@ pub(super) fn empty_keys(files: &[Found], passed: &[Found]) -> Vec<Astray> {
     outer.into_iter().map(|folder| Astray::EmptyKey(folder.to_owned())).collect()
 }
 
-/// All folders that these files are in.
+/// Returns all folders that contain these files, directly or not.
 fn folders_of<'a>(files: impl Iterator<Item = &'a Path>) -> HashSet<&'a Path> {
     let mut folders = HashSet::new();
     for file in files {
-        // Those above a known one are known.
+        // All folders above a known one are known.
         let _ = file.ancestors().skip(1).find(|folder| !folders.insert(*folder));
     }
     folders
 }
 
-/// Whether a file belongs to what a job has written, by its path in the report's folder: `_SUCCESS`, `_metadata`, `_temporary/…` and
-/// hidden ones do not.
+/// Returns whether a file belongs to a job's output, by its path inside the report's folder: `_SUCCESS`,
+/// `_metadata`, `_temporary/…` and hidden files do not.
 pub(super) fn is_written(path: &Path) -> bool {
     path.iter().all(|part| !matches!(part.as_encoded_bytes().first(), Some(b'_' | b'.')))
 }
 
-/// Whether a file is Parquet by its name or its first bytes.
+/// Returns whether a file is Parquet, judged by its name or its first bytes.
 pub(super) fn is_parquet(file: &Path) -> bool {
     let mut magic = [0; 4];
     has_ending_of_parquet(file)
         || File::open(file).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"PAR1"
 }
 
-/// What to say of what is not read: the first, how many more there are, and what to do.
+/// Describes what is not read: the first item, how many more there are, and what to do.
 pub(super) fn explain_first(astray: &[Astray]) -> Option<(String, String)> {
     let (first, remedy) = astray.first()?.explain();
     let what = if astray.iter().all(|astray| astray.link().is_some()) { " link" } else { "" };

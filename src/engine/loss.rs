@@ -1,4 +1,4 @@
-//! What is told of reports or files that do not agree, and how files are named in it.
+//! Losses: how reports or files disagree and what the views or queries therefore lack.
 
 use std::path::{Path, PathBuf};
 
@@ -7,39 +7,41 @@ use super::{reads, sql_text};
 use crate::reports::Source;
 use crate::source::in_a_glob;
 
-/// A file and its columns: names and DuckDB's types. Nested ones are one column.
+/// A file and its columns: names and DuckDB's types. A nested column counts as one.
 pub(super) type Schema = (String, Vec<(String, String)>);
 
-/// What the views do not have of the reports, or not as it is.
+/// Something in the reports that the views lack or have in another form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Loss {
-    /// A sentence, without its end.
+    /// A sentence without the full stop.
     pub(super) what: String,
-    /// What to do about it, another one.
+    /// What to do about it, as a sentence without the full stop.
     pub(super) remedy: &'static str,
     pub(super) kind: LossKind,
-    /// The column that it is about, in small letters; none where it is about several.
+    /// The column concerned, in lower case; `None` if there are several.
     pub(super) column: Option<String>,
 }
 
-/// What kind of loss it is.
+/// The kind of a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LossKind {
-    /// Values that are missing, as the column's type tells already.
+    /// Missing values, as the column's type already shows.
     Type,
-    /// Values that are missing or rounded.
+    /// Missing or rounded values.
     Values,
-    /// Rows of no week; nothing of them is missing.
+    /// Rows whose number is not a week; no value is missing.
     Weeks,
 }
 
 impl Loss {
-    /// Whether a statement may read the column, of whose text and of the texts of the views that it names these are the verdicts.
+    /// Returns whether a statement may read the column. `texts` are the verdicts on the statement and on the
+    /// views that it names.
     pub(super) fn is_met_by(&self, texts: &[&Verdict]) -> bool {
         let Some(column) = &self.column else { return true };
         texts.iter().any(|text| {
             let names = |name: &str| text.columns.may_have(name);
-            // What the views over the reports make `slow_flag` of, and what they choose and order rows by.
+            // The views over the reports compute `slow_flag` from `p95_ms`, and select and order rows by
+            // these columns.
             let is_in_views = ["week", "pattern", "p95_ms"].contains(&column.as_str());
             names(column)
                 || column == "p95_ms" && names("slow_flag")
@@ -47,7 +49,7 @@ impl Loss {
         })
     }
 
-    /// The same with files named as from that one of `folders` which they are in.
+    /// Shortens the names of files to paths relative to the one of `folders` that holds them.
     pub(super) fn within<'a>(mut self, folders: impl IntoIterator<Item = &'a PathBuf>) -> Self {
         for folder in folders {
             self.what =
@@ -56,12 +58,12 @@ impl Loss {
         self
     }
 
-    /// What a panel says.
+    /// Returns the notice about a report.
     pub(super) fn notice(&self) -> String {
         format!("A report is odd: {}. {}", self.what, self.remedy)
     }
 
-    /// What a panel says of files that a query reads by their names.
+    /// Returns the notice about files that a query reads by their names.
     pub(super) fn of_files(&self) -> String {
         format!("The files do not agree: {}. {}", self.what, self.remedy)
     }
@@ -72,21 +74,22 @@ impl Loss {
 pub(super) struct Group {
     pub(super) files: Vec<String>,
     pub(super) source: Source,
-    /// Whether their weeks are a column of whole numbers, about which the files' footers tell enough.
+    /// Whether `week` is a column of whole numbers, so that the files' footers give its bounds.
     pub(super) has_plain_week: bool,
 }
 
-/// A file's name where a pattern may stand.
+/// Escapes a file's name for use as a pattern.
 pub(super) fn plainly(file: &str) -> String {
     in_a_glob(Path::new(file))
 }
 
-/// Files as a list in SQL, without its brackets.
+/// Returns files as an SQL list, without the brackets.
 pub(super) fn file_list<'a>(files: impl Iterator<Item = &'a str>) -> String {
     files.map(|file| sql_text(&plainly(file))).collect::<Vec<_>>().join(", ")
 }
 
-/// `` `/reports/a.parquet` and 2 other reports ``; [`Loss::within`] makes the path shorter.
+/// Formats a file and the number of others: `` `/reports/a.parquet` and 2 other reports ``. [`Loss::within`]
+/// shortens the path.
 pub(super) fn of_these(first: &str, count: usize) -> String {
     match count.saturating_sub(1) {
         0 => format!("`{first}`"),

@@ -1,8 +1,8 @@
-//! DuckDB, as a worker uses it. The only place that names the `duckdb` crate.
+//! DuckDB inside a worker. This is the only module that uses the `duckdb` crate.
 //!
-//! Synchronous: each job runs on a thread of its own (with a stack of at least 8 MB) and on a connection of
-//! its own, in a transaction that only reads, so that nothing passes from one query to the next. A query goes
-//! [`gate`] → run → frame; what stops it is a [`Cancel`].
+//! The module is synchronous: each job runs on its own thread (with a stack of at least 8 MB) and its own
+//! connection, in a read-only transaction, so that one query leaves nothing behind for the next. A query
+//! passes the [`gate`], then runs, then becomes a frame; a [`Cancel`] stops it.
 
 mod advised;
 mod arguments;
@@ -62,35 +62,37 @@ pub use views_file::{ReadableBy, write_views_file};
 use crate::error::Result;
 use crate::source::{Datasource, Reach, in_a_list};
 
-/// One open DuckDB instance of one datasource.
+/// One open DuckDB instance, which serves one datasource.
 pub struct Engine {
     datasource: Datasource,
-    /// What its queries may ask of the file system.
+    /// Which files and folders the datasource's queries may read.
     reach: Reach,
     attachments: attach::Attachments,
     gate: Arc<gate::Gate>,
     views: views::Views,
-    /// What is wrong with files that were looked at one by one.
+    /// The flaws of the files that were read one by one.
     flaws: flaws::Flaws,
-    /// What is known of files that queries read together.
+    /// The losses known for each set of files that queries read together.
     known: arguments::Known<Vec<loss::Loss>>,
     with_nan: arguments::Known<examine::WithNan>,
     own: own::OwnObjects,
-    /// For attaching and detaching; queries have connections of their own. Dropped before `database`.
+    /// The connection that attaches and detaches; queries have their own connections. Must be dropped before
+    /// `database`.
     keeper: Mutex<Connection>,
     database: open::Database,
     version: String,
-    /// Whether queries pass the gate and DuckDB's settings are locked.
+    /// Whether queries must pass the gate and DuckDB's settings are locked.
     gated: bool,
 }
 
 impl Engine {
-    /// Opens DuckDB for `datasource`; `temp_dir` is where it may spill. Changes the process's current folder
-    /// to the datasource's base path, where relative paths in SQL start. Without `gated` any text runs, in a DuckDB
-    /// that may do everything: for tests of the walls around it.
+    /// Opens DuckDB for `datasource`; DuckDB spills to `temp_dir`. Changes the process's current folder to
+    /// the datasource's base path, where relative paths in SQL start. If `gated` is false, any SQL runs and
+    /// DuckDB may do anything: only for tests of the jail around it.
     ///
     /// # Errors
-    /// When the base path cannot be entered or DuckDB cannot be opened.
+    /// [`crate::error::Kind::BadSettings`] if the base path cannot be entered; DuckDB's error if DuckDB
+    /// cannot be opened.
     pub fn open(datasource: Datasource, temp_dir: &Path, gated: bool) -> Result<Self> {
         std::env::set_current_dir(&datasource.base_path).map_err(|error| {
             crate::error::Error::bad_settings(format!(
@@ -99,7 +101,7 @@ impl Engine {
             ))
             .hint("Give the plugin's user execute permission on the folder")
         })?;
-        // The gate's own DuckDB opens beside the datasource's.
+        // The gate's own DuckDB opens in parallel with the datasource's.
         let (gate, database) = std::thread::scope(|scope| {
             let gate = scope.spawn(gate::Gate::open);
             let database = open::open(&datasource, temp_dir, gated);
@@ -128,19 +130,20 @@ impl Engine {
         })
     }
 
-    /// DuckDB's version, `v2.0.0`.
+    /// Returns DuckDB's version, such as `v2.0.0`.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// A connection for the plugin's own statements: what the database files bring is not in its search path, so that no view or
-    /// macro of theirs can take the place of DuckDB's own.
+    /// Returns a connection for the plugin's own statements. Its search path excludes the database files, so
+    /// that none of their views or macros can replace DuckDB's own.
     fn own_connection(&self) -> Result<Connection> {
         self.database.connect()
     }
 
-    /// A connection for one query: its own session, the database files first in the search path, relative paths from `bases`, too.
+    /// Returns a connection for one query. Database files come first in its search path, and relative paths
+    /// may also start at `bases`.
     fn session(&self, bases: &BTreeSet<PathBuf>) -> Result<Connection> {
         let connection = self.database.connect()?;
         start_at(&connection, bases, &self.datasource.base_path)?;
@@ -154,7 +157,8 @@ impl Engine {
         Ok(connection)
     }
 
-    /// The datasource's database files, attached for as long as the guard lives; `None` where it has none.
+    /// Attaches the datasource's database files for as long as the guard lives. Returns `None` if there are
+    /// no database files.
     fn hold_databases(&self, cancel: &Cancel) -> Result<Option<attach::Guard<'_>>> {
         if self.datasource.databases.is_empty() {
             return Ok(None);
@@ -163,12 +167,12 @@ impl Engine {
     }
 }
 
-/// Lets relative paths of a connection start at `bases` as well as at the current folder, `here`.
+/// Lets the connection's relative paths start at `bases` as well as at the current folder, `here`.
 fn start_at(connection: &Connection, bases: &BTreeSet<PathBuf>, here: &Path) -> Result<()> {
     if bases.is_empty() {
         return Ok(());
     }
-    // For patterns DuckDB leaves the current folder out, once there is a list.
+    // Once a list is set, DuckDB no longer searches the current folder for patterns, so the list names it.
     let list: Vec<String> = std::iter::once(".".to_owned())
         .chain(bases.iter().filter_map(|base| in_a_list(base, here)))
         .collect();
@@ -176,12 +180,12 @@ fn start_at(connection: &Connection, bases: &BTreeSet<PathBuf>, here: &Path) -> 
     connection.execute_batch(&statement).map_err(|error| error::translate(&error))
 }
 
-/// `text` as a DuckDB string literal.
+/// Returns `text` as a DuckDB string literal.
 fn sql_text(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// `name` as a quoted DuckDB identifier.
+/// Returns `name` as a quoted DuckDB identifier.
 fn sql_name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

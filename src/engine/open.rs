@@ -1,5 +1,5 @@
-//! Opens the worker's DuckDB: in memory, configured, closed to the outside and locked, in the one order
-//! in which that works.
+//! Opens the worker's DuckDB: in memory, configured, closed to the outside and locked, in the only order that
+//! works.
 
 #![expect(unsafe_code, reason = "the C API opens an instance whose handle function registration needs")]
 
@@ -22,13 +22,13 @@ unsafe impl Send for Database {}
 unsafe impl Sync for Database {}
 
 impl Database {
-    /// A new connection with a session of its own.
+    /// Opens a new connection with its own session.
     pub(super) fn connect(&self) -> Result<Connection> {
         // SAFETY: the handle is open for as long as `self`, and the engine drops its connections first.
         unsafe { Connection::open_from_raw(self.0) }.map_err(|error| error::translate(&error))
     }
 
-    /// For registering what duckdb-rs has no wrapper for.
+    /// Returns the handle, to register what duckdb-rs has no wrapper for.
     pub(super) fn raw(&self) -> ffi::duckdb_database {
         self.0
     }
@@ -41,60 +41,62 @@ impl Drop for Database {
     }
 }
 
-/// The version of the linked DuckDB, `v2.0.0`. Nothing is opened for it.
+/// Returns the version of the linked DuckDB, such as `v2.0.0`, without opening an instance.
 #[must_use]
 pub fn version() -> &'static str {
-    // SAFETY: the function takes nothing and gives a NUL-terminated string that lives as long as the program.
+    // SAFETY: the function takes no argument and returns a static NUL-terminated string.
     let text = unsafe { CStr::from_ptr(ffi::duckdb_library_version()) };
     text.to_str().unwrap_or_default()
 }
 
-/// Options that can be given while opening.
+/// Returns the options that are given on opening.
 fn options(datasource: &Datasource, temp_dir: &Path) -> Vec<(&'static str, String)> {
     let limits = &datasource.common.limits;
     vec![
         ("threads", datasource.threads.to_string()),
-        // Reading ahead pays for remote files; a few local reports need no more threads than this.
+        // Reading ahead helps with remote files; a few local reports need no more threads than this.
         ("async_threads", datasource.threads.clamp(1, 4).to_string()),
         ("memory_limit", format!("{}B", limits.memory_bytes)),
         ("temp_directory", temp_dir.to_string_lossy().into_owned()),
-        // Below what the broker's watch kills at, so that DuckDB's own error comes first where its count is right.
+        // This is below the limit at which the broker kills the worker, so that DuckDB's own error comes
+        // first as long as its count is right.
         ("max_temp_directory_size", format!("{}B", limits.spill_bytes())),
-        // It tells files apart by whole seconds: one rewritten in place would be read as it was.
+        // The cache tells files apart by whole seconds, so it would return old data for a file rewritten in
+        // place.
         ("enable_external_file_cache", "false".to_owned()),
         ("autoinstall_known_extensions", "false".to_owned()),
         ("autoload_known_extensions", "false".to_owned()),
         ("allow_community_extensions", "false".to_owned()),
         ("allow_persistent_secrets", "false".to_owned()),
-        // `SHOW name` describes a table and never tells of a setting.
+        // `SHOW name` then describes a table and never shows a setting.
         ("show_behavior", "table".to_owned()),
         ("errors_as_json", "true".to_owned()),
         ("custom_user_agent", concat!("duckdb-perf/", env!("CARGO_PKG_VERSION")).to_owned()),
     ]
 }
 
-/// Opens an instance for `datasource`, spilling to `temp_dir`; `locked` closes it to everything outside.
+/// Opens an instance for `datasource` that spills to `temp_dir`; `locked` denies it everything else outside.
 ///
 /// # Errors
-/// [`crate::error::Kind::Internal`] or what DuckDB says of an option.
+/// [`crate::error::Kind::Internal`], or DuckDB's error about an option.
 pub(super) fn open(datasource: &Datasource, temp_dir: &Path, locked: bool) -> Result<Database> {
     let database = open_instance(&options(datasource, temp_dir))?;
     let connection = database.connect()?;
-    // SAFETY: both are of the instance that was opened just now.
+    // SAFETY: both belong to the instance that was just opened.
     unsafe { duckdb_timestamptz::register(&connection, database.raw()) }
         .map_err(|error| Error::internal(error.to_string()))?;
     if !locked {
         return Ok(database);
     }
-    // DuckDB compares the text of a pattern, too: a folder with glob characters in its name has two.
-    // That only the reports are read beside a database file is for the gate: DuckDB allows whole folders, or single files whose
-    // names no pattern has.
+    // DuckDB compares the text of a pattern, too, so a folder with glob characters in its name is listed in
+    // two spellings. The gate restricts queries to the reports beside a database file: DuckDB can only allow
+    // whole folders, or single files, which no pattern may name.
     let mut folders: Vec<String> = datasource
         .report_folders()
         .flat_map(|folder| [folder.to_string_lossy().into_owned(), in_a_glob(folder)])
         .collect();
     folders.dedup();
-    // A database file is opened together with its write-ahead log, which DuckDB must be allowed, too.
+    // DuckDB opens a database file together with its write-ahead log, so the log must be allowed, too.
     datasource.check_files()?;
     let logs = datasource.write_ahead_logs();
     let files: Vec<String> =
@@ -106,7 +108,7 @@ pub(super) fn open(datasource: &Datasource, temp_dir: &Path, locked: bool) -> Re
         list(&files),
     );
     connection.execute_batch(&lock_down).map_err(|error| error::translate(&error))?;
-    // DuckDB adds where it spills.
+    // DuckDB adds the folder to which it spills.
     folders.push(temp_dir.to_string_lossy().into_owned());
     let folders: Vec<String> =
         folders.iter().map(|folder| format!("{}/", folder.trim_end_matches('/'))).collect();
@@ -115,8 +117,8 @@ pub(super) fn open(datasource: &Datasource, temp_dir: &Path, locked: bool) -> Re
     Ok(database)
 }
 
-/// Whether DuckDB allows what it was told to and nothing else. It follows links while it takes a path in: one that was put in the
-/// place of a folder or file meanwhile would open where it leads.
+/// Checks that DuckDB allows exactly the wanted paths. DuckDB follows links when it takes in a path: a link
+/// that has replaced a folder or file meanwhile would give access to its target.
 ///
 /// # Errors
 /// [`Kind::Forbidden`] with the path that was replaced.
@@ -135,10 +137,10 @@ fn check_allowed(connection: &Connection, setting: &str, wanted: &[String]) -> R
     }
 }
 
-/// An in-memory instance without any restriction, for our own statements only (the demo's reports).
+/// Opens an unrestricted in-memory instance, only for the plugin's own statements (the demo's reports).
 ///
 /// # Errors
-/// What DuckDB says.
+/// DuckDB's error.
 pub(super) fn open_unrestricted() -> Result<Database> {
     open_instance(&[])
 }

@@ -1,6 +1,7 @@
-//! What the plugin has made in DuckDB's own `memory` database: the views over the reports and the macros that stand in for ICU's
-//! functions. Every query runs in a transaction that cannot write there. Where DuckDB makes more than one statement of a query,
-//! they are compared afterwards all the same: a view that a query has replaced would lie to everybody who comes next.
+//! The plugin's own objects in DuckDB's `memory` database: the views over the reports, and the macros that
+//! replace ICU's functions. No query's transaction can write there. If DuckDB runs a query as several
+//! statements, the objects are compared afterwards nevertheless: a replaced view would give wrong data to all
+//! later queries.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 /// One object of `memory`, as a line.
 type Object = String;
 
-/// All there is but the views, which [`super::views`] makes again.
+/// Lists all objects except the views, which [`super::views`] creates again.
 const OBJECTS: &str = "\
     SELECT 'function ' || schema_name || '.' || function_name || CASE WHEN macro_definition IS NULL THEN '' ELSE ' ' || macro_definition END \
     FROM system.main.duckdb_functions() WHERE database_name = 'memory' \
@@ -25,7 +26,7 @@ const OBJECTS: &str = "\
 const VIEWS: &str = "\
     SELECT schema_name || '.' || view_name || ' ' || sql FROM system.main.duckdb_views() WHERE database_name = 'memory' AND NOT internal";
 
-/// What was there when the engine was opened.
+/// The objects that existed when the engine was opened.
 #[derive(Debug)]
 pub(super) struct OwnObjects(BTreeSet<Object>);
 
@@ -35,7 +36,7 @@ impl OwnObjects {
     }
 }
 
-/// The views as they are.
+/// Lists the current views.
 pub(super) fn views(connection: &Connection) -> Result<BTreeSet<Object>> {
     list(connection, VIEWS)
 }
@@ -48,10 +49,10 @@ fn list(connection: &Connection, sql: &str) -> Result<BTreeSet<Object>> {
 }
 
 impl Engine {
-    /// Compares what is there with what the plugin has made.
+    /// Compares the current objects with those that the plugin created.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Internal`] where it is something else: then this worker must not answer any further query.
+    /// [`crate::error::Kind::Internal`] if they differ: this worker must not answer any further query.
     pub(super) fn check_own_objects(&self) -> Result<()> {
         let connection = self.own_connection()?;
         if OwnObjects::read(&connection)?.0 == self.own.0 && self.views_are_as_made(&connection)? {

@@ -1,4 +1,5 @@
-//! What a statement reads: its files by name and pattern, and how all of it looked, for those who keep its result.
+//! What a statement reads: its files by name and pattern, and their fingerprints, by which the cache keeps
+//! results.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -13,63 +14,63 @@ use crate::source::{Astray, Findings, Found, in_a_glob};
 /// The reports at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Reports {
-    /// Each folder's pattern, and the files that match it, as they looked.
+    /// Each folder's pattern, with the files that match it and their fingerprints.
     by_glob: Vec<(String, Vec<Found>)>,
-    /// What matches and is not read.
+    /// What matches the pattern but is not read.
     left_out: Vec<Astray>,
-    /// Names of reports that lead to one which is read by another name, and that name.
+    /// Additional names of a report, each with the name by which the report is read.
     twins: Vec<(PathBuf, PathBuf)>,
-    /// Folders in a report's place, and all in them: what is written there belongs to a report.
+    /// Folders in the place of a report, with all their subfolders. Files written there belong to a report.
     pub(super) folders: Vec<PathBuf>,
-    /// Files whose texts are not all UTF-8, with the columns.
+    /// Files with texts that are not UTF-8, and the columns that hold them.
     odd: Vec<(PathBuf, Vec<String>)>,
 }
 
 impl Reports {
-    /// The patterns that match a report, or all where none does.
+    /// Returns the patterns that match a report, or all patterns if none does.
     pub(super) fn globs(&self) -> Vec<String> {
         let all = self.are_missing();
         let globs = self.by_glob.iter().filter(|(_, files)| all || !files.is_empty());
         globs.map(|(glob, _)| glob.clone()).collect()
     }
 
-    /// Whether the views read its texts with `?` in the place of what is not UTF-8.
+    /// Returns whether the views read the file with `?` in place of bytes that are not UTF-8.
     pub(super) fn is_odd(&self, file: &Path) -> bool {
         self.odd.iter().any(|(odd, _)| odd == file)
     }
 
-    /// Whether the views are over these files and not over whatever the patterns match.
+    /// Returns whether the views list these files instead of the patterns.
     pub(super) fn are_by_name(&self) -> bool {
         let are_all = self.left_out.is_empty() && self.twins.is_empty();
         !(are_all && self.folders.is_empty() && self.odd.is_empty())
     }
 
-    /// Whether none is there.
+    /// Returns whether there are no reports.
     pub(super) fn are_missing(&self) -> bool {
         self.files().next().is_none()
     }
 
-    /// The files, those of the first folder first.
+    /// Returns the reports, those of the first folder first.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
         self.by_glob.iter().flat_map(|(_, files)| files).map(|found| found.path.as_path())
     }
 
-    /// What matches and is not read.
+    /// Returns what matches the pattern but is not read.
     pub(super) fn left_out(&self) -> &[Astray] {
         &self.left_out
     }
 
-    /// Names of reports that lead to one which is read by another name, and that name.
+    /// Returns the additional names of reports, each with the name by which the report is read.
     pub(super) fn twins(&self) -> &[(PathBuf, PathBuf)] {
         &self.twins
     }
 
-    /// What to say of the files that are left out: what they are, and what to do.
+    /// Describes the files that are left out, and what to do about them.
     pub(super) fn incomplete(&self) -> Option<(String, String)> {
         explain_first(&self.left_out)
     }
 
-    /// What to say of the texts that are not shown as they are.
+    /// Describes the texts that are shown with replacement characters.
     pub(super) fn replaced(&self) -> Option<String> {
         let (first, columns) = self.odd.first()?;
         let more = match self.odd.len() - 1 {
@@ -81,38 +82,39 @@ impl Reports {
     }
 }
 
-/// What the views and macros in the attached files read.
+/// What the views and macros of the attached files read.
 #[derive(Debug, Default)]
 pub(super) struct ViewReads {
     all: Vec<ViewRead>,
-    /// The names by which a query can name the tables and views there, in small letters and in their parts.
+    /// Names by which a query can name the tables and views there, in lower case, split into their parts.
     relations: HashSet<Vec<String>>,
-    /// The same for the macros that give tables.
+    /// Names of the macros that return tables, in the same form.
     table_macros: HashSet<Vec<String>>,
 }
 
 /// How a view is stored.
 #[derive(Debug)]
 pub(super) struct Stored {
-    /// The names of its columns in parentheses, where the text gives any.
+    /// The view's column names in parentheses; empty if the text lists none.
     pub(super) columns: String,
-    /// Whether its bare name finds it: in the schema `main`, and in no database that comes later.
+    /// Whether its unqualified name can find it: it is in the schema `main` of an attached database.
     pub(super) is_found: bool,
-    /// Its text in small letters, without what only lets DuckDB find NaN.
+    /// Its text in lower case, without `can_have_nan`, which only lets DuckDB find NaN.
     pub(super) text: String,
-    /// By which database it is found.
+    /// The database that holds it.
     pub(super) database: String,
 }
 
 impl Stored {
-    /// The view in that schema of one of `databases` which `sql` makes.
+    /// Describes the view that `sql` creates in that schema of one of `databases`.
     pub(super) fn of(database: &str, schema: &str, columns: String, sql: &str, databases: &[String]) -> Self {
         let text = sql.to_ascii_lowercase().replace("can_have_nan", "");
         let is_found = schema.eq_ignore_ascii_case("main") && databases.iter().any(|name| name == database);
         Self { columns, is_found, text, database: database.to_owned() }
     }
 
-    /// Whether its text does something about NaN in `column`: where it does so for columns by their names, it names this one.
+    /// Returns whether the view's text handles NaN in `column`. If the text names percentile columns, it must
+    /// name this one.
     pub(super) fn knows_nan(&self, column: &str) -> bool {
         let names_some = ["p50_ms", "p95_ms", "p99_ms"].iter().any(|name| self.text.contains(name));
         self.text.contains("nan") && (!names_some || self.text.contains(column))
@@ -123,7 +125,7 @@ impl Stored {
 #[derive(Debug)]
 pub(super) struct ViewRead {
     pub(super) name: String,
-    /// How the view is stored; none for a macro.
+    /// How the view is stored; `None` for a macro.
     pub(super) stored: Option<Stored>,
     pub(super) verdict: Arc<gate::Verdict>,
 }
@@ -134,32 +136,33 @@ impl ViewReads {
         self.all.push(ViewRead { name, stored, verdict });
     }
 
-    /// Adds a table or view that is there: by catalog, schema and name.
+    /// Adds an existing table or view by catalog, schema and name.
     pub(super) fn add_relation(&mut self, path: [&str; 3]) {
         self.relations.extend(names_of(path));
     }
 
-    /// Adds a macro that gives a table: by catalog, schema and name.
+    /// Adds a macro that returns a table, by catalog, schema and name.
     pub(super) fn add_table_macro(&mut self, path: [&str; 3]) {
         self.table_macros.extend(names_of(path));
     }
 
-    /// Whether a name in these parts is that of a table or view.
+    /// Returns whether these parts name a table or view.
     pub(super) fn know(&self, parts: &[String]) -> bool {
         self.relations.contains(&in_small_letters(parts))
     }
 
-    /// Whether a macro is called by a name in these parts, in the place of a function of DuckDB's.
+    /// Returns whether these parts name a macro that is called instead of DuckDB's function.
     pub(super) fn has_table_macro(&self, parts: &[String]) -> bool {
         self.table_macros.contains(&in_small_letters(parts))
     }
 
-    /// What all of them read.
+    /// Returns the files that all views and macros read.
     pub(super) fn files(&self) -> impl Iterator<Item = &String> {
         self.all.iter().flat_map(|read| &read.verdict.reads.files)
     }
 
-    /// Those that a statement names, itself or through others, and the rest.
+    /// Returns what the views and macros read: first those that a statement names, directly or through
+    /// others, then the rest.
     pub(super) fn split(&self, statement: &gate::Verdict) -> (Vec<&gate::Reads>, Vec<&gate::Reads>) {
         let named = self.named(statement);
         let of = |wanted: bool| {
@@ -169,13 +172,13 @@ impl ViewReads {
         (of(true), of(false))
     }
 
-    /// The views and macros that a statement names, itself or through others.
+    /// Returns the views and macros that a statement names, directly or through others.
     pub(super) fn named_by(&self, statement: &gate::Verdict) -> Vec<&ViewRead> {
         let named = self.named(statement);
         self.all.iter().zip(&named).filter(|(_, is_named)| **is_named).map(|(one, _)| one).collect()
     }
 
-    /// All of them.
+    /// Returns all views and macros.
     pub(super) fn all(&self) -> &[ViewRead] {
         &self.all
     }
@@ -196,7 +199,7 @@ impl ViewReads {
     }
 }
 
-/// The names by which a query can name what is there, in small letters and in their parts.
+/// Returns the names by which a query can name a relation, in lower case, split into their parts.
 fn names_of(path: [&str; 3]) -> Vec<Vec<String>> {
     let [catalog, schema, name] = path.map(str::to_ascii_lowercase);
     let mut names = vec![vec![schema.clone(), name.clone()]];
@@ -207,16 +210,16 @@ fn names_of(path: [&str; 3]) -> Vec<Vec<String>> {
     names
 }
 
-/// As DuckDB compares names: it lowers no letter beyond ASCII.
+/// Lowers the parts as DuckDB does when it compares names: only ASCII letters.
 fn in_small_letters(parts: &[String]) -> Vec<String> {
     parts.iter().filter(|part| !part.is_empty()).map(|part| part.to_ascii_lowercase()).collect()
 }
 
 impl Engine {
-    /// The reports now, and how they look.
+    /// Lists the current reports with their fingerprints.
     ///
     /// # Errors
-    /// When a folder cannot be listed.
+    /// Fails if a folder cannot be listed.
     pub(super) fn list_reports(&self) -> Result<(Reports, Findings)> {
         let (mut reports, mut all) = (Reports::default(), Findings::default());
         for glob in self.datasource.report_globs() {
@@ -246,12 +249,13 @@ impl Engine {
         Ok((reports, all))
     }
 
-    /// Where relative paths of the views and macros start, beside the base path.
+    /// Returns the folders, besides the base path, at which relative paths of the views and macros start.
     pub(super) fn bases_of(&self, views: &ViewReads) -> BTreeSet<PathBuf> {
         views.files().filter_map(|path| self.reach.find(path).ok()?.base).collect()
     }
 
-    /// Adds the Parquet files of a folder that stands in a report's place, as Spark, dask and parallel writers of DuckDB make them.
+    /// Adds the Parquet files of a folder in the place of a report, as Spark, dask and parallel DuckDB
+    /// writers create it.
     fn add_parts(
         &self,
         folder: &Path,
@@ -262,7 +266,7 @@ impl Engine {
         let inside = format!("{}/**/*", in_a_glob(folder));
         let Findings { files: found, passed, astray, .. } =
             self.reach.find(&inside).map_err(unlisted::failed)?;
-        // By its name DuckDB would take it for a file.
+        // Judged by its name alone, DuckDB would take the folder for a file.
         files.retain(|file| file.path != folder);
         let is_part = |file: &Found| {
             let inside = file.path.strip_prefix(folder).unwrap_or(&file.path);
@@ -273,7 +277,7 @@ impl Engine {
             reports.left_out.push(Astray::NoReport(folder.to_owned()));
         }
         for part in parts {
-            // `**` may have matched it already.
+            // `**` may have matched the part already.
             if !files.iter().any(|file| file.path == part.path) {
                 files.push(part);
             }
@@ -289,17 +293,18 @@ impl Engine {
     }
 }
 
-/// Whether a folder that matches `glob` may be a report: one that matches `*` is any folder.
+/// Returns whether a folder that matches `glob` may be a report. `*` matches any folder, so it does not
+/// count.
 fn can_be_a_folder(glob: &str) -> bool {
     glob.rsplit('/').next().is_some_and(|part| part.contains(|c| !"*?".contains(c)))
 }
 
-/// Whether a text reads one of the views over the reports.
+/// Returns whether a text reads one of the views over the reports.
 pub(super) fn names_a_view(reads: &gate::Reads) -> bool {
     reads.tables.iter().any(|table| is_view(table))
 }
 
-/// Whether a text reads one of those that choose or order rows.
+/// Returns whether a text reads a view that selects or orders rows, which is every view but the first.
 pub(super) fn names_another_view(reads: &gate::Reads) -> bool {
     reads.tables.iter().any(|table| is_view(table) && !table.eq_ignore_ascii_case(reports::VIEW_NAMES[0]))
 }

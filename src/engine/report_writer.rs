@@ -1,5 +1,5 @@
-//! Writes reports as Parquet files, for the demo and the tests. Our own statements only: no person's SQL
-//! comes here.
+//! Writes reports as Parquet files, for the demo and the tests. Runs only the plugin's own statements, never
+//! a user's SQL.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ use super::{error, open, sql_text};
 use crate::error::{Error, Result};
 use crate::reports::DemoReport;
 
-/// Writes one file per week into `folder`, which must exist. Each file is written aside and renamed, so that
-/// a reader never sees half of it. `progress` is called after each week.
+/// Writes one file per week into `folder`, which must exist. Each file is written under another path and
+/// renamed, so that a reader never sees half of it. `progress` is called after each week.
 ///
 /// # Errors
-/// When the folder cannot be written.
+/// [`crate::error::Kind::BadSettings`] if the folder cannot be written; DuckDB's error.
 pub fn write_reports<'a>(
     reports: impl Iterator<Item = DemoReport<'a>>,
     folder: &Path,
@@ -29,7 +29,8 @@ pub fn write_reports<'a>(
         Error::bad_settings(format!("`{}` cannot be written: {error}", folder.display()))
             .hint("Choose another folder with --out")
     };
-    // Nobody else can put a link into it, through which DuckDB would write somewhere else.
+    // The folder is private, so that no other user can put a link into it that would redirect DuckDB's
+    // writes.
     let ours = tempfile::Builder::new().prefix(".duckdb-perf-").tempdir_in(folder).map_err(refused)?;
     for report in reports {
         {

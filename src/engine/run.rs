@@ -1,4 +1,4 @@
-//! One query: gate, session, execution, frame or CSV. Everything a query needs and nothing it can leave behind.
+//! Runs one query: gate, session, execution, then a frame or CSV. A query leaves nothing behind.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -22,50 +22,51 @@ use crate::frame::{self, Flow, Notice, Options, Summary};
 use crate::logging;
 use crate::source::{self, Fingerprints};
 
-/// How often a query is run anew because its files changed under it.
+/// How many times a query is run in all if its files change meanwhile.
 const MOST_RUNS: usize = 4;
 
-/// Where a query's frame or CSV goes.
+/// The destination of a query's frame or CSV.
 pub trait FrameSink: Write {
-    /// What was written so far is void: the frame begins anew.
+    /// Discards what was written so far, because the frame starts over.
     ///
     /// # Errors
-    /// Those of the sink, and what to say where it cannot take back what it has passed on.
+    /// Fails if the sink fails, or if it has already passed on what was written; the error says what to do.
     fn restart(&mut self) -> Result<()>;
 
-    /// Nothing may wait for whoever takes it before the end: until then the query keeps a database file from its writer.
-    /// Nothing to do for a sink that never waits. Whether the frame can begin anew until then.
+    /// Asks the sink to buffer until the end instead of waiting for its consumer, because a running query
+    /// blocks the writer of a database file. A sink that never waits needs to do nothing. Returns whether the
+    /// frame can start over until then.
     fn hold_back(&mut self) -> bool {
         true
     }
 }
 
-/// What is run, and what becomes of its rows.
+/// A statement to run and the form of its result.
 #[derive(Clone, Copy)]
 struct Task<'a> {
     sql: &'a str,
     shape: Shape<'a>,
-    /// Whether somebody wants to know for how long the result holds.
+    /// Whether the caller wants to know how long the result stays valid.
     keep: bool,
 }
 
-/// A statement that passed the gate, as it runs.
+/// A statement that passed the gate and is ready to run.
 #[derive(Clone, Copy)]
 struct Ready<'a> {
     verdict: &'a gate::Verdict,
-    /// Its text, with what the reader of Parquet files is told beside what is written.
+    /// The statement's text, with the arguments that were added to its `read_parquet` calls.
     sql: &'a str,
     arguments: &'a Arguments,
-    /// What makes the views of database files that it names as the session has them.
+    /// The statements that recreate, in this session, the views of database files that the query names.
     stored: &'a [String],
-    /// The verdicts on it and on the views of database files that it names.
+    /// The verdicts on the statement and on the views of database files that it names.
     texts: &'a [&'a gate::Verdict],
 }
 
 /// Why a run has no result.
 pub(super) enum Ending {
     Failed(Error),
-    /// The files changed meanwhile; what was written, or the error, may be a mixture of old and new.
+    /// The files changed during the run, so that the output or the error may mix old and new data.
     Changed(Option<Error>),
 }
 
@@ -76,11 +77,12 @@ impl From<Error> for Ending {
 }
 
 impl Engine {
-    /// Runs `job` and writes its frame, an Arrow IPC file, to `sink` while rows arrive. When files change under it, it
-    /// begins anew. Also says for how long the frame holds, if the job wants to know.
+    /// Runs `job` and writes its frame, an Arrow IPC file, to `sink` as rows arrive. Starts over if files
+    /// change meanwhile. Also returns how long the frame stays valid, if the job asks for it.
     ///
     /// # Errors
-    /// The gate's refusal, DuckDB's error with the position in the job's text, [`Kind::Cancelled`], [`Kind::InUse`] when the files change all the time, or the sink's failure.
+    /// The gate's refusal; DuckDB's error with its position in the job's text; [`Kind::Cancelled`];
+    /// [`Kind::InUse`] if the files change during each of the runs; or the sink's error.
     pub fn query(
         &self,
         job: &QueryJob,
@@ -93,11 +95,11 @@ impl Engine {
         self.run_unchanged(task, cancel, sink)
     }
 
-    /// Runs `job` and writes its rows as CSV to `sink` while they arrive. When files change under it, it begins anew if
-    /// the sink still can.
+    /// Runs `job` and writes its rows as CSV to `sink` as they arrive. Starts over if files change meanwhile
+    /// and the sink still can.
     ///
     /// # Errors
-    /// As [`Engine::query`], and more rows than the operator allows.
+    /// Those of [`Engine::query`], and an error if there are more rows than the operator allows.
     pub fn export(&self, job: &ExportJob, cancel: &Cancel, sink: &mut impl FrameSink) -> Result<Summary> {
         let shape = Shape::Csv(&job.options);
         let task = Task { sql: &job.sql, shape, keep: false };
@@ -114,7 +116,7 @@ impl Engine {
         while runs < MOST_RUNS {
             match self.run(task, cancel, sink) {
                 Ok(done) => return Ok(done),
-                // Its turn at the database file was over.
+                // The query had to give up the database file to its writer.
                 Err(_) if cancel.begins_anew() => {}
                 Err(Ending::Failed(error)) => return Err(self.advised(error, task.sql)),
                 Err(Ending::Changed(error)) => {
@@ -148,7 +150,7 @@ impl Engine {
         };
         let verdict = if databases.is_some() { companions::with_base(verdict) } else { verdict };
         if !verdict.databases.is_empty() && databases.is_none() {
-            // To its writer a file that is read by its path is held like an attached one.
+            // A file that is read by its path blocks its writer just as an attached one does.
             databases = Some(self.attachments.hold(&self.keeper, cancel)?);
         }
         if let Some(held) = &databases
@@ -190,7 +192,7 @@ impl Engine {
             sink.restart()?;
             result = self.execute(ready, &before, &mut over, task.shape, cancel, sink);
         }
-        // An interrupted query stays one.
+        // If the query was interrupted, it ends as cancelled, whatever its result.
         cancel.check()?;
         let after = self.file_set(&verdict, views)?;
         listings.check()?;
@@ -210,7 +212,7 @@ impl Engine {
             self.check_own_objects()?;
         }
         let summary = result.map_err(|mut error| {
-            // One beyond its end belongs to the text of a view.
+            // A position beyond the end of the statement belongs to the text of a view.
             let inside = error.position.filter(|position| *position < statement.sql.len());
             error.position = inside.map(|position| verdict.place_of(statement.back(position)));
             error.message = verdict.as_written(&arguments.of_readers, &error.message);
@@ -219,8 +221,8 @@ impl Engine {
         Ok((summary, self.validity(surroundings, &before)))
     }
 
-    /// The statement itself, on a connection that ends with it: its transaction ends before the files are left to their writers.
-    /// Positions of errors are those in it.
+    /// Runs the statement on its own connection, which is closed afterwards: the transaction ends before the
+    /// files are released to their writers. Error positions refer to the statement that ran.
     fn execute(
         &self,
         ready: Ready<'_>,
@@ -234,7 +236,7 @@ impl Engine {
         let verdict = ready.verdict;
         let gaps = gaps(set);
         if let (Shape::Csv(_), Some(gap)) = (shape, gaps.first()) {
-            // It would look complete: a download has no place for a notice.
+            // The download would look complete, because CSV has no place for a notice.
             return Err(Error::new(Kind::Forbidden, gap.instead.clone()).hint(gap.remedy.clone()));
         }
         let connection = self.session(&set.bases)?;
@@ -255,7 +257,8 @@ impl Engine {
         });
         let mut missing = None;
         let (mut statement, type_names) = match prepared {
-            // A download of nothing would only puzzle: it fails, with the reason.
+            // Only a frame may be empty because reports are missing. A download fails with the reason
+            // instead.
             Err(error) if matches!(shape, Shape::Frame(_)) && self.lacks_reports(verdict, &error) => {
                 Self::roll_back(connection);
                 self.make_empty_views(connection)?;
@@ -264,7 +267,7 @@ impl Engine {
                 self.begin(connection)?;
                 self.prepare(connection, ready)
             }
-            // A view remembers its columns' types; a report may have brought other ones.
+            // A view remembers its columns' types, and a new report may have changed them.
             Err(Error { detail: Some(Detail::ViewAltered), .. }) => {
                 Self::roll_back(connection);
                 if let Some(reports) = reports {
@@ -311,7 +314,7 @@ impl Engine {
         body.finish()
     }
 
-    /// Begins the transaction of a query, in which nothing can be written to any database.
+    /// Begins a query's read-only transaction, in which no database can be written.
     fn begin(&self, session: &Connection) -> Result<()> {
         if !self.gated {
             return Ok(());
@@ -319,15 +322,16 @@ impl Engine {
         session.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(|error| error::translate(&error))
     }
 
-    /// Ends it, so that the session sees what was made meanwhile. There is none where the views could not be made.
+    /// Ends the transaction, so that the session sees what was created meanwhile. No transaction is open if
+    /// the views could not be created.
     fn roll_back(session: &Connection) {
         if let Err(error) = session.execute_batch("ROLLBACK") {
             tracing::debug!(%error, "no transaction to roll back");
         }
     }
 
-    /// Prepares the statement; columns that Arrow would misread are cast by a wrapping SELECT, which is judged like any other.
-    /// Also the names of the columns' types.
+    /// Prepares the statement and returns the names of its columns' types. Columns that Arrow would misread
+    /// are cast by a wrapping SELECT, which the gate checks, too.
     fn prepare<'a>(
         &self,
         connection: &'a Connection,
@@ -348,12 +352,12 @@ impl Engine {
         let names = self.column_names(connection, ready.sql)?;
         let wrapped = self.gate.check(&types::wrap(ready.sql, &names, &readings))?;
         let statement = connection.prepare(&wrapped.sql);
-        // A position in the wrapping is none in the person's text.
+        // A position in the wrapping SELECT does not exist in the user's text.
         let translated = |error: duckdb::Error| Error { position: None, ..error::translate(&error) };
         Ok((statement.map_err(translated)?, types))
     }
 
-    /// Names of the columns, which duckdb-rs gives only after execution.
+    /// Returns the names of the columns, which duckdb-rs gives only after execution.
     fn column_names(&self, connection: &Connection, sql: &str) -> Result<Vec<String>> {
         let described = self.gate.check(&format!("SELECT column_name FROM (DESCRIBE (\n{sql}\n))"))?;
         connection
@@ -362,7 +366,7 @@ impl Engine {
             .map_err(|error| error::translate(&error))
     }
 
-    /// What `DuckDB` said of the missing reports, in words about the datasource.
+    /// Explains DuckDB's error about missing reports in terms of the datasource.
     fn no_report(&self, error: Error) -> Notice {
         let Error { message, hint, .. } = source::explain_missing(error, &self.datasource);
         Notice::warning(match hint {

@@ -1,6 +1,7 @@
-//! Views of database files that read Parquet files. As they are stored, they give DuckDB's reader only the arguments that are written
-//! in them; so each that a query names by its bare name is made for the query's session once more, with the arguments that a
-//! person's own text gets. What stays as it is stored is told where that matters.
+//! Views of database files that read Parquet files. As stored, they give DuckDB's reader only the arguments
+//! in their own text. So each such view that a query names without schema is created again for the query's
+//! session, with the arguments that the plugin adds to the user's text. A notice tells about views that stay
+//! as stored, if that matters.
 
 use std::path::Path;
 
@@ -14,18 +15,18 @@ use super::{Cancel, Engine, gate, sql_name};
 use crate::error::Result;
 use crate::limits::MB;
 
-/// Of how many bytes of files is looked whether a value is NaN.
+/// The most bytes of files that are read in search of NaN.
 const MOST_BYTES: u64 = 4096 * MB;
 
 /// What to write in a view.
 pub const REMEDY: &str = "write `read_parquet(…, union_by_name = true, can_have_nan = true)` in it";
 
 impl Engine {
-    /// The statements that make the views for the session which `verdict`'s statement names; what is to be said of them is added to
-    /// `told`.
+    /// Returns the statements that create, for the session, the views that the statement of `verdict` names;
+    /// adds notices and losses to `told`.
     ///
     /// # Errors
-    /// A folder that cannot be listed, those of the database, and a query that is to end.
+    /// An error if a folder cannot be listed; DuckDB's errors; [`crate::error::Kind::Cancelled`].
     pub(super) fn stored_views(
         &self,
         verdict: &gate::Verdict,
@@ -57,7 +58,8 @@ impl Engine {
         Ok(made)
     }
 
-    /// The statement that makes a view for the session; none for one that its bare name does not find.
+    /// Returns the statement that creates a view for the session; `None` if its unqualified name does not
+    /// find it.
     fn statement(&self, view: &ViewRead, put: &[Option<gate::Put>]) -> Option<String> {
         let stored = view.stored.as_ref().filter(|_| self.is_made_for_sessions(view))?;
         let composed = self.gate.with_arguments(&view.verdict, put).ok()?;
@@ -65,13 +67,14 @@ impl Engine {
         Some(format!("CREATE OR REPLACE TEMP VIEW {name} {columns} AS {}", composed.sql))
     }
 
-    /// Whether its bare name finds the view as it is made for the session.
+    /// Returns whether the view's unqualified name finds the copy created for the session.
     fn is_made_for_sessions(&self, view: &ViewRead) -> bool {
         let names = self.attachments.names();
         view.stored.as_ref().is_some_and(|stored| stored.is_found && names.first() == Some(&stored.database))
     }
 
-    /// What is to be said of a view or macro over these files, which `stays` as it is stored.
+    /// Adds the notices about a view or macro that reads these files; `stays` tells whether it runs as
+    /// stored.
     fn tell(
         &self,
         view: &ViewRead,
@@ -88,7 +91,7 @@ impl Engine {
             with_nan.retain(|(column, _)| !stored.knows_nan(column));
         }
         let is_bare_enough = self.is_made_for_sessions(view);
-        // What a view says itself stays, by whatever name it is asked.
+        // An argument in the view's own text is never replaced, whatever name the query uses.
         let says_no = reader.given("union_by_name").is_some_and(|given| given != Some(true));
         let or_bare = if is_bare_enough { ", or name the view without its database and schema" } else { "" };
         if !with_nan.is_empty() {
@@ -114,7 +117,7 @@ impl Engine {
         Ok(())
     }
 
-    /// `` `p50_ms` and `p95_ms` in `a.parquet`, `p99_ms` in `b.parquet` ``.
+    /// Formats columns by file: `` `p50_ms` and `p95_ms` in `a.parquet`, `p99_ms` in `b.parquet` ``.
     fn named_in_files(&self, columns: &[(String, String)]) -> String {
         let mut by_file: Vec<(&str, Vec<String>)> = Vec::new();
         for (column, file) in columns {
@@ -137,7 +140,8 @@ impl Engine {
     }
 }
 
-/// What to write in a view or macro whose reader of files may say that it takes the first one's columns.
+/// Returns what to write in a view or macro; `says_no` tells whether its reader sets `union_by_name` to
+/// something other than true.
 fn remedy(says_no: bool, what: &str) -> String {
     if says_no {
         return format!(
@@ -147,7 +151,8 @@ fn remedy(says_no: bool, what: &str) -> String {
     REMEDY.to_owned()
 }
 
-/// Makes the views of `statements` in a session. One that cannot be made stays as it is stored, and says itself why.
+/// Creates the views of `statements` in a session. A view that cannot be created stays as stored, and its own
+/// error tells the query why.
 pub(super) fn make(session: &Connection, statements: &[String]) {
     for statement in statements {
         if let Err(error) = session.execute_batch(statement) {
@@ -156,7 +161,7 @@ pub(super) fn make(session: &Connection, statements: &[String]) {
     }
 }
 
-/// Views of `views` that read Parquet files as they are stored, whoever names them.
+/// Returns those of `views` that read Parquet files as stored, however a query names them.
 pub(super) fn staying(views: &ViewReads) -> Vec<String> {
     let stays = |view: &&ViewRead| {
         let lacks =

@@ -1,5 +1,6 @@
-//! Bytes that are not UTF-8 where a text should be. DuckDB does not check all that it passes on: names of columns as they stand in a
-//! file, and what functions tell of a file. duckdb-rs panics over such a name, and Rust's own texts must never hold such bytes.
+//! Finds bytes that are not UTF-8 where text is expected. DuckDB does not check all text that it passes on,
+//! such as column names in a file and the results of functions about files. duckdb-rs panics over such a
+//! name, and a Rust string must never hold such bytes.
 
 #![expect(
     unsafe_code,
@@ -20,15 +21,18 @@ use super::{Engine, listed, sql_text};
 use crate::error::{Error, Result};
 use crate::source::in_a_glob;
 
-/// Files in which a name is looked for.
+/// The most files in which a name is searched.
 const MOST_FILES: usize = 2_000;
 
-/// What to do about a name that is no UTF-8. DuckDB cannot read such a column, whatever the query calls it.
+/// The hint about a name that is not UTF-8. DuckDB cannot read such a column, whatever name the query uses
+/// for it.
 pub(super) const RENAME: &str =
     "Rename it where the file is written; until then the other columns can be read by their names";
 
+/// Checks that all texts of a batch are UTF-8.
+///
 /// # Errors
-/// The first column in which a text, at any depth, is no UTF-8.
+/// [`crate::error::Kind::BadQuery`] for the first column in which a text, at any depth, is not UTF-8.
 pub(super) fn check(batch: &RecordBatch) -> Result<()> {
     let schema = batch.schema_ref();
     for (field, column) in schema.fields().iter().zip(batch.columns()) {
@@ -56,25 +60,26 @@ fn holds_text(kind: &DataType) -> bool {
     }
 }
 
-/// What is said of a file's column.
+/// Returns the message about a column whose name is not UTF-8.
 pub(super) fn misnamed(file: &Path, column: &str) -> String {
     format!("`{}` has a column whose name is not UTF-8, `{column}`", file.display())
 }
 
-/// Whether an error of DuckDB's may be about such a name.
+/// Returns whether a DuckDB error may be about such a name.
 pub(super) fn is_of_names(error: &Error) -> bool {
     error.message.contains("Invalid unicode")
 }
 
 impl Engine {
-    /// The error over a statement one of whose columns has a name that is not UTF-8, or one inside its type.
+    /// Returns the error for a statement with a column whose name, or a name inside its type, is not UTF-8.
     pub(super) fn of_names(&self, set: &FileSet) -> Error {
         let mut files = set.files().filter(|file| listed::is_parquet(file)).take(MOST_FILES);
         let told = files.find_map(|file| Some(misnamed(file, &self.odd_name(file)?)));
         Error::bad_query(told.unwrap_or_else(|| "the name of a column is not UTF-8".to_owned())).hint(RENAME)
     }
 
-    /// The first column of a Parquet file whose name, or one inside its type, is no UTF-8, as far as it can be shown.
+    /// Returns the first column of a Parquet file whose name, or a name inside its type, is not UTF-8, as
+    /// readable as possible.
     pub(super) fn odd_name(&self, file: &Path) -> Option<String> {
         let sql = format!("FROM system.main.read_parquet({})", sql_text(&in_a_glob(file)));
         let names = names(self.database.raw(), &sql);
@@ -91,7 +96,7 @@ impl Engine {
     }
 }
 
-/// Whether a name inside a type is no UTF-8: such bytes come replaced.
+/// Returns whether a name inside a type is not UTF-8: DuckDB returns such names with replacement characters.
 fn has_odd_name(kind: &LogicalTypeHandle, depth: usize) -> bool {
     use duckdb::core::LogicalTypeId::{Struct, Union};
     let is_named = matches!(kind.id(), Struct | Union);
@@ -102,13 +107,13 @@ fn has_odd_name(kind: &LogicalTypeHandle, depth: usize) -> bool {
         })
 }
 
-/// The names of a statement's columns, by their bytes; none where it cannot be prepared.
+/// Returns the bytes of a statement's column names; empty if the statement cannot be prepared.
 fn names(database: ffi::duckdb_database, sql: &str) -> Vec<Vec<u8>> {
     let Ok(sql) = CString::new(sql) else { return Vec::new() };
     let mut names = Vec::new();
     let mut connection: ffi::duckdb_connection = ptr::null_mut();
-    // SAFETY: the database is open for as long as the engine; what is made here is checked, used on this thread alone and destroyed
-    // once. A name is a NUL-terminated copy that is ours to free.
+    // SAFETY: the database is open for as long as the engine; what is created here is checked, used on this
+    // thread only and destroyed once. A name is a NUL-terminated copy that this code must free.
     unsafe {
         if ffi::duckdb_connect(database, &raw mut connection) != ffi::DuckDBSuccess {
             return names;

@@ -1,4 +1,5 @@
-//! DuckDB's types on their way to Arrow: what must be cast first, and the tag each column carries on.
+//! DuckDB's types on the way to Arrow: which columns must be cast first, and the type name that each column
+//! carries as a tag.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,19 +11,20 @@ use duckdb::core::{LogicalTypeHandle, LogicalTypeId};
 use super::sql_name;
 use crate::frame::SQL_TYPE;
 
-/// How a column is read so that Arrow carries it whole.
+/// How a column is read so that Arrow carries its values unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// As it is.
+    /// Without a cast.
     Plain,
-    /// Cast to text: Arrow would lose it (UHUGEINT wraps, TIMETZ drops its offset), reject it (VARIANT) or
-    /// give bytes no one reads (BIT, BIGNUM, GEOMETRY); an ENUM would copy its dictionary into every batch.
+    /// Cast to text. Arrow would lose values (UHUGEINT wraps, TIMETZ drops its offset), reject them (VARIANT)
+    /// or return unreadable bytes (BIT, BIGNUM, GEOMETRY); an ENUM would copy its dictionary into every
+    /// batch.
     Text,
-    /// As JSON: a nested type with one of those inside.
+    /// As JSON: a nested type that contains one of the types cast to text.
     Json,
 }
 
-/// Looks at a prepared statement's columns.
+/// Determines how to read each column of a prepared statement.
 pub(super) fn readings(statement: &Statement<'_>) -> Vec<Reading> {
     (0..statement.column_count()).map(|column| reading(&statement.column_logical_type(column))).collect()
 }
@@ -49,14 +51,14 @@ fn is_misread(id: LogicalTypeId) -> bool {
 }
 
 fn holds_misread(kind: &LogicalTypeHandle, depth: usize) -> bool {
-    // A type deeper than this is read as JSON, so that reading types cannot exhaust the stack.
+    // A type nested more deeply is read as JSON, so that walking types cannot exhaust the stack.
     depth > 64
         || (0..kind.num_children())
             .map(|index| kind.child(index))
             .any(|child| is_misread(child.id()) || holds_misread(&child, depth + 1))
 }
 
-/// `sql` wrapped so that each column is read as `readings` say. `names` are the columns' names.
+/// Wraps `sql` so that each column is read as in `readings`. `names` are the columns' names.
 pub(super) fn wrap(sql: &str, names: &[String], readings: &[Reading]) -> String {
     let aliases: Vec<String> = (0..readings.len()).map(|index| format!("c{index}")).collect();
     let columns: Vec<String> = readings
@@ -76,8 +78,8 @@ pub(super) fn wrap(sql: &str, names: &[String], readings: &[Reading]) -> String 
     format!("SELECT {} FROM (\n{sql}\n) AS q({})", columns.join(", "), aliases.join(", "))
 }
 
-/// The name of each column's type as `frame` shall take it: DuckDB's alias (`JSON`) or name, of the type before
-/// any cast; `JSON` where it is read so.
+/// Returns the type name of each column for `frame`: DuckDB's alias (`JSON`) or name of the type before any
+/// cast, or `JSON` for columns read as JSON.
 pub(super) fn names(statement: &Statement<'_>, readings: &[Reading]) -> Vec<String> {
     let name = |(column, reading): (usize, &Reading)| {
         if *reading == Reading::Json {
@@ -89,7 +91,8 @@ pub(super) fn names(statement: &Statement<'_>, readings: &[Reading]) -> Vec<Stri
     readings.iter().enumerate().map(name).collect()
 }
 
-/// The schema with each field's type name as a tag, and with the name that `called` makes of its own.
+/// Returns the schema with each field tagged with its type name, and each field's name passed through
+/// `called`.
 pub(super) fn tagged(schema: &Schema, names: Vec<String>, called: impl Fn(&str) -> String) -> SchemaRef {
     let fields = schema.fields().iter().zip(names.into_iter().chain(std::iter::repeat(String::new())));
     Arc::new(Schema::new(

@@ -1,8 +1,9 @@
-//! Folders that could not be listed. DuckDB takes a folder that it cannot open for an empty one, and the end of a listing that
-//! broke off for its end: a query would answer from some of its files, or from none, as if there were no more.
+//! Detects folders that could not be listed. DuckDB takes a folder that it cannot open for an empty one, and
+//! a listing that broke off for a complete one. A query would then silently read only some of its files, or
+//! none.
 //!
-//! So its calls of `opendir` and `readdir` are led through here (the linker's `--wrap`, see `build.rs`), and a query during
-//! which one failed has no result.
+//! So DuckDB's calls of `opendir` and `readdir` pass through this module (the linker's `--wrap`, see
+//! `build.rs`), and a query during which one failed has no result.
 
 #![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "stands between DuckDB and the C library"))]
 
@@ -16,11 +17,11 @@ use crate::error::{Error, Kind, Result};
 #[cfg(target_os = "linux")]
 use crate::source::passes_by;
 
-/// How many listings failed in this process, and the last one's error number.
+/// How many listings failed in this process, and the error number of the last one.
 static FAILED: AtomicU64 = AtomicU64::new(0);
 static LAST: AtomicI32 = AtomicI32::new(0);
 
-/// Looks whether a listing fails from now on; also one of another query, because DuckDB's threads belong to all.
+/// Detects listings that fail after its creation, in any query: DuckDB's threads are shared by all queries.
 #[derive(Debug)]
 pub(super) struct Listings(u64);
 
@@ -29,9 +30,11 @@ impl Listings {
         Self(FAILED.load(Ordering::SeqCst))
     }
 
+    /// Checks that no listing has failed.
+    ///
     /// # Errors
-    /// [`Kind::Exhausted`] when descriptors or memory were missing, which is another query's fault more often than not;
-    /// [`Kind::NotFound`] for anything else.
+    /// [`Kind::Exhausted`] if file descriptors or memory ran out, usually because of another query;
+    /// [`Kind::NotFound`] for any other reason.
     pub(super) fn check(&self) -> Result<()> {
         if FAILED.load(Ordering::SeqCst) == self.0 {
             return Ok(());
@@ -40,7 +43,7 @@ impl Listings {
     }
 }
 
-/// What is said of a folder that could not be listed.
+/// Returns the error for a folder that could not be listed.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn failed(cause: io::Error) -> Error {
     let (kind, hint) = match Errno::from_io_error(&cause) {
@@ -51,7 +54,7 @@ pub(super) fn failed(cause: io::Error) -> Error {
     Error::new(kind, format!("a folder could not be listed: {cause}")).hint(hint)
 }
 
-/// Counts a failure, unless the folder is one that patterns pass by.
+/// Counts a failure, unless patterns skip such a folder.
 #[cfg(target_os = "linux")]
 fn note(error: &io::Error) {
     if let Some(number) = error.raw_os_error().filter(|_| !passes_by(error)) {
@@ -73,7 +76,7 @@ mod wrapped {
 
     #[unsafe(no_mangle)]
     unsafe extern "C" fn __wrap_opendir(path: *const c_char) -> *mut c_void {
-        // SAFETY: passed on as it came.
+        // SAFETY: the argument is passed on unchanged.
         let folder = unsafe { __real_opendir(path) };
         if folder.is_null() {
             super::note(&io::Error::last_os_error());
@@ -83,7 +86,8 @@ mod wrapped {
 
     #[unsafe(no_mangle)]
     unsafe extern "C" fn __wrap_readdir(folder: *mut c_void) -> *mut c_void {
-        // SAFETY: passed on as it came; the error number is this thread's. Only it tells the end from a failure.
+        // SAFETY: the argument is passed on unchanged; the error number belongs to this thread. It alone
+        // tells the end of the listing from a failure.
         let entry = unsafe {
             *__errno_location() = 0;
             __real_readdir(folder)

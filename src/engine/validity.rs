@@ -1,4 +1,5 @@
-//! For how long a result holds: while the files that were read look the same, and the folders in which more could come.
+//! Determines how long a result stays valid: while the fingerprints of the files that were read stay the
+//! same, and those of the folders where new files could appear.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +9,10 @@ use crate::contract::Validity;
 use crate::source::{Fingerprints, is_pattern};
 
 impl Engine {
-    /// The folders in which more than `set` could come to be what the statement reads, as they look before it runs: what its
-    /// result holds for, together with the files themselves.
+    /// Returns the folders in which new files could add to `set`, with their fingerprints before the
+    /// statement runs. The result depends on them as well as on the files.
     pub(super) fn surroundings(&self, verdict: &gate::Verdict, set: &FileSet) -> Validity<Fingerprints> {
-        // A database file may hold views, and views may hold anything.
+        // A database file may hold views, and views may read anything.
         if !verdict.is_repeatable || !self.datasource.databases.is_empty() {
             return Validity::Never;
         }
@@ -22,21 +23,21 @@ impl Engine {
                 return Validity::Never;
             }
         }
-        // A link that leads elsewhere, or a folder in another's place, shows in the folder that it is in.
+        // If a link or a folder is replaced, its parent folder changes.
         folders.extend(set.passed().filter_map(Path::parent).map(Path::to_owned));
         folders.extend(set.reports.iter().flat_map(|reports| &reports.folders).cloned());
         folders.sort_unstable();
         folders.dedup();
         let count = folders.len() + set.files().count();
-        // A query over nothing costs nothing.
+        // A query that reads no file is cheap to run again.
         if count == 0 || count > Fingerprints::MOST {
             return Validity::Never;
         }
         Fingerprints::take(folders, &self.datasource.base_path).map_or(Validity::NotNow, Validity::While)
     }
 
-    /// How long the result holds of a statement that has ended, when the files of `set` look as before: as long as they do, and
-    /// the folders around them.
+    /// Returns how long the result of a finished statement stays valid, if the files of `set` are unchanged:
+    /// as long as they and the folders around them stay so.
     pub(super) fn validity(
         &self,
         surroundings: Validity<Fingerprints>,
@@ -51,11 +52,12 @@ impl Engine {
         }
     }
 
-    /// Adds the folders in which a new file could match `path`, and a plain file itself. Whether that tells of every
+    /// Adds the folders in which a new file could match `path`. Returns whether these folders show every
     /// change.
     fn add_folders(&self, path: &str, seen: &mut Vec<PathBuf>) -> bool {
         if !is_pattern(path) {
-            // It is one of the files that were found. A folder by its own name might be read as all of its files.
+            // A plain file is already among the found files. A folder named without a pattern might be read
+            // with all its files.
             return !Path::new(path).is_dir();
         }
         let path = Path::new(path);
@@ -72,7 +74,7 @@ impl Engine {
     }
 }
 
-/// Adds `folder` and every one below it; `false` when there are too many or one cannot be listed.
+/// Adds `folder` and all folders below it. Returns `false` if there are too many or one cannot be listed.
 fn add_all_folders(folder: PathBuf, seen: &mut Vec<PathBuf>) -> bool {
     let mut next = vec![folder];
     while let Some(folder) = next.pop() {

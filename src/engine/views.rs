@@ -1,5 +1,6 @@
-//! The views over the weekly reports. They hold no data, so they are made once per engine, as soon as a query wants
-//! them and a report is there; a view of the same name in an attached file comes first in the search path.
+//! The views over the weekly reports. They hold no data, so they are created once per engine, when a query
+//! needs them and a report exists. A view of the same name in an attached file comes first in the search
+//! path.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,34 +14,35 @@ use super::{Cancel, Engine, error, gate, own, sql_name};
 use crate::error::{Error, Kind, Result};
 use crate::reports;
 
-/// The views as they were made; none while they are not there.
+/// The views as they were created; `None` if they do not exist yet.
 #[derive(Default)]
 pub(super) struct Views(Mutex<Option<Made>>);
 
 struct Made {
-    /// The reports that they were made over or still fit.
+    /// The reports for which the views were created, or which they still fit.
     reports: Reports,
     examined: Arc<Examined>,
-    /// How DuckDB lists them.
+    /// How DuckDB lists the views.
     listed: BTreeSet<String>,
 }
 
-/// What a verdict wants of the views.
+/// How a statement needs the views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Want {
-    /// It names one: without reports it is over no row.
+    /// It names a view: without reports the view has no rows.
     Named,
-    /// It lists what is there, or misspells a name, and DuckDB guesses among what is there: without reports they are not.
+    /// It lists the catalog, or misspells a name so that DuckDB suggests similar ones: without reports the
+    /// views do not exist.
     Listed,
     Nothing,
 }
 
 impl Engine {
-    /// Makes the views if the statement can see them and they are not there yet. Also what they are made over, where the
-    /// statement may read them.
+    /// Creates the views if the statement can see them and they do not exist yet. Returns what they were
+    /// created from if the statement may read them.
     ///
     /// # Errors
-    /// No report, or one that cannot be read, when the statement names a view.
+    /// If the statement names a view: no report exists, or one cannot be read.
     pub(super) fn ensure_views(
         &self,
         verdict: &gate::Verdict,
@@ -49,7 +51,7 @@ impl Engine {
     ) -> Result<Option<Arc<Examined>>> {
         let made = match (want(verdict), reports) {
             (Want::Named, Some(reports)) => return self.make_views(cancel, false, reports).map(Some),
-            // A view of an attached file may stand on them.
+            // A view of an attached file may read them.
             (_, Some(reports)) => self.make_views(cancel, false, reports),
             (Want::Listed, None) if self.views.0.lock().is_none() => {
                 self.list_reports().and_then(|(reports, _)| self.make_views(cancel, false, &reports))
@@ -67,7 +69,8 @@ impl Engine {
         Ok(examined)
     }
 
-    /// Makes the views over `reports`, `again` even if they are there: reports may have changed the type of a column.
+    /// Creates the views over `reports`. With `again`, replaces existing views, because a column's type may
+    /// have changed.
     pub(super) fn make_views(
         &self,
         cancel: &Cancel,
@@ -108,22 +111,22 @@ impl Engine {
         Ok(examined)
     }
 
-    /// Whether the views are still over what a query found them to be over. Another query may have looked at the files at another
-    /// moment, and made the views over those.
+    /// Returns whether the views still match what a query found. Another query may have examined the files at
+    /// another moment and replaced the views.
     pub(super) fn are_views_over(&self, examined: Option<&Examined>) -> bool {
         let Some(examined) = examined else { return true };
         self.views.0.lock().as_ref().is_none_or(|made| made.examined.sources == examined.sources)
     }
 
-    /// Whether the views are those that were made.
+    /// Returns whether the views in DuckDB are those that were created.
     pub(super) fn views_are_as_made(&self, connection: &Connection) -> Result<bool> {
         let made = self.views.0.lock();
         let listed = own::views(connection)?;
         Ok(made.as_ref().map_or(listed.is_empty(), |made| made.listed == listed))
     }
 
-    /// Whether `error` may be because the statement names a view and no report is there. Looked at, not only read: an error
-    /// says what its sender wants.
+    /// Returns whether `error` may have occurred because the statement names a view and no report exists.
+    /// Lists the reports, because the sender controls the text of an error.
     pub(super) fn lacks_reports(&self, verdict: &gate::Verdict, error: &Error) -> bool {
         want(verdict) == Want::Named
             && error.kind == Kind::NotFound
@@ -131,12 +134,12 @@ impl Engine {
             && self.list_reports().is_ok_and(|(reports, _)| reports.are_missing())
     }
 
-    /// Makes the views over no report, so that a dashboard is empty before the first one is there, and not a wall of
-    /// errors. They are this session's alone: to others a report may just have come. Those that an attached file brings where a
-    /// bare name finds them stay.
+    /// Creates the views without reports, so that a dashboard is empty before the first report exists and
+    /// does not show errors. They belong to this session only, because a report may have just arrived for
+    /// others. Views that an attached file provides under unqualified names are kept.
     ///
     /// # Errors
-    /// Those of the database.
+    /// DuckDB's errors.
     pub(super) fn make_empty_views(&self, session: &Connection) -> Result<()> {
         let attached: Vec<String> = self
             .own_connection()?
@@ -155,7 +158,7 @@ impl Engine {
     }
 }
 
-/// Functions that the views call. A macro of that name in an attached file must not take their place.
+/// Functions that the views call. A macro of the same name in an attached file must not replace them.
 const OWN_FUNCTIONS: [&str; 7] =
     ["read_parquet", "row_number", "date_part", "make_date", "date_trunc", "to_days", "format"];
 
@@ -164,7 +167,7 @@ pub(super) fn make(connection: &Connection, views: &[reports::View]) -> Result<(
 }
 
 /// Makes the views over many files. DuckDB opens every file for each view that it binds, so the views over the first one are made
-/// over an empty one with the same columns, in a transaction of which nobody else sees a part.
+/// over an empty one with the same columns, in one transaction, so that no other query sees the empty one.
 fn make_over_files(connection: &Connection, views: &[reports::View]) -> Result<()> {
     let Some((first, others)) = views.split_first().filter(|(_, others)| others.len() > 1) else {
         return make(connection, views);
@@ -200,11 +203,11 @@ fn stand_in(connection: &Connection) -> Result<String> {
 }
 
 fn run(connection: &Connection, sql: &str) -> Result<()> {
-    // The position is one in our text, not in the person's.
+    // The position refers to the view's text and not to the user's.
     connection.execute_batch(sql).map_err(|error| Error { position: None, ..error::translate(&error) })
 }
 
-/// A view's text with those functions by their full names.
+/// Returns a view's text with these functions fully qualified.
 pub(super) fn with_own_functions(sql: &str) -> String {
     OWN_FUNCTIONS.iter().fold(sql.to_owned(), |sql, function| {
         sql.replace(&format!(" {function}("), &format!(" system.main.{function}("))

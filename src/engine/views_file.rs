@@ -1,4 +1,5 @@
-//! Puts views into a database file, for the command line. Our own statements only: no person's SQL comes here.
+//! Writes views into a database file, for the command line. Runs only the plugin's own statements, never a
+//! user's SQL.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,10 +8,10 @@ use super::{error, open, sql_name, sql_text};
 use crate::error::{Error, Kind, Result};
 use crate::source::{check_file, write_ahead_logs};
 
-/// What the file is called inside `DuckDB` while it is aside under another name.
+/// The file's name inside `DuckDB` if its own name gives none.
 const FALLBACK_NAME: &str = "views";
 
-/// The oldest `DuckDB` that must be able to open a file. Each newer one can, too.
+/// The oldest `DuckDB` version that must be able to open a file. Newer ones can, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReadableBy {
     /// 1.4 and newer.
@@ -22,7 +23,7 @@ pub enum ReadableBy {
 }
 
 impl ReadableBy {
-    /// The version as people write it.
+    /// Returns the version in its usual form.
     #[must_use]
     pub fn version(self) -> &'static str {
         match self {
@@ -33,15 +34,15 @@ impl ReadableBy {
     }
 }
 
-/// Runs `statements` (each one `CREATE OR REPLACE VIEW …`) inside the database `file`, all or none. A file that is
-/// not there is written aside and renamed, in the storage version of `readable_by`, or of 1.4 where that is not
-/// said. A file that is there keeps its storage version; one newer than `readable_by` is refused.
+/// Runs `statements` (each one `CREATE OR REPLACE VIEW …`) inside the database `file`, all or none. A new
+/// file is written under another path and renamed, in the storage version of `readable_by` (default: 1.4). An
+/// existing file keeps its storage version and is refused if that is newer than `readable_by`.
 ///
 /// # Errors
-/// What `DuckDB` says: no report matches, the file is locked, newer or no database.
+/// `DuckDB`'s error: no report matches, or the file is locked, newer or not a database.
 pub fn write_views_file(file: &Path, statements: &[String], readable_by: Option<ReadableBy>) -> Result<()> {
     if file.exists() {
-        // DuckDB writes into the log beside the file, or what stands there.
+        // DuckDB writes into the log beside the file, or into whatever stands at its path.
         write_ahead_logs(file).iter().try_for_each(|log| check_file(log))?;
         return run(file, &name_of(file), statements, readable_by);
     }
@@ -49,7 +50,8 @@ pub fn write_views_file(file: &Path, statements: &[String], readable_by: Option<
         Error::new(Kind::Forbidden, format!("`{}` cannot be written: {error}", file.display()))
             .hint("Choose another folder")
     };
-    // Nobody else can put a link into it, through which DuckDB would write somewhere else.
+    // The folder is private, so that no other user can put a link into it that would redirect DuckDB's
+    // writes.
     let aside = aside(file).map_err(refused)?;
     let written = aside.path().join(file.file_name().unwrap_or_default());
     run(&written, &name_of(file), statements, readable_by)?;
@@ -85,8 +87,8 @@ fn run(file: &Path, name: &str, statements: &[String], readable_by: Option<Reada
     connection.execute_batch(&script).map_err(translated)
 }
 
-/// `found` is as `duckdb_databases()` has it, `v1.5.0+`. What is not understood is let through: it is not newer
-/// than this library.
+/// Checks the storage version `found`, as `duckdb_databases()` gives it (`v1.5.0+`). A version that is not
+/// understood passes, because it is not newer than this library.
 fn check_version(file: &Path, found: &str, wanted: ReadableBy) -> Result<()> {
     let numbers = |text: &str| {
         let mut parts =
@@ -106,13 +108,13 @@ fn check_version(file: &Path, found: &str, wanted: ReadableBy) -> Result<()> {
     }
 }
 
-/// The name under which `DuckDB` itself opens the file, because views remember it.
+/// Returns the name under which `DuckDB` itself opens the file, because views remember it.
 fn name_of(file: &Path) -> String {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     stem.filter(|stem| !stem.is_empty()).unwrap_or_else(|| FALLBACK_NAME.to_owned())
 }
 
-/// A hidden folder beside `file` that is ours alone.
+/// Creates a private, hidden folder beside `file`.
 fn aside(file: &Path) -> std::io::Result<tempfile::TempDir> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     tempfile::Builder::new().prefix(".duckdb-perf-").tempdir_in(folder)

@@ -1,4 +1,4 @@
-//! The weeks that the reports' rows tell: the newest, and numbers that are no week.
+//! Reads the weeks of the reports' rows: the newest one, and numbers that are not a week.
 
 use duckdb::Connection;
 
@@ -8,25 +8,25 @@ use crate::error::{Error, Kind, Result};
 use crate::query::{Dialect, week_condition};
 use crate::reports::{IsoWeek, Source};
 
-/// What to do about rows of no week.
+/// The hint about rows whose number is not a week.
 const REMEDY: &str = "Write the report again with the ISO week of each row as YYYYWW, or move it away; until then panels and the API leave \
                       such rows out where they go by weeks";
 
-/// Rows of no week, in some files.
+/// Rows whose number is not a week, in some files, and the newest week there.
 #[derive(Debug, Default)]
 struct Odd {
     rows: i64,
     files: i64,
     first_file: Option<String>,
-    /// One of the numbers, which may be too large for any week.
+    /// One of these numbers, as text because it may be too large for any week.
     example: Option<String>,
     newest: Option<i64>,
 }
 
-/// The newest week of the rows of `groups`, and what is to be said of rows of none.
+/// Returns the newest week in the rows of `groups`, and the loss for rows whose number is not a week.
 ///
 /// # Errors
-/// [`Kind::Cancelled`]. What cannot be read is left to the queries, whose errors name it.
+/// [`Kind::Cancelled`]. Other errors are left to the queries, which will report them.
 pub(super) fn tell(connection: &Connection, groups: &[Group]) -> Result<(Option<i64>, Option<Loss>)> {
     let mut all = Odd::default();
     for group in groups {
@@ -35,7 +35,8 @@ pub(super) fn tell(connection: &Connection, groups: &[Group]) -> Result<(Option<
     Ok((all.newest, all.loss()))
 }
 
-/// What is to be said of rows of no week. Files in which, by the bounds of their column, every number is a week are not read.
+/// Returns the loss for rows whose number is not a week. Files are not read if the bounds of their column
+/// `week` show that every number is a week.
 ///
 /// # Errors
 /// [`Kind::Cancelled`].
@@ -71,7 +72,7 @@ impl Odd {
     }
 }
 
-/// What the rows of some files tell.
+/// Reads the weeks of some files.
 fn read(connection: &Connection, source: &Source, files: &[String]) -> Result<Odd> {
     if files.is_empty() {
         return Ok(Odd::default());
@@ -103,7 +104,8 @@ fn read(connection: &Connection, source: &Source, files: &[String]) -> Result<Od
     found.or_else(|error| unknown(&error::translate(&error), "the weeks of the rows are not known"))
 }
 
-/// Those of the files in which a number may be no week: within one year every integer between two weeks is one.
+/// Returns the files in which a number may not be a week: between two weeks of one year every integer is a
+/// week.
 fn doubtful(connection: &Connection, files: &[String]) -> Result<Vec<String>> {
     let (oldest, newest) = IsoWeek::bounds();
     let bounds = "TRY_CAST(coalesce(stats_min_value, stats_min) AS BIGINT) AS low, TRY_CAST(coalesce(stats_max_value, stats_max) AS BIGINT) AS high";
@@ -118,7 +120,8 @@ fn doubtful(connection: &Connection, files: &[String]) -> Result<Vec<String>> {
     found.or_else(|error| unknown(&error::translate(&error), "the bounds of the weeks are not known"))
 }
 
-/// What is not known for an error that a query will tell: nothing.
+/// Logs an error that a query will report itself, and returns the default. Fails only if the job was
+/// cancelled.
 pub(super) fn unknown<T: Default>(error: &Error, what: &str) -> Result<T> {
     if error.kind == Kind::Cancelled {
         return Err(error.clone());

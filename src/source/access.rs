@@ -1,11 +1,12 @@
-//! Who may read, and what a path's name says.
+//! Which user may read a path, and which paths name a database file.
 
 use std::path::Path;
 use std::sync::Once;
 
 use crate::error::{Error, Kind};
 
-/// What may not be read. Every Viewer can see it, so that the log alone says who may not.
+/// Returns the error for a path that may not be read. Every Viewer can see the error, so only the log names
+/// the user.
 pub(crate) fn denied(path: &Path, verb: &str, error: &std::io::Error) -> Error {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
@@ -17,7 +18,7 @@ pub(crate) fn denied(path: &Path, verb: &str, error: &std::io::Error) -> Error {
     )
 }
 
-/// The user this process runs as.
+/// Describes the user that runs this process.
 fn user() -> String {
     let uid = rustix::process::geteuid().as_raw();
     let name = std::fs::read_to_string("/etc/passwd").ok().and_then(|users| {

@@ -1,5 +1,5 @@
-//! How files and folders looked when a query read them, to tell later whether it would read the same again. Only `stat` is
-//! used, so that the broker may ask.
+//! Fingerprints of the files and folders that a query read. They tell later whether the query would read the
+//! same data again. Only `stat` is used, so that the broker may check them, too.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,20 +10,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::Basis;
 
-/// A change that is younger may share its time stamp with the next one: the kernel's clock for files ticks.
+/// A change younger than this may share its time stamp with the next change, because the kernel's file clock
+/// ticks.
 pub const TICK: Duration = Duration::from_millis(20);
-/// The same on file systems that keep whole seconds, or only even ones.
+/// The same limit for file systems that store only whole or even seconds.
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
-/// How a file or folder looks: what changes with its content, even if it is written in place and its time set back.
+/// The fingerprint of a file or folder: metadata that changes with its content, even if the file is written
+/// in place and its time set back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     device: u64,
     inode: u64,
     size: u64,
-    /// Seconds and nanoseconds.
+    /// Modification time in seconds and nanoseconds.
     modified: (i64, i64),
-    /// The same of the inode; nobody can set this one.
+    /// Inode change time in seconds and nanoseconds; no program can set it.
     changed: (i64, i64),
 }
 
@@ -40,34 +42,35 @@ impl From<&Metadata> for Fingerprint {
 }
 
 impl Fingerprint {
-    /// Of a folder on the way to files: which one it is, and when it was moved there. Not when files came into it or left it,
-    /// which sets both of its times.
+    /// Returns the fingerprint of a folder on the path to files: its identity, and when it was moved there.
+    /// It ignores files that are added or removed, which set both times of the folder.
     pub(super) fn of_way(folder: &Metadata) -> Self {
         let look = Self::from(folder);
         let moved = if look.changed == look.modified { (0, 0) } else { look.changed };
         Self { size: 0, modified: (0, 0), changed: moved, ..look }
     }
 
-    /// Which file or folder it is, by any of its names and whatever becomes of its content: device and inode.
+    /// Returns the identity of the file or folder, which is independent of its names and content: device and
+    /// inode.
     #[must_use]
     pub fn identity(&self) -> (u64, u64) {
         (self.device, self.inode)
     }
 
-    /// Its size in bytes.
+    /// Returns the size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// What is at `path` now, links followed.
+    /// Returns the current fingerprint of `path`, following links.
     #[must_use]
     pub fn at(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().as_ref().map(Self::from)
     }
 
-    /// Whether the next change could look the same, because this one was just before `now`. So it is where the clocks of
-    /// file system and machine disagree.
+    /// Returns whether the last change was so shortly before `now` that the next one could leave the same
+    /// fingerprint. Also true if the clock of the file system is ahead of the machine's.
     #[must_use]
     pub fn is_young(&self, now: SystemTime) -> bool {
         let (seconds, nanos) = self.changed;
@@ -79,22 +82,22 @@ impl Fingerprint {
     }
 }
 
-/// The files and folders that a query read, by absolute path, each with its look.
+/// The files and folders that a query read, by absolute path, each with its fingerprint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprints(Vec<(PathBuf, Fingerprint)>);
 
 impl Fingerprints {
-    /// Files and folders of one query; a query that reads more is not worth keeping for their looks alone.
+    /// The most files and folders of one query. A result that depends on more is not worth checking.
     pub const MOST: usize = 4_096;
 
-    /// How many there are.
+    /// Returns the number of files and folders.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Of `files`, each as it looked at `then`; their paths start at `base` (the process's current folder) where they are relative.
-    /// `None` when one is not there or had just changed.
+    /// Returns the fingerprints of `files`, taken at `then`. Relative paths start at `base`, the process's
+    /// current folder. Returns `None` if a file does not exist or had just changed.
     #[must_use]
     pub fn of(
         files: impl IntoIterator<Item = (PathBuf, Option<Fingerprint>)>,
@@ -107,14 +110,14 @@ impl Fingerprints {
         files.into_iter().map(old).collect::<Option<_>>().map(Self)
     }
 
-    /// Looks at `paths`. `None` as with [`Fingerprints::of`].
+    /// Takes the current fingerprints of `paths`. Returns `None` in the same cases as [`Fingerprints::of`].
     #[must_use]
     pub fn take(paths: impl IntoIterator<Item = PathBuf>, base: &Path) -> Option<Self> {
         let now = SystemTime::now();
         Self::of(paths.into_iter().map(|path| (path.clone(), Fingerprint::at(&path))), base, now)
     }
 
-    /// Those of both.
+    /// Merges two sets of fingerprints.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
@@ -123,13 +126,13 @@ impl Fingerprints {
         self
     }
 
-    /// Whether everything looks the same now. Blocks while it looks.
+    /// Returns whether every fingerprint is still the same. Blocks on `stat`.
     #[must_use]
     pub fn hold(&self) -> bool {
         self.0.iter().all(|(path, look)| Fingerprint::at(path) == Some(*look))
     }
 
-    /// Whether everything is in one of `folders`, by its name.
+    /// Returns whether every path lies in one of `folders`, judged by its text.
     #[must_use]
     pub fn are_within(&self, folders: &[PathBuf]) -> bool {
         self.0.iter().all(|(path, _)| {
@@ -138,7 +141,7 @@ impl Fingerprints {
         })
     }
 
-    /// Whether the query read nothing.
+    /// Returns whether the query read no file.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -163,7 +166,8 @@ mod tests {
     use super::*;
 
     impl Fingerprints {
-        /// Looks at `paths` once they are old enough, which takes longer where the clock was just set back.
+        /// Takes the fingerprints once the files are old enough, which takes longer if the clock was just set
+        /// back.
         pub(crate) fn of_old(paths: &[PathBuf]) -> Self {
             for _ in 0..1000 {
                 if let Some(looks) = Self::take(paths.iter().cloned(), Path::new("/")) {

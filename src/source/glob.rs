@@ -1,15 +1,16 @@
-//! Patterns as DuckDB reads them: `*`, `?` and `[…]` in one part of a path, each byte for itself.
+//! Patterns as DuckDB reads them: `*`, `?` and `[…]` in one part of a path, compared byte by byte.
 
-/// Whether a path is a pattern.
+/// Returns whether a path is a pattern.
 #[must_use]
 pub(crate) fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '['])
 }
 
-/// Whether a name matches a part of a pattern without backslash. What `[` begins must end, or nothing matches from there.
+/// Returns whether a name matches a part of a pattern without backslashes. A `[` without an end matches
+/// nothing.
 pub(super) fn matches(name: &[u8], pattern: &[u8]) -> bool {
     let (mut at, mut of) = (0, 0);
-    // Behind the last `*`, and up to where it has matched.
+    // The position after the last `*`, and how far that `*` has matched.
     let mut star = None;
     while let Some(&byte) = name.get(at) {
         let next = match pattern.get(of) {
@@ -39,8 +40,8 @@ pub(super) fn matches(name: &[u8], pattern: &[u8]) -> bool {
     pattern.get(of..).is_some_and(|rest| rest.iter().all(|byte| *byte == b'*'))
 }
 
-/// Whether a byte is one of those in brackets, whose first one is at `of`, and where the pattern goes on; `None` where they do
-/// not end. `!` in front turns the answer around; `]` in front is meant itself.
+/// Returns whether a byte is in the bracket whose first byte is at `of`, and where the pattern goes on;
+/// `None` if the bracket does not end. A leading `!` negates the bracket; a leading `]` is literal.
 fn bracket(byte: u8, pattern: &[u8], mut of: usize) -> Option<(bool, usize)> {
     let is_turned = pattern.get(of) == Some(&b'!');
     of += usize::from(is_turned);
@@ -56,7 +57,7 @@ fn bracket(byte: u8, pattern: &[u8], mut of: usize) -> Option<(bool, usize)> {
             (None, _) => return None,
             _ => (first, of + 1),
         };
-        // DuckDB's bytes have a sign.
+        // DuckDB compares signed bytes.
         is_one |= (first.cast_signed()..=last.cast_signed()).contains(&byte.cast_signed());
         of = next;
     }

@@ -1,4 +1,5 @@
-//! Which reports are there now, as the broker sees them: by listing folders, without a worker and without opening a file.
+//! Lists the current reports for the broker: it only lists folders, without a worker and without opening a
+//! file.
 
 use std::io;
 use std::path::Path;
@@ -10,19 +11,20 @@ use super::reach::Reach;
 use super::resolve::Datasource;
 use crate::reports::{ReportFile, sort_reports};
 
-/// Entries that are looked at, all folders together.
+/// The most entries that are examined in all folders together.
 const MOST_ENTRIES: usize = 100_000;
-/// Folders in folders that a `**` goes down.
+/// The greatest depth to which a `**` descends.
 const DEEPEST: usize = 16;
 
 impl Datasource {
-    /// The files that match `reports`, oldest week first; temporary ones are left out. Blocks while it lists.
+    /// Returns the files that match `reports`, oldest week first, without temporary files. Blocks while it
+    /// lists.
     ///
     /// # Errors
-    /// When a folder that is there cannot be listed, or the folders have more than [`MOST_ENTRIES`] entries: a part of the
-    /// reports would look like all.
+    /// An error if an existing folder cannot be listed, or if the folders have more than [`MOST_ENTRIES`]
+    /// entries: a part of the reports would look like all of them.
     pub fn report_files(&self) -> io::Result<Vec<ReportFile>> {
-        // Braces mean nothing to DuckDB.
+        // DuckDB gives braces no special meaning.
         let pattern = self.reports.replace('{', "[{]").replace('}', "[}]");
         let glob = GlobBuilder::new(&pattern).literal_separator(true).build();
         let glob =
@@ -38,7 +40,8 @@ impl Datasource {
     }
 }
 
-/// Whether a pattern passes by a folder that cannot be listed for this reason: it is not there, or not ours to see.
+/// Returns whether a pattern skips a folder that cannot be listed for this reason: it does not exist, or may
+/// not be read.
 pub(crate) fn passes_by(error: &io::Error) -> bool {
     [Errno::NOENT, Errno::NOTDIR, Errno::ACCESS, Errno::PERM, Errno::LOOP, Errno::NAMETOOLONG, Errno::INVAL]
         .iter()
@@ -53,7 +56,7 @@ struct Search {
 }
 
 impl Search {
-    /// Looks through `folder`, which is `inside` the one that the pattern starts from.
+    /// Searches `folder`, whose path relative to the pattern's start is `inside`.
     fn list(&mut self, folder: &Path, inside: &Path, depth: usize) -> io::Result<()> {
         let entries = match std::fs::read_dir(folder) {
             Err(error) if passes_by(&error) => return Ok(()),
@@ -65,7 +68,7 @@ impl Search {
             self.left = self.left.checked_sub(1).ok_or_else(too_many)?;
             let name = inside.join(entry.file_name());
             if self.glob.is_match(&name) {
-                // No query reads what a link outward leads to.
+                // A link that leads outside is not read by any query.
                 if entry.file_type().is_ok_and(|kind| kind.is_symlink())
                     && !self.reach.has_file(&entry.path())
                 {

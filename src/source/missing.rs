@@ -1,4 +1,4 @@
-//! Says more of a pattern that matched nothing: that it is the reports', or where it would have matched.
+//! Explains why a pattern matched nothing.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use super::resolve::Datasource;
 use super::words::{BASE_PATH, PATH, REPORTS};
 use crate::error::{Detail, Error, Kind};
 
-/// Turns a "no files found" error over the reports into words about the datasource, and adds to one over a relative
-/// pattern where it was looked for, and the folder from which it would match a file of the datasource, if there is one. What DuckDB
-/// says of a path outside becomes what the plugin says of one. What is elsewhere is not told, not even that it is there. Other errors
-/// pass unchanged.
+/// Explains a "no files found" error. For the reports, it speaks of the datasource's settings. For a relative
+/// pattern, it adds where the pattern was searched, and the folder from which it would match a file of the
+/// datasource, if any. DuckDB's error about a path outside is replaced by the plugin's own. Nothing is
+/// revealed about files outside, not even whether they exist. Returns other errors unchanged.
 #[must_use]
 pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
     let pattern = match &error.detail {
@@ -36,7 +36,7 @@ pub fn explain_missing(error: Error, datasource: &Datasource) -> Error {
         return error.hint("That is a folder, and no such file is in it, nor in a folder below");
     }
     if !found.folders.is_empty() {
-        // DuckDB takes `**` once.
+        // DuckDB allows only one `**`.
         let deep = if pattern.contains("**") { "" } else { "**/" };
         let all = format!("{}/{deep}*.parquet", pattern.trim_end_matches('/'));
         return error.hint(format!(
@@ -87,7 +87,7 @@ mod tests {
             error.message.ends_with("holds no report that matches `query_perf_weekly_*.parquet`"),
             "{error:?}"
         );
-        // What people read decides nothing.
+        // The text of the message decides nothing.
         let told = Error { detail: None, ..no_files(&glob) };
         assert_eq!(explain_missing(told.clone(), &datasource), told);
     }
@@ -121,7 +121,7 @@ mod tests {
             "reports/out/secret.parquet",
             "reports/o*/secret.parquet",
         ] {
-            // The same whether something is there or not.
+            // The hint is the same whether or not the file exists.
             let looked = format!("It was looked for at `{}/{pattern}`: check the name", folder.display());
             let told = hint(pattern).unwrap_or_default();
             assert!(told.starts_with(&looked) && !told.contains("matches from"), "{pattern}: {told}");

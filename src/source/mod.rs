@@ -1,4 +1,4 @@
-//! A datasource: what its settings ask for, what the operator allows, and the files that come of it.
+//! A datasource: its settings, the operator's policy, and the files that result from both.
 
 mod access;
 mod fingerprint;

@@ -1,24 +1,25 @@
-//! Where a path really is: a bind mount shows one folder under two names, which only the mount table tells.
+//! Determines where a path really is: a bind mount shows one folder under two names, and only the mount table
+//! tells so.
 
 use std::path::{Path, PathBuf};
 
-/// A path as the file system that holds it sees it.
+/// A path as its own file system sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     /// `major:minor` of the file system.
     device: String,
-    /// The path from that file system's own root.
+    /// The path from that file system's root.
     path: PathBuf,
 }
 
 impl Place {
-    /// Whether this is `other` or lies below it.
+    /// Returns whether this is `other` or lies below it.
     pub(super) fn is_within(&self, other: &Self) -> bool {
         self.device == other.device && self.path.starts_with(&other.path)
     }
 }
 
-/// File systems of `/proc`, `/sys` and `/dev`, which may be mounted elsewhere, too.
+/// Kinds of file systems that `/proc`, `/sys` and `/dev` have; they may be mounted elsewhere, too.
 const KINDS_OF_THE_SYSTEM: &[&str] = &[
     "proc",
     "sysfs",
@@ -37,29 +38,29 @@ const KINDS_OF_THE_SYSTEM: &[&str] = &[
     "binfmt_misc",
 ];
 
-/// This process's mounts, in the order in which they were made.
+/// This process's mounts, in the order of mounting.
 #[derive(Debug, Default)]
 pub(super) struct Mounts(Vec<Mount>);
 
 #[derive(Debug)]
 struct Mount {
     device: String,
-    /// What of the file system is shown.
+    /// The part of the file system that is mounted.
     root: PathBuf,
-    /// Where it is shown.
+    /// The mount point.
     at: PathBuf,
     /// `ext4`, `proc`, …
     kind: String,
 }
 
 impl Mounts {
-    /// Reads the mount table; empty where there is none.
+    /// Reads the mount table; returns an empty one if there is none.
     pub(super) fn read() -> Self {
         Self::parse(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default())
     }
 
-    /// Lines of `/proc/self/mountinfo`: id, parent, `major:minor`, root, mount point, and more; behind ` - ` the kind of file
-    /// system (proc(5)).
+    /// Parses lines of `/proc/self/mountinfo`: id, parent, `major:minor`, root, mount point, and more; after
+    /// ` - ` the kind of file system (proc(5)).
     pub(super) fn parse(table: &str) -> Self {
         let mount = |line: &str| {
             let mut fields = line.split(' ').skip(2);
@@ -71,7 +72,7 @@ impl Mounts {
         Self(table.lines().filter_map(mount).collect())
     }
 
-    /// Where canonical `path` is; `None` when no mount holds it.
+    /// Returns where the canonical `path` is; `None` if no mount holds it.
     pub(super) fn place(&self, path: &Path) -> Option<Place> {
         let mount = self.holding(path)?;
         let below = path.strip_prefix(&mount.at).ok()?;
@@ -80,24 +81,24 @@ impl Mounts {
 }
 
 impl Mounts {
-    /// Where something is mounted in `path`, or on it.
+    /// Returns the mount points at or below `path`.
     pub(super) fn within<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Path> {
         self.0.iter().map(|mount| mount.at.as_path()).filter(move |at| at.starts_with(path))
     }
 
-    /// Whether `path` is in a file system that shows the system itself and holds nobody's files.
+    /// Returns whether `path` is in a file system that exposes the system itself and holds no user's files.
     pub(super) fn is_of_the_system(&self, path: &Path) -> bool {
         self.holding(path).is_some_and(|mount| KINDS_OF_THE_SYSTEM.contains(&mount.kind.as_str()))
     }
 
-    /// The mount that `path` is in. A later one hides an earlier one at the same point.
+    /// Returns the mount that holds `path`. A later mount hides an earlier one at the same point.
     fn holding(&self, path: &Path) -> Option<&Mount> {
         let holding = self.0.iter().filter(|mount| path.starts_with(&mount.at));
         holding.max_by_key(|mount| mount.at.components().count())
     }
 }
 
-/// Blank, tab, line end and backslash are written as octal numbers.
+/// Decodes a field in which blank, tab, line end and backslash are written as octal numbers.
 fn unescape(field: &str) -> PathBuf {
     let plain = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
     PathBuf::from(plain.iter().fold(field.to_owned(), |text, (code, c)| text.replace(code, c)))

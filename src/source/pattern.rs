@@ -1,5 +1,5 @@
-//! Whether a path or pattern stays within the reports' own pattern. Decided by the texts alone: nothing is asked of the file
-//! system, so that no answer tells of a file that is no report.
+//! Decides whether a path or pattern stays within the reports' own pattern, by the texts alone: it does not
+//! use the file system, so no answer reveals a file that is not a report.
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
@@ -11,12 +11,12 @@ use super::glob::matches;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pattern(Vec<String>);
 
-/// One part of a path that is being compared.
+/// One part of a path that is compared.
 #[derive(Clone, Copy)]
 enum Part<'a> {
-    /// A name that is there.
+    /// The name of a file or folder.
     Name(&'a [u8]),
-    /// A part of somebody's pattern.
+    /// A part of the user's pattern.
     Glob(&'a str),
 }
 
@@ -25,25 +25,25 @@ impl Pattern {
         Self(text.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect())
     }
 
-    /// Whether a file of this name, relative to the reports' folder, is one of the reports.
+    /// Returns whether a file with this name, relative to the reports' folder, is a report.
     pub(super) fn matches(&self, name: &Path) -> bool {
         covers(&self.0, &names(name).collect::<Vec<_>>())
     }
 
-    /// Whether a folder of this name may hold reports.
+    /// Returns whether a folder with this name may hold reports.
     pub(super) fn leads_through(&self, name: &Path) -> bool {
         leads(&self.0, &names(name).collect::<Vec<_>>())
     }
 
-    /// Whether nothing but reports can match the rest of a pattern, looked for in the folder `name`. May say no where the answer
-    /// would take a longer proof.
+    /// Returns whether the rest of a pattern, matched in the folder `name`, can match only reports. May
+    /// return false if that is harder to prove.
     pub(super) fn covers(&self, name: &Path, rest: &[&str]) -> bool {
         let rest = rest.iter().map(|part| Part::Glob(part));
         covers(&self.0, &names(name).chain(rest).collect::<Vec<_>>())
     }
 }
 
-/// Whether a file of this name, relative to the folder, matches `pattern`.
+/// Returns whether a file with this name, relative to the folder, matches `pattern`.
 #[must_use]
 pub(crate) fn is_report(pattern: &str, name: &str) -> bool {
     Pattern::of(pattern).matches(Path::new(name))
@@ -62,10 +62,10 @@ fn names(path: &Path) -> impl Iterator<Item = Part<'_>> {
     })
 }
 
-/// More parts than a path can have.
+/// More parts than any path can have.
 const MOST_PARTS: usize = 2_048;
 
-/// Whether everything that `parts` can match is matched by `own`.
+/// Returns whether `own` matches everything that `parts` can match.
 fn covers(own: &[String], parts: &[Part<'_>]) -> bool {
     if parts.len() > MOST_PARTS {
         return false;
@@ -102,7 +102,7 @@ enum Token<'a> {
     Byte(u8),
     One,
     Any,
-    /// With its brackets.
+    /// A class with its brackets.
     Class(&'a [u8]),
 }
 
@@ -115,7 +115,7 @@ fn tokens(glob: &str) -> Vec<Token<'_>> {
             b'*' => Token::Any,
             b'?' => Token::One,
             b'[' => {
-                // `]` in front is meant itself, also after `!`.
+                // A leading `]` is literal, also after `!`.
                 let from = 1 + usize::from(after.first() == Some(&b'!'));
                 let end = after.iter().skip(from).position(|byte| *byte == b']');
                 length = end.map_or(rest.len(), |end| 1 + from + end + 1).min(rest.len());
@@ -128,9 +128,10 @@ fn tokens(glob: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// `*` takes in whatever stands there; everything else only what surely means no more than it.
+/// Returns whether `own` matches all that `glob` matches: `*` covers anything, every other token only what
+/// certainly matches no more than it does.
 fn glob_covers(own: &[Token<'_>], glob: &[Token<'_>]) -> bool {
-    // Which beginnings of `glob` are matched by the tokens of `own` so far.
+    // For each prefix of `glob`, whether the tokens of `own` so far match it.
     let mut matched: Vec<bool> = std::iter::once(true).chain(glob.iter().map(|_| false)).collect();
     for own in own {
         if *own == Token::Any {

@@ -1,7 +1,7 @@
-//! What the operator decides, over the head of the datasource.
+//! The operator's policy, which overrides the datasource's settings.
 //!
-//! Grafana hands the keys of its ini section `[plugin.duckdb-perf-datasource]` to the plugin as environment
-//! variables `GF_PLUGIN_<KEY>`; the command line reads the same ones.
+//! Grafana passes the keys of its ini section `[plugin.duckdb-perf-datasource]` to the plugin as environment
+//! variables `GF_PLUGIN_<KEY>`; the command line reads the same variables.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,9 @@ use super::mounts::Mounts;
 use crate::error::{Error, Kind, Result};
 use crate::rundir;
 
-/// Folders nobody may read through a datasource unless `allowed_paths` says so: the system's own, those where containers
-/// and services find their secrets, and those where Grafana keeps its database, its configuration and its plugins.
+/// Folders that no datasource may read unless `allowed_paths` lists them: those of the system, those where
+/// containers and services find their secrets, and those where Grafana keeps its database, configuration and
+/// plugins.
 const PROTECTED: &[&str] = &[
     "/etc",
     "/proc",
@@ -36,9 +37,9 @@ const GRAFANA_PATHS: &[&str] = &[
 /// The operator's policy. `None` leaves the datasource's value or the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// The only folders and files datasources may name; empty means "all but the protected ones".
+    /// The only folders and files that datasources may name; if empty, all but the protected ones.
     pub allowed_paths: Vec<PathBuf>,
-    /// Folders refused when `allowed_paths` is empty.
+    /// Folders that are refused if `allowed_paths` is empty.
     pub protected_paths: Vec<PathBuf>,
     /// Upper bound of `memoryLimitMb`.
     pub memory_limit_mb: Option<u64>,
@@ -50,13 +51,13 @@ pub struct Policy {
     pub max_rows: Option<u64>,
     /// Upper bound of `maxResultMb`.
     pub max_result_mb: Option<u64>,
-    /// Megabytes of results that are kept for equal queries; 0 is none, 64 when not set.
+    /// Megabytes of results kept for equal queries; 0 keeps none; 64 if not set.
     pub cache_mb: Option<u64>,
-    /// Seconds after its last query until a worker is stopped; ten minutes when not set.
+    /// Seconds after its last query until a worker is stopped; ten minutes if not set.
     pub idle_seconds: Option<u64>,
     /// Where workers keep their temp folders.
     pub temp_dir: Option<PathBuf>,
-    /// Whether to refuse every query where the kernel has no Landlock.
+    /// Whether to refuse every query if the kernel has no Landlock.
     pub require_jail: bool,
 }
 
@@ -64,7 +65,7 @@ impl Policy {
     /// Reads the policy from `variable(name)`, usually the process's environment.
     ///
     /// # Errors
-    /// [`Kind::BadSettings`] naming the key of a value that cannot be used.
+    /// [`Kind::BadSettings`] with the key of a value that cannot be used.
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let text = |key: &str| variable(&format!("GF_PLUGIN_{key}")).filter(|value| !value.trim().is_empty());
         let at_least = |least: u64, key: &str| {
@@ -139,17 +140,17 @@ impl Policy {
         })
     }
 
-    /// Where the plugin keeps its temp folders.
+    /// Returns the folder in which the plugin keeps its temp folders.
     #[must_use]
     pub fn temp_root(&self) -> PathBuf {
         let root = self.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
         root.canonicalize().unwrap_or(root)
     }
 
-    /// Whether a datasource may read `path`, which must be canonical.
+    /// Checks that a datasource may read `path`, which must be canonical.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] with the setting that would allow it, or with what to do where none can.
+    /// [`Kind::Forbidden`] with the setting that would allow the path, or with what else to do.
     pub fn check(&self, path: &Path) -> Result<()> {
         self.check_among(path, &Mounts::read())
     }
@@ -169,7 +170,7 @@ impl Policy {
                 path.display()
             )));
         }
-        // Not even `allowed_paths` opens what the queries of other datasources have spilled.
+        // Not even `allowed_paths` gives access to what other datasources' queries have spilled.
         let root = self.temp_root();
         if shown_by(path, mounts).any(|shown| holds_temp_folders(shown, &root, mounts)) {
             let why = "is not opened because the plugin keeps its temp folders there, those of other datasources among them";
@@ -182,7 +183,8 @@ impl Policy {
 }
 
 impl Policy {
-    /// Whether `path`, or what is mounted in it, shows a protected folder, or what is mounted in one.
+    /// Returns whether `path`, or anything mounted in it, overlaps a protected folder or anything mounted in
+    /// one.
     fn is_protected(&self, path: &Path, mounts: &Mounts) -> bool {
         shown_by(path, mounts).any(|shown| {
             let mut protected = self.protected_paths.iter().flat_map(|own| shown_by(own, mounts));
@@ -191,18 +193,19 @@ impl Policy {
     }
 }
 
-/// A folder, and each in it where something is mounted.
+/// Returns `path` and all mount points below it.
 fn shown_by<'a>(path: &'a Path, mounts: &'a Mounts) -> impl Iterator<Item = &'a Path> {
     std::iter::once(path).chain(mounts.within(path))
 }
 
-/// Whether one of two canonical paths is or holds the other, by whatever name: a folder above a protected one would
-/// open it as well, and so would a bind mount, or another spelling where case does not count.
+/// Returns whether one of two canonical paths is or holds the other, under any name. A folder above a
+/// protected one would give access to it, and so would a bind mount or, on a file system that ignores case,
+/// another spelling.
 fn overlap(path: &Path, own: &Path, mounts: &Mounts) -> bool {
     holds(path, own, mounts) || holds(own, path, mounts)
 }
 
-/// Whether `outer` is or holds `inner`, by whatever name.
+/// Returns whether `outer` is or holds `inner`, under any name.
 fn holds(outer: &Path, inner: &Path, mounts: &Mounts) -> bool {
     let is_shown =
         || mounts.place(inner).zip(mounts.place(outer)).is_some_and(|(inner, outer)| inner.is_within(&outer));
@@ -211,8 +214,8 @@ fn holds(outer: &Path, inner: &Path, mounts: &Mounts) -> bool {
         || is_shown()
 }
 
-/// Whether `path` would show a temp folder of the plugin: it is one, lies in one, or holds `root`, where they are. What
-/// else lies in `root` does not.
+/// Returns whether `path` gives access to a temp folder of the plugin: it is one, lies in one, or holds
+/// `root`, where they are. Other files and folders in `root` do not count.
 fn holds_temp_folders(path: &Path, root: &Path, mounts: &Mounts) -> bool {
     let is_one = |path: &Path| {
         let is_named_so = path.file_name().and_then(|name| name.to_str()).is_some_and(rundir::is_name);
@@ -222,13 +225,14 @@ fn holds_temp_folders(path: &Path, root: &Path, mounts: &Mounts) -> bool {
     holds(path, root, mounts) || path.ancestors().any(is_one)
 }
 
-/// Device and inode.
+/// Returns the device and the inode of a path.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
-/// Where this plugin is installed: Grafana's plugins folder, and its data folder if that is the one above.
+/// Returns where this plugin is installed: Grafana's plugins folder, and Grafana's data folder if that is its
+/// parent.
 fn own_folders(executable: Option<&Path>) -> Vec<PathBuf> {
     let Some(plugin) = executable.and_then(Path::parent).filter(|dir| dir.join("plugin.json").is_file())
     else {
@@ -278,7 +282,7 @@ mod tests {
         std::fs::create_dir_all(run.join("worker-x")).unwrap();
         std::fs::create_dir(root.join("demo")).unwrap();
         std::os::unix::fs::symlink(&root, parent.join("TEMP")).unwrap();
-        // Allowed as a whole, and without a list.
+        // First with everything allowed, then without `allowed_paths`.
         for allowed in ["/".to_owned(), String::new()] {
             let root = root.to_str().unwrap();
             let policy =
@@ -308,7 +312,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("grafana/data")).unwrap();
         std::fs::create_dir(dir.path().join("reports")).unwrap();
-        // As the same folder looks where case does not count, or where it is mounted twice.
+        // A link stands for a folder that is spelled differently or mounted twice.
         std::os::unix::fs::symlink(dir.path().join("grafana"), dir.path().join("GRAFANA")).unwrap();
         let own = dir.path().join("grafana/data");
         for (path, expected) in
@@ -318,7 +322,7 @@ mod tests {
         }
     }
 
-    /// What an administrator has mounted may show a protected folder below or beside the one that a datasource names.
+    /// A mount may make a protected folder visible below or beside the folder that a datasource names.
     #[test]
     fn what_is_mounted_in_a_folder_is_looked_at_like_the_folder() {
         let table = "\

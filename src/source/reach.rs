@@ -1,8 +1,8 @@
-//! Where the paths and patterns of a query lead, part by part, found as DuckDB finds files. Nothing is asked of what lies
-//! behind a link that leads out of the datasource, not even whether it is there.
+//! Finds what a query's paths and patterns lead to, part by part, in the way DuckDB finds files. A link that
+//! leads out of the datasource is not followed, not even to learn whether its target exists.
 //!
-//! DuckDB's own wall compares texts: it resolves the part of a path that is there, and lists a pattern through whatever
-//! links its parts match. So the answer to a pattern would tell whether something outside is there.
+//! DuckDB's own check compares texts: it resolves the existing part of a path, and lists a pattern through
+//! any link that its parts match. So its answer to a pattern would tell whether something outside exists.
 
 mod advice;
 mod astray;
@@ -26,12 +26,12 @@ pub use self::place::Reach;
 use self::place::{End, is_link};
 
 impl Reach {
-    /// The files that `path` names, or matches as a pattern. Relative ones start at the base path; where they name nothing there
-    /// and the settings do not say, at the nearest folder at or above a database file from which they name a file of the
-    /// datasource.
+    /// Finds the files that `path` names, or matches as a pattern. Relative paths start at the base path. If
+    /// a path names nothing there and the settings give no base path, it starts at the nearest folder, at or
+    /// above a database file, from which it names a file of the datasource.
     ///
     /// # Errors
-    /// When a folder cannot be listed although it is there and ours to see.
+    /// Fails if an existing folder that may be read cannot be listed.
     pub fn find(&self, path: &str) -> io::Result<Findings> {
         let mut findings = self.find_from(&self.base, path)?;
         if local(path).starts_with(['/', '~']) || self.search.is_empty() {
@@ -58,7 +58,7 @@ impl Reach {
         }
         match (found.pop(), found.is_empty()) {
             (Some((_, None)), true) => return Ok(findings),
-            // DuckDB looks where it is before it looks there.
+            // DuckDB searches the base path before the other folders.
             (Some((base, Some(there))), true) if base == self.base || !self.is_also_at_base(path) => {
                 return Ok(Findings { base: Some(base).filter(|base| *base != self.base), ..there });
             }
@@ -72,7 +72,7 @@ impl Reach {
         if findings.astray.is_empty() {
             return Ok(findings);
         }
-        // It would name reports if they were there.
+        // From that folder the path would name reports if they existed.
         if let Some((base, there)) = missing {
             return Ok(Findings { base: Some(base), ..there });
         }
@@ -80,7 +80,7 @@ impl Reach {
         Ok(findings)
     }
 
-    /// Whether the base path holds something by which a relative path may begin.
+    /// Returns whether the base path holds something that matches the start of a relative path.
     fn is_also_at_base(&self, path: &str) -> bool {
         let plain: PathBuf = path.split('/').take_while(|part| !is_pattern(part)).collect();
         !plain.as_os_str().is_empty() && std::fs::symlink_metadata(self.base.join(plain)).is_ok()
@@ -98,7 +98,7 @@ impl Reach {
             if !findings.files.is_empty() || findings.astray.iter().any(Astray::is_forbidden) {
                 return Ok(findings);
             }
-            // Where nothing matches, DuckDB takes it for a name.
+            // If no file matches a pattern, DuckDB takes it for a file name.
         }
         self.find_name(base, path, is_pattern(path), &mut findings);
         Ok(findings)
@@ -110,9 +110,9 @@ impl Reach {
         let named = if base == self.base { PathBuf::from(path) } else { base.join(path) };
         match self.end(&start, Path::new(rest), true, findings) {
             End::Out(Some(link)) => return findings.astray.push(Astray::LeadsOut(link)),
-            // A table of another schema, `logs.json`, may look like a file of a folder that is none of ours: there DuckDB
-            // finds no reason to look for one.
-            // But in the folder of a database file DuckDB would find one that is no report.
+            // A table of another schema, such as `logs.json`, may look like a file outside the datasource's
+            // folders: DuckDB then has no reason to search for such a file. But in the folder of a database
+            // file DuckDB would find a file that is not a report.
             End::Out(None) if self.is_beside(&start.join(rest)) => {
                 return findings
                     .astray
@@ -137,7 +137,7 @@ impl Reach {
         }
     }
 
-    /// Whether `path`, which is absolute, leads to a file of the datasource.
+    /// Returns whether `path`, which must be absolute, leads to a file of the datasource.
     #[must_use]
     pub fn has_file(&self, path: &Path) -> bool {
         matches!(self.end(Path::new("/"), path, true, &mut Findings::default()), End::There(_, found) if found.is_file())

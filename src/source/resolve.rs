@@ -1,4 +1,4 @@
-//! Settings and policy become a [`Datasource`]: canonical paths that exist and are allowed, and limits.
+//! Turns settings and policy into a [`Datasource`]: limits, and canonical paths that exist and are allowed.
 //!
 //! Only `stat`, `readlink` and `readdir` are used. A database file is never opened here: closing any other
 //! handle on it would drop DuckDB's locks.
@@ -27,44 +27,48 @@ pub struct Datasource {
     pub folders: Vec<PathBuf>,
     /// `.duckdb` files, attached read-only under their stems.
     pub databases: Vec<PathBuf>,
-    /// Folders of database files, of which only the reports may be read; none of them lies in `folders`.
+    /// Folders of database files in which only the reports may be read; none of them lies in `folders`.
     pub beside: Vec<PathBuf>,
-    /// Folders of database files that are not opened, with why and what to do.
+    /// Folders of database files that are not opened, each with the reason and the remedy.
     pub closed: Vec<(PathBuf, Error)>,
     /// Where relative paths in SQL start.
     pub base_path: PathBuf,
-    /// Where those start that name nothing there, unless the settings say: at and above each database file, nearest first.
+    /// Per database file, the folders at and above it, nearest first. A relative path that names nothing in
+    /// `base_path` may start there, unless the settings give a base path.
     pub search: Vec<Vec<PathBuf>>,
-    /// All of these as the settings name them, perhaps through links.
+    /// The folders, files and base path as the settings name them, perhaps through links.
     pub written: Vec<PathBuf>,
     /// Glob of the weekly reports, relative to each folder.
     pub reports: String,
-    /// DuckDB's threads.
+    /// Number of DuckDB's threads.
     pub threads: usize,
-    /// What is known of a datasource of any engine.
+    /// What is known of a datasource, whatever its engine.
     pub common: Common,
-    /// What the operator allows, for those who give advice; a worker does not get it.
+    /// The operator's policy, used for advice; it is not sent to workers.
     #[serde(skip)]
     pub policy: Policy,
 }
 
 impl Datasource {
-    /// Where DuckDB keeps what was not yet written into the database files, if there is any.
+    /// Returns the paths of the database files' write-ahead logs, where DuckDB keeps changes that are not yet
+    /// in the files. The logs need not exist.
     #[must_use]
     pub fn write_ahead_logs(&self) -> Vec<PathBuf> {
         self.databases.iter().flat_map(|file| write_ahead_logs(file)).collect()
     }
 
-    /// Whether the database files, and what stands where their write-ahead logs would, are files: opening something else
-    /// may wait for ever, and a link beside a database file would open another file than the settings name.
+    /// Checks that each database file, and whatever stands at the path of its write-ahead log, is a regular
+    /// file: opening anything else might wait forever, and a link beside a database file would open a file
+    /// that the settings do not name.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] naming the first that is none.
+    /// [`Kind::Forbidden`] with the first path that is not a regular file.
     pub fn check_files(&self) -> Result<()> {
         self.databases.iter().chain(&self.write_ahead_logs()).try_for_each(|path| check_file(path))
     }
 
-    /// Whether a path is that of a report beside a database file, or of the folder that it is in; by its text alone.
+    /// Returns whether `path` belongs to a report beside a database file or to that report's folder. Only the
+    /// text of the path is examined.
     #[must_use]
     pub fn is_beside(&self, path: &Path) -> bool {
         let reports = Pattern::of(&self.reports);
@@ -72,8 +76,8 @@ impl Datasource {
         inside.into_iter().any(|name| name.as_os_str().is_empty() || reports.matches(name))
     }
 
-    /// From where somebody may have written a relative path to the reports: their folders and database files' folders, and those above,
-    /// nearest first.
+    /// Returns the folders from which a user may have written a relative path to the reports: the folders of
+    /// database files and of reports, and all above them, nearest first.
     #[must_use]
     pub(crate) fn above(&self) -> Vec<PathBuf> {
         let of_files = self.databases.iter().filter_map(|file| file.parent());
@@ -86,18 +90,19 @@ impl Datasource {
         above
     }
 
-    /// The folders in which reports are looked for.
+    /// Returns the folders in which reports are searched.
     pub fn report_folders(&self) -> impl Iterator<Item = &PathBuf> {
         self.folders.iter().chain(&self.beside)
     }
 
-    /// The path of a file from that one of the folders of reports which it is in; the path itself elsewhere.
+    /// Returns the path of `file` relative to the reports' folder that holds it, or the whole path if no such
+    /// folder holds it.
     #[must_use]
     pub(crate) fn named_inside<'a>(&self, file: &'a Path) -> &'a Path {
         self.report_folders().find_map(|folder| file.strip_prefix(folder).ok()).unwrap_or(file)
     }
 
-    /// The reports of every folder as absolute globs.
+    /// Returns the globs of the reports, absolute, one for each folder.
     #[must_use]
     pub fn report_globs(&self) -> Vec<String> {
         self.report_folders()
@@ -106,7 +111,7 @@ impl Datasource {
     }
 }
 
-/// Where DuckDB looks for what was not yet written into `database` when it only reads.
+/// Returns the paths at which DuckDB, when it only reads, looks for changes not yet written into `database`.
 pub(crate) fn write_ahead_logs(database: &Path) -> [PathBuf; 2] {
     [".wal", ".wal.checkpoint"].map(|end| {
         let mut name = database.to_owned().into_os_string();
@@ -115,7 +120,7 @@ pub(crate) fn write_ahead_logs(database: &Path) -> [PathBuf; 2] {
     })
 }
 
-/// Whether `path` is a file, by its own name and no link's, or nothing.
+/// Checks that `path` is a regular file itself, not a link, or does not exist.
 ///
 /// # Errors
 /// [`Kind::Forbidden`] with what to do.
@@ -126,14 +131,14 @@ pub fn check_file(path: &Path) -> Result<()> {
     }
 }
 
-/// What is said of something in the place of a database file or its write-ahead log.
+/// Returns the error for a link or special file in place of a database file or its write-ahead log.
 pub(crate) fn no_file(path: &Path, is_link: bool) -> Error {
     let what = if is_link { "is a link" } else { "is no regular file" };
     Error::new(Kind::Forbidden, format!("`{}` {what}: a database file and its write-ahead log are opened only where they are files themselves", path.display()))
         .hint("Remove it, or name the place of the database file itself in the datasource's settings")
 }
 
-/// A path for the front of a glob pattern: taken literally, whatever glob characters it holds.
+/// Escapes the glob characters of a path that stands at the front of a glob pattern.
 #[must_use]
 pub fn in_a_glob(path: &Path) -> String {
     path.to_string_lossy().chars().fold(String::new(), |mut text, c| {
@@ -148,7 +153,8 @@ pub fn in_a_glob(path: &Path) -> String {
 /// Resolves settings against the file system and the policy.
 ///
 /// # Errors
-/// [`Kind::BadSettings`], [`Kind::NotFound`] or [`Kind::Forbidden`], each with the field or path and the remedy.
+/// [`Kind::BadSettings`], [`Kind::NotFound`] or [`Kind::Forbidden`], each with the field or path and the
+/// remedy.
 pub fn resolve(settings: &LocalSettings, policy: &Policy) -> Result<Datasource> {
     let mut folders = Vec::new();
     let mut databases = Vec::new();
@@ -179,7 +185,7 @@ pub fn resolve(settings: &LocalSettings, policy: &Policy) -> Result<Datasource> 
             databases.push(path);
         } else if path.is_dir() {
             std::fs::read_dir(&path).map_err(|error| denied(&path, "list", &error))?;
-            // One that is named twice, by a link for instance, is there once.
+            // A folder that is named twice, through a link for instance, is kept once.
             if !folders.contains(&path) {
                 folders.push(path);
             }
@@ -206,7 +212,7 @@ pub fn resolve(settings: &LocalSettings, policy: &Policy) -> Result<Datasource> 
             (None, None) => PathBuf::from("/"),
         },
     };
-    // A pattern through any depth finds what is in a folder from the one above it.
+    // A pattern with `**` finds the reports of an inner folder from the outer one.
     if settings.reports.contains("**") {
         let all = folders.clone();
         folders.retain(|inner| !all.iter().any(|outer| inner != outer && inner.starts_with(outer)));
@@ -236,7 +242,8 @@ fn threads(settings: &LocalSettings, policy: &Policy) -> usize {
     usize::try_from(bounded(settings.threads, cores, policy.threads)).unwrap_or(1).max(1)
 }
 
-/// An error over a path, in the words of the settings: where a link leads is no business of those who read it.
+/// Words an error about a path as the settings write it: readers of the error must not learn where a link
+/// leads.
 fn as_written(error: Error, path: &Path, written: &str) -> Error {
     let path = path.display().to_string();
     tracing::debug!(written, path, "a path is not allowed");
@@ -247,7 +254,7 @@ fn as_written(error: Error, path: &Path, written: &str) -> Error {
     }
 }
 
-/// What a path holds that has another meaning to DuckDB, or none.
+/// Returns what in a path has another meaning to DuckDB, or none at all.
 fn unreadable(path: &Path) -> Option<&'static str> {
     let Some(text) = path.to_str() else { return Some("a letter that is not UTF-8") };
     [('\\', "a backslash"), ('\n', "a line end")]
@@ -255,7 +262,7 @@ fn unreadable(path: &Path) -> Option<&'static str> {
         .find_map(|(c, what)| text.contains(*c).then_some(*what))
 }
 
-/// The glob stays inside its folder.
+/// Checks that the glob stays inside its folder.
 fn check_glob(glob: &str) -> Result<()> {
     let bad = glob.starts_with('/') || glob.contains('\0') || glob.split('/').any(|part| part == "..");
     if bad {

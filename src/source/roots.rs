@@ -1,5 +1,5 @@
-//! Which folders and files a worker was opened for, to notice when one of them was replaced: the jail's rules and the
-//! current folder hold for what was opened, not for what has its name later.
+//! The folders and files for which a worker was opened, to notice when one is replaced: the jail's rules and
+//! the current folder apply to what was opened, and not to what has the same name later.
 
 use std::path::PathBuf;
 
@@ -7,23 +7,23 @@ use super::fingerprint::Fingerprint;
 use super::reach::Reach;
 use super::resolve::Datasource;
 
-/// Which files and folders are everything that a worker may read.
+/// The identities of all files and folders that a worker may read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roots {
     /// The folders and files that the settings name.
     named: Vec<Root>,
-    /// What comes and goes beside database files: their logs, and the reports there.
+    /// Files beside database files that come and go: write-ahead logs and reports.
     beside: Vec<Root>,
 }
 
 type Root = (PathBuf, (u64, u64));
 
 impl Roots {
-    /// What is there now. Only `stat` is used.
+    /// Returns the current roots. Uses only `stat`.
     #[must_use]
     pub fn of(datasource: &Datasource) -> Self {
         let named = datasource.folders.iter().chain(&datasource.databases).chain([&datasource.base_path]);
-        // The paths are canonical: a link that stands there now is something else, wherever it leads.
+        // The paths are canonical, so a link at one of them is something new, wherever it leads.
         let look = |path: &PathBuf| {
             let found = std::fs::symlink_metadata(path).ok()?;
             Some((path.clone(), Fingerprint::from(&found).identity()))
@@ -33,28 +33,29 @@ impl Roots {
         Self { named: named.filter_map(look).collect(), beside: beside.iter().filter_map(look).collect() }
     }
 
-    /// A folder or file of the datasource that is not here.
+    /// Returns a folder or file of the datasource that these roots lack.
     #[must_use]
     pub fn missing<'a>(&self, datasource: &'a Datasource) -> Option<&'a PathBuf> {
         let wanted = datasource.folders.iter().chain(&datasource.databases).chain([&datasource.base_path]);
         wanted.into_iter().find(|path| !self.named.iter().any(|root| root.0 == **path))
     }
 
-    /// Whether everything here was there `then` already. What has vanished does not count.
+    /// Returns whether `then` had all of these roots. Roots that have vanished do not count.
     #[must_use]
     pub fn are_among(&self, then: &Self) -> bool {
         self.named_are_among(then) && self.beside.iter().all(|root| then.beside.contains(root))
     }
 
-    /// The same of what the settings name. A log or a report may come at any time, and says nothing of a query that has ended.
+    /// Does the same as [`Roots::are_among`] for what the settings name. A log or a report may appear at any
+    /// time, and does not concern a query that has ended.
     #[must_use]
     pub fn named_are_among(&self, then: &Self) -> bool {
         self.named.iter().all(|root| then.named.contains(root))
     }
 }
 
-/// The reports in folders of which nothing else may be read, by their canonical paths. A folder that cannot be listed has none: the
-/// query that wants them says so.
+/// Returns the canonical paths of the reports in folders where only reports may be read. Skips a folder that
+/// cannot be listed, because the query that reads it reports the error.
 #[must_use]
 pub fn reports_beside(datasource: &Datasource) -> Vec<PathBuf> {
     if datasource.beside.is_empty() {

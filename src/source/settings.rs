@@ -1,7 +1,7 @@
-//! A datasource's own settings: jsonData as Grafana stores it, parsed once into typed values: those that all engines share,
-//! and those of the local one.
+//! A datasource's settings: Grafana's jsonData, parsed once into typed values. Some are shared by all
+//! engines, others belong to the local engine.
 //!
-//! Nothing here touches the file system; [`super::resolve`] does.
+//! Nothing here uses the file system; [`super::resolve`] does.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use crate::error::{Error, Result};
 use crate::limits::{Limits, MB};
 use crate::reports::DEFAULT_REPORTS_GLOB;
 
-/// Above so many milliseconds a pattern is slow where the settings do not say.
+/// A pattern slower than this many milliseconds counts as slow if the settings give no other number.
 const DEFAULT_SLOW_MS: f64 = 100.0;
 
 /// The settings document of a datasource. Unknown keys are ignored.
 pub struct Document(Map<String, Value>);
 
 impl Document {
-    /// Reads jsonData.
+    /// Parses jsonData.
     ///
     /// # Errors
-    /// [`crate::error::Kind::BadSettings`] for a document that is not an object.
+    /// [`crate::error::Kind::BadSettings`] if the document is not an object.
     pub fn parse(json_data: &[u8]) -> Result<Self> {
         match json_data {
             [] => Ok(Self(Map::new())),
@@ -39,10 +39,10 @@ impl Document {
         }
     }
 
-    /// The engine that it names.
+    /// Returns the engine that the document names.
     ///
     /// # Errors
-    /// [`crate::error::Kind::BadSettings`] for one that there is not.
+    /// [`crate::error::Kind::BadSettings`] if that engine does not exist.
     pub fn engine(&self) -> Result<Engine> {
         let Some(name) = self.text("engine")? else { return Ok(Engine::default()) };
         Engine::named(&name).ok_or_else(|| {
@@ -52,13 +52,13 @@ impl Document {
     }
 }
 
-/// What answers a datasource's queries, by the name that its setting `engine` has.
+/// The engine that answers a datasource's queries, by the value of the setting `engine`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// DuckDB, in a worker of this plugin's: `duckdb`, or nothing.
+    /// DuckDB, in a worker of this plugin: `duckdb`, or no value.
     #[default]
     Local,
-    /// Fixed answers, to test that nothing else knows which engine it asks.
+    /// Fixed answers, to test that no other code depends on the engine.
     #[cfg(test)]
     Fixed,
 }
@@ -74,26 +74,26 @@ impl Engine {
     }
 }
 
-/// What every engine's datasources can set.
+/// The settings that all engines share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommonSettings {
-    /// Above this many milliseconds a pattern is slow; [`DEFAULT_SLOW_MS`] where none is set.
+    /// A pattern slower than this many milliseconds counts as slow; [`DEFAULT_SLOW_MS`] if not set.
     pub slow_ms: Option<f64>,
     /// Seconds until a query is interrupted.
     pub timeout_seconds: Option<u64>,
-    /// Rows of a result.
+    /// The most rows of a result.
     pub max_rows: Option<u64>,
-    /// Megabytes of an encoded result.
+    /// The most megabytes of an encoded result.
     pub max_result_mb: Option<u64>,
     /// Megabytes of memory for the queries.
     pub memory_limit_mb: Option<u64>,
 }
 
 impl CommonSettings {
-    /// Those in `document`.
+    /// Reads the shared settings from `document`.
     ///
     /// # Errors
-    /// [`crate::error::Kind::BadSettings`] naming the field of a wrong type or range.
+    /// [`crate::error::Kind::BadSettings`] with the name of a field whose type or range is wrong.
     pub fn of(document: &Document) -> Result<Self> {
         Ok(Self {
             slow_ms: document.number("slowMs", 0.0)?,
@@ -104,7 +104,7 @@ impl CommonSettings {
         })
     }
 
-    /// What they come to under `policy`.
+    /// Applies `policy` and returns the resulting limits.
     #[must_use]
     pub fn under(&self, policy: &Policy) -> Common {
         let limits = Limits {
@@ -122,26 +122,26 @@ impl CommonSettings {
     }
 }
 
-/// A datasource's own number, or the default, and at most the operator's.
+/// Returns the datasource's own number or the default, but at most the operator's.
 pub(super) fn bounded(own: Option<u64>, default: u64, most: Option<u64>) -> u64 {
     own.unwrap_or(default).min(most.unwrap_or(u64::MAX))
 }
 
-/// What is known of a datasource of any engine.
+/// What is known of a datasource, whatever its engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Common {
-    /// Above this many milliseconds a pattern is slow.
+    /// A pattern slower than this many milliseconds counts as slow.
     pub slow_ms: f64,
-    /// Whether the settings say so, and not the default.
+    /// Whether `slow_ms` comes from the settings and not from the default.
     pub has_slow_ms: bool,
-    /// Caps of each query.
+    /// The limits of each query.
     pub limits: Limits,
 }
 
-/// Settings of a datasource that a worker of this plugin's answers.
+/// Settings of a datasource whose queries a worker of this plugin answers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LocalSettings {
-    /// What every engine's datasources can set.
+    /// The settings that all engines share.
     pub common: CommonSettings,
     /// Folders of reports and `.duckdb` files, as written; the first is `path`.
     pub paths: Vec<String>,
@@ -149,15 +149,16 @@ pub struct LocalSettings {
     pub reports: String,
     /// Where relative paths in SQL start, as written.
     pub base_path: Option<String>,
-    /// Threads for DuckDB.
+    /// Number of DuckDB's threads.
     pub threads: Option<u64>,
 }
 
 impl LocalSettings {
-    /// Those in `document`; `url` is Grafana's own field and stands in for a missing `path` (`file://…`).
+    /// Reads the local engine's settings from `document`; `url` is Grafana's own field, used if `path` is
+    /// missing (`file://…`).
     ///
     /// # Errors
-    /// [`crate::error::Kind::BadSettings`] naming the field of a wrong type or range.
+    /// [`crate::error::Kind::BadSettings`] with the name of a field whose type or range is wrong.
     pub fn of(document: &Document, url: &str) -> Result<Self> {
         let mut paths: Vec<String> = document.text("path")?.into_iter().collect();
         paths.extend(document.texts("paths")?);
@@ -173,10 +174,10 @@ impl LocalSettings {
         })
     }
 
-    /// The same from jsonData that names this engine or none.
+    /// Reads the settings from jsonData, whose `engine` must be missing or known.
     ///
     /// # Errors
-    /// As [`Document::parse`], [`Document::engine`] and [`LocalSettings::of`].
+    /// Those of [`Document::parse`], [`Document::engine`] and [`LocalSettings::of`].
     pub fn parse(json_data: &[u8], url: &str) -> Result<Self> {
         let document = Document::parse(json_data)?;
         document.engine()?;
@@ -184,7 +185,7 @@ impl LocalSettings {
     }
 }
 
-/// Fields, each read with an error that names it. Null and empty text count as absent.
+/// Typed access to fields; each error names its field. Null and empty text count as missing.
 impl Document {
     fn present(&self, field: &str) -> Option<&Value> {
         self.0.get(field).filter(|value| match value {
@@ -218,8 +219,8 @@ impl Document {
         }
     }
 
-    /// A number of at least `least`; text that holds one is taken too, because environment variables in
-    /// provisioning files arrive as text.
+    /// Reads a number of at least `least`. Also accepts a number written as text, because environment
+    /// variables in provisioning files arrive as text.
     fn number(&self, field: &str, least: f64) -> Result<Option<f64>> {
         let Some(value) = self.present(field) else { return Ok(None) };
         let number = match value {

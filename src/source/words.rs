@@ -1,17 +1,18 @@
-//! Settings as a person meets them: the field of Grafana's page, and its name in provisioning files and on the command line.
+//! Names of settings as users see them: the field in Grafana's form, and the key in provisioning files and on
+//! the command line.
 
-/// Where relative paths start.
+/// The folder where relative paths start.
 pub(crate) const BASE_PATH: &str = r#""Base path" (`basePath`)"#;
-/// One more folder or file.
+/// An additional folder or file.
 pub(crate) const MORE_PATHS: &str = r#""Add a folder or file" (`paths`)"#;
 /// The folder or database file.
 pub(crate) const PATH: &str = r#""Path" (`path`)"#;
-/// The names of the reports.
+/// The pattern of the reports.
 pub(crate) const REPORTS: &str = r#""Report files" (`reports`)"#;
-/// From when on a pattern is slow.
+/// The threshold above which a pattern is slow.
 pub(crate) const SLOW_ABOVE: &str = r#""Slow above" (`slowMs`)"#;
 
-/// A message in the words of the command line, whose options stand for the fields.
+/// Rewrites a message for the command line, which has options in place of the fields.
 #[must_use]
 pub(crate) fn for_command_line(message: &str) -> String {
     let options = [

@@ -16,6 +16,7 @@ mod grafana;
 mod http;
 mod meant;
 mod policy;
+mod reading;
 mod report;
 mod same;
 mod steps;

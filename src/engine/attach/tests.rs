@@ -1,8 +1,8 @@
-//! Turns.
+//! Tests of the turns between queries and writers.
 
 use super::*;
 
-/// Where nothing is attached, queries that read files by their path take turns all the same.
+/// Attachments without files: queries that read files by their path take turns all the same.
 struct World {
     attachments: Attachments,
     keeper: Mutex<Connection>,
@@ -23,7 +23,7 @@ impl World {
         self.attachments.hold(&self.keeper, cancel).unwrap()
     }
 
-    /// From now on the turn has begun so long ago.
+    /// Moves the start of the turn into the past.
     fn began(&self, ago: Duration) {
         let since = Instant::now().checked_sub(ago).unwrap();
         self.attachments.state.lock().attached.as_mut().unwrap().since = since;
@@ -39,7 +39,7 @@ fn who_comes_late_joins_who_came_in_time_and_nobody_else() {
     let world = World::new();
     let first = world.hold();
     world.began(TURN);
-    // Not a moment later than without the long one.
+    // The long query must not delay the end of the turn.
     let late = world.hold();
     drop(world.hold());
     drop(first);
@@ -58,7 +58,7 @@ fn who_comes_late_joins_who_came_in_time_and_nobody_else() {
     });
 }
 
-/// However they follow each other: the hold ends soon after the last of those that came in time.
+/// The hold ends soon after the last query that came in time, however the queries follow each other.
 #[test]
 fn those_that_come_late_are_put_off_and_only_once() {
     let world = World::new();

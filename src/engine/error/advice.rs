@@ -1,26 +1,26 @@
-//! What to do about an error of DuckDB's, by what its sentence says.
+//! Hints for DuckDB's errors, by the wording of the message.
 
 use crate::reports;
 
-/// What to do where a macro's call is in quotes.
+/// The hint for a macro call inside quotes.
 pub(in crate::engine) const MACRO_IN_QUOTES: &str =
     "Inside quotes a macro is only text: write it outside of them, as in `ts >= $__timeFrom()`";
 
-/// What DuckDB says of a Parquet file that is encrypted: as a whole, or some of its columns.
+/// DuckDB's messages about an encrypted Parquet file: the whole file, or some columns.
 const ENCRYPTED: [&str; 2] = [
     "is encrypted, but 'encryption_config' was not set",
     "File is encrypted but no file crypto metadata is set",
 ];
-/// What to do about such a file.
+/// The hint for an encrypted file.
 const WRITE_PLAIN: &str =
     "The file is encrypted, and the plugin takes no keys: write it again without encryption, or move it away";
-/// What DuckDB says of a file without any column, which is what an empty data frame becomes.
+/// DuckDB's message about a file without columns, which is how an empty data frame is written.
 pub(in crate::engine) const NO_COLUMN: &str = "Need at least one non-root column";
 
-/// How DuckDB begins what it says of one file of several.
+/// The start of DuckDB's message about one file of several.
 pub(super) const READING: &str = "Error while reading file \"";
 
-/// A column that one file holds as a type, or with a value, that does not fit the others with which it is read.
+/// A column whose type or value in one file does not fit the other files that are read with it.
 pub(super) struct Misfit<'a> {
     column: &'a str,
     of: &'a str,
@@ -41,7 +41,7 @@ impl<'a> Misfit<'a> {
         Some(Self { column, of, wanted, why })
     }
 
-    /// Whether no value of the one type is one of the other.
+    /// Returns whether DuckDB cannot cast between the two types at all.
     fn is_of_types(&self) -> bool {
         self.why.contains("Unimplemented type for cast")
     }
@@ -61,7 +61,7 @@ impl<'a> Misfit<'a> {
     }
 }
 
-/// Whether DuckDB says that a file is not Parquet which has the name of a text file.
+/// Returns whether DuckDB says that a file with the name of a text file is not Parquet.
 fn is_of_text_file(message: &str) -> bool {
     let name = message
         .strip_prefix("No magic bytes found at end of file '")
@@ -76,7 +76,7 @@ fn is_text_by_name(name: &str) -> bool {
     [".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson"].iter().any(|ending| plain.ends_with(ending))
 }
 
-/// What to do about a Parquet file that is sound and cannot be read all the same.
+/// Returns the hint for a Parquet file that is intact but cannot be read.
 pub(in crate::engine) fn of_file(message: &str) -> Option<&'static str> {
     if ENCRYPTED.iter().any(|encrypted| message.contains(encrypted)) {
         return Some(WRITE_PLAIN);
@@ -91,7 +91,7 @@ pub(in crate::engine) fn of_file(message: &str) -> Option<&'static str> {
     )
 }
 
-/// What to write instead, by what DuckDB's sentence says.
+/// Returns what to write instead, by the wording of DuckDB's message.
 pub(super) fn advice(class: &str, message: &str) -> Option<&'static str> {
     let has = |part: &str| message.contains(part);
     let is = |one: &str| class.eq_ignore_ascii_case(one);
@@ -148,7 +148,7 @@ pub(super) fn advice(class: &str, message: &str) -> Option<&'static str> {
     None
 }
 
-/// What to write where a text or a time is compared with a whole number, as `$__weekFilter` does.
+/// Returns what to write if a text or a time is compared with a whole number, as `$__weekFilter` does.
 fn of_week(message: &str) -> Option<&'static str> {
     let rest = ["Cannot mix values of type ", "Cannot compare values of type "]
         .iter()
@@ -168,13 +168,13 @@ fn of_week(message: &str) -> Option<&'static str> {
     }
 }
 
-/// The name of a table that is not there; one without quotes may be told with that of a schema.
+/// Returns the name of a missing table. An unquoted name may include the schema.
 pub(super) fn missing_table(message: &str) -> Option<&str> {
     let rest = message.strip_prefix("Table with name ")?;
     rest.split_once(" does not exist").map(|(name, _)| name.trim_matches('"'))
 }
 
-/// Whether a table that is not there has the name of a Parquet file.
+/// Returns whether a missing table has the name of a Parquet file.
 fn names_parquet(message: &str) -> bool {
     let name = missing_table(message);
     let others = ["snappy", "gzip", "gz", "zstd"];

@@ -1,4 +1,4 @@
-//! Our listing against that of DuckDB.
+//! Compares our listing with that of DuckDB.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -16,7 +16,7 @@ fn reach(folder: &std::path::Path) -> Reach {
     Reach::of(&resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap())
 }
 
-/// Files that match `pattern`, as DuckDB lists them.
+/// Returns the files that match `pattern`, as DuckDB lists them.
 fn listed(connection: &Connection, pattern: &str) -> Vec<PathBuf> {
     let sql = format!("SELECT file FROM glob({}) ORDER BY file", sql_text(pattern));
     let mut statement = connection.prepare(&sql).unwrap();
@@ -33,7 +33,8 @@ fn found(reach: &Reach, pattern: &str) -> Vec<PathBuf> {
     files
 }
 
-/// What DuckDB lists must be looked at, or a mixture could pass.
+/// Every file that DuckDB lists must be in our listing, otherwise a mixture of old and new files could go
+/// unnoticed.
 #[test]
 fn we_list_what_duckdb_lists() {
     let root = tempfile::tempdir().unwrap();
@@ -118,7 +119,7 @@ fn we_list_what_duckdb_lists() {
     ] {
         same(pattern);
     }
-    // Without `..`, which the gate refuses behind a name.
+    // Without `..`, which the gate refuses after a name.
     let part = prop::sample::select(vec![
         "*", "?", "**", "a*", "*.csv", "[a-d]", "[!d]*", "d", "l", "up", ".", "a.csv", "[]a]*", "?*", "[a",
     ]);
@@ -126,7 +127,7 @@ fn we_list_what_duckdb_lists() {
     let mut runner = TestRunner::new(Config { cases: 400, failure_persistence: None, ..Config::default() });
     runner
         .run(&patterns, |parts| {
-            // DuckDB refuses two of them.
+            // DuckDB refuses a pattern with two `**`.
             let crawls = parts.iter().filter(|part| **part == "**").count();
             let is_pattern = parts.iter().any(|part| part.contains(['*', '?', '[']));
             if is_pattern && crawls < 2 {
@@ -137,7 +138,7 @@ fn we_list_what_duckdb_lists() {
         .unwrap();
 }
 
-/// Prints what a look costs, of which there are two for each query; how fast a machine is decides no test.
+/// Prints what one file set costs; each query takes two. No time is asserted, because machines differ.
 #[test]
 fn five_years_of_reports_are_all_looked_at() {
     let folder = tempfile::tempdir().unwrap();

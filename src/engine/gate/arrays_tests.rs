@@ -1,8 +1,9 @@
-//! Arrays of fixed size and comparisons by their names, with which DuckDB 2.0.0 reads what it was not given.
+//! Fixed-size arrays and comparisons called by name, with which DuckDB 2.0.0 reads memory outside its
+//! operands.
 
 use super::*;
 
-/// DuckDB 2.0.0 reads beyond the end of an array of one size where it takes it for one of another.
+/// DuckDB 2.0.0 reads beyond the end of an array if it takes it for one of another size.
 #[test]
 fn no_array_of_fixed_size_comes_into_being() {
     for sql in [
@@ -62,7 +63,7 @@ fn no_array_of_fixed_size_comes_into_being() {
     }
 }
 
-/// By their names DuckDB's comparisons take operands of any two types as they are in memory.
+/// Called by name, DuckDB's comparisons take operands of any two types and compare their memory.
 #[test]
 fn comparisons_are_no_functions() {
     for sql in [

@@ -6,10 +6,11 @@ use super::super::judged::CALLS_AN_AGGREGATE;
 use super::verdict;
 use crate::error::Kind;
 
-/// An aggregate that is refused, which takes what a list may hold.
+/// A refused aggregate that accepts the values of a list.
 const DENIED: &str = "reservoir_quantile";
 
-/// Calls of `list_aggregate` and its likes over `FROM (SELECT [1, 2] AS l) t`; `{f}` is the function, `{a}` the aggregate.
+/// Calls of `list_aggregate` and similar functions over `FROM (SELECT [1, 2] AS l) t`; `{f}` is the function,
+/// `{a}` the aggregate.
 const SPELLINGS: &[&str] = &[
     "{f}(l, '{a}', 0.5)",
     "{f}([1, 2], '{a}')",
@@ -57,7 +58,7 @@ fn a_refused_aggregate_is_found_in_every_spelling() {
     }
 }
 
-/// What passes is what the engine takes: a spelling that only looks like one would test nothing.
+/// The engine must accept the spellings: one that only looks like a call would test nothing.
 #[test]
 fn other_aggregates_pass_and_the_engine_takes_most_spellings() {
     let connection = Connection::open_in_memory().unwrap();
@@ -98,7 +99,7 @@ fn a_name_that_is_not_written_out_is_refused() {
     }
 }
 
-/// Those that take a `function_name`, as the engine lists them.
+/// The functions with a parameter `function_name`, as the engine lists them.
 #[test]
 fn all_that_call_an_aggregate_are_known() {
     let connection = Connection::open_in_memory().unwrap();

@@ -1,4 +1,5 @@
-//! Which columns a text may read of the tables and files that it names, as far as that can be told without binding it.
+//! Determines which columns a text may read of the tables and files that it names, as far as possible without
+//! binding it.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -9,14 +10,14 @@ use super::tree::Tree;
 /// The columns that a text may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) enum Columns {
-    /// All that there are.
+    /// All columns.
     Any,
-    /// Those of these names, in small letters; none of them need be one.
+    /// Columns with these names, in lower case; a name need not be a column.
     Named(BTreeSet<String>),
 }
 
 impl Columns {
-    /// Whether the column of that name, in small letters, may be among them.
+    /// Returns whether the column, named in lower case, may be read.
     pub(in crate::engine) fn may_have(&self, column: &str) -> bool {
         match self {
             Self::Any => true,
@@ -24,7 +25,8 @@ impl Columns {
         }
     }
 
-    /// Those of a tree that was judged and its tokens. Every word counts as a name: those in `USING (…)` are no node.
+    /// Returns the columns of a checked tree and its tokens. Every word counts as a name, because the columns
+    /// in `USING (…)` have no node.
     pub(super) fn of(tree: &Tree, tokens: &[Token<'_>]) -> Self {
         let takes_all = |kind: &str| ["STAR", "PIVOT", "SHOW_REF"].contains(&kind);
         let is_natural = tokens.iter().any(|token| token.is_word("NATURAL"));
@@ -32,7 +34,8 @@ impl Columns {
         if is_natural || is_renamed || tree.nodes.iter().any(|node| takes_all(&node.kind)) {
             return Self::Any;
         }
-        // A table's name in the place of a column is all of its columns; of a file it is the start of the file's name.
+        // A table's name in place of a column stands for all its columns; for a file, the start of the file's
+        // name does.
         let mut rows: HashSet<String> = tree.ctes.iter().map(|name| name.to_lowercase()).collect();
         for node in tree.nodes.iter().filter(|node| node.class.is_empty() || node.in_from) {
             let name = node.name().to_lowercase();

@@ -1,37 +1,38 @@
-//! A statement with what its readers of Parquet files are given, and the way back from it to what a person wrote.
+//! A statement with additional arguments for its readers of Parquet files, and how to map it back to what the
+//! user wrote.
 
 use super::places::{Composed, Places};
 use super::readers::{Before, Form, Reader};
 use crate::reports::string_literal;
 
-/// What stands for the name of a file.
+/// The function that replaces a file name.
 const FUNCTION: &str = "system.main.parquet_scan";
 
-/// What goes to one reader.
+/// What is put into one reader.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::engine) struct Put {
-    /// Arguments beside those that are written, with commas between them.
+    /// Arguments to add to the written ones, separated by commas.
     pub(in crate::engine) arguments: String,
-    /// What it reads instead of its paths; nothing where it reads these.
+    /// Paths that replace the written ones; if empty, those stay.
     pub(in crate::engine) paths: Vec<String>,
 }
 
 impl Put {
-    /// The paths, as DuckDB reads them.
+    /// Returns the paths as DuckDB's list literal, without brackets.
     fn list(&self) -> Option<String> {
         let quoted = self.paths.iter().map(|path| string_literal(path));
         (!self.paths.is_empty()).then(|| quoted.collect::<Vec<_>>().join(", "))
     }
 }
 
-/// A statement with arguments put in.
+/// A statement with additional arguments.
 pub(in crate::engine) struct Composition {
     pub(in crate::engine) sql: String,
     places: Places,
 }
 
 impl Composition {
-    /// `sql` with what goes to each of its `readers`, ascending; none for one that stays as it is.
+    /// Puts `put` into the `readers` of `sql`, in ascending order; `None` leaves a reader unchanged.
     pub(super) fn of(sql: &str, readers: &[Reader], put: &[Option<Put>]) -> Self {
         let mut text = Composed::of(sql);
         let mut copied = 0;
@@ -66,7 +67,7 @@ impl Composition {
                         Some(list) => format!("[{list}]"),
                         None => string_literal(&reader.paths.concat()),
                     };
-                    // Blanks: a text may stand right behind a word, and a word right behind it.
+                    // Blanks are added because a quoted file name may stand directly between two words.
                     text.insert(&format!(" {from}{FUNCTION}({path}, {arguments})"), span.start);
                     if let Some(alias) = alias.as_ref().filter(|alias| !alias.is_empty()) {
                         text.insert(&format!(" AS \"{}\"", alias.replace('"', "\"\"")), span.start);
@@ -80,8 +81,8 @@ impl Composition {
         Self { sql: text.text, places: text.places }
     }
 
-    /// What DuckDB says of the statement `sql`, without what was put in: a message, or the name of a column, which is its
-    /// expression and may read a file. What a person wrote stays.
+    /// Removes what was put in from DuckDB's text about the statement `sql`: from a message, or from the name
+    /// of a column, which is its expression and may read a file. What the user wrote stays.
     pub(super) fn as_written(sql: &str, readers: &[Reader], put: &[Option<Put>], said: &str) -> String {
         let mut plain = said.to_owned();
         let mut put_back = |from: &str, to: &str| {
@@ -90,7 +91,7 @@ impl Composition {
             }
         };
         for (reader, put) in readers.iter().zip(put) {
-            // As DuckDB writes what was put in.
+            // DuckDB prints the list in this form.
             if let Some(list) = put.as_ref().and_then(Put::list) {
                 let quoted: Vec<_> = reader.paths.iter().map(|path| string_literal(path)).collect();
                 let written = quoted.join(", ");
@@ -99,7 +100,7 @@ impl Composition {
             }
             for argument in put.iter().flat_map(|put| put.arguments.split(", ")) {
                 put_back(&format!(", ({argument})"), "");
-                // As it lists what a function was given.
+                // DuckDB prints a function's named arguments in this form.
                 if let Some((name, _)) = argument.split_once(' ') {
                     put_back(&format!(", \"{name}\" := BOOLEAN"), "");
                 }
@@ -119,7 +120,7 @@ impl Composition {
         plain
     }
 
-    /// Where a position of it is in the statement.
+    /// Maps a position in the composed text to the statement.
     pub(in crate::engine) fn back(&self, position: usize) -> usize {
         self.places.back(position)
     }

@@ -1,4 +1,4 @@
-//! Handles of DuckDB's C API v2 that destroy themselves, and its calls as results.
+//! Handles of DuckDB's C API v2 that destroy themselves, and its calls with a `Result`.
 
 #![expect(unsafe_code, reason = "the C API tells statements and tokens, which duckdb-rs has no wrapper for")]
 
@@ -17,9 +17,9 @@ pub(super) struct Instance {
     pub(super) factory: v2::duckdb_v2_factory_handle,
 }
 
-// SAFETY: the handles are locked inside DuckDB; sessions are made from any thread.
+// SAFETY: the handles are locked inside DuckDB; sessions are created from any thread.
 unsafe impl Send for Instance {}
-// SAFETY: as above; the factory only makes values that belong to nobody.
+// SAFETY: as above; the factory only creates values without an owner.
 unsafe impl Sync for Instance {}
 
 impl Instance {
@@ -28,9 +28,9 @@ impl Instance {
         let values: Vec<v2::duckdb_v2_str> = options.iter().map(|(_, value)| (*value).into()).collect();
         let mut opened =
             Self { environment: ptr::null_mut(), handle: ptr::null_mut(), factory: ptr::null_mut() };
-        // SAFETY: what is written to is valid for the call; `Drop` destroys what was made.
+        // SAFETY: the out pointers are valid for the call; `Drop` destroys what was created.
         call(|error| unsafe { v2::duckdb_v2_environment_create(&raw mut opened.environment, error) })?;
-        // SAFETY: as above; both lists have the length that is told and outlive the call.
+        // SAFETY: as above; both lists have the given length and outlive the call.
         call(|error| unsafe {
             v2::duckdb_v2_instance_create_with_options(
                 opened.environment,
@@ -51,7 +51,7 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        // SAFETY: each handle is destroyed once, null ones are passed over, and the sessions are gone.
+        // SAFETY: each handle is destroyed once, null handles are ignored, and no session exists any more.
         unsafe {
             v2::duckdb_v2_instance_destroy(&raw mut self.handle);
             v2::duckdb_v2_environment_destroy(&raw mut self.environment);
@@ -87,12 +87,12 @@ pub(super) struct Value(pub(super) v2::duckdb_v2_value_handle);
 pub(super) struct ResultHandle(pub(super) v2::duckdb_v2_result_handle);
 pub(super) struct Chunk(pub(super) v2::duckdb_v2_data_chunk_handle);
 
-/// Each handle is made once, destroyed once, and passed over where it is null.
+/// Each handle is created once, destroyed once, and ignored if it is null.
 macro_rules! destroyed_by {
     ($($handle:ident: $destroy:ident),* $(,)?) => {$(
         impl Drop for $handle {
             fn drop(&mut self) {
-                // SAFETY: the handle is ours alone, and is not used again.
+                // SAFETY: the handle has no other owner, and is not used again.
                 unsafe { v2::$destroy(&raw mut self.0) };
             }
         }
@@ -107,10 +107,10 @@ destroyed_by! {
     Chunk: duckdb_v2_data_chunk_destroy,
 }
 
-/// Copies what DuckDB lends.
+/// Copies a text that DuckDB lends.
 ///
 /// # Safety
-/// Who lends the text is alive.
+/// The owner of the text must be alive.
 pub(super) unsafe fn copied(text: v2::duckdb_v2_str) -> String {
     let length = usize::try_from(text.len).unwrap_or_default();
     if length == 0 || text.ptr.is_null() {
@@ -121,7 +121,7 @@ pub(super) unsafe fn copied(text: v2::duckdb_v2_str) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Makes one call, and takes what it says of a failure.
+/// Makes one call, and returns its error message if it fails.
 pub(super) fn call(make: impl FnOnce(*mut v2::duckdb_v2_error_info_handle) -> DUCKDB_V2_ERROR) -> Result<()> {
     let mut info = ptr::null_mut();
     let code = make(&raw mut info);

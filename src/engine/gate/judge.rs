@@ -1,22 +1,23 @@
-//! The judgement of one node of the parse tree, by the lists in [`super::judged`].
+//! Checks one node of the parse tree against the lists in [`super::judged`].
 
 use super::{judged, tree};
 use crate::error::{Error, Kind, Result};
 
 pub(super) const ONLY_READS: &str = "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN";
 
-/// DuckDB 2.0.0 takes an array of one size for one of another where a function gets both, and reads what lies behind its end:
-/// memory of the worker, with what others have asked.
+/// The hint about fixed-size arrays. If a function takes two arrays, DuckDB 2.0.0 accepts different sizes and
+/// reads beyond the end of the shorter one: memory of the worker, with data of other queries.
 pub(super) const NO_ARRAYS: &str =
     "DuckDB 2.0.0 reads beyond the end of arrays of fixed size: use a list, as in `INTEGER[]` or `[1, 2, 3]`";
 
-/// The refusal of a type with a size.
+/// Returns the refusal of a fixed-size array type.
 pub(super) fn no_array() -> Error {
     Error::new(Kind::Forbidden, "an array of fixed size, such as `INTEGER[3]`, is not allowed in a query")
         .hint(NO_ARRAYS)
 }
 
-/// Whether a text in which types are named may name an array of fixed size. What is escaped in it is not followed.
+/// Returns whether a text with type names may name a fixed-size array. Texts with escapes or comments count
+/// as such.
 pub(super) fn may_name_an_array(types: &str) -> bool {
     let has_size = |rest: &str| {
         let inside = rest.split(']').next().unwrap_or_default();
@@ -29,10 +30,10 @@ pub(super) fn may_name_an_array(types: &str) -> bool {
         || types.split('[').skip(1).any(has_size)
 }
 
-/// Whether one node only reads.
+/// Checks that one node only reads.
 ///
 /// # Errors
-/// As [`super::check`], without a position.
+/// Those of [`super::check`], without a position.
 pub(super) fn judge(node: &tree::Node) -> Result<()> {
     if node.class == "PARAMETER" {
         return Err(Error::bad_query("the query holds a parameter (`?`, `$1` or `$name`)")
@@ -61,7 +62,7 @@ pub(super) fn judge(node: &tree::Node) -> Result<()> {
     Ok(())
 }
 
-/// A table, view or file, or what `SHOW` names.
+/// Checks a table, view or file, or what `SHOW` names.
 fn judge_table(node: &tree::Node) -> Result<()> {
     let name = node.name();
     if node.kind == "BASE_TABLE" && name.is_empty() {
@@ -71,7 +72,7 @@ fn judge_table(node: &tree::Node) -> Result<()> {
         let message = format!("the view `{}` is not allowed in a query", name.to_ascii_lowercase());
         return Err(Error::new(Kind::Forbidden, message).hint(judged::instead(reason)));
     }
-    // `SHOW name` tells of a setting where no table has that name.
+    // `SHOW name` shows a setting if no table has that name.
     if node.shows == "SHOW" && node.path.len() == 1 && judged::is_setting(name) {
         let message = format!("`SHOW {name}` is not allowed in a query: it would tell of a setting");
         return Err(Error::new(Kind::Forbidden, message).hint(format!(
@@ -143,9 +144,9 @@ fn denied(function: &str, reason: &str) -> Error {
         .hint(judged::instead(reason))
 }
 
-/// An argument that a function which reads files is given by name.
+/// Checks a named argument of a function that reads files.
 fn judge_argument(function: &str, place: usize, name: &str) -> Result<()> {
-    // By their names arguments may stand in any order; the first one is what was judged as the path.
+    // Named arguments may come in any order, but the first argument is the one whose path was checked.
     if judged::PATHS.iter().any(|path| path.eq_ignore_ascii_case(name)) != (place == 0) {
         return Err(Error::new(
             Kind::Forbidden,
@@ -165,7 +166,7 @@ fn judge_argument(function: &str, place: usize, name: &str) -> Result<()> {
     }
 }
 
-/// The aggregate that `list_aggregate` and its likes are told to call.
+/// Checks the aggregate that `list_aggregate` and similar functions call.
 fn judge_aggregate(function: &str, argument: &tree::Argument) -> Result<()> {
     match argument {
         tree::Argument::None => Ok(()),
@@ -189,7 +190,7 @@ fn check_path(path: &str) -> Result<()> {
         .hint("Write the path without it; relative paths start at the datasource's `basePath`"))
 }
 
-/// `COPY_QUERY_NODE` → `COPY`.
+/// Turns `COPY_QUERY_NODE` into `COPY`.
 pub(super) fn construct(kind: &str) -> String {
     kind.trim_end_matches("_QUERY_NODE").trim_end_matches("_NODE").replace('_', " ")
 }

@@ -1,5 +1,6 @@
-//! What a statement may be made of: parse-tree nodes by an allow-list; functions, their arguments and views by tables in
-//! which every one of the engine's is judged (`functions.tsv`, `arguments.tsv`, `views.tsv`). The tests here fail when a new DuckDB brings something nobody has judged.
+//! What a statement may consist of: an allow-list of parse-tree nodes, and tables that list every function,
+//! argument and view of the engine with a verdict (`functions.tsv`, `arguments.tsv`, `views.tsv`). Tests fail
+//! if a new DuckDB has one that is not listed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
@@ -26,7 +27,7 @@ pub(super) const NODES: &[&str] = &[
     "DESCENDING",
 ];
 
-/// Classes of expressions, none of which acts by itself; functions are judged by name.
+/// Classes of expressions, none of which has side effects; functions are checked by name.
 pub(super) const CLASSES: &[&str] = &[
     "BETWEEN",
     "CASE",
@@ -48,7 +49,7 @@ pub(super) const CLASSES: &[&str] = &[
     "WINDOW",
 ];
 
-/// Settings of DuckDB that a query may ask for. The others tell of the machine or of other datasources.
+/// DuckDB settings that a query may read. The others reveal facts about the machine or other datasources.
 pub(super) const SETTINGS: &[&str] = &[
     "access_mode",
     "default_collation",
@@ -71,14 +72,14 @@ pub(super) const SETTINGS: &[&str] = &[
     "worker_threads",
 ];
 
-/// Every function of the engine, one a line: name and verdict; for a denied one why, and `changes` for one that may give
-/// something else the next time although nothing it is given has changed.
+/// Every function of the engine, one per line: name and verdict; for a denied function the reason; and
+/// `changes` if its result may differ between calls with the same input.
 const FUNCTIONS: &str = include_str!("functions.tsv");
 
-/// What is known of a function.
+/// The verdict on a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It only reads what it is given.
+    /// It only reads its arguments.
     Reads,
     /// Its first argument names files.
     ReadsFiles,
@@ -86,7 +87,8 @@ pub(super) enum Verdict {
     Denied(&'static str),
 }
 
-/// The verdict on a function; names do not count case. One that the engine does not have is left to its error.
+/// Returns the verdict on a function, ignoring case. A function that the engine does not have passes, and
+/// DuckDB reports the error.
 pub(super) fn verdict(function: &str) -> Verdict {
     static SPECIAL: OnceLock<HashMap<String, Verdict>> = OnceLock::new();
     let special = SPECIAL.get_or_init(|| {
@@ -106,7 +108,7 @@ pub(super) fn verdict(function: &str) -> Verdict {
     special.get(function.to_ascii_lowercase().as_str()).copied().unwrap_or(Verdict::Reads)
 }
 
-/// Whether the engine has a function of that name, which DuckDB may call by itself.
+/// Returns whether the engine has a function of that name, which DuckDB may call by itself.
 pub(in crate::engine) fn is_function_of_the_engine(name: &str) -> bool {
     static NAMES: OnceLock<HashSet<&str>> = OnceLock::new();
     let names = NAMES.get_or_init(|| FUNCTIONS.lines().filter_map(|line| line.split('\t').next()).collect());
@@ -116,10 +118,10 @@ pub(in crate::engine) fn is_function_of_the_engine(name: &str) -> bool {
 /// Functions whose first argument is the name of a table or view.
 pub(super) const NAME_A_TABLE: &[&str] = &["pragma_show", "pragma_storage_info", "pragma_table_info"];
 
-/// Every view that the engine brings, one a line: name and verdict, for a denied one why.
+/// Every built-in view of the engine, one per line: name and verdict; for a denied view the reason.
 const VIEWS: &str = include_str!("views.tsv");
 
-/// The verdict on a view that the engine brings, whatever catalog and schema it is looked for in; none for other tables.
+/// Returns the verdict on a built-in view, in any catalog and schema; `None` for other tables.
 pub(super) fn view(name: &str) -> Option<Verdict> {
     static KNOWN: OnceLock<HashMap<&str, Verdict>> = OnceLock::new();
     let known = KNOWN.get_or_init(|| {
@@ -138,10 +140,11 @@ pub(super) fn view(name: &str) -> Option<Verdict> {
     known.get(name.to_ascii_lowercase().as_str()).copied()
 }
 
-/// Every argument that functions which read files take by name, one a line: name and verdict, for a denied one why.
+/// Every named argument of the functions that read files, one per line: name and verdict; for a denied
+/// argument the reason.
 const ARGUMENTS: &str = include_str!("arguments.tsv");
 
-/// Why an argument of that name is denied to functions that read files, if it is.
+/// Returns why functions that read files may not take an argument of that name, if so.
 pub(super) fn argument(name: &str) -> Option<&'static str> {
     ARGUMENTS
         .lines()
@@ -149,7 +152,7 @@ pub(super) fn argument(name: &str) -> Option<&'static str> {
         .find_map(|(known, reason)| known.eq_ignore_ascii_case(name).then_some(reason))
 }
 
-/// Those that name types in their texts.
+/// Arguments whose texts name types.
 pub(super) const NAME_TYPES: &[&str] =
     &["columns", "column_types", "dtypes", "hive_types", "schema", "types"];
 
@@ -157,10 +160,10 @@ pub(super) const NAME_TYPES: &[&str] =
 pub(super) const TAKE_A_STRUCTURE: &[&str] =
     &["from_json", "from_json_strict", "json_transform", "json_transform_strict"];
 
-/// Every setting of the engine, one a line: name, and the value that we rely on or `-`.
+/// Every setting of the engine, one per line: name, and the value that the plugin relies on or `-`.
 const ENGINE_SETTINGS: &str = include_str!("settings.tsv");
 
-/// Whether the engine has a setting of that name.
+/// Returns whether the engine has a setting of that name.
 pub(super) fn is_setting(name: &str) -> bool {
     ENGINE_SETTINGS
         .lines()
@@ -168,13 +171,13 @@ pub(super) fn is_setting(name: &str) -> bool {
         .any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Names of the functions that are refused.
+/// Returns the names of the functions that are refused.
 #[cfg(test)]
 pub(super) fn denied_functions() -> impl Iterator<Item = &'static str> {
     FUNCTIONS.lines().filter_map(|line| line.split_once("\tdenied\t")).map(|(name, _)| name)
 }
 
-/// Whether a function may give something else the next time although nothing it is given has changed.
+/// Returns whether a function's result may differ between calls with the same input.
 pub(super) fn is_restless(function: &str) -> bool {
     static RESTLESS: OnceLock<HashSet<&str>> = OnceLock::new();
     let restless = RESTLESS.get_or_init(|| {
@@ -183,13 +186,13 @@ pub(super) fn is_restless(function: &str) -> bool {
     restless.contains(function.to_ascii_lowercase().as_str())
 }
 
-/// Whether a function opens database files, and keeps their writers out.
+/// Returns whether a function opens database files, which blocks their writers.
 pub(super) fn opens_database(function: &str) -> bool {
     function.eq_ignore_ascii_case("read_duckdb")
 }
 
-/// Words of the text that may make a result change by itself and need not be a function in the parse tree:
-/// `current_date` without parentheses is a column to the parser, a sample is no node, `'now'` may be cast.
+/// Words that may make a result change by itself and do not always appear as a function in the parse tree:
+/// `current_date` without parentheses is parsed as a column, a sample has no node, and `'now'` may be cast.
 pub(super) const RESTLESS_WORDS: &[&str] = &[
     "current_date",
     "current_time",
@@ -204,37 +207,39 @@ pub(super) const RESTLESS_WORDS: &[&str] = &[
     "yesterday",
 ];
 
-/// Functions that are a harmless aggregate, and in FROM a macro that takes a table's name as a text.
+/// Functions that are harmless aggregates, but in FROM are macros that take a table's name as text.
 pub(super) const DENIED_IN_FROM: &[&str] = &["histogram"];
 
-/// What the first argument of functions that read files is called.
+/// Names of the first argument of functions that read files.
 pub(super) const PATHS: &[&str] = &["path", "paths", "pattern"];
 
-/// Functions whose second argument, `function_name`, is the name of an aggregate, which they call.
+/// Functions that call the aggregate named by their second argument, `function_name`.
 pub(super) const CALLS_AN_AGGREGATE: &[&str] =
     &["aggregate", "array_aggr", "array_aggregate", "list_aggr", "list_aggregate"];
 
-/// What the names of files end in that DuckDB reads as tables; and those that are databases, whose content is also in a
+/// Endings of files that DuckDB reads as tables, and of database files, part of whose content is in a
 /// write-ahead log beside them.
 const FILES: &[&str] = &["csv", "geojson", "geojsonl", "json", "jsonl", "ndjson", "parquet", "tsv"];
 const DATABASES: &[&str] = &["db", "ddb", "duckdb"];
 
-/// Whether the name of a table may be that of a file or a pattern: DuckDB looks for a file where no table has the name.
+/// Returns whether a table's name may be that of a file or a pattern: DuckDB searches for a file if no table
+/// has the name.
 pub(super) fn may_be_file(name: &str) -> bool {
     name.contains(['/', '*']) || ends_in(name, FILES) || ends_in(name, DATABASES)
 }
 
-/// Whether the name of a table may be that of a database file.
+/// Returns whether a table's name may be that of a database file.
 pub(super) fn is_database(name: &str) -> bool {
     ends_in(name, DATABASES)
 }
 
-/// Whether the name of a table may be that of a Parquet file or a pattern of such.
+/// Returns whether a table's name may be that of a Parquet file, or a pattern for Parquet files.
 pub(super) fn is_parquet(name: &str) -> bool {
     ends_in(name, &["parquet"])
 }
 
-/// Whether a name ends in one of `endings`, as DuckDB sees it: compressed or not, with or without `?…`.
+/// Returns whether a name has one of `endings` as DuckDB sees it: with or without a compression suffix or
+/// `?…`.
 fn ends_in(name: &str, endings: &[&str]) -> bool {
     let name = name.to_ascii_lowercase();
     let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
@@ -244,15 +249,15 @@ fn ends_in(name: &str, endings: &[&str]) -> bool {
     })
 }
 
-/// Whether a path goes up again behind a folder's name (`a/../b`). Where the name is a link, the file system ends up
-/// elsewhere than DuckDB's own check believes.
+/// Returns whether a path goes up again after a folder's name (`a/../b`). If the name is a link, the file
+/// system ends up elsewhere than DuckDB's own check assumes.
 pub(super) fn climbs(path: &str) -> bool {
     let mut parts =
         path.split('/').filter(|part| !part.is_empty() && *part != ".").skip_while(|part| *part == "..");
     parts.any(|part| part == "..")
 }
 
-/// What to do instead of calling a function that was denied for `reason`.
+/// Returns the hint for a function that was denied for `reason`.
 pub(super) fn instead(reason: &str) -> &'static str {
     match reason {
         "hides" => "It hides SQL from the check: write that SQL itself",

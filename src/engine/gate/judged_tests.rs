@@ -1,4 +1,4 @@
-//! The engine's own lists against the judged ones.
+//! Compares the engine's own lists with the judged ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::source::{LocalSettings, Policy, resolve};
 #[path = "judged_views_tests.rs"]
 mod views;
 
-/// Names of node types in the engine's source that are refused, by enumeration.
+/// Node types in the engine's source that are refused, by enumeration.
 const REFUSED: &[(&str, &[&str])] = &[
     (
         "QueryNodeType",
@@ -27,7 +27,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ),
     ("TableReferenceType", &["INVALID", "CTE", "COLUMN_DATA", "DELIM_GET", "BOUND_TABLE_REF"]),
     ("ResultModifierType", &["LEGACY_LIMIT_PERCENT_MODIFIER"]),
-    // The last three are other spellings, which the serialiser does not write.
+    // The last three are alternative spellings that the serialiser does not write.
     ("OrderType", &["INVALID", "ASC", "DEFAULT", "DESC"]),
     (
         "ExpressionClass",
@@ -58,8 +58,8 @@ const REFUSED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Statements that DuckDB parses. SELECT passes, EXPLAIN and MULTI (PIVOT without IN) by what they hold; the serialiser
-/// refuses all others.
+/// Statements that DuckDB parses. SELECT passes; EXPLAIN and MULTI (PIVOT without IN) pass depending on their
+/// content; the serialiser refuses all others.
 const STATEMENTS: &[&str] = &[
     "INVALID_STATEMENT",
     "SELECT_STATEMENT",
@@ -99,7 +99,7 @@ const STATEMENTS: &[&str] = &[
     "ENUM_SIZE",
 ];
 
-/// A DuckDB as a worker has it, over an empty folder.
+/// Opens DuckDB as a worker does, over an empty folder.
 fn engine(temp: &Path) -> (open::Database, duckdb::Connection) {
     let json = serde_json::json!({ "path": temp }).to_string();
     let datasource =
@@ -150,7 +150,8 @@ fn every_function_is_judged() {
     }
 }
 
-/// What the engine says of its functions: those whose value is not fixed by their arguments are marked in our list.
+/// Every function whose result is not fixed by its arguments, according to the engine, must be marked in our
+/// list.
 #[test]
 fn functions_that_change_by_themselves_are_known() {
     let temp = tempfile::tempdir().unwrap();
@@ -168,7 +169,8 @@ fn functions_that_change_by_themselves_are_known() {
         .filter(|name| !matches!(verdict(name), Verdict::Denied(_)) && !is_restless(name))
         .collect();
     assert!(missed.is_empty(), "not marked as `changes`: {missed:?}");
-    // The engine knows nothing of these kinds: macros by what they call, table functions by what they list.
+    // The engine gives no stability for these kinds. Macros are checked by what they call, table functions by
+    // what they list.
     let macros = names(
         "macro_definition IS NOT NULL AND regexp_matches(macro_definition, '(now|today|random|uuid|getvariable)\\(|current_(date|time)|localtime')",
     );
@@ -187,7 +189,7 @@ fn functions_that_change_by_themselves_are_known() {
     }
 }
 
-/// Table functions whose rows come of their arguments alone, and constants.
+/// Table functions whose rows depend only on their arguments, and constants.
 const TABLE_FUNCTIONS: &[&str] = &[
     "generate_series",
     "json_each",
@@ -243,12 +245,12 @@ fn only_paths_that_go_up_behind_a_name_climb() {
     }
 }
 
-/// A file of the engine's source, out of the archive that the `libduckdb-sys` crate brings.
+/// Reads a file of the engine's source from the archive in the `libduckdb-sys` crate.
 fn engine_source(path: &str) -> String {
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--offline", "--format-version", "1", "--manifest-path"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
-        // Crates of other systems may not have been fetched.
+        // Crates for other systems may not have been fetched.
         .args(["--filter-platform", &format!("{}-unknown-linux-gnu", std::env::consts::ARCH)])
         .output()
         .unwrap();

@@ -1,4 +1,5 @@
-//! The engine's own views, arguments and endings of files against the judged ones, and what those that are allowed tell.
+//! Compares the engine's own views, arguments and file endings with the judged ones, and checks what the
+//! allowed ones reveal.
 
 use super::*;
 
@@ -14,7 +15,7 @@ fn every_view_is_judged() {
     assert!(views.len() > 40, "{views:?}");
     compare("views", views.keys().map(String::as_str), table(VIEWS).into_keys());
     let denied = |verdict: Verdict| matches!(verdict, Verdict::Denied(_));
-    // A view tells no more than the functions in it may.
+    // A view must not reveal more than the functions in it may.
     for (name, sql) in &views {
         let called = sql
             .split('(')
@@ -30,7 +31,7 @@ fn every_view_is_judged() {
     assert_eq!(view("perf_all_weeks"), None);
 }
 
-/// Nothing of the engine's own may tell where a worker keeps its files, nor of the machine.
+/// No view or function of the engine may reveal where a worker keeps its files, or facts about the machine.
 #[test]
 fn no_view_that_is_allowed_tells_of_a_place_outside() {
     let temp = tempfile::tempdir().unwrap();
@@ -60,7 +61,7 @@ fn no_view_that_is_allowed_tells_of_a_place_outside() {
         if judged != Some(Verdict::Reads) {
             continue;
         }
-        // Some functions want arguments that the engine does not tell.
+        // Some functions need arguments that the engine does not list.
         let rows: duckdb::Result<Vec<String>> = connection
             .prepare(&format!("SELECT everything::VARCHAR FROM {source} AS everything"))
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
@@ -100,7 +101,7 @@ fn every_argument_of_a_function_that_reads_files_is_judged() {
     for name in ["header", "union_by_name", ""] {
         assert_eq!(argument(name), None, "{name}");
     }
-    // Those of the other functions that stand where a table does.
+    // Arguments of the other table functions.
     let others: BTreeSet<&str> = all
         .iter()
         .filter(|(function, _)| verdict(function) == Verdict::Reads)
@@ -109,7 +110,7 @@ fn every_argument_of_a_function_that_reads_files_is_judged() {
     assert_eq!(others.into_iter().collect::<Vec<_>>(), OTHER_ARGUMENTS, "arguments that nobody has judged");
 }
 
-/// Arguments of table functions that read no files: values, numbers and names of tables in a catalog.
+/// Arguments of table functions that read no files: values, numbers, and names of tables in a catalog.
 const OTHER_ARGUMENTS: &[&str] = &[
     "all_flat",
     "bin_count",
@@ -135,7 +136,7 @@ const OTHER_ARGUMENTS: &[&str] = &[
     "value",
 ];
 
-/// What DuckDB reads as a file where no table has the name, out of its source.
+/// The endings by which DuckDB reads a file if no table has the name, from its source.
 #[test]
 fn every_ending_of_a_file_is_known() {
     let mut endings = BTreeSet::new();
@@ -147,7 +148,7 @@ fn every_ending_of_a_file_is_known() {
     ] {
         let source = engine_source(&format!("duckdb/{path}"));
         let before = endings.len();
-        // `EndsWith(lower_name, ".csv")`, and `CanReplace(table_name, {"json", "jsonl"})`.
+        // Matches `EndsWith(lower_name, ".csv")`, and `CanReplace(table_name, {"json", "jsonl"})`.
         let ends = source.split("EndsWith(lower_name, \".").skip(1).filter_map(|rest| rest.split('"').next());
         let lists =
             source.split("CanReplace(table_name, {").skip(1).filter_map(|rest| rest.split('}').next());

@@ -1,4 +1,5 @@
-//! What is refused by its name: views, settings, paths in parts, arguments, aggregates in a text, calls in lists of PIVOT.
+//! Constructs that are refused by name: views, settings, paths in parts, arguments, aggregates in a text,
+//! calls in lists of PIVOT.
 
 use super::*;
 

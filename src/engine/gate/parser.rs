@@ -1,8 +1,8 @@
-//! DuckDB's own parser, in an instance of its own: no file is attached to it, no query runs in it and no view or macro is ever
-//! made in it, so what the gate asks cannot be answered by anybody but DuckDB.
+//! DuckDB's own parser, in a separate instance. No file is attached to that instance, no query runs in it and
+//! no view or macro is created in it, so its answers come from DuckDB alone.
 //!
-//! Everything here parses and nothing binds. It takes as long as the text wants and cannot be interrupted: the broker's
-//! deadline ends the worker.
+//! Everything here only parses and never binds. Parsing takes as long as the text requires and cannot be
+//! interrupted: the broker's deadline ends the worker.
 
 #![expect(unsafe_code, reason = "the C API tells statements and tokens, which duckdb-rs has no wrapper for")]
 
@@ -16,10 +16,10 @@ use super::handles::{
 };
 use crate::error::{Error, Result};
 
-/// What asks for the parse tree.
+/// The query that returns the parse tree.
 const SERIALIZE: &str = "SELECT system.main.json_serialize_sql($1::VARCHAR)";
 
-/// Options of the instance. It parses on the thread that asks, so it needs no other.
+/// Options of the instance. It parses on the calling thread, so it needs no other.
 const OPTIONS: &[(&str, &str)] = &[
     ("threads", "1"),
     ("async_threads", "0"),
@@ -30,12 +30,12 @@ const OPTIONS: &[(&str, &str)] = &[
     ("lock_configuration", "true"),
 ];
 
-/// What kind of statement a text holds, as DuckDB's parser sees it.
+/// The kind of a statement, as DuckDB's parser tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StatementKind {
     Select,
     Explain,
-    /// One that DuckDB runs as several, as `PIVOT` without `IN`.
+    /// A statement that DuckDB runs as several, such as `PIVOT` without `IN`.
     Multi,
     Other,
 }
@@ -44,16 +44,17 @@ pub(super) enum StatementKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) kind: StatementKind,
-    /// Its text with plain spaces for those Unicode spaces that mean one, up to the next statement or the text's end.
+    /// Its text up to the next statement or the end, with plain spaces in place of the Unicode spaces that
+    /// DuckDB treats as spaces.
     pub(super) text: String,
 }
 
-/// What a token is to DuckDB.
+/// The kind of a token, as DuckDB's tokenizer tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenKind {
-    /// A keyword of DuckDB's grammar; most of them may be names, too.
+    /// A keyword of DuckDB's grammar; most keywords may also be names.
     Keyword,
-    /// Another word, or a quoted identifier.
+    /// Any other word, or a quoted identifier.
     Identifier,
     String,
     Number,
@@ -63,7 +64,7 @@ pub(super) enum TokenKind {
     Terminator,
 }
 
-/// A piece of a text, as DuckDB's tokenizer cuts it.
+/// A piece of a text, as DuckDB's tokenizer splits it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token<'a> {
     pub(super) kind: TokenKind,
@@ -77,13 +78,13 @@ impl Token<'_> {
         self.start + self.text.len()
     }
 
-    /// Whether it is this bare word.
+    /// Returns whether it is this word without quotes.
     pub(super) fn is_word(&self, word: &str) -> bool {
         matches!(self.kind, TokenKind::Keyword | TokenKind::Identifier)
             && self.text.eq_ignore_ascii_case(word)
     }
 
-    /// Whether it names this, bare or in quotes.
+    /// Returns whether it is this name, with or without quotes.
     pub(super) fn is_name(&self, name: &str) -> bool {
         let text = match self.kind {
             TokenKind::Keyword | TokenKind::Identifier | TokenKind::String => {
@@ -95,7 +96,7 @@ impl Token<'_> {
     }
 }
 
-/// The instance, with connections for as many threads as ask at the same time.
+/// The parser's instance, with one connection for each thread that uses it at the same time.
 pub(super) struct Parser {
     idle: Mutex<Vec<Session>>,
     instance: Instance,
@@ -105,34 +106,35 @@ impl Parser {
     /// Opens the instance.
     ///
     /// # Errors
-    /// What DuckDB says, as [`crate::error::Kind::Internal`].
+    /// DuckDB's error, as [`crate::error::Kind::Internal`].
     pub(super) fn open() -> Result<Self> {
         let instance = Instance::open(OPTIONS)?;
         let first = Session::new(&instance)?;
         Ok(Self { idle: Mutex::new(vec![first]), instance })
     }
 
-    /// The statements of `sql`; or, as DuckDB says it, why there are none: mostly it does not parse, and its [`Parser::tree`]
-    /// tells where.
+    /// Returns the statements of `sql`, or DuckDB's reason why there are none. Usually `sql` does not parse,
+    /// and its [`Parser::tree`] tells where.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Internal`] where DuckDB fails before it parses.
+    /// [`crate::error::Kind::Internal`] if DuckDB fails before it parses.
     pub(super) fn statements(&self, sql: &str) -> Result<Result<Vec<Statement>>> {
         self.with_session(|session| session.statements(sql))
     }
 
-    /// The tokens of `sql`, comments among them and blanks not.
+    /// Returns the tokens of `sql`, including comments and without blanks.
     ///
     /// # Errors
-    /// As [`Parser::statements`].
+    /// Those of [`Parser::statements`].
     pub(super) fn tokens<'a>(&self, sql: &'a str) -> Result<Vec<Token<'a>>> {
         self.with_session(|session| session.tokens(sql))
     }
 
-    /// The parse tree of `sql` as the JSON that `json_serialize_sql` prints, or its JSON about why there is none.
+    /// Returns the JSON that `json_serialize_sql` prints: the parse tree of `sql`, or the reason why there is
+    /// none.
     ///
     /// # Errors
-    /// As [`Parser::statements`].
+    /// Those of [`Parser::statements`].
     pub(super) fn tree(&self, sql: &str) -> Result<String> {
         self.with_session(|session| session.tree(sql))
     }
@@ -144,7 +146,7 @@ impl Parser {
             None => Session::new(&self.instance)?,
         };
         let result = work(&session);
-        // After a failure of DuckDB itself the next one begins with a new connection.
+        // After a failure of DuckDB itself, the next caller gets a new connection.
         if result.is_ok() {
             self.idle.lock().push(session);
         }
@@ -152,21 +154,22 @@ impl Parser {
     }
 }
 
-/// A connection with the statement that asks for trees. It is used by one thread at a time and may go from one to the next.
+/// A connection with the prepared query for parse trees. One thread uses it at a time; it may move between
+/// threads.
 struct Session {
     connection: v2::duckdb_v2_connection_handle,
     serialize: v2::duckdb_v2_prepared_statement_handle,
     factory: v2::duckdb_v2_factory_handle,
 }
 
-// SAFETY: a connection may be used by any thread, one at a time, and nobody shares a session.
+// SAFETY: a connection may be used by any thread, one at a time, and no session is shared.
 unsafe impl Send for Session {}
 
 impl Session {
     fn new(instance: &Instance) -> Result<Self> {
         let mut made =
             Self { connection: ptr::null_mut(), serialize: ptr::null_mut(), factory: instance.factory };
-        // SAFETY: the instance is open, and what is written to is valid for the call.
+        // SAFETY: the instance is open, and the out pointers are valid for the call.
         call(|error| unsafe {
             v2::duckdb_v2_connection_create(instance.handle, &raw mut made.connection, error)
         })?;
@@ -208,7 +211,7 @@ impl Session {
         loop {
             let mut kind = DUCKDB_V2_TOKEN_TYPE::DUCKDB_V2_TOKEN_TYPE_INVALID;
             let (mut start, mut length) = (0, 0);
-            // SAFETY: the iterator is alive, and what is written to is valid for the call.
+            // SAFETY: the iterator is alive, and the out pointers are valid for the call.
             call(|error| unsafe {
                 v2::duckdb_v2_token_iterator_next(
                     tokens.0,
@@ -230,7 +233,8 @@ impl Session {
             };
             let text = usize::try_from(start).ok().zip(usize::try_from(start + length).ok());
             let text = text.and_then(|(start, end)| Some((start, sql.get(start..end)?)));
-            // Only behind a `$` that opens nothing it names a wrong place, which may lie within a character.
+            // Only after a `$` that opens no string does DuckDB give a wrong position, which may lie within a
+            // character.
             let Some((start, text)) = text else { continue };
             found.push(Token { kind, text, start });
         }
@@ -239,12 +243,12 @@ impl Session {
     fn tree(&self, sql: &str) -> Result<String> {
         let text = v2::duckdb_v2_str::from(sql);
         let mut value = Value(ptr::null_mut());
-        // SAFETY: the factory is as old as the instance; the text is copied.
+        // SAFETY: the factory lives as long as the instance; the text is copied.
         call(|error| unsafe {
             v2::duckdb_v2_value_create_varchar(self.factory, &raw const text, &raw mut value.0, error)
         })?;
         let mut result = ResultHandle(ptr::null_mut());
-        // SAFETY: the statement is alive and has one parameter, by its position; the value is copied.
+        // SAFETY: the statement is alive and has one positional parameter; the value is copied.
         call(|error| unsafe {
             v2::duckdb_v2_prepared_statement_execute(
                 self.serialize,
@@ -277,7 +281,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // SAFETY: each is destroyed once, the statement before its connection; null ones are passed over.
+        // SAFETY: each handle is destroyed once, the statement before its connection; null handles are
+        // ignored.
         unsafe {
             v2::duckdb_v2_prepared_statement_destroy(&raw mut self.serialize);
             v2::duckdb_v2_connection_destroy(&raw mut self.connection);
@@ -287,7 +292,7 @@ impl Drop for Session {
 
 fn read(statement: &ParsedStatement) -> Result<Statement> {
     let mut kind = DUCKDB_V2_STATEMENT_TYPE::DUCKDB_V2_STATEMENT_TYPE_INVALID;
-    // SAFETY: the statement is alive, and what is written to is valid for the call.
+    // SAFETY: the statement is alive, and the out pointers are valid for the call.
     call(|error| unsafe { v2::duckdb_v2_sql_statement_get_type(statement.0, &raw mut kind, error) })?;
     let mut text = v2::duckdb_v2_str::default();
     // SAFETY: as above; the statement lends its text.

@@ -1,24 +1,25 @@
-//! Texts that are put together from pieces of others, and the way back from their positions.
+//! Texts composed from pieces of another text, and how to map their positions back.
 
 use std::ops::Range;
 
-/// Leads from byte offsets in a text to those in the text that it came from.
+/// Maps byte offsets in a text to byte offsets in the text that it came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Places(
-    /// Where pieces start in the text, and in the other; ascending.
+    /// Where each piece starts in the text, and in the original; ascending.
     Vec<(usize, usize)>,
 );
 
 impl Places {
-    /// Of `end`, which is what DuckDB made of the end of `sql`: the same, with plain spaces for some Unicode ones. `None` when
-    /// it is something else.
+    /// Returns the map from `end` to `sql`. DuckDB made `end` from the end of `sql`: it is equal, with plain
+    /// spaces for some Unicode spaces. Returns `None` if `end` is something else.
     pub(super) fn of_end(sql: &str, end: &str) -> Option<Self> {
         let (mut there, mut here) = (sql.len(), end.len());
         let mut pieces = Vec::new();
         while let Some(byte) = here.checked_sub(1).and_then(|at| end.as_bytes().get(at)) {
             let before = sql.get(..there)?;
             if before.as_bytes().last() == Some(byte) {
-                // Steps over whole characters in the end, so that `before` is always cut between two of them.
+                // Whole characters of the end are compared, so that `before` is always cut between two
+                // characters.
                 let length = before.chars().next_back()?.len_utf8();
                 if here < length
                     || end.as_bytes().get(here - length..here) != sql.as_bytes().get(there - length..there)
@@ -37,19 +38,19 @@ impl Places {
         Some(Self(pieces))
     }
 
-    /// The offset in the other text that `at` comes from.
+    /// Returns the offset in the original from which `at` comes.
     pub(super) fn back(&self, at: usize) -> usize {
         let after = self.0.partition_point(|(here, _)| *here <= at);
         let next = self.0.get(after).map_or(usize::MAX, |(_, there)| *there);
         match after.checked_sub(1).and_then(|piece| self.0.get(piece)) {
-            // What was put in stands for the place where it is.
+            // Inserted text maps to the position where it was inserted.
             Some((here, there)) => (there + (at - here)).min(next),
             None => at,
         }
     }
 }
 
-/// A text put together from pieces of `source`.
+/// A text composed from pieces of `source`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Composed<'a> {
     source: &'a str,
@@ -62,7 +63,7 @@ impl<'a> Composed<'a> {
         Self { source, text: String::with_capacity(source.len() + 64), places: Places::default() }
     }
 
-    /// Takes over a piece; one that is not there is none.
+    /// Copies a piece; ignores a range outside the source.
     pub(super) fn copy(&mut self, piece: Range<usize>) {
         let start = piece.start;
         if let Some(text) = self.source.get(piece) {
@@ -71,7 +72,7 @@ impl<'a> Composed<'a> {
         }
     }
 
-    /// Puts something in that stands at `place` of the source.
+    /// Inserts a text that belongs at `place` of the source.
     pub(super) fn insert(&mut self, text: &str, place: usize) {
         self.places.0.push((self.text.len(), place));
         self.text.push_str(text);

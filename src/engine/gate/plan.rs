@@ -1,4 +1,4 @@
-//! What runs for a statement, and what is judged for it.
+//! Decides which text runs for a statement, and which text is checked for it.
 
 use std::borrow::Cow;
 
@@ -8,22 +8,22 @@ use super::places::{Composed, Places};
 use super::statement::{Explained, Pivoted};
 use crate::error::{Error, Kind, Result};
 
-/// What runs and what is judged for it, put together from the one statement of a text.
+/// The text that runs and the text that is checked for it, both composed from the only statement of a text.
 pub(super) struct Plan<'a> {
     pub(super) run: Cow<'a, str>,
-    /// From the positions of `run` back to the statement.
+    /// Maps positions of `run` to the statement.
     pub(super) run_places: Places,
     pub(super) judged: Cow<'a, str>,
     pub(super) judged_places: Places,
-    /// The value of the lists that were put into a `PIVOT`, and how many there are.
+    /// The prefix of the values that were put into a `PIVOT`, and the number of lists.
     pub(super) lists: Option<(String, usize)>,
 }
 
 impl<'a> Plan<'a> {
-    /// What runs for `text`, the one statement, and what is judged for it. Errors tell positions in it.
+    /// Plans `text`, the only statement. Errors give positions in it.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] for a statement of another kind.
+    /// [`Kind::Forbidden`] for any other kind of statement.
     pub(super) fn of(statement: &Statement, text: &'a str, tokens: &[Token<'_>]) -> Result<Self> {
         let explained = Explained::read(tokens)?;
         let (from, head) = match &explained {
@@ -81,12 +81,12 @@ pub(super) fn empty() -> Error {
     Error::bad_query("the query is empty").hint("Write a SELECT statement")
 }
 
-/// First words of statements that only read. DuckDB makes several statements of one when a `PIVOT` in it takes its columns from
-/// the data; where no list can be put in, a subquery stands in its place.
+/// First words of statements that only read. DuckDB turns a statement into several if a `PIVOT` in it takes
+/// its columns from the data. If no list can be put in, the `ON` list contains a subquery.
 const READERS: &[&str] =
     &["PIVOT", "PIVOT_WIDER", "FROM", "SELECT", "WITH", "DESCRIBE", "SUMMARIZE", "SHOW", "TABLE", "("];
 
-/// A statement of another kind, by its first word.
+/// Returns the refusal of another kind of statement, named by its first word.
 pub(super) fn not_allowed(head: Option<&Token<'_>>) -> Error {
     let word = head.map_or_else(String::new, |token| token.text.to_uppercase());
     if READERS.contains(&word.as_str()) {

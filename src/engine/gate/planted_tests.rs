@@ -1,12 +1,13 @@
-//! What is refused, planted at a random depth of random SQL: the gate finds it wherever DuckDB's parser does. Each text has
-//! a twin with something harmless in the same place, which passes, so that nothing else in it is refused.
+//! Plants refused constructs at a random depth of random SQL; the gate must find them wherever DuckDB's
+//! parser does. Each text has a twin with a harmless construct in the same place, which must pass: so nothing
+//! else in the text is refused.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
 
-/// What a piece of SQL is, and what it takes in the place of its `@`.
+/// What a piece of SQL is, and what may replace its `@`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Piece {
     Expression,
@@ -14,7 +15,7 @@ enum Piece {
 }
 use Piece::{Expression, Query};
 
-/// Pieces around an `@`: what they take, what they are, their text.
+/// Pieces around an `@`: the kind they take, their own kind, and their text.
 const SHELLS: &[(Piece, Piece, &str)] = &[
     (Expression, Expression, "abs(@)"),
     (Expression, Expression, "(1 + @)"),
@@ -89,13 +90,13 @@ const SHELLS: &[(Piece, Piece, &str)] = &[
     (Query, Query, "FROM (PIVOT (@) ON a || b, c USING max(d))"),
 ];
 
-/// `PIVOT` takes no subquery where it names what becomes columns.
+/// `PIVOT` allows no subquery where it names the new columns.
 const PIVOT_ON: &str = "PIVOT t ON b, @ USING sum(a) ORDER BY c";
 
-/// What may stand before a whole query.
+/// Texts that may come before a whole query.
 const HEADS: &[&str] = &["", "EXPLAIN ", "EXPLAIN ANALYZE ", "EXPLAIN (FORMAT json) ", "-- ' \" $$ (\n "];
 
-/// What is refused, and its harmless twin.
+/// A refused construct and its harmless twin.
 #[derive(Debug, Clone)]
 struct Seed {
     piece: Piece,
@@ -109,7 +110,8 @@ impl Seed {
     }
 }
 
-/// Every function and view that is denied, spelled in several ways, and one of everything else that is refused.
+/// Returns every denied function and view in several spellings, and one example of each other refused
+/// construct.
 fn seeds() -> Vec<Seed> {
     let spelled = |schema: &str, name: &str| {
         let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -170,7 +172,7 @@ fn grown(seed: &Seed, shells: &[usize], head: usize) -> Seed {
     wrapped(&grown, Query, &format!("{}@", HEADS[head % HEADS.len()]))
 }
 
-/// What is wrong with the gate's answers to the text and its twin.
+/// Describes what is wrong with the gate's answers to the text and its twin.
 fn fault(gate: &Gate, text: &Seed) -> Option<String> {
     if let Err(error) = gate.check(&text.harmless) {
         return Some(format!("the harmless twin is refused: {error:?}\n{}", text.harmless));
@@ -216,7 +218,7 @@ fn everything_that_is_refused_is_found_at_any_depth() {
     let strategy = (0..seeds.len(), proptest::collection::vec(any::<usize>(), 0..9), any::<usize>());
     let outcome = TestRunner::new(config).run(&strategy, |(seed, shells, head)| {
         let text = grown(&seeds[seed], &shells, head);
-        // DuckDB does not parse every nesting, of PIVOT above all.
+        // DuckDB does not parse every nesting, especially of PIVOT.
         if gate.check(&text.harmless).is_err_and(|error| error.kind == Kind::BadQuery) {
             return Err(TestCaseError::reject("does not parse"));
         }

@@ -1,5 +1,5 @@
-//! Where a statement reads Parquet files, so that the engine can give DuckDB's reader the arguments that make its answers true,
-//! whether a function is called or a file stands where a table does.
+//! Finds where a statement reads Parquet files, through a function call or a file name in place of a table.
+//! There the engine adds the arguments that DuckDB's reader needs for correct results.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -9,54 +9,56 @@ use super::parser::{Token, TokenKind};
 use super::tree::{Argument, Node, Tree};
 use crate::error::{Error, Kind, Result};
 
-/// The functions that read what is in Parquet files.
+/// The functions that read the content of Parquet files.
 const FUNCTIONS: [&str; 2] = ["read_parquet", "parquet_scan"];
 const CAN_HAVE_NAN: &str = "can_have_nan";
 
 /// One place where a statement reads Parquet files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Reader {
-    /// Files, patterns and folders, as they are written.
+    /// Files, patterns and folders, as written.
     pub(in crate::engine) paths: Vec<String>,
-    /// Arguments that it is given by name, in small letters, and whether they are plainly true or false.
+    /// Names of its named arguments in lower case, and each value if it is literally true or false.
     given: Vec<(String, Option<bool>)>,
-    /// The parts of its name: of a function, or of a file in the place of a table.
+    /// The parts of the name: of the function, or of the file in place of a table.
     pub(in crate::engine) parts: Vec<String>,
     pub(super) form: Form,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Form {
-    /// A call, which ends before the closing parenthesis there; whether a comma stands before that, and where its paths are.
+    /// A call: the position of its closing parenthesis, whether a comma comes right before that, and where
+    /// its paths are.
     Call { end: usize, has_comma: bool, path: Option<Range<usize>> },
-    /// The name of a file in the place of a table's.
+    /// The name of a file in place of a table name.
     Table { span: Range<usize>, before: Before, alias: Option<String> },
 }
 
-/// What is needed before a function where the name of a table does without.
+/// What must come before a function call that replaces a table name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Before {
     Nothing,
-    /// `DESCRIBE 'x.parquet'` takes a query.
+    /// `DESCRIBE 'x.parquet'` needs `FROM` before a call.
     From,
-    /// `TABLE 'x.parquet'` and `SHOW 'x.parquet'` take a name only: the word's place, and what says the same of a query.
+    /// `TABLE 'x.parquet'` and `SHOW 'x.parquet'` accept only a name: the position of that word, and its
+    /// replacement for a query.
     Instead(Range<usize>, &'static str),
 }
 
 impl Reader {
-    /// What is said of an argument: none where it is not given, otherwise whether it is plainly true or false.
+    /// Returns `None` if the argument is not given, otherwise its value if that is literally true or false.
     #[expect(clippy::option_option, reason = "whether it is given, and what is known of its value")]
     pub(in crate::engine) fn given(&self, name: &str) -> Option<Option<bool>> {
         self.given.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 
-    /// Whether a function is called, and no file stands in the place of a table.
+    /// Returns whether this is a function call and not a file name in place of a table.
     pub(in crate::engine) fn is_call(&self) -> bool {
         matches!(self.form, Form::Call { .. })
     }
 }
 
-/// Whether a statement reads Parquet files, so that its tokens are wanted.
+/// Returns whether a statement reads Parquet files, so that its tokens are needed.
 pub(super) fn reads_parquet(tree: &Tree) -> bool {
     tree.nodes.iter().any(|node| function_of(node).is_some() || is_file(node))
 }
@@ -69,7 +71,8 @@ fn is_file(node: &Node) -> bool {
     node.kind == "BASE_TABLE" && judged::is_parquet(&node.full_name())
 }
 
-/// The refusal of a file whose name is that of a CTE as well: inside of that CTE it is the file, and elsewhere it may be either.
+/// Returns the refusal of a file name that is also the name of a CTE: inside the CTE it means the file,
+/// elsewhere it may mean either.
 fn of_two_things(tree: &Tree, node: &Node) -> Option<Error> {
     let is_cte = node.path.len() == 1 && tree.ctes.iter().any(|cte| cte.eq_ignore_ascii_case(node.name()));
     is_cte.then(|| {
@@ -78,23 +81,24 @@ fn of_two_things(tree: &Tree, node: &Node) -> Option<Error> {
     })
 }
 
-/// The places in the text that runs, by its `tokens`; ascending. `back` leads from its positions to the statement's, `judged_back`
-/// from the tree's. `None` where one is not found.
+/// Finds the readers in the text that runs, given by its `tokens`, in ascending order. `back` maps positions
+/// of that text to the statement, `judged_back` those of the tree. Returns `None` if a reader is not found in
+/// the tokens.
 ///
 /// # Errors
-/// [`Kind::Forbidden`] where DuckDB is told that no value is NaN.
+/// [`Kind::Forbidden`] if a call tells DuckDB that no value is NaN.
 pub(super) fn find(
     tree: &Tree,
     tokens: &[Token<'_>],
     back: impl Fn(usize) -> usize,
     judged_back: impl Fn(usize) -> usize,
 ) -> Result<Option<Vec<Reader>>> {
-    // More than one stands for the same where something was put in.
+    // Where text was inserted, several tokens map to the same position.
     let mut at_place: HashMap<usize, Vec<usize>> = HashMap::new();
     for (at, token) in tokens.iter().enumerate() {
         at_place.entry(back(token.start)).or_default().push(at);
     }
-    // Of what stands behind these words DuckDB tells no place.
+    // DuckDB gives no position for names after these words.
     let mut bare: Vec<usize> = (1..tokens.len()).filter(|at| before(tokens, *at).is_some()).collect();
     let mut found = Vec::new();
     for node in &tree.nodes {
@@ -119,7 +123,7 @@ pub(super) fn find(
         let at = match node.position {
             Some(position) => {
                 let there = at_place.get(&judged_back(position)).into_iter().flatten();
-                // Behind `name:` where the other name stands in front.
+                // In `name: table` the alias comes first, so the table starts two tokens later.
                 let behind = |at: usize| if is(tokens, at + 1, ":") { at + 2 } else { at };
                 there.map(|at| behind(*at)).find(is_it)
             }
@@ -132,7 +136,7 @@ pub(super) fn find(
                 let parts = parts.map(|token| unquoted(token.text)).collect();
                 call(node, parts, tokens.get(name + 2..).unwrap_or_default())?
             }
-            // DuckDB says itself that a file has no other versions.
+            // DuckDB's own error says that a file has no versions.
             None if is_of_a_time(tokens, node, at) => continue,
             None => table(node, tokens, at),
         };
@@ -147,7 +151,8 @@ pub(super) fn find(
     Ok(Some(found))
 }
 
-/// The token that is the last part of a function's name which starts at the token `at` and is called.
+/// Returns the token that is the last part of a called function's name, if such a name starts at the token
+/// `at`.
 fn name_of_call(tokens: &[Token<'_>], mut at: usize, function: usize) -> Option<usize> {
     while is(tokens, at + 1, ".") {
         at += 2;
@@ -160,13 +165,13 @@ fn is(tokens: &[Token<'_>], at: usize, text: &str) -> bool {
     tokens.get(at).is_some_and(|token| token.text == text)
 }
 
-/// Whether `AT (…)` stands behind a table's name that starts at the token `at`.
+/// Returns whether `AT (…)` follows the table name that starts at the token `at`.
 fn is_of_a_time(tokens: &[Token<'_>], node: &Node, at: usize) -> bool {
     let behind = at + 2 * node.path.iter().filter(|part| !part.is_empty()).count() - 1;
     tokens.get(behind).is_some_and(|token| token.is_word("AT")) && is(tokens, behind + 1, "(")
 }
 
-/// A call, of the tokens behind its opening parenthesis.
+/// Reads a call from the tokens after its opening parenthesis.
 fn call(node: &Node, parts: Vec<String>, tokens: &[Token<'_>]) -> Result<Option<Reader>> {
     let mut given = Vec::new();
     let (mut depth, mut is_path) = (0_usize, true);
@@ -181,7 +186,7 @@ fn call(node: &Node, parts: Vec<String>, tokens: &[Token<'_>]) -> Result<Option<
                     if given.iter().any(|(known, _)| *known == name) {
                         continue;
                     }
-                    // It is written in a way that is not followed.
+                    // The argument is written in a way that the loop below does not recognise.
                     if name == CAN_HAVE_NAN {
                         return Err(no_promise().at(token.start));
                     }
@@ -227,7 +232,7 @@ fn no_promise() -> Error {
     .hint("Leave `can_have_nan` away, or write `can_have_nan = true`, which is what it is here anyway")
 }
 
-/// Whether a token is plainly true or false.
+/// Returns the token's value if it is literally true or false.
 fn truth(token: &Token<'_>) -> Option<bool> {
     let text = unquoted(token.text).to_ascii_lowercase();
     match (token.kind, text.as_str()) {
@@ -241,21 +246,21 @@ fn truth(token: &Token<'_>) -> Option<bool> {
     }
 }
 
-/// Whether a name at the token `at` is that of an argument: as `, name = value`, or as `, (name = value)`, which is how DuckDB stores
-/// the text of a view.
+/// Returns whether the name at the token `at` is that of an argument: as `, name = value`, or as `, (name =
+/// value)`, which is how DuckDB stores the text of a view.
 fn is_argument(tokens: &[Token<'_>], at: usize, depth: usize) -> bool {
     let text = |at: usize| tokens.get(at).map(|token| token.text);
     let is_inside = |opened: usize| at.checked_sub(opened).and_then(text) == Some("(");
     depth == 0 || (1..=depth).all(is_inside) && at.checked_sub(depth + 1).and_then(text) == Some(",")
 }
 
-/// A file in the place of a table, whose name starts at the token `at`.
+/// Reads a file name in place of a table, which starts at the token `at`.
 fn table(node: &Node, tokens: &[Token<'_>], at: usize) -> Option<Reader> {
     let path = node.full_name();
     let parts = node.path.iter().filter(|part| !part.is_empty()).count();
     let (first, last) = (tokens.get(at)?, tokens.get((at + 2 * parts).checked_sub(2)?)?);
     let before = if node.position.is_some() { Before::Nothing } else { before(tokens, at)? };
-    // As DuckDB calls it.
+    // The alias that DuckDB would give the table.
     let own = if path.contains(['*', '?', '[']) {
         node.name()
     } else {
@@ -266,7 +271,7 @@ fn table(node: &Node, tokens: &[Token<'_>], at: usize) -> Option<Reader> {
     Some(Reader { paths: vec![path], given: Vec::new(), parts: node.path.clone(), form })
 }
 
-/// What is needed before a function at the token `at`, by the word before it.
+/// Returns what must come before a function call at the token `at`, by the word before it.
 fn before(tokens: &[Token<'_>], at: usize) -> Option<Before> {
     let word = tokens.get(at.checked_sub(1)?)?;
     for (known, other) in [("TABLE", "FROM"), ("SHOW", "DESCRIBE FROM")] {
@@ -278,7 +283,7 @@ fn before(tokens: &[Token<'_>], at: usize) -> Option<Before> {
     is_shown.then_some(Before::From)
 }
 
-/// Whether the parts of a table's name start at the token `at`, with dots between them.
+/// Returns whether the parts of a table's name start at the token `at`, separated by dots.
 fn is_named_at(node: &Node, tokens: &[Token<'_>], at: usize) -> bool {
     let mut parts = node.path.iter().filter(|part| !part.is_empty()).enumerate();
     parts.all(|(index, part)| {
@@ -288,7 +293,7 @@ fn is_named_at(node: &Node, tokens: &[Token<'_>], at: usize) -> bool {
     })
 }
 
-/// What a token names: without quotes, if it has any.
+/// Returns the text of a token without its quotes.
 pub(super) fn unquoted(text: &str) -> String {
     for quote in ['\'', '"', '`'] {
         if let Some(inside) = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {

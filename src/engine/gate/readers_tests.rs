@@ -1,4 +1,4 @@
-//! Where statements read Parquet files, and what becomes of them.
+//! Tests where statements read Parquet files, and how they are recomposed.
 
 use super::super::Gate;
 use super::super::Put;
@@ -8,7 +8,7 @@ fn put(arguments: &str) -> Put {
     Put { arguments: arguments.to_owned(), paths: Vec::new() }
 }
 
-/// `sql` as it runs when each place where it reads gets an argument.
+/// Returns `sql` as it runs if each reader gets an argument.
 fn composed(sql: &str) -> Result<String> {
     let gate = Gate::open()?;
     let verdict = gate.check(sql)?;
@@ -16,7 +16,7 @@ fn composed(sql: &str) -> Result<String> {
     Ok(gate.with_arguments(&verdict, &arguments)?.sql)
 }
 
-/// Calls: each `@` is where the argument goes.
+/// Calls; each `@` marks where the argument goes.
 const CALLS: &[&str] = &[
     "FROM read_parquet('a'@)",
     "FROM READ_PARQUET(['a', 'b']@) AS t",
@@ -36,7 +36,7 @@ const CALLS: &[&str] = &[
     "UNPIVOT read_parquet('a'@) ON a, b INTO NAME n VALUE v",
     "SUMMARIZE FROM read_parquet('a'@)",
     "FROM (DESCRIBE FROM read_parquet('a'@))",
-    // Other names that look like calls.
+    // Aliases and names that look like calls.
     "SELECT a AS read_parquet FROM read_parquet('a'@) AS read_parquet(a, b)",
     "WITH read_parquet(a) AS (SELECT 1) FROM read_parquet, parquet_scan('x'@)",
     "SELECT 'read_parquet(''a'')', \"parquet_scan\" FROM t",
@@ -75,7 +75,7 @@ fn files_in_the_place_of_tables_become_calls() {
         ("FROM `n`.`parquet`", format!("FROM  {} AS \"n\" ", of("n.parquet"))),
         ("SUMMARIZE `n.parquet`", format!("SUMMARIZE  FROM {} AS \"n\" ", of("n.parquet"))),
         ("SHOW n.parquet", format!("DESCRIBE FROM  {} AS \"n\" ", of("n.parquet"))),
-        // It tells of the table without reading it.
+        // `SHOW` describes the table without reading it.
         ("FROM (SHOW 'n.parquet')", "FROM (SHOW 'n.parquet')".to_owned()),
         ("FROM 'n.parquet' AT (VERSION => 1)", "FROM 'n.parquet' AT (VERSION => 1)".to_owned()),
     ] {
@@ -224,7 +224,7 @@ fn a_file_and_a_cte_of_one_name_are_told_apart_by_nobody() {
     assert!(gate.check("WITH n AS (FROM 'n.parquet') FROM n").is_ok());
 }
 
-/// The time is that of one pass over the text for all of them together.
+/// All places must be found in one pass over the text.
 #[test]
 fn thousands_of_places_are_found() {
     let places: Vec<String> =

@@ -1,31 +1,32 @@
-//! `utf8_validation`, with which a query reads a file although its texts are not UTF-8. DuckDB replaces bytes while it reads and looks
-//! for what a filter wants before that, in statistics and Bloom filters over the bytes of the file: a filter on a replaced text finds no
-//! row, or some. So such a call stands behind a limit that no filter is pushed below.
+//! Handles `utf8_validation`, with which a query reads a file although its texts are not UTF-8. DuckDB
+//! replaces bytes while it reads, but applies filters earlier, to statistics and Bloom filters over the
+//! file's original bytes: a filter on a replaced text would miss some or all rows. So such a call is wrapped
+//! in a subquery with a LIMIT, below which DuckDB pushes no filter.
 
 use super::parser::{Token, TokenKind};
 use super::places::Composed;
 use super::tree;
 use crate::error::{Error, Kind};
 
-/// The argument.
+/// The name of the argument.
 const ARGUMENT: &str = "utf8_validation";
-/// Functions that take it.
+/// The functions that take it.
 const READERS: [&str; 2] = ["parquet_scan", "read_parquet"];
-/// What a call is put into. The limit is more than there can be.
+/// The text before and after a wrapped call. No file has more rows than the limit.
 const WALL: [&str; 2] = ["(FROM ", " LIMIT 9223372036854775807)"];
 
-/// Whether a text may use the argument.
+/// Returns whether a text may use the argument.
 pub(super) fn may_be_in(sql: &str) -> bool {
     sql.to_ascii_lowercase().contains(ARGUMENT)
 }
 
-/// `sql` with each call that uses the argument behind its wall, and how many there are.
+/// Returns `sql` with each call that uses the argument wrapped, and the number of these calls.
 pub(super) fn walled<'a>(sql: &'a str, tokens: &[Token<'a>]) -> (Composed<'a>, usize) {
     let mut composed = Composed::of(sql);
     let (mut copied, mut count) = (0, 0);
     let mut at = 0;
     while let Some((first, closing)) = next_call(tokens, at) {
-        // It belongs to the call.
+        // `WITH ORDINALITY` belongs to the call.
         let has_numbers =
             is_word(tokens.get(closing + 1), "WITH") && is_word(tokens.get(closing + 2), "ORDINALITY");
         let end = if has_numbers { closing + 2 } else { closing };
@@ -44,7 +45,7 @@ pub(super) fn walled<'a>(sql: &'a str, tokens: &[Token<'a>]) -> (Composed<'a>, u
     (composed, count)
 }
 
-/// Words behind a call that are not its other name.
+/// Keywords that may follow a call and are not its alias.
 const BEHIND: [&str; 25] = [
     "ANTI",
     "ASOF",
@@ -73,7 +74,8 @@ const BEHIND: [&str; 25] = [
     "WINDOW",
 ];
 
-/// What DuckDB calls the table that a call gives, from the token `first` to `end`, where no other name stands before or behind it.
+/// Returns the name that DuckDB gives to the table of the call from the token `first` to `end`, if no alias
+/// stands before or after it.
 fn own_name<'a>(tokens: &[Token<'a>], first: usize, end: usize) -> Option<&'a str> {
     let name = (first..end).find(|at| is(tokens.get(at + 1), "(")).and_then(|at| tokens.get(at))?;
     let is_called = first.checked_sub(1).is_some_and(|before| is(tokens.get(before), ":"));
@@ -86,13 +88,13 @@ fn own_name<'a>(tokens: &[Token<'a>], first: usize, end: usize) -> Option<&'a st
     (ends_there && !is_called).then_some(name.text)
 }
 
-/// How many calls of a tree use the argument.
+/// Returns how many calls in a tree use the argument.
 pub(super) fn count_in(tree: &tree::Tree) -> usize {
     let uses = |node: &&tree::Node| node.names.iter().any(|(_, name)| name.eq_ignore_ascii_case(ARGUMENT));
     tree.nodes.iter().filter(uses).count()
 }
 
-/// The refusal where a call cannot be put behind its wall.
+/// Returns the refusal of a call that cannot be wrapped.
 pub(super) fn not_walled() -> Error {
     Error::new(Kind::Forbidden, format!("the argument `{ARGUMENT}` is not allowed here")).hint(
         "Write it in a query of its own, as in FROM read_parquet('weekly.parquet', utf8_validation = 'replace'); in the views and macros of a database file it would make filters miss rows",
@@ -103,7 +105,8 @@ fn place(tokens: &[Token<'_>], at: usize) -> usize {
     tokens.get(at).map_or(0, |token| token.start)
 }
 
-/// The next call from `from` on that uses the argument: indexes of the first token of its name and of its closing parenthesis.
+/// Returns the next call from the token `from` on that uses the argument: the indexes of the first token of
+/// its name and of its closing parenthesis.
 fn next_call(tokens: &[Token<'_>], from: usize) -> Option<(usize, usize)> {
     (from..tokens.len()).find_map(|at| {
         let is_reader =
@@ -116,7 +119,7 @@ fn next_call(tokens: &[Token<'_>], from: usize) -> Option<(usize, usize)> {
     })
 }
 
-/// Where the parenthesis at `open` closes, if the argument is among what is directly in it.
+/// Returns where the parenthesis at `open` closes, if the argument stands directly inside it.
 fn closing(tokens: &[Token<'_>], open: usize) -> Option<usize> {
     let (mut depth, mut has_it) = (0_usize, false);
     for (at, token) in tokens.iter().enumerate().skip(open) {
@@ -134,7 +137,8 @@ fn closing(tokens: &[Token<'_>], open: usize) -> Option<usize> {
     None
 }
 
-/// Whether the argument is given by the name at the token `at`: as `, utf8_validation = …`, and not as a value or in an expression.
+/// Returns whether the token `at` names the argument, as in `, utf8_validation = …`, and is not a value or
+/// part of an expression.
 fn is_given(tokens: &[Token<'_>], at: usize) -> bool {
     let is_assigned = ["=", ":=", "=>"].iter().any(|sign| is(tokens.get(at + 1), sign));
     is_assigned
@@ -142,7 +146,7 @@ fn is_given(tokens: &[Token<'_>], at: usize) -> bool {
         && at.checked_sub(1).is_some_and(|before| is(tokens.get(before), ",") || is(tokens.get(before), "("))
 }
 
-/// The first part of a name such as `system.main.read_parquet`.
+/// Returns the index of the first part of a name such as `system.main.read_parquet`.
 fn start_of_name(tokens: &[Token<'_>], mut at: usize, from: usize) -> usize {
     while at >= from + 2 && is(tokens.get(at - 1), ".") {
         at -= 2;
@@ -204,7 +208,7 @@ mod tests {
                     "SELECT read_parquet.a FROM t : (FROM read_parquet('a', utf8_validation = 'replace') LIMIT {limit}) JOIN (FROM main.\"parquet_scan\"('b', utf8_validation = 'replace') LIMIT {limit}) AS \"parquet_scan\" USING (i)"
                 ),
             ),
-            // A text and a comment are none.
+            // A string and a comment are not calls.
             (
                 "SELECT 'read_parquet(utf8_validation)' /* utf8_validation */",
                 "SELECT 'read_parquet(utf8_validation)'".to_owned(),

@@ -1,8 +1,10 @@
-//! What runs is what was judged: one statement, put together from judged parts where it is not the text itself.
+//! The text that runs is the one that was checked: one statement, composed from checked parts if it is not
+//! the sent text itself.
 
 use super::*;
 
-/// A second statement, or one of another kind, behind what another lexer might take for a literal, a comment or a blank.
+/// Each attack hides a second statement, or one of another kind, behind what another lexer might take for a
+/// literal, a comment or a blank.
 #[test]
 fn what_runs_is_what_was_judged() {
     let forged = "CREATE OR REPLACE VIEW memory.main.perf_all_weeks AS SELECT 1 AS week";

@@ -1,8 +1,8 @@
-//! The pieces of the JSON that DuckDB prints, one after the other.
+//! Splits the JSON that DuckDB prints into its pieces.
 
 use crate::error::{Error, Result};
 
-/// What comes next in a JSON text.
+/// The next piece of a JSON text.
 pub(super) enum Event<'a> {
     Open(bool),
     Close,
@@ -22,8 +22,10 @@ impl<'a> Scanner<'a> {
         Self { bytes: json.as_bytes(), at: 0 }
     }
 
+    /// Returns the next piece, or `None` at the end.
+    ///
     /// # Errors
-    /// As [`malformed`].
+    /// The error of [`malformed`].
     pub(super) fn next(&mut self) -> Result<Option<Event<'a>>> {
         while let Some(&byte) = self.bytes.get(self.at) {
             let start = self.at;
@@ -49,7 +51,7 @@ impl<'a> Scanner<'a> {
         Ok(None)
     }
 
-    /// The string that starts at `start`; serde undoes its escapes.
+    /// Returns the string that starts at `start`; serde decodes its escapes.
     fn text(&mut self, start: usize) -> Result<String> {
         loop {
             match self.bytes.get(self.at) {
@@ -65,7 +67,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// What is said of a text that is not DuckDB's JSON.
+/// Returns the error for a text that is not DuckDB's JSON.
 pub(super) fn malformed() -> Error {
     Error::internal("DuckDB's parse tree could not be read")
 }

@@ -1,4 +1,4 @@
-//! Where the one statement of a text is, and what it explains: cut by DuckDB's own tokens, and put together anew.
+//! Splits a statement by DuckDB's own tokens and recomposes it: `EXPLAIN`, `CREATE VIEW` and `PIVOT`.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
@@ -8,10 +8,10 @@ use super::parser::{Token, TokenKind};
 use super::places::Composed;
 use crate::error::{Error, Kind, Result};
 
-/// Formats of a plan. The first one is used where none is asked for.
+/// Formats of a query plan. The first is the default.
 const FORMATS: &[&str] = &["default", "text", "json", "html", "graphviz", "yaml", "mermaid"];
 
-/// The tokens that mean something, of a text that may end in `;`.
+/// Removes the comments, and the `;` at the end.
 pub(super) fn significant<'a>(tokens: Vec<Token<'a>>) -> Vec<Token<'a>> {
     let mut all: Vec<Token<'a>> =
         tokens.into_iter().filter(|token| token.kind != TokenKind::Comment).collect();
@@ -20,20 +20,21 @@ pub(super) fn significant<'a>(tokens: Vec<Token<'a>>) -> Vec<Token<'a>> {
     all
 }
 
-/// An `EXPLAIN` in parts.
+/// The parts of an `EXPLAIN`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Explained {
     analyze: bool,
     format: &'static str,
-    /// Index of the first token of what is explained.
+    /// Index of the first token of the explained statement.
     pub(super) body: usize,
 }
 
 impl Explained {
-    /// Of the tokens of one statement; `None` when nothing is explained.
+    /// Reads the tokens of one statement; returns `None` if it is not an `EXPLAIN`.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] for options other than `ANALYZE` and `FORMAT`, [`Kind::BadQuery`] for a format that there is not.
+    /// [`Kind::Forbidden`] for options other than `ANALYZE` and `FORMAT`, [`Kind::BadQuery`] for an unknown
+    /// format.
     pub(super) fn read(tokens: &[Token<'_>]) -> Result<Option<Self>> {
         if !tokens.first().is_some_and(|token| token.is_word("EXPLAIN")) {
             return Ok(None);
@@ -50,7 +51,7 @@ impl Explained {
         Ok(Some(found))
     }
 
-    /// Reads `(option, …)`, which starts where the body was thought to.
+    /// Reads `(option, …)`, which starts where the body would otherwise start.
     fn read_options(&mut self, tokens: &[Token<'_>]) -> Result<()> {
         let mut at = self.body + 1;
         loop {
@@ -76,7 +77,8 @@ impl Explained {
         Ok(())
     }
 
-    /// What to put before the body. The options come always, so that a body in parentheses is never taken for them.
+    /// Returns the text to put before the body. It always has options, so that DuckDB never takes a body in
+    /// parentheses for options.
     pub(super) fn head(&self) -> String {
         format!("EXPLAIN ({}FORMAT {}) ", if self.analyze { "ANALYZE, " } else { "" }, self.format)
     }
@@ -86,7 +88,7 @@ fn is_analyze(token: &Token<'_>) -> bool {
     token.is_word("ANALYZE") || token.is_word("ANALYSE")
 }
 
-/// Whether a word behind `EXPLAIN (` begins an option and not a query.
+/// Returns whether a word after `EXPLAIN (` begins an option and not a query.
 fn is_option(token: &Token<'_>) -> bool {
     is_analyze(token) || ["FORMAT", "VERBOSE", "SQL"].iter().any(|word| token.is_word(word))
 }
@@ -113,8 +115,8 @@ fn no_option(token: Option<&Token<'_>>) -> Error {
     }
 }
 
-/// Where the query of `CREATE VIEW name (columns) AS query` starts, and where the columns with their parentheses are, if there are
-/// any.
+/// Returns where the query of `CREATE VIEW name (columns) AS query` starts, and the range of the columns with
+/// their parentheses, if any.
 pub(super) fn query_of_view(tokens: &[Token<'_>]) -> Option<(usize, Option<Range<usize>>)> {
     let mut depth = 0_usize;
     let mut columns = None;
@@ -135,19 +137,21 @@ pub(super) fn query_of_view(tokens: &[Token<'_>]) -> Option<(usize, Option<Range
     tokens.get(at + 1).map(|token| (token.start, columns))
 }
 
-/// A `PIVOT` without `IN`: the text that runs, and the same with a list of one value behind each item of `ON` that had none. DuckDB
-/// serialises only the second, whose tree shows that the values stand where a pivot's lists do.
+/// A `PIVOT` without `IN` in two forms: the text that runs, and the same text with a list of one value after
+/// each item of `ON` that has none. DuckDB serialises only the second; its tree shows that the values became
+/// the lists of a pivot.
 pub(super) struct Pivoted<'a> {
     pub(super) run: Composed<'a>,
     pub(super) judged: Composed<'a>,
-    /// How the values begin; the number of the list follows.
+    /// The prefix of the values; the number of the list follows.
     pub(super) value: String,
-    /// How many lists were put in.
+    /// Number of lists that were put in.
     pub(super) lists: usize,
 }
 
 impl<'a> Pivoted<'a> {
-    /// Of `sql` and its tokens, from that with index `from` on, behind `head`; `None` where nothing can be put in.
+    /// Composes both forms from the tokens of `sql` with index `from` and above, with `head` in front;
+    /// returns `None` if no list can be put in.
     pub(super) fn of(sql: &'a str, tokens: &[Token<'_>], from: usize, head: &str) -> Option<Self> {
         let tokens = tokens.get(from..)?;
         let mut items: Vec<Range<usize>> = Vec::new();
@@ -160,11 +164,11 @@ impl<'a> Pivoted<'a> {
         if items.is_empty() {
             return None;
         }
-        // A pivot may stand in an item of another one.
+        // An item of one pivot may contain another pivot.
         let mut marks: Vec<(usize, bool)> =
             items.iter().flat_map(|item| [(item.start, true), (item.end, false)]).collect();
         marks.sort_unstable();
-        // Nobody can write it beforehand, in whatever spelling.
+        // The value is random, so that nobody can write it in the query beforehand.
         let [one, other] = [RandomState::new(), RandomState::new()].map(|state| state.hash_one(sql));
         let value = format!("pivoted_{one:016x}{other:016x}_");
         let mut lists = 0;
@@ -189,11 +193,11 @@ impl<'a> Pivoted<'a> {
     }
 }
 
-/// Whether the types that `function`, which reads files, is given in each of its calls are written out, and none is an array of
-/// fixed size.
+/// Checks that every call of `function`, which reads files, gives types as literal texts without fixed-size
+/// arrays.
 ///
 /// # Errors
-/// [`Kind::Forbidden`] at the first token that is not followed.
+/// [`Kind::Forbidden`] at the first token that is not understood.
 pub(super) fn check_types_of(function: &str, tokens: &[Token<'_>]) -> Result<()> {
     const PLAIN: &[&str] = &[",", ":", "=", ":=", "=>", "(", ")", "[", "]", "{", "}", "-"];
     const MAKE_VALUES: &[&str] = &["MAP", "STRUCT_PACK", "LIST_VALUE", "ROW"];
@@ -243,7 +247,7 @@ pub(super) fn check_types_of(function: &str, tokens: &[Token<'_>]) -> Result<()>
     Ok(())
 }
 
-/// Whether a token joins expressions to a larger one.
+/// Returns whether a token joins expressions into a larger one.
 fn joins(token: &Token<'_>) -> bool {
     const WORDS: &[&str] = &[
         "NOT", "AND", "OR", "IS", "LIKE", "ILIKE", "GLOB", "SIMILAR", "BETWEEN", "COLLATE", "AT", "IN",
@@ -253,14 +257,14 @@ fn joins(token: &Token<'_>) -> bool {
     is_operator || WORDS.iter().any(|word| token.is_word(word))
 }
 
-/// The items of `ON` of a `PIVOT` that have no `IN`; `tokens` are those behind its keyword.
+/// Returns the items of `ON` in a `PIVOT` that have no `IN`; `tokens` follow the keyword `PIVOT`.
 fn items_of(tokens: &[Token<'_>]) -> Vec<Range<usize>> {
     const ENDS: &[&str] = &["USING", "GROUP", "ORDER", "LIMIT", "OFFSET", "UNION", "EXCEPT", "INTERSECT"];
     let mut items = Vec::new();
     let mut depth = 0_usize;
-    // Whether what was read of the item is more than what may stand before a list: `a || b IN ('x')` is an expression as a whole.
+    // Whether the item so far is too complex for a list after it: `a || b IN ('x')` is one expression.
     let mut is_compound = false;
-    // The item being read, and whether it has a list; none while the source is read.
+    // The current item and whether it has a list; `None` within the source.
     let mut item: Option<(Option<Range<usize>>, bool)> = None;
     let mut is_behind_a_dot = false;
     for token in tokens {
@@ -272,7 +276,7 @@ fn items_of(tokens: &[Token<'_>]) -> Vec<Range<usize>> {
         }
         if depth == 0 {
             if token.is_word("ON") && !was_behind_a_dot {
-                // Those before belong to a join in the source.
+                // The items so far belong to a join in the source.
                 items.clear();
                 is_compound = false;
                 item = Some((None, false));

@@ -1,4 +1,4 @@
-//! What passes and what is refused, with the real parser.
+//! Statements that pass and that are refused, with the real parser.
 
 use super::*;
 
@@ -11,7 +11,7 @@ mod names;
 #[path = "run_tests.rs"]
 mod runs;
 
-/// One for all tests: each opens a DuckDB.
+/// Returns one gate for all tests, because each gate opens a DuckDB.
 fn gate() -> &'static Gate {
     static GATE: std::sync::OnceLock<Gate> = std::sync::OnceLock::new();
     GATE.get_or_init(|| Gate::open().unwrap())
@@ -88,7 +88,7 @@ fn what_may_change_by_itself_is_known() {
         ("FROM t TABLESAMPLE reservoir(10)", false),
         ("SELECT current_setting('threads') FROM t", false),
         ("FROM read_duckdb('x.duckdb')", false),
-        // What is new in it may be in its write-ahead log only.
+        // New data may be only in the file's write-ahead log.
         ("FROM 'x.duckdb'", false),
         ("SHOW TABLES", false),
         ("DESCRIBE t", false),
@@ -171,7 +171,7 @@ fn writers_and_hiders_are_refused_with_their_position() {
     }
 }
 
-/// The text is refused with the message, at the position if one is expected, and with a remedy.
+/// Asserts that the text is refused with the message and a hint, and at the position if one is expected.
 fn assert_refused(sql: &str, message: &str, position: Option<usize>) {
     let error = verdict(sql).expect_err(sql);
     assert_eq!(error.message, message, "{sql}");
@@ -302,7 +302,7 @@ fn a_deep_tree_is_read_without_recursion() {
         .unwrap();
 }
 
-/// The same nodes as a plain reader of JSON finds.
+/// Collects the nodes with a plain JSON reader.
 fn plainly(json: &serde_json::Value, found: &mut Vec<(String, String, String, String)>) {
     match json {
         serde_json::Value::Object(object) => {

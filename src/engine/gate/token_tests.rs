@@ -1,9 +1,10 @@
-//! Our lexer against DuckDB's tokenizer, and what the gate does with tokens, on any text.
+//! Compares our lexer with DuckDB's tokenizer, and runs the gate's token functions on any text.
 
 use super::statement::{Explained, Pivoted};
 use super::*;
 
-/// What a piece of a text is to both. Numbers and operators are left out: no macro and no literal depends on them.
+/// The class of a piece of text for both lexers. Numbers and operators are left out, because no macro and no
+/// literal depends on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Comment,
@@ -14,8 +15,8 @@ enum Class {
 
 type Region = (usize, usize, Class);
 
-/// How long a piece of a text is with plain spaces for the Unicode spaces that mean one. `plain` is what is left of that text, and
-/// is moved behind the piece.
+/// Returns the part of `plain` that corresponds to `piece`, with plain spaces for Unicode spaces. `plain` is
+/// the rest of that text, and is advanced past the piece.
 fn take<'a>(piece: &str, plain: &mut &'a str) -> &'a str {
     let end = plain.char_indices().nth(piece.chars().count()).map_or(plain.len(), |(at, _)| at);
     let (taken, rest) = plain.split_at(end);
@@ -23,12 +24,12 @@ fn take<'a>(piece: &str, plain: &mut &'a str) -> &'a str {
     taken
 }
 
-/// The regions of our lexer, as they lie in the text with plain spaces.
+/// Returns the regions of our lexer, as byte ranges in the text with plain spaces.
 fn ours(sql: &str, plain: &str) -> Vec<Region> {
     use query::TokenKind as Kind;
     let (mut rest, mut start) = (plain, 0);
     let mut regions: Vec<Region> = Vec::new();
-    // The kind of the token that ends here.
+    // The kind of the previous token.
     let mut before: Option<Kind> = None;
     for token in query::tokens(sql) {
         let end = start + take(token.text, &mut rest).len();
@@ -37,13 +38,14 @@ fn ours(sql: &str, plain: &str) -> Vec<Region> {
             Kind::String | Kind::EscapeString | Kind::DollarQuote => Some((start, Class::String)),
             Kind::QuotedIdent => Some((start, Class::QuotedIdentifier)),
             Kind::Ident => Some((start, Class::Word)),
-            // DuckDB takes the name for a word behind an operator.
+            // After an operator, DuckDB takes the name for a word.
             Kind::Name => Some((start + 1, Class::Word)),
             _ => None,
         };
         let last = regions.last_mut().filter(|last| last.1 == start && before.is_some());
         match (region, last) {
-            // The letter before `x'…'` belongs to the literal, and a word may go on behind a variable's name.
+            // The letter before `x'…'` belongs to the literal, and a word may continue after a variable's
+            // name.
             (Some((_, Class::String)), Some(last))
                 if before == Some(Kind::Ident)
                     && ["x", "b", "n"].contains(&plain[last.0..last.1].to_lowercase().as_str()) =>
@@ -69,7 +71,7 @@ fn ours(sql: &str, plain: &str) -> Vec<Region> {
     regions
 }
 
-/// The places of `${…}` in a text, inside which DuckDB sees words and operators.
+/// Returns the ranges of `${…}` in a text, inside which DuckDB sees words and operators.
 fn variables(sql: &str, plain: &str) -> Vec<(usize, usize)> {
     let (mut rest, mut start) = (plain, 0);
     let mut found = Vec::new();
@@ -87,7 +89,7 @@ fn theirs(parser: &Parser, sql: &str) -> Vec<Region> {
     let tokens = parser.tokens(sql).unwrap();
     let region = |token: &Token<'_>| match token.kind {
         parser::TokenKind::Comment => {
-            // Behind a `$` that opens nothing, DuckDB has it start there.
+            // After a `$` that opens no string, DuckDB places the comment's start there.
             let opens = token.text.find("--").into_iter().chain(token.text.find("/*")).min().unwrap_or(0);
             let text =
                 token.text.strip_suffix(['\n', '\r']).filter(|_| token.text[opens..].starts_with("--"));
@@ -97,7 +99,7 @@ fn theirs(parser: &Parser, sql: &str) -> Vec<Region> {
         parser::TokenKind::Identifier if token.text.starts_with(['"', '`']) => {
             Some((token.start, token.end(), Class::QuotedIdentifier))
         }
-        // The last `$` of a text.
+        // A lone `$` at the end of a text.
         parser::TokenKind::Identifier if token.text.starts_with('$') => None,
         parser::TokenKind::Keyword | parser::TokenKind::Identifier => {
             Some((token.start, token.end(), Class::Word))
@@ -107,12 +109,13 @@ fn theirs(parser: &Parser, sql: &str) -> Vec<Region> {
     tokens.iter().filter_map(region).collect()
 }
 
-/// Fails where our lexer and DuckDB's tokenizer cut `sql` differently.
+/// Fails if our lexer and DuckDB's tokenizer split `sql` differently.
 fn compare(parser: &Parser, sql: &str) {
     let text = query::with_plain_spaces(sql);
     let mut ours = ours(sql, &text);
     let mut theirs = theirs(parser, &text);
-    // A dollar quote without its end goes to the end of the text for DuckDB; to us its tag is a variable.
+    // For DuckDB, a dollar quote without an end reaches to the end of the text; for us, its tag is a
+    // variable.
     if let Some(&(start, end, Class::String)) = theirs.last()
         && text[start..].starts_with('$')
         && end == text.len()
@@ -126,7 +129,7 @@ fn compare(parser: &Parser, sql: &str) {
     assert_eq!(ours, theirs, "{sql:?}");
 }
 
-/// What reads tokens and trees, on any text.
+/// Runs everything that reads tokens and trees on `text`.
 pub(crate) fn read_anything(text: &str) {
     static PARSER: std::sync::OnceLock<Parser> = std::sync::OnceLock::new();
     let parser = PARSER.get_or_init(|| Parser::open().unwrap());
@@ -152,7 +155,7 @@ pub(crate) fn read_anything(text: &str) {
     }));
     for json in [text, &format!("{{\"error\":false,\"statements\":[{{\"node\":{{{text}}}}}]}}")] {
         let read = tree::read(json);
-        // As a string of the person's, the same text makes no node.
+        // Inside a user's string, the same JSON must not create a node.
         let quoted = serde_json::Value::from(json).to_string();
         let held = format!(
             "{{\"error\":false,\"statements\":[{{\"node\":{{\"type\":\"EMPTY\",\"alias\":{quoted}}}}}]}}"
@@ -190,7 +193,7 @@ fn the_lexer_cuts_odd_texts_as_duckdb_does() {
     }
 }
 
-/// Which Unicode spaces mean a space is DuckDB's to say, where a text parses.
+/// DuckDB decides which Unicode spaces count as spaces, if a text parses.
 #[test]
 fn unicode_spaces_are_replaced_where_duckdb_replaces_them() {
     const PIECES: &[&str] = &[

@@ -1,7 +1,7 @@
-//! Reads the parse tree that `json_serialize_sql` prints, node by node, without building it.
+//! Reads the parse tree that `json_serialize_sql` prints, node by node, without building it in memory.
 //!
-//! A hostile query's tree can be tens of thousands of levels deep, so nothing here recurses. The text comes
-//! from DuckDB itself: keys are its own, and what a person wrote appears only as string values.
+//! The tree of a hostile query can be tens of thousands of levels deep, so nothing here recurses. DuckDB
+//! writes the JSON: its keys are DuckDB's own, and the user's text appears only in string values.
 
 use super::scanner::{Event, Scanner, malformed};
 use crate::error::Result;
@@ -16,39 +16,40 @@ pub(super) struct Node {
     pub(super) class: String,
     /// Name of a function; empty for other nodes.
     pub(super) function: String,
-    /// Whether a dot stands before a function's name and behind what may be a column: then that is its first argument,
-    /// without being one here.
+    /// Whether the function's name is qualified by something that may be a column: DuckDB then takes that
+    /// column for the first argument, although the tree does not list it as one.
     pub(super) is_dotted: bool,
-    /// A function's first argument.
+    /// The function's first argument.
     pub(super) first: Argument,
-    /// A function's first arguments, and all those with names, which may stand in any order.
+    /// The function's first arguments, and all its named arguments, which may come in any order.
     pub(super) given: Vec<Given>,
-    /// Names that arguments of a function are given by, as `name := …`, `name => …` or, where a table stands, `name = …`;
-    /// with how many arguments stand before.
+    /// Names of the function's named arguments, written as `name := …`, `name => …` or, in a table function,
+    /// `name = …`; each with the number of arguments before it.
     pub(super) names: Vec<(usize, String)>,
-    /// Whether a function stands where a table does.
+    /// Whether the function is a table function.
     pub(super) in_from: bool,
-    /// Whether an aggregate's inner state is asked for (`EXPORT_STATE`).
+    /// Whether the query asks for an aggregate's inner state (`EXPORT_STATE`).
     pub(super) exports_state: bool,
-    /// Name of a table, view or file, in the parts that were written with dots between them; empty for other nodes.
+    /// Name of a table, view or file, split at its dots as written; empty for other nodes.
     pub(super) path: Vec<String>,
-    /// Another name that a table, or what stands in the place of one, has in the query.
+    /// Alias of a table, or of what takes the place of a table.
     pub(super) alias: String,
     /// The parts of a column's name; empty for other nodes.
     pub(super) columns: Vec<String>,
     /// What a `SHOW_REF` shows: `SHOW`, `SHOW_SPECIAL`, `DESCRIBE`, …; empty for other nodes.
     pub(super) shows: String,
-    /// Byte offset in the text, where DuckDB tells it.
+    /// Byte offset in the text, if DuckDB gives it.
     pub(super) position: Option<usize>,
 }
 
 impl Node {
-    /// A table's name without catalog and schema.
+    /// Returns a table's name without catalog and schema.
     pub(super) fn name(&self) -> &str {
         self.path.last().map_or("", String::as_str)
     }
 
-    /// What may be a function's argument at `place`, which has this `name`, however the call is spelled.
+    /// Returns every argument that the function may take as its argument `name` at `place`, however the call
+    /// is spelled.
     pub(super) fn arguments(&self, place: usize, name: &str) -> impl Iterator<Item = &Argument> {
         let is_it = move |given: &&Given| match given.name.as_str() {
             "" => given.place == place || self.is_dotted && given.place + 1 == place,
@@ -57,61 +58,62 @@ impl Node {
         self.given.iter().filter(is_it).map(|given| &given.value)
     }
 
-    /// A table's name as DuckDB looks for a file of that name: `FROM "a/b".parquet` reads `a/b.parquet`.
+    /// Returns a table's name as DuckDB searches for a file of that name: `FROM "a/b".parquet` reads
+    /// `a/b.parquet`.
     pub(super) fn full_name(&self) -> String {
         let parts: Vec<&str> = self.path.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         parts.join(".")
     }
 }
 
-/// An argument of a function as it is given.
+/// A function's argument and where it was given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Given {
-    /// How many stand before it.
+    /// Number of arguments before it.
     pub(super) place: usize,
-    /// The name that it is given by (`:=`, `=>`); empty where its place decides.
+    /// The name of a named argument (`:=`, `=>`); empty for a positional one.
     pub(super) name: String,
     pub(super) value: Argument,
 }
 
-/// An argument of a function, as far as it can be known without running anything.
+/// A function's argument, as far as it is known without running anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Argument {
-    /// There is none.
+    /// There is no argument.
     #[default]
     None,
     /// A constant, or a list of constants.
     Written(Vec<String>),
-    /// Anything else.
+    /// Any other expression.
     Computed,
 }
 
-/// Arguments without a name that are kept of each function.
+/// The most positional arguments that are kept of each function.
 const MOST_GIVEN: usize = 4;
 
-/// What was said of the text as a whole, and every node of it.
+/// All nodes of the tree, and facts about the text as a whole.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     /// Every node, children before their parents.
     pub(super) nodes: Vec<Node>,
-    /// How many statements the text holds.
+    /// Number of statements in the text.
     pub(super) statements: usize,
-    /// Names of its CTEs.
+    /// Names of the text's CTEs.
     pub(super) ctes: Vec<String>,
-    /// Whether columns of a table get other names with it: `FROM x AS y(a, b)`.
+    /// Whether the text renames columns of a table: `FROM x AS y(a, b)`.
     pub(super) renames_columns: bool,
-    /// Texts in the lists of values of its pivots.
+    /// Texts in the value lists of pivots.
     pub(super) pivot_values: Vec<String>,
-    /// DuckDB's error, when it could not parse or serialise the text.
+    /// DuckDB's error if it could not parse or serialise the text.
     pub(super) failure: Option<Failure>,
 }
 
-/// DuckDB's refusal to serialise.
+/// DuckDB's error from serialising.
 #[derive(Debug, Default)]
 pub(super) struct Failure {
     /// `parser`, `not implemented`, …
     pub(super) kind: String,
-    /// DuckDB's sentence.
+    /// DuckDB's message.
     pub(super) message: String,
     /// Byte offset in the text.
     pub(super) position: Option<usize>,
@@ -120,7 +122,7 @@ pub(super) struct Failure {
 /// Reads the tree.
 ///
 /// # Errors
-/// [`crate::error::Kind::Internal`] when the text is not the JSON DuckDB prints.
+/// [`crate::error::Kind::Internal`] if the text is not the JSON that DuckDB prints.
 pub(super) fn read(json: &str) -> Result<Tree> {
     let mut tree = Tree::default();
     let mut stack: Vec<Level> = Vec::new();
@@ -130,7 +132,7 @@ pub(super) fn read(json: &str) -> Result<Tree> {
     while let Some(event) = scanner.next()? {
         match event {
             Event::Open(is_object) => {
-                // `statements` is the array at depth 2; each object right inside it is a statement.
+                // `statements` is the array at depth 2; each object directly inside it is a statement.
                 if is_object
                     && stack.len() == 2
                     && stack.first().is_some_and(|level| level.key == "statements")
@@ -213,7 +215,7 @@ pub(super) fn read(json: &str) -> Result<Tree> {
     Ok(tree)
 }
 
-/// Whether what stands before a function's name is nothing, or where the engine's own functions are, which are looked for
+/// Returns whether a function's qualifier is empty or that of the engine's own functions, which DuckDB tries
 /// before columns.
 fn is_own(qualifier: &str, own: &str) -> bool {
     qualifier.is_empty() || qualifier.eq_ignore_ascii_case(own)
@@ -227,27 +229,27 @@ struct Level {
     node: Node,
     /// Whether it is an array of the parts of a name.
     is_name: bool,
-    /// Those parts, on their way up to the table or column that has them.
+    /// These parts, on their way up to the table or column they name.
     parts: Vec<String>,
-    /// The text of a constant, on its way up to the function that has it as an argument.
+    /// The text of a constant, on its way up to the function whose argument it is.
     text: Option<String>,
-    /// What an argument is called in its function, and another name of an expression.
+    /// The name of a named argument, and the alias of an expression.
     name: String,
     alias: String,
-    /// What an argument is.
+    /// The value of an argument.
     value: Argument,
-    /// The column on the left side of a comparison, when it is named by itself.
+    /// The column on the left side of a comparison, if it stands there alone.
     left: Option<String>,
-    /// Where the function is that a table function calls.
+    /// Index of the function node that a table function calls.
     called: Option<usize>,
-    /// How many arguments of a function there were so far.
+    /// Number of arguments of the function so far.
     count: usize,
-    /// They, when they are all constants.
+    /// The arguments so far, if all are constants.
     arguments: Argument,
 }
 
-/// Whether a text that comes now is a value in the list of a pivot's column:
-/// `entries: [{star_expr: {literal: {text: …}}}]`.
+/// Returns whether the next text is a value in the list of a pivot's column: `entries: [{star_expr: {literal:
+/// {text: …}}}]`.
 fn is_pivot_value(stack: &[Level]) -> bool {
     match stack {
         [.., column, _, entry, expression, literal] if literal.has_key => {
@@ -258,7 +260,7 @@ fn is_pivot_value(stack: &[Level]) -> bool {
     }
 }
 
-/// Whether a text that comes now is the name of a CTE: `cte_map: {map: [{key: …}]}`.
+/// Returns whether the next text is the name of a CTE: `cte_map: {map: [{key: …}]}`.
 fn is_cte(stack: &[Level]) -> bool {
     match stack {
         [.., owner, map, _, entry] if entry.has_key => {
@@ -268,9 +270,9 @@ fn is_cte(stack: &[Level]) -> bool {
     }
 }
 
-/// Keeps the node that has ended, and hands up what its parents want to know of it.
+/// Keeps the node that has ended, and passes up what its parents need of it.
 fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
-    // A constant holds its text in an object of its own.
+    // A constant holds its text in a nested object.
     if let [.., parent] = stack
         && parent.key == "literal"
     {
@@ -303,8 +305,8 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
     if let [.., function, _list, argument] = stack
         && (function.key.as_str(), argument.key.as_str()) == ("arguments", "expression")
     {
-        // DuckDB takes the other name of an argument, and what a comparison with `=` starts with, for its name in the
-        // function.
+        // DuckDB takes an argument's alias, or the left side of a comparison with `=`, for the argument's
+        // name.
         if !level.alias.is_empty() {
             function.node.names.push((function.count, std::mem::take(&mut level.alias)));
         }
@@ -339,7 +341,7 @@ fn close(mut level: Level, stack: &mut [Level], nodes: &mut Vec<Node>) {
     } else if level.node.class == "COLUMN_REF" {
         level.node.columns = level.parts;
     }
-    // DuckDB tells the place of a table function, but not that of the call inside.
+    // DuckDB gives the position of a table function, but not of the call inside it.
     if let Some(call) = level.called.and_then(|index| nodes.get_mut(index)) {
         call.position = call.position.or(level.node.position);
     }

@@ -1,4 +1,4 @@
-//! What is read of a parse tree.
+//! What is read from a parse tree.
 
 use super::*;
 

@@ -1,4 +1,5 @@
-//! What is known of a statement that passed: what runs, what it reads, and whether its result may be kept.
+//! What is known of a statement that passed the gate: the text that runs, what it reads, and whether its
+//! result may be kept.
 
 use super::columns::Columns;
 use super::composition::{Composition, Put};
@@ -11,11 +12,11 @@ use super::{judged, replacing, tree};
 /// What a text reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::engine) struct Reads {
-    /// Tables and views it names, without catalog and schema.
+    /// Names of its tables and views, without catalog and schema.
     pub(in crate::engine) tables: Vec<String>,
-    /// Files and patterns that it reads, as tables or by its functions.
+    /// Files and patterns that it reads, as tables or through functions.
     pub(in crate::engine) files: Vec<String>,
-    /// Those among them that are names of tables, with their parts; none where a function is given the same.
+    /// Those of `files` that are table names, with their parts, unless a function reads the same file.
     pub(in crate::engine) maybe_tables: Vec<(String, Vec<String>)>,
 }
 
@@ -38,49 +39,49 @@ impl Reads {
     }
 }
 
-/// How a statement can be run.
+/// How a statement can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Form {
-    /// It can stand in parentheses as a subquery.
+    /// In parentheses, as a subquery.
     Subquery,
-    /// It stands alone.
+    /// Only alone.
     Alone,
-    /// DuckDB runs it as several statements, which make types and drop them.
+    /// DuckDB runs it as several statements, which create types and drop them.
     Multiple,
 }
 
-/// What a statement that passed may need.
+/// The verdict on a statement that passed the gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Verdict {
-    /// The one statement that was judged, and that runs.
+    /// The checked statement, which runs.
     pub(in crate::engine) sql: String,
-    /// From its positions back to those in the text that came, one step after the other.
+    /// Maps positions of `sql` back to the text that was sent, in up to three steps.
     places: [Places; 3],
     /// What it names and reads.
     pub(in crate::engine) reads: Reads,
-    /// Where it reads Parquet files.
+    /// The places where it reads Parquet files.
     pub(in crate::engine) readers: Vec<Reader>,
     /// Tables and views that it names in any way, without catalog and schema.
     pub(in crate::engine) names: Vec<String>,
-    /// Those among them that it names with a catalog or schema.
+    /// Those of `names` that it qualifies with a catalog or schema.
     pub(in crate::engine) qualified: Vec<String>,
     /// Columns that it may read.
     pub(in crate::engine) columns: Columns,
-    /// Functions that it calls, as they are written.
+    /// Functions that it calls, as written.
     pub(in crate::engine) functions: Vec<String>,
-    /// Whether it lists what exists (`SHOW`, `duckdb_views()`, `information_schema.tables`, …).
+    /// Whether it lists the catalog (`SHOW`, `duckdb_views()`, `information_schema.tables`, …).
     pub(in crate::engine) lists_catalog: bool,
     pub(in crate::engine) form: Form,
-    /// Database files that it reads by their paths, and keeps from their writers.
+    /// Database files that it reads by their paths, which blocks their writers.
     pub(in crate::engine) databases: Vec<String>,
-    /// Whether it gives the same again while the files it reads are the same, as far as its text can tell.
+    /// Whether its result stays the same while its files do, as far as the text shows.
     pub(in crate::engine) is_repeatable: bool,
-    /// How many calls read files whose texts are not UTF-8.
+    /// Number of calls that read files whose texts are not UTF-8.
     pub(super) replaces: usize,
 }
 
 impl Verdict {
-    /// Of a text that nobody looks at: for tests of the other wall.
+    /// Returns the verdict on an unchecked text, for tests of the jail.
     pub(in crate::engine) fn unchecked(sql: String) -> Self {
         Self {
             sql,
@@ -99,12 +100,12 @@ impl Verdict {
         }
     }
 
-    /// Where `position` of [`Verdict::sql`] is in the text that came.
+    /// Maps a position in [`Verdict::sql`] to the text that was sent.
     pub(in crate::engine) fn place_of(&self, position: usize) -> usize {
         self.places.iter().fold(position, |at, places| places.back(at))
     }
 
-    /// Of a tree that was judged and the tokens it was made of, without what runs.
+    /// Builds a verdict from a checked tree and the tokens of its text; `sql` is added later.
     pub(super) fn of(tree: &tree::Tree, tokens: &[Token<'_>], is_select: bool) -> Self {
         let reads = Reads::of(tree);
         let lists_catalog =
@@ -126,7 +127,7 @@ impl Verdict {
             functions: called.cloned().collect(),
             columns: Columns::of(tree, tokens),
             lists_catalog,
-            // `EXPLAIN ANALYZE` tells times, and what PIVOT makes of its lists is not followed.
+            // `EXPLAIN ANALYZE` prints run times, and what PIVOT does with its lists is not analysed.
             is_repeatable: is_select && !lists_catalog && !is_restless && databases.is_empty(),
             databases,
             reads,
@@ -136,7 +137,7 @@ impl Verdict {
         }
     }
 
-    /// The same of a text that was put together of the one that came, from which `places` lead back.
+    /// Adds `places`, which map the text that the gate composed back to the one that was sent.
     pub(super) fn out_of(mut self, places: Places) -> Self {
         if let Some(last) = self.places.last_mut() {
             *last = places;
@@ -150,14 +151,15 @@ impl Verdict {
         Self { sql: plan.run.into_owned(), places, form, readers, ..self }
     }
 
-    /// The statement with what `put` gives to each place where it reads Parquet files.
+    /// Returns the statement with the arguments in `put` added to each place where it reads Parquet files.
     pub(super) fn with_arguments(&self, put: &[Option<Put>]) -> Composition {
         Composition::of(&self.sql, &self.readers, put)
     }
 
-    /// Whether `again`, the verdict on what was composed of it as `sql`, is of the same statement.
+    /// Returns whether `again`, the verdict on the text `sql` composed from this statement, is on the same
+    /// statement.
     pub(super) fn is_of(&self, sql: &str, again: &Self) -> bool {
-        // Of a PIVOT without lists the items are put in parentheses, each time anew.
+        // The gate puts the items of a PIVOT without lists in parentheses every time.
         let is_same = match self.form {
             Form::Multiple => {
                 let without = |text: &str| text.replace(['(', ')'], "");
@@ -168,13 +170,14 @@ impl Verdict {
         is_same && again.form == self.form && again.readers.len() == self.readers.len()
     }
 
-    /// What DuckDB says of it, a message or the name of a column, without them.
+    /// Removes the added arguments from DuckDB's text about the statement, such as a message or a column
+    /// name.
     pub(in crate::engine) fn as_written(&self, put: &[Option<Put>], said: &str) -> String {
         Composition::as_written(&self.sql, &self.readers, put, said)
     }
 }
 
-/// What a function that reads files is given.
+/// Returns the paths in a call of a function that reads files.
 fn files_of(node: &tree::Node) -> &[String] {
     match (&node.first, judged::verdict(&node.function)) {
         (tree::Argument::Written(paths), judged::Verdict::ReadsFiles) => paths,
@@ -182,7 +185,7 @@ fn files_of(node: &tree::Node) -> &[String] {
     }
 }
 
-/// What a node opens as database files, where it names no table.
+/// Returns the database files that a node opens, unless it names a table.
 fn databases_of(node: &tree::Node) -> Vec<String> {
     if judged::opens_database(&node.function) {
         return files_of(node).to_vec();
@@ -190,7 +193,7 @@ fn databases_of(node: &tree::Node) -> Vec<String> {
     Some(node.full_name()).filter(|name| judged::is_database(name)).into_iter().collect()
 }
 
-/// Tables and views that a node names: itself, or in the text that a function takes for one.
+/// Returns the tables and views that a node names, itself or in a function's text argument.
 fn names_of(node: &tree::Node) -> Vec<String> {
     let own = Some(node.name()).filter(|name| !name.is_empty()).map(str::to_owned);
     let told = match &node.first {
@@ -201,7 +204,7 @@ fn names_of(node: &tree::Node) -> Vec<String> {
         }
         _ => String::new(),
     };
-    // As a text it may be `schema."name"`.
+    // The text may be `schema."name"`.
     let last = told.rsplit('.').next().unwrap_or_default().trim_matches('"').to_owned();
     own.into_iter().chain([told, last]).filter(|name| !name.is_empty()).collect()
 }

@@ -1,5 +1,5 @@
-//! Whether the views of the database files work: each is planned, and what its files are is looked at. What would make the others
-//! work is told all at once.
+//! Checks whether the views of the database files work: plans each view and examines its files. One result
+//! says what would make all failing views work.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,47 +14,51 @@ use crate::error::{Error, Kind, Result};
 use crate::reports::VIEW_NAMES;
 use crate::source::{Astray, is_pattern};
 
-/// The view that the others, the dashboards and the named queries build on.
+/// The view on which the other views, the dashboards and the named queries build.
 const BASE: &str = VIEW_NAMES[0];
-/// How many views are planned.
+/// The most views that are planned.
 const MOST_VIEWS: usize = 500;
 
-/// What was found of the views of the attached files.
+/// What the inspection found about the views of the attached files.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Views {
-    /// How many can be planned.
+    /// Number of views that can be planned.
     pub sound: u64,
-    /// Those that cannot, by name, with the reason.
+    /// Views that cannot be planned, by name, with the reason.
     pub failing: Vec<(String, Error)>,
-    /// How many were not looked at, because there are too many.
+    /// Number of views that were not examined, because there are too many.
     pub unseen: u64,
-    /// Views and macros that read Parquet files as they are stored, whoever names them, and should not.
+    /// Views and macros that read Parquet files exactly as stored in every query, although they need changed
+    /// arguments.
     pub staying: Vec<String>,
-    /// Files that those which can be planned read.
+    /// Number of files that the working views read.
     pub files: u64,
-    /// Where relative paths in them start.
+    /// Where relative paths in the working views start.
     pub bases: Vec<PathBuf>,
-    /// Folders that those which cannot be planned read, and that are no folders of the datasource.
+    /// Folders outside the datasource that the failing views read.
     pub lacking: Vec<PathBuf>,
-    /// Relative paths in them that name nothing.
+    /// Relative paths in the failing views that name nothing.
     pub lost: Vec<String>,
-    /// Where relative paths would have to start for those which cannot be planned; and whether they do where no base path is set.
+    /// Folders where relative paths would have to start for the failing views, each with whether they would
+    /// start there if no base path were set.
     pub right: Vec<(PathBuf, bool)>,
-    /// Names of files or patterns beside the database files that those which cannot be planned read, and that are no reports.
+    /// Names of files or patterns beside the database files that the failing views read and that are not
+    /// reports.
     pub patterns: Vec<String>,
-    /// Why what lies beside the files is not read that those which cannot be planned want, and what to do.
+    /// Why the files beside the database files that the failing views read are closed, and what to do.
     pub closed: Option<(String, String)>,
-    /// Those of the plugin's view names that are the files' own.
+    /// The plugin's view names that the database files define themselves.
     pub own: Vec<String>,
-    /// The columns of the files' own `perf_all_weeks` with DuckDB's types; none where there is none or it cannot be planned.
+    /// The columns of the database files' own `perf_all_weeks` with DuckDB's types; `None` if it does not
+    /// exist or cannot be planned.
     pub of_base: Option<Vec<(String, String)>>,
 }
 
 impl Engine {
-    /// Plans every view of the attached files, which bring `definitions`.
+    /// Plans every view of the attached files, whose definitions are `definitions`.
     ///
     /// # Errors
-    /// When they cannot be listed.
+    /// Fails if the views cannot be listed.
     pub(super) fn inspect_views(&self, definitions: &Definitions, cancel: &Cancel) -> Result<Views> {
         let connection = self.own_connection()?;
         let list = "SELECT database_name, schema_name, view_name FROM system.main.duckdb_views() \
@@ -112,7 +116,7 @@ impl Engine {
         Ok(found)
     }
 
-    /// The columns of the files' own `perf_all_weeks`, as queries get them.
+    /// Returns the columns of the database files' own `perf_all_weeks`, as queries get them.
     fn columns_of_base(&self, definitions: &Definitions, cancel: &Cancel) -> Option<Vec<(String, String)>> {
         let stamp = self.plan(&format!("FROM {BASE}"), definitions, cancel).ok()?;
         let session = self.session(&stamp.bases).ok()?;
@@ -126,7 +130,7 @@ impl Engine {
             .ok()
     }
 
-    /// Plans a statement of the plugin's own over one view.
+    /// Plans one of the plugin's own statements over one view.
     fn plan(&self, sql: &str, definitions: &Definitions, cancel: &Cancel) -> Result<FileSet> {
         let verdict = if self.gated {
             self.gate.check(sql)?
@@ -142,15 +146,16 @@ impl Engine {
         Ok(set)
     }
 
-    /// Notes what would have to be in the settings for a path to name something. Whoever made the file has written the path.
+    /// Records which setting would make a path name something. The path was written by the author of the
+    /// database file.
     fn find_lacking(&self, path: &str, views: &mut Views) {
         let Ok(found) = self.reach.find(path) else { return };
-        // Nor where the path would name reports if they were there.
+        // A path with a base would name reports there if they existed, so no setting is wrong.
         let are_there = found.files.iter().any(|file| file.look.is_some());
         if found.astray.is_empty() && (are_there || found.base.is_some()) {
             return;
         }
-        // What is wrong with a link says the error.
+        // The view's error already explains a problem with a link.
         if found.astray.iter().any(|astray| astray.link().is_some()) {
             return;
         }
@@ -184,7 +189,7 @@ impl Engine {
         }
     }
 
-    /// Those of the plugin's view names that the attached files have for tables or views of their own.
+    /// Returns the plugin's view names that are tables or views of the attached files.
     fn own_of_files(&self) -> Result<Vec<String>> {
         let of: Vec<String> = self.attachments.names().iter().map(|name| sql_text(name)).collect();
         let names: Vec<String> = VIEW_NAMES.iter().map(|name| sql_text(name)).collect();

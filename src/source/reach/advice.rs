@@ -1,5 +1,6 @@
-//! What more is said of a path that leads out: that it would name reports from another folder, or why those beside a database
-//! file are not read, or what is in the way of opening one. Told of the datasource's own files only.
+//! Explains why a path leads out of the datasource: it would name reports from another folder, the reports
+//! beside a database file are not readable, or something prevents opening a database file. Only the
+//! datasource's own files are mentioned.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +11,10 @@ use super::parts::local;
 use super::place::{End, Reach};
 
 impl Reach {
-    /// What is in the way of opening `database` with the logs that DuckDB looks for beside it.
+    /// Returns what prevents opening `database` with the write-ahead logs that DuckDB looks for beside it.
     #[must_use]
     pub fn logs_astray(&self, database: &Path) -> Option<Astray> {
-        // DuckDB opens it by its canonical path.
+        // DuckDB opens the database file by its canonical path.
         let at = self.base.join(database);
         if at.canonicalize().unwrap_or(at).to_string_lossy().contains('?') {
             return Some(Astray::LogElsewhere(database.to_owned()));
@@ -27,7 +28,7 @@ impl Reach {
         })
     }
 
-    /// Says of what leads out what is known of it.
+    /// Replaces findings about a path outside by more specific ones.
     pub(super) fn advise(&self, path: &str, findings: &mut Findings) {
         for astray in &mut findings.astray {
             if matches!(astray, Astray::Outside(..)) {
@@ -36,7 +37,7 @@ impl Reach {
         }
     }
 
-    /// What is said of `path`, which names no file of the datasource.
+    /// Explains why `path` names no file of the datasource.
     #[must_use]
     pub fn why_outside(&self, path: &str) -> Astray {
         let path = local(path);
@@ -57,11 +58,11 @@ impl Reach {
         Astray::FromNowhere(path.into(), beside)
     }
 
-    /// The folder from which the relative `path` names a file of the datasource, where that is not the base path. What is elsewhere is
-    /// not told, not even that it is there.
+    /// Returns the folder, other than the base path, from which the relative `path` names a file of the
+    /// datasource. Nothing is revealed about other files, not even whether they exist.
     #[must_use]
     pub fn right_base(&self, path: &str) -> Option<PathBuf> {
-        // Through any depth takes too long for a hint.
+        // Searching at any depth takes too long for a hint.
         if path.contains("**") {
             return None;
         }
@@ -74,13 +75,13 @@ impl Reach {
         self.above.iter().filter(|base| **base != self.base).find(is_there).cloned()
     }
 
-    /// Whether relative paths start at `base` where the settings do not say.
+    /// Returns whether relative paths start at `base` if the settings give no base path.
     fn is_found_by_itself(&self, base: &Path) -> bool {
         let is_listed = base.to_str().is_some_and(|text| !text.contains(','));
         self.search.is_empty() && self.folders.is_empty() && is_listed
     }
 
-    /// Whether `path` would name nothing but reports in `folder`, whatever folder it starts from.
+    /// Returns whether `path` would name only reports in `folder`, from some folder where it may start.
     fn names_reports_in(&self, folder: &Path, path: &str) -> bool {
         let are_reports = |base: &Path| {
             base.join(path).strip_prefix(folder).is_ok_and(|rest| {
@@ -92,7 +93,7 @@ impl Reach {
     }
 }
 
-/// What is said of a path that leads out from `base`, unless more is known of it.
+/// Returns the general finding about a path that leads out from `base`.
 pub(super) fn outside(base: &Path, path: &str) -> Astray {
     Astray::Outside(path.into(), Some(base.to_owned()).filter(|_| !path.starts_with('/')))
 }

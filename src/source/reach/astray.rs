@@ -1,69 +1,69 @@
-//! What a query's path does not reach, and what is said of it.
+//! What a query's path must not or cannot read, and the messages about it.
 
 use std::path::{Path, PathBuf};
 
 use super::super::words::{BASE_PATH, MORE_PATHS};
 use crate::error::{Error, Kind};
 
-/// What is not followed, and why.
+/// A path that is not followed, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Astray {
-    /// A path that begins outside of the datasource; and where it starts, if it is a relative one.
+    /// A path that begins outside the datasource; for a relative path, also the folder where it starts.
     Outside(PathBuf, Option<PathBuf>),
     /// A relative path that names reports from another folder than the one where the settings let it start.
     Elsewhere {
-        /// As somebody wrote it.
+        /// The path as written.
         path: PathBuf,
         /// Where it starts.
         base: PathBuf,
-        /// From where it names reports.
+        /// The folder from which it names reports.
         right: PathBuf,
-        /// Whether it is found by itself where the settings name no base path.
+        /// Whether it would be found if the settings named no base path.
         or_none: bool,
     },
-    /// A file that is no report by its name, beside a database file. Nobody has looked whether it is there.
+    /// A file beside a database file whose name is not that of a report. Its existence was not checked.
     NoReportName(PathBuf, Beside),
-    /// A pattern that may match more than reports, beside a database file. Nobody has looked whether it matches something.
+    /// A pattern beside a database file that may match more than reports. Its matches were not looked up.
     TooWide(PathBuf, Beside),
-    /// A relative path that names reports from nowhere. Nobody has looked whether it names something else.
+    /// A relative path that names reports from no folder. Whether it names another file was not checked.
     FromNowhere(PathBuf, Beside),
-    /// What is in the folder of a database file, which may not be read: why, and what to do.
+    /// A path in the folder of a database file that may not be read: the reason, and what to do.
     Closed(PathBuf, String, String),
-    /// A relative path that may begin at either of two folders.
+    /// A relative path that may start at either of two folders.
     TwoPlaces(PathBuf, PathBuf, PathBuf),
-    /// A link that leads out of it. Nobody has looked whether something is there.
+    /// A link that leads out of the datasource. Whether its target exists was not checked.
     LeadsOut(PathBuf),
-    /// A link that stays inside, and the place there to which it leads, where nothing is.
+    /// A link that stays inside the datasource, and its target, which does not exist.
     LeadsNowhere(PathBuf, PathBuf),
     /// A link that leads back to itself.
     Circle(PathBuf),
-    /// A name that DuckDB takes for another: it reads a backslash as `/`, and `~` in front as the home folder.
+    /// A name that DuckDB reads differently: a backslash as `/`, and a leading `~` as the home folder.
     Misread(PathBuf),
-    /// No file and no folder: opening it may wait for ever.
+    /// Neither a regular file nor a folder: opening it might wait forever.
     NoFile(PathBuf),
-    /// A link to a folder, met by `**`, which follows none, while nothing else leads there.
+    /// A link to a folder, matched by `**`, which follows no links; no other path leads to that folder.
     NotFollowed(PathBuf),
-    /// A folder in a report's place, without any Parquet file in it.
+    /// A folder in the place of a report, without any Parquet file.
     NoReport(PathBuf),
-    /// A folder such as `week=202601` on the way to reports, in which none is.
+    /// A folder such as `week=202601` on the path to reports that contains none.
     EmptyKey(PathBuf),
-    /// A database file with `?` in its path, where DuckDB looks elsewhere for its write-ahead log.
+    /// A database file with `?` in its path: DuckDB searches elsewhere for its write-ahead log.
     LogElsewhere(PathBuf),
-    /// A folder that is called like a Parquet file, where a pattern names files.
+    /// A folder with the name of a Parquet file, matched by a pattern for files.
     Folder(PathBuf),
 }
 
 /// What may be read beside database files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Beside {
-    /// Their folders.
+    /// The folders of the database files.
     pub folders: Vec<PathBuf>,
     /// The pattern of the reports there.
     pub reports: String,
 }
 
 impl Beside {
-    /// What is read there.
+    /// Describes what is read there.
     fn rule(&self) -> String {
         format!("beside the database file only files `{}` in {} are read", self.reports, self.named())
     }
@@ -81,7 +81,8 @@ fn names(paths: &[PathBuf], between: &str) -> String {
 }
 
 impl Astray {
-    /// Whether a query that meets it must not run. What leads to nothing, or is not followed, is nothing to DuckDB.
+    /// Returns whether a query with this path must not run. DuckDB ignores a path that leads to nothing or is
+    /// not followed.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         !matches!(
@@ -95,13 +96,14 @@ impl Astray {
         )
     }
 
-    /// Whether it is refused by its text, beside a database file or for want of one, and nobody has looked what is there.
+    /// Returns whether it is refused by its text alone, beside a database file or because it names no report
+    /// from any folder; its existence was not checked.
     #[must_use]
     pub fn is_beside(&self) -> bool {
         matches!(self, Self::NoReportName(..) | Self::TooWide(..) | Self::FromNowhere(..) | Self::Closed(..))
     }
 
-    /// The link that it is about, if it is about one.
+    /// Returns the link that it concerns, if any.
     #[must_use]
     pub fn link(&self) -> Option<&Path> {
         match self {
@@ -135,7 +137,7 @@ impl Astray {
         }
     }
 
-    /// What it is, as a sentence without its end, and what to do about it.
+    /// Returns what it is, as a sentence without the full stop, and what to do about it.
     #[must_use]
     pub fn explain(&self) -> (String, String) {
         let (what, remedy) = self.words();

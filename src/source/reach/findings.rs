@@ -9,9 +9,9 @@ use super::astray::Astray;
 /// A file that a path or pattern names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// As DuckDB names it.
+    /// Its path as DuckDB names it.
     pub path: PathBuf,
-    /// How it looks, links followed; none when it is not there.
+    /// Its fingerprint, following links; `None` if it does not exist.
     pub look: Option<Fingerprint>,
 }
 
@@ -20,21 +20,22 @@ pub struct Found {
 pub struct Findings {
     /// The files.
     pub files: Vec<Found>,
-    /// The links and folders of the datasource on the way to them, each as it is itself: what they lead to is something else
-    /// when one of them is.
+    /// Links and folders of the datasource on the paths to the files, each with its own fingerprint: if one
+    /// changes, the path may lead elsewhere.
     pub passed: Vec<Found>,
-    /// Folders that a pattern matches at its end, as DuckDB would name them. To DuckDB they are no match.
+    /// Folders that match the end of a pattern, as DuckDB would name them. DuckDB does not count them as
+    /// matches.
     pub folders: Vec<PathBuf>,
-    /// What was in the way.
+    /// Reasons why paths were not followed.
     pub astray: Vec<Astray>,
-    /// Whether it is the name of a folder, which functions may read as all files in it.
+    /// Whether the path names a folder, of which functions may read all files.
     pub is_folder: bool,
     /// Where the relative path starts, if not at the base path.
     pub base: Option<PathBuf>,
 }
 
 impl Findings {
-    /// Whether something of the datasource has that name, were it only a link that leads out.
+    /// Returns whether the datasource has anything of that name, even if it is only a link that leads out.
     pub(super) fn are_something(&self) -> bool {
         let is_elsewhere = |astray: &Astray| astray.is_beside() || matches!(astray, Astray::Outside(..));
         if self.astray.iter().any(is_elsewhere) {

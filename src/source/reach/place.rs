@@ -1,4 +1,4 @@
-//! What a datasource's queries may ask for, and where a path ends that they name.
+//! The places that a datasource's queries may read, and where a path ends.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -13,45 +13,46 @@ use super::findings::Findings;
 use super::parts::{follow, parts};
 use crate::error::Error;
 
-/// Links that one path may lead through, as many as the kernel follows.
+/// The most links that one path may lead through, as in the kernel.
 const MOST_LINKS: u32 = 40;
 
-/// The places that a datasource's queries may ask for.
+/// The places that a datasource's queries may read.
 #[derive(Debug)]
 pub struct Reach {
-    /// Everything in them.
+    /// Folders in which everything may be read.
     pub(super) folders: Vec<PathBuf>,
-    /// The reports in them, and nothing else.
+    /// Folders in which only the reports may be read.
     pub(super) beside: Vec<PathBuf>,
     pub(super) reports: Pattern,
-    /// These files.
+    /// Single files that may be read.
     pub(super) files: Vec<PathBuf>,
-    /// The way to all of them, where nothing else is looked at.
+    /// Every place on the paths to all of them; nothing else there is examined.
     pub(super) way: HashSet<PathBuf>,
     /// Where relative paths start.
     pub(super) base: PathBuf,
-    /// Where those start that name nothing there: at and above each database file, nearest first.
+    /// Per database file, the folders at and above it, nearest first, where a relative path may start that
+    /// names nothing in `base`.
     pub(super) search: Vec<Vec<PathBuf>>,
-    /// From where a relative path would start that somebody wrote for the datasource.
+    /// Folders from which a user may have written a relative path to the reports.
     pub(super) above: Vec<PathBuf>,
-    /// Folders of database files of which nothing is read, with why.
+    /// Folders of database files in which nothing is read, each with the reason.
     pub(super) closed: Vec<(PathBuf, Error)>,
 }
 
 /// Where a path ends.
 pub(super) enum End {
-    /// There, by its canonical path.
+    /// At an existing place, given by its canonical path.
     There(PathBuf, Metadata),
-    /// Inside, at this place, where nothing is.
+    /// Inside the datasource, at this place, which does not exist.
     Missing(PathBuf),
-    /// Inside, in a circle of links.
+    /// Inside the datasource, in a circle of links.
     Circle,
-    /// Outside; behind this link, if one led there.
+    /// Outside the datasource, and the link that led there, if any.
     Out(Option<PathBuf>),
 }
 
 impl End {
-    /// What is said of `link`, which ends so.
+    /// Describes `link`, which ends here.
     pub(super) fn of_link(self, link: PathBuf) -> Astray {
         match self {
             Self::Missing(place) => Astray::LeadsNowhere(link, place),
@@ -65,7 +66,8 @@ pub(super) fn is_link(path: &Path) -> bool {
 }
 
 impl Reach {
-    /// That of `datasource`, whose paths are canonical. Looks at the links by which its settings name them.
+    /// Returns the reach of `datasource`, whose paths are canonical. Reads the links in the paths as the
+    /// settings name them.
     #[must_use]
     pub fn of(datasource: &Datasource) -> Self {
         let canonical =
@@ -87,7 +89,7 @@ impl Reach {
         reach
     }
 
-    /// Adds every place on the way to `written`, a path that the settings name.
+    /// Adds every place on the path `written`, which the settings name.
     pub(super) fn add_way(&mut self, written: &Path) {
         let mut at = PathBuf::from("/");
         let mut left = parts(written);
@@ -110,8 +112,9 @@ impl Reach {
         }
     }
 
-    /// Where to begin with a path or pattern: as DuckDB names the place, the place itself, and what follows. Most paths begin
-    /// with a folder of the datasource, on the way to which there is nothing to look at.
+    /// Returns where to begin with a path or pattern: the place as DuckDB names it, the place itself, and the
+    /// rest of the path. Most paths begin with a folder of the datasource, so nothing above it needs to be
+    /// examined.
     pub(super) fn start<'a>(&self, base: &Path, path: &'a str) -> (PathBuf, PathBuf, &'a str) {
         let behind = |folder: &str| path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
         for folder in self.folders.iter().chain(&self.beside) {
@@ -127,8 +130,8 @@ impl Reach {
         }
     }
 
-    /// Where `path` leads from `start`, which is canonical and ours; to the end of what somebody wrote, or to a part on the way, where
-    /// `is_last` is false. Notes what it passes.
+    /// Follows `path` from `start`, which is canonical and may be read, and records what it passes. `is_last`
+    /// tells whether `path` ends where the user's path ends, or is only a part of it.
     pub(super) fn end(&self, start: &Path, path: &Path, is_last: bool, findings: &mut Findings) -> End {
         let mut at = start.to_owned();
         let mut left = parts(path);
@@ -146,14 +149,15 @@ impl Reach {
             } else {
                 at.push(OsStr::from_bytes(&part));
             }
-            // Beside a database file the name alone decides, before anything is looked at: what only leads to reports is none.
+            // Beside a database file, the name alone decides before any file is examined. A folder that only
+            // leads to reports is not a report.
             let is_end = is_last && left.is_empty();
             let is_other = is_end && self.is_beside(&at) && !self.is_ours(&at) && !self.way.contains(&at);
             if is_other || !self.holds(&at) {
                 return End::Out(first_link);
             }
             let Ok(found) = std::fs::symlink_metadata(&at) else {
-                // What goes up again from nowhere is DuckDB's to read as a text, and may be anywhere.
+                // DuckDB handles `..` after a missing part as text, so such a path may end anywhere.
                 return if left.iter().any(|part| part == b"..") {
                     End::Out(first_link)
                 } else {
@@ -171,7 +175,7 @@ impl Reach {
                     return End::Circle;
                 }
                 let Ok(target) = std::fs::read_link(&at) else { return End::Missing(at) };
-                // The way to the folders may lead through links of the system's.
+                // The path to the datasource's folders may lead through the system's links.
                 if self.is_ours(&at) {
                     first_link.get_or_insert_with(|| at.clone());
                 }
@@ -190,7 +194,7 @@ impl Reach {
         first_link: Option<PathBuf>,
         findings: &mut Findings,
     ) -> End {
-        // No link is needed to get to where only the way is.
+        // A path through a link must not end at a place that is only on the way to the datasource.
         if first_link.is_some() && !self.is_ours(&at) {
             return End::Out(first_link);
         }
@@ -200,50 +204,50 @@ impl Reach {
         End::There(at, found)
     }
 
-    /// Whether a canonical path may be asked for.
+    /// Returns whether a query may refer to a canonical path.
     pub(super) fn holds(&self, path: &Path) -> bool {
         let may_hold_reports = || self.beside(path).any(|name| self.reports.leads_through(name));
         self.is_ours(path) || self.way.contains(path) || may_hold_reports()
     }
 
-    /// Whether a canonical path is the datasource's own.
+    /// Returns whether a canonical path belongs to the datasource.
     pub(super) fn is_ours(&self, path: &Path) -> bool {
         let is_report = || self.beside(path).any(|name| self.reports.matches(name));
         self.is_inside(path) || self.files.iter().any(|file| file == path) || is_report()
     }
 
-    /// Whether the canonical path of a folder may be listed for the parts of a pattern.
+    /// Returns whether the folder at a canonical path may be listed for the parts of a pattern.
     pub(super) fn may_list(&self, path: &Path, parts: &[&str]) -> bool {
         self.is_inside(path) || self.beside(path).any(|name| self.reports.covers(name, parts))
     }
 
-    /// Whether a canonical path is one of the folders.
+    /// Returns whether a canonical path is one of the folders.
     pub(super) fn is_named(&self, path: &Path) -> bool {
         self.folders.iter().chain(&self.beside).any(|folder| folder == path)
     }
 
-    /// Whether a canonical path lies below one of the folders.
+    /// Returns whether a canonical path lies below one of the folders.
     pub(super) fn is_below(&self, path: &Path) -> bool {
         (self.is_inside(path) || self.is_beside(path)) && !self.is_named(path)
     }
 
-    /// Whether a canonical path lies in one of the folders.
+    /// Returns whether a canonical path lies in a folder in which everything may be read.
     pub(super) fn is_inside(&self, path: &Path) -> bool {
         self.folders.iter().any(|folder| path.starts_with(folder))
     }
 
-    /// Whether a path lies in a folder of which only the reports are ours.
+    /// Returns whether a path lies in a folder in which only the reports may be read.
     pub(super) fn is_beside(&self, path: &Path) -> bool {
         self.beside(path).next().is_some()
     }
 
-    /// What is read of those folders in which `path` is.
+    /// Describes what may be read in those folders beside database files that hold `path`.
     pub(super) fn read_beside(&self, path: &Path) -> Beside {
         let folders = self.beside.iter().filter(|folder| path.starts_with(folder));
         Beside { folders: folders.cloned().collect(), reports: self.reports.to_string() }
     }
 
-    /// What a path is called in the folders of which only the reports are ours.
+    /// Returns the path relative to each folder in which only the reports may be read.
     pub(super) fn beside<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Path> {
         self.beside.iter().filter_map(|folder| path.strip_prefix(folder).ok())
     }

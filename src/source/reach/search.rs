@@ -13,7 +13,7 @@ use super::astray::Astray;
 use super::findings::{Findings, Found};
 use super::place::{End, Reach};
 
-/// A pattern at work.
+/// The search for one pattern.
 pub(super) struct Search<'a> {
     reach: &'a Reach,
     base: &'a Path,
@@ -21,38 +21,40 @@ pub(super) struct Search<'a> {
     findings: &'a mut Findings,
 }
 
-/// A folder in which the rest of a pattern is looked for.
+/// A folder in which the rest of a pattern is searched.
 struct Branch {
-    /// As DuckDB names it.
+    /// Its path as DuckDB names it.
     named: PathBuf,
-    /// Where it is.
+    /// Its canonical path.
     at: PathBuf,
-    /// Where the crawl of `**` began that it is in; where it is, for another.
+    /// The folder where the current `**` began; the folder itself if there is no `**`.
     crawled: PathBuf,
-    /// Parts of the pattern that are done.
+    /// Number of parts of the pattern that are matched.
     done: usize,
 }
 
 impl Branch {
-    /// Of another folder than that of a crawl.
+    /// Returns the branch of a folder that is not within a `**`.
     fn of(named: PathBuf, at: PathBuf, done: usize) -> Self {
         Self { named, crawled: at.clone(), at, done }
     }
 }
 
 impl<'a> Search<'a> {
-    /// `base` is where a relative pattern starts.
+    /// Prepares the search; a relative pattern starts at `base`.
     pub(super) fn of(reach: &'a Reach, base: &'a Path, pattern: &'a str, findings: &'a mut Findings) -> Self {
         Self { reach, base, pattern, findings }
     }
 
+    /// Runs the search and adds its findings.
+    ///
     /// # Errors
-    /// When a folder cannot be listed although it is there and ours to see.
+    /// Fails if an existing folder that may be read cannot be listed.
     pub(super) fn run(&mut self) -> io::Result<()> {
         let (named, at, rest) = self.reach.start(self.base, self.pattern);
         let mut parts = normal_parts(rest, at == Path::new("/"));
         if parts.iter().filter(|part| **part == "**").count() > 1 {
-            // DuckDB refuses it.
+            // DuckDB refuses a pattern with two `**`.
             return Ok(());
         }
         if rest.ends_with('/') {
@@ -71,9 +73,9 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// A part that is written out.
+    /// Follows a part without wildcards.
     fn step(&mut self, branch: Branch, part: &str, is_last: bool, branches: &mut Vec<Branch>) {
-        // A folder asked for by a slash at the end has none in its name.
+        // The empty part after a slash at the end adds nothing to the name.
         let named = if part.is_empty() { branch.named } else { branch.named.join(part) };
         match self.reach.end(&branch.at, Path::new(part), is_last, self.findings) {
             End::Out(link) => {
@@ -93,7 +95,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A part with `*`, `?` or `[`.
+    /// Lists a folder for a part with `*`, `?` or `[`.
     fn list(&mut self, branch: Branch, parts: &[&str], branches: &mut Vec<Branch>) -> io::Result<()> {
         let Branch { named, at, crawled, done } = branch;
         let Some((part, after)) = parts.get(done..).and_then(<[&str]>::split_first) else { return Ok(()) };
@@ -109,7 +111,8 @@ impl<'a> Search<'a> {
         }
         let is_crawl = *part == "**";
         let entries = match std::fs::read_dir(&at) {
-            // The datasource's own folder is not passed by: it may be a new one, which is closed to this worker.
+            // An error about the datasource's own folder is not ignored: the folder may be new and closed to
+            // this worker.
             Err(error) if passes_by(&error) && !(is_closed(&error) && self.reach.is_named(&at)) => {
                 return Ok(());
             }
@@ -139,7 +142,7 @@ impl<'a> Search<'a> {
             }
             let Some((at, found)) = self.entry(&at, &name, &path, kind, is_last) else { continue };
             if found.is_dir() {
-                // Patterns match no folders at their end.
+                // The last part of a pattern matches no folders.
                 if is_crawl {
                     branches.push(Branch { named: path, at, crawled: crawled.clone(), done });
                 } else if is_last {
@@ -154,7 +157,8 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// What an entry of a folder is, links followed; none for what is not there any more or not followed.
+    /// Returns the place and metadata of a folder's entry, following links; `None` if it no longer exists or
+    /// is not followed.
     fn entry(
         &mut self,
         folder: &Path,
@@ -165,7 +169,7 @@ impl<'a> Search<'a> {
     ) -> Option<(PathBuf, Metadata)> {
         if !kind.is_symlink() {
             let at = folder.join(name);
-            // Also where it has just become a link.
+            // The entry may have become a link meanwhile; then it is ignored.
             let found = std::fs::symlink_metadata(&at).ok().filter(|found| !found.is_symlink())?;
             if found.is_dir() {
                 self.findings.pass(&at, &found);
@@ -179,7 +183,7 @@ impl<'a> Search<'a> {
                 None
             }
             end @ (End::Missing(_) | End::Circle) => {
-                // Editors mark files that they have open by hidden links to nothing.
+                // Editors mark open files with hidden links to nothing.
                 if !is_hidden(name) && (is_last || may_be_folder(name)) {
                     self.astray(end.of_link(named.to_owned()));
                 }
@@ -188,12 +192,12 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A link that `**` meets in `folder` and does not follow. Told where it may be one to a folder that nothing else leads to:
-    /// a file it would be found by its own name.
+    /// Handles a link in `folder` that `**` does not follow. Reports it if it may lead to a folder that no
+    /// other path reaches; a file behind a link would be found by its own name.
     fn pass_by(&mut self, folder: &Path, name: &OsStr, named: PathBuf, crawled: &Path) {
         let is_gap = match self.reach.end(folder, Path::new(name), false, self.findings) {
             End::There(at, found) => found.is_dir() && !at.starts_with(crawled),
-            // What it is may not be looked at.
+            // The target must not be examined, so the name decides.
             End::Out(_) => may_be_folder(name),
             End::Missing(_) | End::Circle => false,
         };
@@ -211,7 +215,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether what a link leads to may be a folder, by the link's name.
+/// Returns whether a link may lead to a folder, judged by the link's name.
 fn may_be_folder(name: &OsStr) -> bool {
     Path::new(name).extension().is_none()
 }
@@ -224,7 +228,8 @@ fn is_closed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied
 }
 
-/// The parts of a pattern as DuckDB sees them: `.` and empty ones are nothing, `..` takes back what is before it.
+/// Returns the parts of a pattern as DuckDB sees them: `.` and empty parts are dropped, `..` removes the part
+/// before it.
 fn normal_parts(pattern: &str, is_absolute: bool) -> Vec<&str> {
     let mut parts: Vec<&str> = Vec::new();
     for part in pattern.split('/').filter(|part| !part.is_empty() && *part != ".") {

@@ -1,5 +1,5 @@
-//! Links of every kind in and beside a folder. What is outside is there in one half of the cases and not in the other: both
-//! find the same.
+//! Links of every kind in and beside a folder. Each case runs twice, with and without the target outside, and
+//! must find the same.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -38,7 +38,7 @@ impl Place {
         Reach::of(&resolve(&LocalSettings::parse(json.as_bytes(), "").unwrap(), &Policy::default()).unwrap())
     }
 
-    /// What `path` finds, `{folder}` and `{outside}` filled in.
+    /// Returns what `path` finds, with `{folder}` and `{outside}` filled in.
     fn find(&self, path: &str) -> Findings {
         let path = path
             .replace("{folder}", self.folder.to_str().unwrap())
@@ -46,7 +46,7 @@ impl Place {
         self.reach().find(&path).unwrap()
     }
 
-    /// The files, by their paths as DuckDB names them.
+    /// Returns the files by their paths as DuckDB names them.
     fn files(&self, path: &str) -> Vec<String> {
         let findings = self.find(path);
         assert_eq!(findings.astray, [], "{path}");
@@ -94,7 +94,7 @@ fn what_a_link_outward_leads_to_is_not_looked_at() {
             let path = path.replace("{rest}", root_of_outside).replace("{}", name);
             let Findings { files, astray, is_folder, .. } = place.find(&path);
             let text: Vec<String> = astray.iter().map(|astray| format!("{astray:?}")).collect();
-            // A pattern may match both.
+            // A pattern may match both `there` and `gone`.
             let text = text
                 .join("")
                 .replace("there", "{}")
@@ -150,7 +150,7 @@ fn links_that_stay_inside_are_followed() {
     assert_eq!(place.files("*.csv"), ["a.csv", "c.csv", "whole.csv"]);
     assert_eq!(place.files("*/b.csv"), ["also/b.csv", "sub/b.csv"]);
     assert_eq!(place.files("sub/round/round/*.csv"), ["sub/round/round/b.csv"]);
-    // DuckDB goes down no links by itself.
+    // DuckDB's `**` follows no links.
     assert_eq!(place.files("**/*.csv"), ["a.csv", "c.csv", "sub/b.csv", "whole.csv"]);
     assert_eq!(place.files(&format!("{folder}/also/b.csv")), [format!("{folder}/also/b.csv")]);
     assert_eq!(place.files("none*"), Vec::<String>::new());
@@ -193,7 +193,7 @@ fn names_that_duckdb_takes_for_others_are_not_matched() {
             "{path}: {findings:?}"
         );
     }
-    // Named from the root on it is no home folder.
+    // In an absolute path, `~` is not a home folder.
     let folder = place.folder.to_str().unwrap();
     assert_eq!(place.files(&format!("{folder}/~*")), [format!("{folder}/~lock.csv")]);
     assert_eq!(place.files("a*"), ["a.csv"]);
@@ -208,7 +208,7 @@ fn what_is_no_file_is_not_opened() {
     assert_eq!(place.files("*.csv"), ["a.csv"], "as DuckDB does");
 }
 
-/// The settings name the folder through a link of the system's; so may queries.
+/// The settings name the folder through a link; queries may do so, too.
 #[test]
 fn the_way_that_the_settings_take_is_known() {
     let place = Place::new();
@@ -224,11 +224,11 @@ fn the_way_that_the_settings_take_is_known() {
         assert_eq!((found.files.len(), found.astray.len()), (1, 0), "{path}: {found:?}");
     }
     assert_eq!(reach.find(&format!("{alias}/other/a.csv")).unwrap().files, []);
-    // Where the settings name the folder itself, nothing else is known.
+    // If the settings name the folder itself, no link to it is known.
     assert!(matches!(place.find(&format!("{alias}/reports/a.csv")).astray.as_slice(), [Astray::Outside(..)]));
 }
 
-/// A folder whose own name looks like a pattern.
+/// The folder's own name looks like a pattern.
 #[test]
 fn a_folder_with_an_odd_name_is_found() {
     let root = tempfile::tempdir().unwrap();

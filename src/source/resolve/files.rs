@@ -1,4 +1,4 @@
-//! Database files: their names in SQL, and what of the folders at and above them may be read.
+//! Database files: their names in SQL, and what may be read in the folders at and above them.
 
 use std::path::{Path, PathBuf};
 
@@ -7,17 +7,17 @@ use super::super::policy::Policy;
 use super::super::words::{MORE_PATHS, PATH};
 use crate::error::Error;
 
-/// The name under which a database file is attached: as DuckDB itself would call it.
+/// Returns the name under which a database file is attached: the one that DuckDB itself would use.
 pub(crate) fn name_in_sql(file: &Path) -> String {
     let stem =
         file.file_stem().map_or_else(|| "database".to_owned(), |stem| stem.to_string_lossy().into_owned());
     if TAKEN.iter().any(|taken| stem.eq_ignore_ascii_case(taken)) { format!("{stem}_db") } else { stem }
 }
 
-/// Names that DuckDB keeps for itself, and that of the instance, which a file would hide.
+/// Names that DuckDB reserves, and that of the in-memory database, which a file must not hide.
 const TAKEN: [&str; 4] = ["main", "memory", "system", "temp"];
 
-/// Two database files that would have one name in SQL.
+/// Returns the error about two database files with the same name in SQL.
 pub(super) fn twin(databases: &[PathBuf]) -> Option<Error> {
     let (one, other) = databases.iter().enumerate().find_map(|(at, other)| {
         let is_twin = |one: &&PathBuf| name_in_sql(one).eq_ignore_ascii_case(&name_in_sql(other));
@@ -40,7 +40,8 @@ pub(super) fn twin(databases: &[PathBuf]) -> Option<Error> {
     ))
 }
 
-/// The folders of `databases` beyond `folders` that may be listed and that the policy allows; and those that are not, with why.
+/// Returns the folders of `databases` outside `folders` that may be listed and that the policy allows, and
+/// the other ones with the reason.
 pub(super) fn beside(
     databases: &[PathBuf],
     folders: &[PathBuf],
@@ -67,7 +68,7 @@ pub(super) fn beside(
     (beside, closed)
 }
 
-/// Where relative paths may start that are about the reports of `database`, from the base path.
+/// Returns the folders where relative paths to the reports of `database` may start; `from` is the base path.
 pub(super) fn search(database: &Path, from: &Path) -> Vec<PathBuf> {
     database
         .ancestors()
@@ -77,8 +78,9 @@ pub(super) fn search(database: &Path, from: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// How `folder` is named in DuckDB's list of folders, which has commas between them: where it has one itself, by the way up from
-/// `from`, which is where relative paths start. `None` where nothing is above.
+/// Returns how `folder` is written in DuckDB's list of folders, which is separated by commas. A folder with a
+/// comma in its path is written as a path upwards from `from`, where relative paths start; `None` if it is
+/// not above `from`.
 pub(crate) fn in_a_list(folder: &Path, from: &Path) -> Option<String> {
     if let Some(text) = folder.to_str().filter(|text| !text.contains(',')) {
         return Some(text.to_owned());

@@ -1,4 +1,4 @@
-//! What settings become, and what is refused.
+//! What settings resolve to, and what is refused.
 
 use super::*;
 use crate::limits::MB;
@@ -25,7 +25,7 @@ fn folders_databases_and_what_is_neither() {
     assert!(resolved("{}").unwrap_err().message.contains("`path` is empty"));
 }
 
-/// Viewers read this message too.
+/// Viewers read this message, too.
 #[test]
 fn a_refusal_says_the_link_and_not_where_it_leads() {
     let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -11,10 +11,10 @@ use super::super::words::{BASE_PATH, PATH, REPORTS};
 use crate::error::{Error, Kind, Result};
 use crate::reports::has_ending_of_parquet;
 
-/// The canonical path of what a setting names.
+/// Returns the canonical path that a setting names.
 pub(super) fn locate(written: &str, field: &str) -> Result<PathBuf> {
     let path = Path::new(plain(written));
-    // The command line puts the current folder before it.
+    // The command line puts the current folder in front of an address.
     let address =
         written.split_once(":/").filter(|(scheme, _)| scheme.rsplit('/').next().is_some_and(is_scheme));
     if let Some((scheme, _)) = address.filter(|_| std::fs::symlink_metadata(path).is_err()) {
@@ -43,7 +43,7 @@ pub(super) fn plain(written: &str) -> &str {
 }
 
 fn missing(path: &Path, field: &str) -> Error {
-    // The last part that exists tells a typing mistake from a missing mount.
+    // The last existing part tells whether the path is mistyped or a mount is missing.
     let there = path.ancestors().skip(1).find(|parent| parent.exists());
     let what = if is_database_name(path) { "file" } else { "folder" };
     if std::fs::symlink_metadata(path).is_ok() {
@@ -78,7 +78,8 @@ pub(super) fn not_a(what: &str, path: &Path, field: &str) -> Error {
     ))
 }
 
-/// What to say where `path` is one report: its folder is what to name, in the words of the settings, where the policy allows it.
+/// Returns the error if `path` is a single report: the setting should name its folder, as written there, if
+/// the policy allows that folder.
 pub(super) fn one_file(path: &Path, written: &str, policy: &Policy) -> Option<Error> {
     if !path.is_file() || !has_ending_of_parquet(path) {
         return None;
@@ -87,7 +88,8 @@ pub(super) fn one_file(path: &Path, written: &str, policy: &Policy) -> Option<Er
     let (folder, file) = (named.parent()?.display(), named.file_name()?.to_string_lossy());
     let message = format!("`{}` (path) is one Parquet file and not a folder", named.display());
     let alone = format!("for this file alone, set {REPORTS} to `{file}`");
-    // That of the file's place, where a link leads to it: the other one may hold the link alone.
+    // The policy is checked for the real folder of the file: if `path` is a link, its own folder may hold
+    // only the link.
     if let Err(refused) = policy.check(&named.parent()?.canonicalize().ok()?) {
         let remedy = refused.hint.unwrap_or_default();
         return Some(
@@ -98,20 +100,20 @@ pub(super) fn one_file(path: &Path, written: &str, policy: &Policy) -> Option<Er
     Some(Error::bad_settings(message).hint(format!("Use its folder `{folder}` as {PATH}; {alone}")))
 }
 
-/// Whether a text is the name of a way to other machines.
+/// Returns whether a text is the scheme of a remote address.
 fn is_scheme(text: &str) -> bool {
     ["abfss", "az", "azure", "gcs", "gs", "hf", "http", "https", "md", "motherduck", "r2", "s3", "s3a"]
         .contains(&text)
 }
 
-/// The path that is meant by one with percent signs, as addresses have them, where that is there.
+/// Returns the path without percent encoding, if such a path exists.
 fn decoded(path: &Path) -> Option<PathBuf> {
     let text = path.to_str().filter(|text| text.contains('%'))?;
     let decoded = PathBuf::from(percent_decode_str(text).decode_utf8().ok()?.into_owned());
     decoded.exists().then_some(decoded)
 }
 
-/// A folder that is there and the pattern in it, where a path is both.
+/// Splits a path with a pattern into an existing folder and the pattern in it.
 fn pattern_in(path: &Path) -> Option<(String, String)> {
     let folder = path.ancestors().find(|folder| folder.is_dir())?;
     let pattern = path.strip_prefix(folder).ok()?.to_str().filter(|rest| is_pattern(rest))?;
