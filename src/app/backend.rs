@@ -18,7 +18,7 @@ use crate::source::{Common, Document, Engine, LocalSettings};
 
 /// An engine that answers a datasource's queries.
 pub(super) enum Backend {
-    Local(Local),
+    Local(Box<Local>),
     #[cfg(test)]
     Fixed(fixed::Fixed),
 }
@@ -48,11 +48,11 @@ impl Backend {
         match document.engine()? {
             Engine::Local => {
                 let previous = match previous {
-                    Some(Self::Local(local)) => Some(local),
+                    Some(Self::Local(local)) => Some(&**local),
                     _ => None,
                 };
                 let settings = LocalSettings::of(&document, &settings.url)?;
-                Local::open(&settings, around, previous).map(Self::Local)
+                Ok(Self::Local(Box::new(Local::open(&settings, around, previous)?)))
             }
             #[cfg(test)]
             Engine::Fixed => fixed::Fixed::open(&document, around).map(Self::Fixed),

@@ -143,7 +143,7 @@ mod tests {
             asker.ask(Question { model, ref_id, range, interval: Duration::ZERO, max_data_points: 0 }).await
         };
         let decoded = ask("SELECT ${__slowMs}").await.decoded().unwrap();
-        assert_eq!(cell(&*decoded.batches[0].column(0), 0).plain(), "SELECT 7");
+        assert_eq!(cell(decoded.batches[0].column(0), 0).plain(), "SELECT 7");
         let error = ask("SELECT ${__slowMs}, broken").await.frame.unwrap_err();
         assert_eq!((error.message.as_str(), error.position), ("it is broken", Some(20)));
         assert!(app.health(&settings).await.ok);

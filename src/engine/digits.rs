@@ -228,9 +228,8 @@ fn large(name: &str, of: &str, types: &[&str]) -> String {
         Some((_, places)) if places <= digits => {
             (format!("CAST('1{}' AS {of})", "0".repeat(digits - places)), true)
         }
-        Some(_) => return String::new(),
         None if LARGE.contains(&of) || SMALL.contains(&of) => (most.to_string(), !of.starts_with('U')),
-        None => return String::new(),
+        _ => return String::new(),
     };
     if can_be_negative {
         format!("({name} > {most} OR {name} < -{most}) AND ")

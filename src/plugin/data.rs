@@ -174,7 +174,7 @@ mod tests {
         let path = PathAndQuery::from_static("/pluginv2.Data/QueryData");
         let answer = client.unary(tonic::Request::new(request), path, codec).await.unwrap().into_inner();
         let decoded = frame::decode(&answer.responses["A"].frames[0]).unwrap();
-        assert_eq!(frame::rows::cell(&*decoded.batches[0].column(0), 0).plain(), "SELECT 7");
+        assert_eq!(frame::rows::cell(decoded.batches[0].column(0), 0).plain(), "SELECT 7");
         let failed = &answer.responses["B"];
         assert_eq!((failed.status, failed.error_source.as_str()), (400, "downstream"), "{failed:?}");
         assert!(failed.error.starts_with("it is broken (line 1, column 21)"), "{}", failed.error);

@@ -213,7 +213,7 @@ fn no_two_files_of_a_room_use_each_other() {
     let files: Vec<(String, String)> =
         code("src").into_iter().map(|(file, lines)| (name(&file), lines.join("\n"))).collect();
     let is_module = |path: &[String]| files.iter().any(|(module, _)| *module == path.join("::"));
-    let mut uses = BTreeSet::new();
+    let mut edges = BTreeSet::new();
     for (module, text) in files.iter().filter(|(module, _)| !module.ends_with("_tests")) {
         let own: Vec<&str> = module.split("::").collect();
         let mut found = Vec::new();
@@ -236,14 +236,14 @@ fn no_two_files_of_a_room_use_each_other() {
             }
             let used = path.join("::");
             if used != *module && room(&used) == room(module) {
-                uses.insert((module.clone(), used));
+                edges.insert((module.clone(), used));
             }
         }
     }
-    assert!(uses.len() > 200, "{} uses are found", uses.len());
-    let both: Vec<_> = uses
+    assert!(edges.len() > 200, "{} uses are found", edges.len());
+    let both: Vec<_> = edges
         .iter()
-        .filter(|(one, other)| one < other && uses.contains(&(other.clone(), one.clone())))
+        .filter(|(one, other)| one < other && edges.contains(&(other.clone(), one.clone())))
         .collect();
     assert!(both.is_empty(), "{both:#?}");
 }

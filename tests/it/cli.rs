@@ -293,7 +293,7 @@ fn views_as_text_and_as_a_file() {
     let reports = reports();
     let path = reports.to_str().unwrap();
     let text = good(&run(&["views", "--path", path, "--setting", "slowMs=7"]));
-    assert_eq!(text.matches("CREATE OR REPLACE VIEW").count(), 3);
+    assert_eq!(text.matches("CREATE OR REPLACE VIEW").count(), 5);
     assert!(text.contains(path) && text.contains("7.0"), "{text}");
 
     let folder = tempfile::tempdir().unwrap();

@@ -30,6 +30,7 @@ pub(in crate::app) struct Fixed {
     budget: Arc<FrameBudget>,
 }
 
+#[expect(clippy::unused_self, clippy::unused_async, reason = "the seam asks it of every engine")]
 impl Fixed {
     pub(super) fn open(document: &Document, around: Surroundings<'_>) -> Result<Self> {
         let common = CommonSettings::of(document)?.under(around.policy);

@@ -8,7 +8,6 @@ use crate::error::Result;
 
 /// One node of the tree: an object with a `type` or a `class`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact about one node")]
 pub(super) struct Node {
     /// `SELECT_NODE`, `BASE_TABLE`, `FUNCTION`, …
     pub(super) kind: String,
