@@ -63,7 +63,9 @@ fn code(folder: &str) -> Vec<(String, Vec<String>)> {
         .map(|path| {
             let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
             let text = fs::read_to_string(&path).unwrap();
-            let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
+            // One item may be for tests alone; what stands below them is for nothing else.
+            let tests = text.split_once("#[cfg(test)]\nmod tests").or(text.split_once("mod tests {"));
+            let lines = tests.map_or(&*text, |(code, _)| code).lines();
             let lines =
                 lines.filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect();
             (name, lines)

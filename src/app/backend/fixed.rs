@@ -24,7 +24,7 @@ pub(crate) const SETTINGS: &str = r#"{"engine":"fixed","slowMs":7}"#;
 /// A text that fails at this word.
 pub(crate) const FAILS: &str = "broken";
 
-pub(in crate::app) struct Fixed {
+pub(crate) struct Fixed {
     common: Common,
     queue: Queue,
     budget: Arc<FrameBudget>,

@@ -3,17 +3,10 @@
 use super::{judged, tree};
 use crate::error::{Error, Kind, Result};
 
-pub(super) const ONLY_READS: &str = "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN";
-
-/// The hint about fixed-size arrays. If a function takes two arrays, DuckDB 2.0.0 accepts different sizes and
-/// reads beyond the end of the shorter one: memory of the worker, with data of other queries.
-pub(super) const NO_ARRAYS: &str =
-    "DuckDB 2.0.0 reads beyond the end of arrays of fixed size: use a list, as in `INTEGER[]` or `[1, 2, 3]`";
-
 /// Returns the refusal of a fixed-size array type.
 pub(super) fn no_array() -> Error {
     Error::new(Kind::Forbidden, "an array of fixed size, such as `INTEGER[3]`, is not allowed in a query")
-        .hint(NO_ARRAYS)
+        .hint(judged::NO_ARRAYS)
 }
 
 /// Returns whether a text with type names may name a fixed-size array. Texts with escapes or comments count
@@ -45,7 +38,7 @@ pub(super) fn judge(node: &tree::Node) -> Result<()> {
     };
     if !allowed.contains(&kind.as_str()) {
         return Err(Error::new(Kind::Forbidden, format!("`{}` is not allowed in a query", construct(kind)))
-            .hint(ONLY_READS));
+            .hint(judged::ONLY_READS));
     }
     match node.kind.as_str() {
         "TYPE" if node.name().eq_ignore_ascii_case("array") => return Err(no_array()),

@@ -5,6 +5,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
+/// The hint about statements that do more than read.
+pub(super) const ONLY_READS: &str = "A datasource query only reads: use SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT or EXPLAIN";
+
+/// The hint about fixed-size arrays. If a function takes two arrays, DuckDB 2.0.0 accepts different sizes and
+/// reads beyond the end of the shorter one: memory of the worker, with data of other queries.
+pub(super) const NO_ARRAYS: &str =
+    "DuckDB 2.0.0 reads beyond the end of arrays of fixed size: use a list, as in `INTEGER[]` or `[1, 2, 3]`";
+
 /// Query nodes, table references, modifiers and orders that only read.
 pub(super) const NODES: &[&str] = &[
     "SELECT_NODE",
@@ -272,7 +280,7 @@ pub(super) fn instead(reason: &str) -> &'static str {
         "memory" => {
             "It takes memory that DuckDB neither counts nor asks for twice: use quantile_cont or approx_quantile"
         }
-        "arrays" => super::judge::NO_ARRAYS,
+        "arrays" => NO_ARRAYS,
         "compares" => {
             "By its name it compares without a look at the types: write it between what it compares, as in `a = b`"
         }
@@ -280,7 +288,7 @@ pub(super) fn instead(reason: &str) -> &'static str {
             "DuckDB uses it inside, and stops working over some filters on it: use read_parquet, read_csv or read_json"
         }
         "raw" => "It takes DuckDB's own memory formats, which are not checked",
-        _ => super::judge::ONLY_READS,
+        _ => ONLY_READS,
     }
 }
 

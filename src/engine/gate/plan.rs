@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::judge;
+use super::judged;
 use super::parser::{Statement, StatementKind, Token};
 use super::places::{Composed, Places};
 use super::statement::{Explained, Pivoted};
@@ -95,7 +95,7 @@ pub(super) fn not_allowed(head: Option<&Token<'_>>) -> Error {
     let hint = match word.as_str() {
         "PRAGMA" => "Use DESCRIBE, SHOW or the duckdb_…() table functions instead of PRAGMA",
         "SET" | "RESET" | "USE" => "Settings of DuckDB belong to the datasource's settings",
-        _ => judge::ONLY_READS,
+        _ => judged::ONLY_READS,
     };
     Error::new(Kind::Forbidden, format!("`{word}` statements are not allowed"))
         .hint(hint)

@@ -10,7 +10,7 @@ fn source(name: &str) -> String {
 
 /// First arguments of the calls `name("…")` of these names.
 fn arguments(code: &str, names: &[&str]) -> BTreeSet<String> {
-    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = code.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let calls = names.iter().flat_map(|name| code.split(&format!("{name}(\"")).skip(1).collect::<Vec<_>>());
     calls.filter_map(|after| after.split('"').next()).map(str::to_owned).collect()
 }
