@@ -103,9 +103,9 @@ pub(crate) struct Open {
 /// The answer to [`Open`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Opened {
-    /// DuckDB's version, `v2.0.0`.
+    /// DuckDB's version, such as `v2.0.0`.
     pub engine_version: String,
-    /// How much of the jail the system gave.
+    /// How much of the jail the system enforces.
     pub jail: Jail,
 }
 
