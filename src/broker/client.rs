@@ -27,8 +27,8 @@ use crate::metrics::Series;
 use crate::os::Figures;
 use crate::protocol::{self, HEADER, Jail, Job, Tag};
 
-/// How long to wait until a killed process has ended and its temp folder is removed: less than the plugin has for
-/// its shutdown, in which it then removes its own folder.
+/// How long to wait until a killed process has ended and its temp folder is removed: less than the plugin has
+/// for its shutdown, in which it then removes its own folder.
 const GOING: Duration = Duration::from_millis(700);
 /// A frame of fewer bytes is checked by the task that received it; checking a longer one could delay other
 /// tasks.

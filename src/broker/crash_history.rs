@@ -1,5 +1,5 @@
-//! How often a datasource's workers ended before their time, and what follows: a pause before the next start, and a
-//! sentence for the health check.
+//! How often a datasource's workers ended before their time, and what follows: a pause before the next start,
+//! and a sentence for the health check.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
