@@ -24,7 +24,7 @@ use crate::metrics::Served;
 
 /// One result takes at most the size of the cache divided by this.
 const MOST_SHARE: u64 = 4;
-/// Bytes that an entry takes in the map beside its frame and basis, including its key.
+/// Bytes that an entry takes in the map in addition to its frame and basis, including its key.
 const ENTRY: usize = 256;
 
 /// The result of a query.
@@ -79,8 +79,8 @@ impl Key {
             executed_query: _,
             row_limit_setting,
         } = options;
-        // A dashboard's time range moves with every refresh. Its effect on the rows is in the text, except
-        // when it is filled.
+        // A dashboard's time range moves with every refresh. Its effect on the rows is in the query's text,
+        // unless gaps in it are filled.
         let filled = fill.as_ref().map(|fill| (fill, range));
         let limits = (max_rows, max_bytes, row_limit_setting);
         let parts = (sql, (ref_id, format, limits, filled, short_range));

@@ -29,13 +29,13 @@ pub struct Error {
     pub detail: Option<Detail>,
 }
 
-/// Facts about an error for the program, beside the sentences that people read.
+/// Facts about an error for the program, in addition to the sentences that people read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Detail {
-    /// No file is at this path, or matches this pattern. It is as DuckDB received it.
+    /// No file is at this path, or matches this pattern.
     NoFiles {
-        /// The path or pattern.
+        /// The path or pattern, as DuckDB received it.
         pattern: String,
     },
     /// No table or view has this name.

@@ -10,7 +10,8 @@ pub const MB: u64 = 1 << 20;
 /// Caps for every query of a datasource, made from its settings and the operator's policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Time after which a query is interrupted. Half a second later its worker is killed.
+    /// Time after which a query is interrupted. If it has not stopped half a second later, its worker is
+    /// killed.
     pub timeout: Duration,
     /// Maximum rows of a result according to the datasource, `maxRows`.
     pub max_rows: Option<u64>,
@@ -24,7 +25,7 @@ pub struct Limits {
 
 /// Queries of one datasource that run at the same time; the rest wait their turn.
 pub(crate) const CONCURRENT: usize = 8;
-/// Downloads of one datasource that run at the same time, beside its queries.
+/// Downloads of one datasource that run at the same time, in addition to its queries.
 pub(crate) const EXPORTS: usize = 2;
 
 /// Memory of the broker without frames. It includes the texts of queries that wait (16 MB) or are about to

@@ -29,7 +29,7 @@ pub(super) struct Instance {
     pub(super) series: Arc<Series>,
     /// Identifies its results in the cache.
     pub(super) scope: Scope,
-    /// Lets one of its long query models be read at a time.
+    /// Ensures that only one of its long query models is read at a time.
     pub(super) longs: Longs,
 }
 

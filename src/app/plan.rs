@@ -141,8 +141,8 @@ impl Failure {
     }
 }
 
-/// Lets one long query model of a datasource be read at a time. Reading and expanding a model takes many
-/// times its size, which counts as the datasource's memory. Other datasources are not held up.
+/// Ensures that only one long query model of a datasource is read at a time. Reading and expanding a model
+/// takes many times its size, which counts as the datasource's memory. Other datasources are not held up.
 #[derive(Debug, Default)]
 pub(super) struct Longs(Mutex<()>);
 

@@ -94,7 +94,8 @@ impl Conduct {
         }
     }
 
-    /// Returns the bytes of memory that the end of a job takes beside its chunks, as long as the reply lives.
+    /// Returns the bytes of memory, in addition to its chunks, that the end of a job takes as long as the
+    /// reply lives.
     pub(super) fn beside(&self, payload: usize) -> usize {
         match self.kind {
             // Lists of texts, which may all be empty: three bytes of JSON become an entry of a list that

@@ -2,7 +2,7 @@
 //!
 //! A worker makes files in one folder and cannot remove them. It moves files that it no longer needs to a
 //! second folder, in which it can neither open nor move files (`jail/removal.rs`). The broker removes them
-//! there once no process has them open for writing, because from then on none can open them. Until then they
+//! there once no process has them open for writing, because from then on none can write them. Until then they
 //! count like all other files.
 
 use std::fs::{self, DirBuilder, File, Metadata};

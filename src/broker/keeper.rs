@@ -177,7 +177,7 @@ impl Keeper {
         Worker::start(&open, (temp_dir, disk), self.owner.clone()).await
     }
 
-    /// Creates a folder for one worker. Its parent may be gone, removed by a cleaner of temp folders.
+    /// Creates a folder for one worker, and its parent if a cleaner of temp folders has removed that.
     fn temp_dir(&self) -> std::io::Result<(TempDir, Disk)> {
         if !self.temp_root.is_dir() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.temp_root)?;

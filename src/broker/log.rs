@@ -91,7 +91,7 @@ impl Lines {
     }
 }
 
-/// The number of bytes that may still be logged, and of the lines that were not.
+/// How many bytes may still be logged, and how many lines are missing.
 struct Allowance {
     bytes: f64,
     since: Instant,

@@ -83,8 +83,8 @@ fn run(workers: &Workers) {
             look_at_locks(&living);
         }
         if look(living) {
-            // A worker with many files makes a check slow; the pause grows with it, so that the watch takes
-            // no whole core.
+            // A worker with many files makes a check slow. The pause grows with it, so that the watch does
+            // not keep a core busy.
             std::thread::sleep((3 * since.elapsed()).clamp(INTERVAL, REST));
         } else {
             pulse::wait(wait);

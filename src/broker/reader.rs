@@ -178,18 +178,18 @@ async fn chunk(
     Ok(())
 }
 
-/// Reads bytes of a known number. Pauses if they come a few at a time, because each read wakes this process.
+/// Reads a known number of bytes. Pauses if they come a few at a time, because each read wakes this process.
 #[derive(Debug, Default)]
 struct Pace {
-    /// Small reads that large reads have not made up for.
+    /// Number of small reads, less those that large reads have made up for.
     small: usize,
 }
 
 impl Pace {
-    /// Reads of fewer bytes are small. Of a long message the system delivers far more at once, and it buffers
-    /// no more than this of bytes that were written one by one.
+    /// Reads of fewer bytes are small. The system delivers far larger parts of a long message, and buffers no
+    /// more than this of bytes that were written one by one.
     const SMALL: usize = 8 << 10;
-    /// Small reads without a pause.
+    /// Number of small reads that cause no pause.
     const FREE: usize = 64;
     const PAUSE: Duration = Duration::from_millis(100);
 

@@ -26,7 +26,7 @@ pub(super) struct JobReply {
 pub(super) enum JobFailure {
     /// The job failed; the worker lives.
     Failed(Error),
-    /// The job ran past its deadline. The worker was killed if it did not listen.
+    /// The job ran past its deadline. If it did not stop then, the worker was killed.
     Deadline,
     /// The worker ended while the job was in it, for a reason that was not this job's deadline.
     Died(Death),

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::limits::Limits;
 
-/// How often the broker holds a frame while it sends it.
+/// Number of copies of a frame that the broker holds while it sends it.
 pub(crate) const COPIES: u64 = 2;
 
 /// The memory that the frames of one datasource take in the broker: frames that are collected or sent, and
@@ -41,7 +41,7 @@ impl FrameBudget {
         self.taken.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Returns whether a frame may take `more` bytes. Drops cached frames if they are in the way.
+    /// Returns whether a frame may take `more` bytes. Drops cached frames if there is no room otherwise.
     pub(crate) fn has_room(&self, more: usize) -> bool {
         let fits = || self.bytes() + COPIES * more as u64 <= self.most;
         fits() || (self.relieve() && fits())

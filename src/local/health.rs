@@ -178,7 +178,8 @@ fn broken(datasource: &Datasource, found: &Inspection) -> (String, Option<String
     let mut parts: Vec<String> = Vec::new();
     for (file, error) in found.broken.iter().take(MOST_NAMED) {
         let path = Path::new(file);
-        // A worker may name any path, so access is checked only for files in the datasource's folders.
+        // A worker may name any path, so access is checked, and reported, only for files in the datasource's
+        // folders.
         let is_ours = datasource.report_folders().any(|folder| path.starts_with(folder))
             && !path.components().any(|part| part == Component::ParentDir);
         let access = if is_ours { rustix::fs::access(path, rustix::fs::Access::READ_OK) } else { Ok(()) };

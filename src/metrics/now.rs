@@ -8,7 +8,7 @@ use super::series::Series;
 /// The state of the plugin at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Now {
-    /// The engine's version, `v2.0.0`.
+    /// The engine's version, such as `v2.0.0`.
     pub engine: &'static str,
     /// Datasources in use.
     pub instances: usize,

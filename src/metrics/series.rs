@@ -161,7 +161,7 @@ impl Drop for Up {
     }
 }
 
-/// A query that is being answered. It is counted when this is dropped, as when its caller goes away.
+/// A query that is being answered. It is counted when this value is dropped, as when its caller goes away.
 #[derive(Debug)]
 pub struct Asked {
     series: Arc<Series>,

@@ -71,7 +71,7 @@ fn the_documentation_has_the_same_table() {
     let rows: Vec<String> = TABLE.iter().map(row).collect();
     let found: Vec<&str> = documented.lines().filter(|line| line.starts_with("| `duckdb_perf_")).collect();
     assert_eq!(found, rows, "docs/monitoring.md:\n{}", rows.join("\n"));
-    // The rules and examples must name only these metrics.
+    // The rules and examples in the text must name only these metrics.
     let words = documented.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     for name in words.filter(|word| word.starts_with("duckdb_perf_")) {
         assert!(TABLE.iter().any(|metric| metric.name == name), "{name} is no metric");

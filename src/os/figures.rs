@@ -5,13 +5,13 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
-/// How often, and after what time each, the figures of a new process are tried again.
+/// How often the figures of a new process are tried, and the time between two tries.
 const ATTEMPTS: u32 = 100;
 const BETWEEN: Duration = Duration::from_millis(2);
 
 /// The figures of a process in `/proc`. The file is opened once, because it may be out of reach later: for a
 /// worker because of its jail; for the broker where `/proc` hides processes (`hidepid`, systemd's
-/// `ProtectProc=invisible`), which hides processes that are closed to debuggers from their own user.
+/// `ProtectProc=invisible`): those that are closed to debuggers are then hidden even from their own user.
 #[derive(Debug)]
 pub(crate) struct Figures {
     status: Option<File>,

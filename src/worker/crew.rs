@@ -1,4 +1,4 @@
-//! The worker's threads beside DuckDB's. All are started before the jail forbids new ones
+//! The worker's own threads, in addition to DuckDB's. All are started before the jail forbids new ones
 //! ([`jail::seal`](super::jail::seal)).
 
 use std::ffi::{CStr, CString};

@@ -275,7 +275,7 @@ mod tests {
         let waited = std::thread::spawn(move || {
             std::thread::sleep(std::time::Duration::from_millis(30));
             closing.add();
-            // Waits until the chunk is taken, which would not be sent after closing.
+            // Closes only after the chunk is taken, because closing would void the credit.
             told.recv().unwrap();
             std::thread::sleep(std::time::Duration::from_millis(30));
             closing.close();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
-/// Who asks for a turn, and for how many bytes.
+/// Who asks for a turn, and how many bytes the job holds while it waits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ticket<'a> {
     /// The caller's login; empty if unknown.

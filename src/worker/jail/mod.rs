@@ -91,7 +91,7 @@ pub(super) fn seal(jail: Jail) {
     let _ = jail;
 }
 
-/// Limits what the process may allocate from now on: DuckDB's memory and what its functions take beside it.
+/// Limits what the process may allocate from now on: DuckDB's memory, and that of its functions in addition.
 pub(super) fn bound_memory(figures: &Figures, datasource: &Datasource, walls: Walls) {
     if walls.jail {
         process::bound_memory(figures, &datasource.common.limits);

@@ -11,7 +11,7 @@ use crate::os::{Figures, limit};
 
 /// Files a worker may have open: a query over years of weekly reports opens hundreds.
 const MOST_FILES: u64 = 4096;
-/// What one query's functions may allocate beside DuckDB's own memory before an allocation fails.
+/// What one query's functions may allocate in addition to DuckDB's own memory before an allocation fails.
 const BESIDE_DUCKDB: u64 = 88 * MB;
 /// Bytes of address space that the C library reserves in its arenas and does not use yet.
 const SET_ASIDE: u64 = 256 * MB;

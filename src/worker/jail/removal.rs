@@ -64,7 +64,7 @@ mod wrapped {
 
     #[unsafe(no_mangle)]
     unsafe extern "C" fn __wrap_remove(path: *const c_char) -> c_int {
-        // SAFETY: passed on as it came.
+        // SAFETY: the path is passed on unchanged.
         let removed = unsafe { __real_remove(path) };
         if removed == 0 || io::Error::last_os_error().kind() != io::ErrorKind::PermissionDenied {
             return removed;

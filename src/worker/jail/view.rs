@@ -133,8 +133,8 @@ fn too_few() -> Error {
         .hint("Raise the limit of open files of Grafana's service (`ulimit -n`, `LimitNOFILE`)")
 }
 
-/// Opens the path itself, and not what a link at its end leads to. Such an open waits for nothing, such as a
-/// pipe without a writer or a device.
+/// Opens the path itself, and not what a link at its end leads to. Such an open never blocks, not even for a
+/// pipe without a writer or for a device.
 fn open_itself(path: &Path) -> rustix::io::Result<OwnedFd> {
     rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
 }

@@ -378,7 +378,7 @@ fn locks_are_seen() {
     captured(&place, move || {
         let file = fs::File::create(&path).unwrap();
         for n in 0..1000 {
-            // SAFETY: numbers only; zero is a value of each.
+            // SAFETY: all fields are numbers, for which zero is valid.
             let mut lock: libc::flock = unsafe { std::mem::zeroed() };
             lock.l_type = libc::c_short::try_from(libc::F_WRLCK).unwrap();
             (lock.l_start, lock.l_len) = (2 * n, 1);
