@@ -1,4 +1,5 @@
-//! What the three edges may ask: query, export, health, catalog. Keeps one instance per datasource.
+//! The operations that the three edges call: query, export, health check and catalog. Keeps one instance per
+//! datasource.
 
 mod backend;
 mod instances;
@@ -31,15 +32,15 @@ use crate::query::{QueryModel, TimeRange};
 use crate::rundir::RunDir;
 use crate::source::Policy;
 
-/// A datasource as an edge hands it over: not yet parsed, because a broken one must answer with an error
-/// of its own and not fail a request that it is only part of.
+/// The instance settings of a datasource as an edge passes them on. They are parsed later, because invalid
+/// settings must fail only the queries of this datasource and not the whole request.
 #[derive(Clone, Default)]
 pub struct InstanceSettings {
     /// Grafana's uid of the datasource; with `org_id` the key of its instance.
     pub uid: String,
-    /// The organisation that owns it.
+    /// The organisation that owns the datasource.
     pub org_id: i64,
-    /// Milliseconds since 1970 of the last change; a newer one replaces the instance.
+    /// Time of the last change, in milliseconds since 1970.
     pub updated_ms: i64,
     /// Grafana's `url` field, read as `file://…` when `path` is missing.
     pub url: String,
@@ -47,13 +48,14 @@ pub struct InstanceSettings {
     pub json_data: Bytes,
     /// Decrypted secure settings.
     pub secrets: HashMap<String, String>,
-    /// Grafana's own row limit (`GF_SQL_ROW_LIMIT` of grafanaConfig); negative is unlimited.
+    /// Grafana's own row limit (`GF_SQL_ROW_LIMIT` of grafanaConfig); a negative number means unlimited.
     pub row_limit: Option<i64>,
-    /// Who asks: a login, empty where nobody is known. When many wait, their turns go round among the callers.
+    /// The login of the user who asks; empty if unknown. When many queries wait, turns alternate between the
+    /// callers.
     pub caller: String,
 }
 
-/// Without the secrets' values.
+/// Leaves out the values of the secrets.
 impl std::fmt::Debug for InstanceSettings {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("InstanceSettings")
@@ -69,12 +71,12 @@ impl std::fmt::Debug for InstanceSettings {
     }
 }
 
-/// One query of a request. Its model is JSON text only on the wire: [`DataQuery::read`].
+/// One query of a request. Its model arrives as JSON text, which [`DataQuery::read`] parses.
 #[derive(Debug, Clone)]
 pub struct DataQuery<Model = QueryModel> {
-    /// The query's letter.
+    /// The query's refId.
     pub ref_id: String,
-    /// What is asked.
+    /// The query model.
     pub model: Model,
     /// The dashboard's or alert rule's time range.
     pub range: TimeRange,
@@ -82,15 +84,15 @@ pub struct DataQuery<Model = QueryModel> {
     pub interval: Duration,
     /// How many points the panel can show; zero when unknown.
     pub max_data_points: i64,
-    /// Whether an alert rule asks, and so nobody who could choose another time range.
+    /// Whether an alert rule runs the query, so that no user can choose another time range.
     pub is_of_alert: bool,
 }
 
 impl DataQuery<Bytes> {
-    /// Reads the model, which is JSON text.
+    /// Parses the query model from JSON text.
     ///
     /// # Errors
-    /// As [`QueryModel::from_json`].
+    /// The errors of [`QueryModel::from_json`].
     pub fn read(self) -> Result<DataQuery> {
         let Self { ref_id, model, range, interval, max_data_points, is_of_alert } = self;
         let model = QueryModel::from_json(&model)?;
@@ -98,47 +100,47 @@ impl DataQuery<Bytes> {
     }
 }
 
-/// What a query came to. The frame is there in both cases: after a failure it is empty and carries only
-/// `executedQueryString`.
+/// The result of a query. After a failure the frame is empty and carries only `executedQueryString`.
 #[derive(Debug, Clone)]
 pub struct QueryOutcome {
     /// An Arrow IPC file as `grafana-plugin-sdk-go` reads it.
     pub frame: Bytes,
-    /// Why there is no data.
+    /// The error, if the query failed.
     pub error: Option<Error>,
-    /// Where in the text as the person wrote it the error is: line and column, from 1.
+    /// Line and column of the error in the query text as the user wrote it, both counted from 1.
     pub place: Option<(usize, usize)>,
 }
 
-/// How an export is made; the default is a download.
+/// Options of an export; the default is a download.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ExportOptions {
-    /// Rows at most; what comes after is left out, and [`CsvExport::summary`] says so. `None`: all of them.
+    /// Maximum number of rows. Further rows are left out, and [`CsvExport::summary`] says so. `None` means no
+    /// maximum.
     pub max_rows: Option<u64>,
-    /// Whether texts that a spreadsheet would take for formulas stay as they are.
+    /// Whether texts that a spreadsheet would evaluate as formulas are written unchanged.
     pub raw: bool,
-    /// Whether to wait for ever for a reader that takes nothing, such as a pager. A download is given up after a minute,
-    /// and after an hour in any case.
+    /// Whether to wait without limit for a reader that takes nothing, such as a pager. Otherwise the export
+    /// is cancelled after one minute without a read, and after one hour in any case.
     pub patient: bool,
 }
 
-/// A query's rows as CSV: pieces of whole rows, but for rows that are longer than a piece, made while they are taken. Dropping it
-/// ends the query.
+/// The rows of a query as CSV, made while they are read. Each piece holds whole rows, unless a row is longer
+/// than a piece. Dropping the stream cancels the query.
 ///
-/// It ends with `None` only when every row was given; an error may come after any piece, and is the last item.
+/// The stream ends with `None` only after all rows. An error may follow any piece and is the last item.
 pub struct CsvExport {
     pieces: Export,
     origin: Origin,
-    /// Bytes that were given so far.
+    /// Bytes given out so far.
     bytes: usize,
-    /// Counts the download when it ends; gone then.
+    /// Counts the download when it ends; `None` after that.
     asked: Option<Asked>,
-    /// Dropped after the export, which runs in its worker.
+    /// Dropped after the export, which runs in this instance's worker.
     _instance: Arc<Instance>,
 }
 
 impl CsvExport {
-    /// What was written; `None` until the stream has ended well.
+    /// Returns what was written; `None` until the stream has ended without an error.
     #[must_use]
     pub fn summary(&self) -> Option<Exported> {
         self.pieces.summary()
@@ -175,27 +177,27 @@ pub struct App {
     policy: Result<Policy>,
     walls: Walls,
     instances: Mutex<HashMap<InstanceKey, Arc<Instance>>>,
-    /// Holds the workers' temp folders; made with the first instance.
+    /// Holds the workers' temp folders; created with the first instance.
     run_dir: Mutex<Option<Arc<RunDir>>>,
     metrics: Metrics,
     cache: Cache,
 }
 
 impl App {
-    /// An app under the policy of this process's environment. A policy that cannot be read is an error of every
-    /// query, so that Grafana shows it where people look.
+    /// Creates an app with the policy from the environment. If the policy cannot be read, every query fails
+    /// with that error, so that Grafana shows it to the user.
     #[must_use]
     pub fn from_env() -> Self {
         Self::new(Policy::from_env(|name| std::env::var(name).ok()))
     }
 
-    /// Where the operator wants temp folders, if anywhere.
+    /// Returns the temp folder that the operator has set, if any.
     #[must_use]
     pub fn temp_dir(&self) -> Option<&Path> {
         self.policy.as_ref().ok()?.temp_dir.as_deref()
     }
 
-    /// An app under `policy`.
+    /// Creates an app under `policy`.
     #[must_use]
     pub fn new(policy: Result<Policy>) -> Self {
         if let Err(error) = &policy {
@@ -215,20 +217,20 @@ impl App {
         }
     }
 
-    /// The same with other walls around its queries: for tests that each wall holds alone, and to measure what they
-    /// cost.
+    /// Replaces the walls around the queries: for tests of a single wall, and to measure what the walls cost.
     #[must_use]
     pub fn with_walls(self, walls: Walls) -> Self {
         Self { walls, ..self }
     }
 
-    /// Runs one query. Never fails as a whole; dropping the future cancels the query.
+    /// Runs one query. An error is part of the outcome. Dropping the future cancels the query.
     pub async fn query(&self, settings: &InstanceSettings, query: DataQuery) -> QueryOutcome {
         let (ref_id, bytes) = (query.ref_id.clone(), query.model.len());
         self.query_from(settings, (ref_id, bytes), || Ok(query), ()).await
     }
 
-    /// The same for a query whose model is still JSON text, which its sender counts by `hold` until the queue does.
+    /// Runs one query whose model is still JSON text. `hold` is the caller's reservation for the bytes of
+    /// that text; it is dropped once the queue counts them.
     pub async fn query_on_the_wire(
         &self,
         settings: &InstanceSettings,
@@ -266,7 +268,8 @@ impl App {
         }
     }
 
-    /// The instance that is asked, and what is to be done there. A long model, of so many bytes, is read when it is its turn.
+    /// Returns the instance and the plan of the query. A model of more than 64 KB is read only while the
+    /// instance reads no other one; `bytes` is its size.
     async fn plan(
         &self,
         settings: &InstanceSettings,
@@ -311,12 +314,13 @@ impl App {
         answer.map_err(failure)
     }
 
-    /// Runs one query and gives its rows as CSV while they come. Its `format` does not matter: rows are always a table.
-    /// The panels' row limit does not hold here, the operator's `max_rows` does: one row more is an error.
+    /// Runs one query and streams its rows as CSV. The model's `format` is ignored: the rows are always a
+    /// table. Grafana's row limit does not apply; more rows than the operator's `max_rows` are an error.
     ///
     /// # Errors
-    /// Whatever is wrong before the first piece: the gate's refusal, DuckDB's error with its position in the text as the person
-    /// wrote it, a full queue. Results of less than 4 MB are whole when the first piece comes.
+    /// Errors before the first piece: the gate's refusal, DuckDB's error with its position in the text as the
+    /// user wrote it, or [`Kind::Busy`] if the queue is full. Results of less than 4 MB are complete when the
+    /// first piece arrives.
     pub async fn export(
         &self,
         settings: &InstanceSettings,
@@ -357,7 +361,7 @@ impl App {
         }
     }
 
-    /// Diagnoses a datasource.
+    /// Runs the health check of a datasource.
     pub async fn health(&self, settings: &InstanceSettings) -> Health {
         match self.instance(settings) {
             Ok(instance) => instance.backend.health().await,
@@ -365,15 +369,16 @@ impl App {
         }
     }
 
-    /// Tables, views and columns of a datasource as JSON, counted as its memory as long as it lives.
+    /// Returns the tables, views and columns of a datasource as JSON, counted as its memory as long as the
+    /// bytes live.
     ///
     /// # Errors
-    /// Those of its settings, what the engine says, and more columns than an answer holds.
+    /// Errors of the settings and of the engine, and an error if the catalog is too long for one answer.
     pub async fn catalog(&self, settings: &InstanceSettings) -> Result<Bytes> {
         self.instance(settings)?.backend.catalog().await
     }
 
-    /// Ends all workers. Queries that still run end with them.
+    /// Ends all workers, and with them the queries that still run.
     pub async fn shutdown(&self) {
         let instances: Vec<_> = std::mem::take(&mut *self.instances.lock()).into_values().collect();
         let mut ending = tokio::task::JoinSet::new();
@@ -382,7 +387,7 @@ impl App {
             ending.spawn(async move { instance.backend.stop().await });
         }
         ending.join_all().await;
-        // A request that nobody lets end may still hold it.
+        // A request that never ends may still hold the folder.
         if let Some(run_dir) = self.run_dir.lock().take()
             && let Err(error) = run_dir.remove()
         {
@@ -391,5 +396,5 @@ impl App {
     }
 }
 
-/// Megabytes of results that are kept, unless the operator says otherwise.
+/// Size of the result cache in megabytes, unless the operator sets another one.
 const CACHE_MB: u64 = 64;

@@ -1,8 +1,9 @@
-//! Results that are kept, and equal queries that share one run. The only place that names `moka`.
+//! Keeps results, and lets equal queries share one run. The only module that uses `moka`.
 //!
-//! A result is given again only while everything that it came from is as it was when it was read; the backend says what that
-//! is ([`Validity`]), and each request looks again. A query that waits for an equal one takes its result on the same
-//! condition, so nobody gets less than what was there when they asked. Errors are not kept.
+//! A result is given again only while its sources are as they were when they were read. The backend describes
+//! the sources ([`Validity`]), and each request checks them again. A query that waits for an equal one takes
+//! its result on the same condition, so nobody gets data older than what was there when they asked. Errors
+//! are not kept.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -21,22 +22,22 @@ use crate::error::{Error, Kind, Result};
 use crate::frame::Options;
 use crate::metrics::Served;
 
-/// One result takes at most this part of the whole.
+/// One result takes at most the size of the cache divided by this.
 const MOST_SHARE: u64 = 4;
-/// Bytes that an entry takes in the map beside its frame and basis, its key included.
+/// Bytes that an entry takes in the map in addition to its frame and basis, including its key.
 const ENTRY: usize = 256;
 
-/// What a query came to.
+/// The result of a query.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The frame: an Arrow IPC file.
     pub frame: Bytes,
-    /// Its rows.
+    /// Number of rows.
     pub rows: u64,
 }
 
-/// Whose results are whose: one instance of a datasource, which stands for organisation, uid and settings. Results of
-/// another one are never given.
+/// The owner of results: one instance of a datasource, which stands for organisation, uid and settings.
+/// Results of another scope are never given.
 #[derive(Debug)]
 pub struct Scope {
     id: u64,
@@ -44,14 +45,15 @@ pub struct Scope {
 }
 
 impl Default for Scope {
-    /// A new one, unlike all others.
+    /// Creates a scope that is unlike all others.
     fn default() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self { id: NEXT.fetch_add(1, Ordering::Relaxed), ended: AtomicBool::new(false) }
     }
 }
 
-/// A query, with everything that its frame depends on but the files: short, however long its text is.
+/// Identifies a query, with everything that its frame depends on except the files. Short, however long the
+/// query's text is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     scope: u64,
@@ -59,12 +61,12 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of `job` within `scope`.
+    /// Creates the key of `job` within `scope`.
     ///
     /// # Errors
-    /// `Internal` when it cannot be told from others.
+    /// `Internal` if the job cannot be serialised.
     pub fn new(scope: &Scope, job: &QueryJob) -> Result<Self> {
-        // All of them, so that a new one is not forgotten here.
+        // All fields are named, so that a new one is not forgotten here.
         let QueryJob { sql, options, keep: _ } = job;
         let Options {
             ref_id,
@@ -77,7 +79,8 @@ impl Key {
             executed_query: _,
             row_limit_setting,
         } = options;
-        // A dashboard's time range moves on with every refresh; what it has to do with the rows is in the text.
+        // A dashboard's time range moves with every refresh. Its effect on the rows is in the query's text,
+        // unless gaps in it are filled.
         let filled = fill.as_ref().map(|fill| (fill, range));
         let limits = (max_rows, max_bytes, row_limit_setting);
         let parts = (sql, (ref_id, format, limits, filled, short_range));
@@ -87,8 +90,8 @@ impl Key {
     }
 }
 
-/// Hashes what is written to it, twice, under keys that are drawn when the process starts: nobody outside can look for two
-/// queries with the same digest.
+/// Hashes what is written to it, twice, with keys that are drawn when the process starts: nobody outside can
+/// search for two queries with the same digest.
 struct Digest([DefaultHasher; 2]);
 
 impl Default for Digest {
@@ -111,7 +114,7 @@ impl Write for Digest {
     }
 }
 
-/// What is known of a query.
+/// What the cache knows about a query.
 #[derive(Debug, Clone)]
 enum Entry {
     /// Its results are never kept.
@@ -124,11 +127,11 @@ struct Kept {
     frame: Arc<EvictableFrame>,
     rows: u64,
     basis: Arc<dyn Basis>,
-    /// Bytes, with the key.
+    /// Bytes of the entry, including the key.
     weight: usize,
 }
 
-/// How a run ended, for those who wait for it.
+/// How a run ended, for the queries that wait for it.
 #[derive(Debug, Clone)]
 enum FlightResult {
     Result {
@@ -136,23 +139,23 @@ enum FlightResult {
         rows: u64,
         basis: Arc<dyn Basis>,
     },
-    /// It cost what it may cost, and would again.
+    /// It used up its time or memory, and would do so again.
     Failed(Error),
-    /// Nobody else can use what it gave.
+    /// Other queries cannot use its result.
     Alone,
 }
 
 /// The results of all datasources.
 #[derive(Debug)]
 pub struct Cache {
-    /// `None` when the operator wants none.
+    /// `None` if the operator has turned the cache off.
     store: Option<Store<Key, Entry>>,
     most: u64,
     flights: Arc<Flights>,
 }
 
 impl Cache {
-    /// A cache of at most so many bytes; of none, it is off.
+    /// Creates a cache of at most `most` bytes; 0 turns it off.
     #[must_use]
     pub fn new(most: u64) -> Self {
         let build = || {
@@ -165,7 +168,8 @@ impl Cache {
                     };
                     u32::try_from(weight).unwrap_or(u32::MAX)
                 })
-                // What goes gives its memory back at once, and not when the last reader of the map has passed.
+                // An evicted result frees its memory at once, and not when the last reader of the map has
+                // passed.
                 .eviction_listener(|_, entry, _| {
                     if let Entry::Kept(kept) = entry {
                         kept.frame.clear();
@@ -176,25 +180,26 @@ impl Cache {
         Self { store: (most > 0).then(build), most, flights: Arc::default() }
     }
 
-    /// Whether anything is kept at all.
+    /// Returns whether the cache keeps results.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.store.is_some()
     }
 
-    /// Bytes of what is kept, keys and what they came from included.
+    /// Returns the bytes of the kept results, including their keys and the descriptions of their sources.
     pub async fn bytes(&self) -> u64 {
         let Some(store) = &self.store else { return 0 };
         store.run_pending_tasks().await;
         store.weighted_size()
     }
 
-    /// Answers the query of `key`: from what is kept, with an equal one that runs, or with `run`, which is its own run and
-    /// not begun unless it is needed. `wait` gives a place among those that wait: a future that ends only when
-    /// the place is lost. Dropping the future cancels the run; those who wait for it go on without it.
+    /// Answers the query of `key`: from the cache, with the result of an equal query that runs, or with
+    /// `run`, which is started only if it is needed. `wait` takes a place among the waiting queries and
+    /// returns a future that ends only when the place is lost. Dropping the future cancels the run; queries
+    /// that wait for it go on without it.
     ///
     /// # Errors
-    /// Those of `run` and `wait`.
+    /// Errors of `run` and `wait`.
     pub async fn answer<L: Future<Output = Error>>(
         &self,
         scope: &Scope,
@@ -245,13 +250,13 @@ impl Cache {
                 }
                 Some(FlightResult::Failed(error)) => return (Err(error), Served::Shared),
                 Some(FlightResult::Alone) => return (run.await.map(whole), Served::Miss),
-                // Whoever ran it went away.
+                // The caller of that run went away.
                 None => {}
             }
         }
     }
 
-    /// What is to be done with the end of a run: its own answer, what others get, how it counts.
+    /// Handles the end of a run. Returns its answer, the result for queries that wait, and how it counts.
     async fn keep(
         &self,
         store: &Store<Key, Entry>,
@@ -262,7 +267,7 @@ impl Cache {
         let Reply { frame, rows, validity } = match end {
             Ok(reply) => reply,
             Err(error) => {
-                // Somebody else's place in the queue is nobody's but theirs: `Busy` is not for the others.
+                // Another error is the caller's own: `Busy`, for example, is about its place in the queue.
                 let landing = match error.kind {
                     Kind::Timeout | Kind::Exhausted => FlightResult::Failed(error.clone()),
                     _ => FlightResult::Alone,
@@ -288,7 +293,7 @@ impl Cache {
             let frame = cached.evictable();
             let kept = Kept { frame, rows, basis: Arc::clone(&basis), weight };
             store.insert(key.clone(), Entry::Kept(Arc::new(kept))).await;
-            // Without this the store grows beyond its bound for a while.
+            // Otherwise the store would be larger than allowed for a while.
             store.run_pending_tasks().await;
             if scope.ended.load(Ordering::SeqCst) {
                 store.invalidate(key).await;
@@ -297,7 +302,8 @@ impl Cache {
         (Ok(answer), FlightResult::Result { cached, rows, basis }, Served::Miss)
     }
 
-    /// Drops everything of `scope`, whose instance was replaced or forgotten; what its last queries give is not kept.
+    /// Drops all results of `scope`, whose instance was replaced or forgotten. The results of its last
+    /// queries are not kept.
     pub fn end(&self, scope: &Scope) {
         scope.ended.store(true, Ordering::SeqCst);
         let (Some(store), Ok(runtime)) = (self.store.clone(), tokio::runtime::Handle::try_current()) else {
@@ -312,27 +318,27 @@ impl Cache {
     }
 }
 
-/// A result that nobody else gets.
+/// Converts a result that no other query gets.
 fn whole(reply: Reply) -> Answer {
     Answer { frame: reply.frame.into(), rows: reply.rows }
 }
 
-/// A frame that is kept, if what it came from is unchanged and there is memory to send it.
+/// Returns a kept frame, if its sources are unchanged and there is memory to send it.
 async fn lend(cached: Option<&CachedFrame>, basis: &Arc<dyn Basis>) -> Option<Bytes> {
     let basis = Arc::clone(basis);
-    // A file system may take its time.
+    // A file system may be slow.
     let holds = tokio::task::spawn_blocking(move || basis.is_unchanged()).await.unwrap_or(false);
     cached.filter(|_| holds)?.lend()
 }
 
-/// The runs that others may wait for.
+/// The runs for which other queries may wait.
 #[derive(Debug, Default)]
 struct Flights(Mutex<HashMap<Key, watch::Receiver<Option<FlightResult>>>>);
 
 enum Role {
-    /// Run, and let the others know.
+    /// Run the query, and pass the result to the others.
     Lead(Flight),
-    /// Wait until somebody else's run has ended.
+    /// Wait until the run of another query has ended.
     Wait(watch::Receiver<Option<FlightResult>>),
 }
 
@@ -353,7 +359,7 @@ impl Flights {
     }
 }
 
-/// One run. Dropped without an end, as when its caller goes away, it wakes those who wait.
+/// One run. If it is dropped without a result, as when its caller goes away, it wakes the queries that wait.
 struct Flight {
     flights: Arc<Flights>,
     key: Key,

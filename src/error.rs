@@ -1,8 +1,8 @@
-//! The one error type, and the one table that says what each kind means at every edge.
+//! The crate's error type, and the table that says what each kind of error means at every edge.
 //!
 //! An [`Error`] is written for the person who sent the query or set up the datasource: `message` says what
-//! happened, `hint` what to do next. Text for the log (causes, paths that a Viewer must not see) is
-//! traced where the error is made and never travels in here.
+//! happened, `hint` what to do next. Text for the log (causes, paths that a Viewer must not see) is logged
+//! where the error occurs and is never part of an [`Error`].
 
 use grafana_time::End;
 use serde::{Deserialize, Serialize};
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 /// Shorthand used throughout the crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, for a person. It crosses the worker's socket, so it holds data only.
+/// An error, in words for a person. It is sent over the worker's socket, so it holds only data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    /// What sort of failure it is; decides status codes and whose fault it is.
+    /// The kind of failure; it decides status codes and whose fault it is.
     pub kind: Kind,
     /// One sentence without a final period, literals in backticks.
     pub message: String,
@@ -24,43 +24,43 @@ pub struct Error {
     /// Byte offset in the query text as the person wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<usize>,
-    /// What the program decides on; nobody shows it.
+    /// What the program needs to know of the error; it is not shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Detail>,
 }
 
-/// What the program decides on, beside the sentences that people read.
+/// Facts about an error for the program, in addition to the sentences that people read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Detail {
-    /// No file is at this path, or matches this pattern, as DuckDB got it.
+    /// No file is at this path, or matches this pattern.
     NoFiles {
-        /// The path or pattern.
+        /// The path or pattern, as DuckDB received it.
         pattern: String,
     },
-    /// No table or view is called so.
+    /// No table or view has this name.
     NoTable {
-        /// The name, as DuckDB tells it.
+        /// The name, as DuckDB reports it.
         name: String,
     },
-    /// DuckDB itself refused this path, as it got it.
+    /// DuckDB itself refused this path.
     Refused {
-        /// The path.
+        /// The path, as DuckDB received it.
         path: String,
     },
-    /// A view has other columns than when it was made.
+    /// A view has other columns than when it was created.
     ViewAltered,
-    /// One end of a time range cannot be read.
+    /// One end of a time range cannot be parsed.
     RangeEnd(End),
 }
 
-/// The kinds of failure. [`Kind::facts`] is the table behind every edge.
+/// The kinds of failure. [`Kind::facts`] says what each means at the edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The query text, a macro, a variable or the query model is wrong.
     BadQuery,
-    /// The statement is understood and refused (a write, a second statement, a forbidden path).
+    /// The statement is understood but refused (a write, a second statement, a forbidden path).
     Forbidden,
     /// A datasource setting or a command line option is wrong.
     BadSettings,
@@ -72,13 +72,13 @@ pub enum Kind {
     Cancelled,
     /// Memory, disk, descriptors or rows are used up.
     Exhausted,
-    /// Too many others wait, or for too long.
+    /// Too many queries wait already, or this one waited too long.
     Busy,
-    /// A file's writer has it, or changes it faster than it is read.
+    /// The file is being written, or changes faster than it is read.
     InUse,
     /// The worker died or cannot be started.
     Unavailable,
-    /// Our own mistake.
+    /// A defect of this plugin.
     Internal,
 }
 
@@ -92,7 +92,7 @@ pub enum ErrorSource {
 }
 
 impl ErrorSource {
-    /// The word on the wire.
+    /// Returns the word that the protocol uses.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -107,14 +107,14 @@ impl ErrorSource {
 pub struct Facts {
     /// Status of an HTTP or `DataResponse` answer.
     pub http_status: u16,
-    /// Whose fault.
+    /// Whose fault the error is.
     pub source: ErrorSource,
     /// Exit code of the command line.
     pub exit_code: u8,
 }
 
 impl Kind {
-    /// The table: kind → HTTP status, error source, exit code.
+    /// Returns the HTTP status, error source and exit code of this kind.
     #[must_use]
     pub fn facts(self) -> Facts {
         use ErrorSource::{Downstream, Plugin};
@@ -135,48 +135,49 @@ impl Kind {
 }
 
 impl Error {
-    /// An error of `kind` with its sentence.
+    /// Creates an error of `kind` with its message.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), hint: None, position: None, detail: None }
     }
 
-    /// [`Kind::BadQuery`], the commonest.
+    /// Creates an error of [`Kind::BadQuery`].
     pub fn bad_query(message: impl Into<String>) -> Self {
         Self::new(Kind::BadQuery, message)
     }
 
-    /// [`Kind::BadSettings`]; the message names the field.
+    /// Creates an error of [`Kind::BadSettings`]; the message names the field.
     pub fn bad_settings(message: impl Into<String>) -> Self {
         Self::new(Kind::BadSettings, message)
     }
 
-    /// [`Kind::Internal`]: our own mistake.
+    /// Creates an error of [`Kind::Internal`], a defect of this plugin.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(Kind::Internal, message)
     }
 
-    /// Adds what to do next.
+    /// Adds a hint: what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Adds the byte offset in the text as the person wrote it.
+    /// Adds the byte offset in the query text as the person wrote it.
     #[must_use]
     pub fn at(mut self, position: usize) -> Self {
         self.position = Some(position);
         self
     }
 
-    /// Adds what the program decides on.
+    /// Adds a fact for the program.
     #[must_use]
     pub fn detail(mut self, detail: Detail) -> Self {
         self.detail = Some(detail);
         self
     }
 
-    /// The same with at most 8 KB of message and hint: DuckDB quotes values in full, and they can be as long as its memory.
+    /// Shortens message and hint to less than 8 KB each: DuckDB quotes values in full, and they can be as
+    /// long as its memory.
     #[must_use]
     pub fn shortened(mut self) -> Self {
         self.message = shortened(self.message);
@@ -184,18 +185,18 @@ impl Error {
         self
     }
 
-    /// Message and hint in one text, for places that show a single string (Grafana's panels).
+    /// Returns message and hint in one text, for places that show a single string (Grafana's panels).
     #[must_use]
     pub fn full_text(&self) -> String {
         self.text_at(None)
     }
 
-    /// As [`Error::full_text`], with the place in the query where it is known: line and column, from 1.
+    /// Returns [`Error::full_text`] with line and column in the query, if known, both counted from 1.
     #[must_use]
     pub fn text_at(&self, place: Option<(usize, usize)>) -> String {
         let place =
             place.map_or_else(String::new, |(line, column)| format!(" (line {line}, column {column})"));
-        // DuckDB's suggestions stand on lines of their own, after the sentence that the place belongs to.
+        // DuckDB's suggestions are on lines of their own, after the sentence to which the place belongs.
         let message = match self.message.split_once('\n') {
             Some((sentence, rest)) => format!("{sentence}{place}\n{}", rest.trim_end_matches('.')),
             None => format!("{}{place}", self.message.trim_end_matches('.')),
@@ -234,7 +235,7 @@ impl From<grafana_frames::Error> for Error {
     }
 }
 
-/// The beginning and the end of a long text, with the number of bytes between.
+/// Returns the beginning and the end of a long text, with the number of bytes left out between them.
 fn shortened(text: String) -> String {
     const BEGIN: usize = 6 << 10;
     const END: usize = 1 << 10;
@@ -246,7 +247,8 @@ fn shortened(text: String) -> String {
     format!("{begin} … ({} bytes are left out) … {end}", text.len() - begin.len() - end.len())
 }
 
-/// Where the byte at `position` is in `text`: line and column, both from 1; columns count characters.
+/// Returns line and column of the byte at `position` in `text`, both counted from 1; columns count
+/// characters.
 #[must_use]
 pub fn line_and_column(text: &str, position: usize) -> (usize, usize) {
     let position = (0..=position.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!  Grafana ── gRPC, unix socket ──► plugin/ ┐
-//!  curl    ── HTTP ───────────────► http/   ├─► app ─► query ─► cache ─► backend ─► broker ══ socket ══► worker process
-//!  shell   ───────────────────────► cli/    ┘                                                       gate ─► engine ─► frame
+//!  curl    ── HTTP ───────────────► http/   ├─► app ─► query ─► cache ─► backend ─► broker
+//!  shell   ───────────────────────► cli/    ┘                                            ║ socket
+//!                                                                       worker process: gate ─► engine ─► frame
 //! ```
 //!
-//! The process that Grafana starts is the *broker*: it never runs DuckDB and never opens a report or a database
-//! file. Each datasource has a *worker*, this executable started again, which parses, checks and runs the
-//! queries and can be killed at any time. `ARCHITECTURE.md` has the map and the invariants.
+//! The process that Grafana starts is the *broker*: it never runs DuckDB and never opens a report or a
+//! database file. Each datasource has a *worker*, this executable started again, which parses, checks and
+//! runs the queries and can be killed at any time. `ARCHITECTURE.md` has the map and the invariants.
 
 pub mod app;
 pub mod broker;

@@ -7,16 +7,17 @@ use serde::{Deserialize, Serialize};
 /// Bytes in a megabyte as the settings mean it.
 pub const MB: u64 = 1 << 20;
 
-/// Caps that every query of a datasource runs under. `Settings` + `Policy` = `Limits`.
+/// Caps for every query of a datasource, made from its settings and the operator's policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// When a query is interrupted; half a second later its worker is killed.
+    /// Time after which a query is interrupted. If it has not stopped half a second later, its worker is
+    /// killed.
     pub timeout: Duration,
-    /// Rows of a result as the datasource asks, `maxRows`.
+    /// Maximum rows of a result according to the datasource, `maxRows`.
     pub max_rows: Option<u64>,
-    /// Rows of a result as the operator allows, `max_rows`.
+    /// Maximum rows of a result according to the operator, `max_rows`.
     pub most_rows: Option<u64>,
-    /// Bytes of an encoded frame.
+    /// Maximum bytes of an encoded frame.
     pub max_result_bytes: u64,
     /// DuckDB's `memory_limit`, in bytes.
     pub memory_bytes: u64,
@@ -24,55 +25,57 @@ pub struct Limits {
 
 /// Queries of one datasource that run at the same time; the rest wait their turn.
 pub(crate) const CONCURRENT: usize = 8;
-/// Downloads of one datasource that run at the same time, beside its queries.
+/// Downloads of one datasource that run at the same time, in addition to its queries.
 pub(crate) const EXPORTS: usize = 2;
 
-/// The broker without frames, but with the texts of the queries that wait (16 MB) and are about to run, and what a worker
-/// may still take between two looks and its end.
+/// Memory of the broker without frames. It includes the texts of queries that wait (16 MB) or are about to
+/// run, and what a worker may still take between two checks and until it is killed.
 pub(crate) const RESERVE: u64 = 112 * MB;
-/// What a worker needs to answer at all; frames never take it.
+/// Memory that a worker needs to answer at all; frames never take it.
 const SMALLEST_WORKER: u64 = 128 * MB;
-/// What broker and worker may take together beyond a datasource's memory limit, in bytes.
+/// Bytes that broker and worker may take together beyond a datasource's memory limit.
 const BESIDE: u64 = 256 * MB;
-/// What DuckDB spills may take this many times the memory limit.
+/// DuckDB may spill this many times the memory limit.
 const SPILL_FACTOR: u64 = 3;
 
-/// Grafana's own default of `[dataproxy] row_limit`, for callers that send none.
+/// Grafana's own default of `[dataproxy] row_limit`, for callers that send no row limit.
 const DEFAULT_ROW_LIMIT: u64 = 1_000_000;
 
 impl Limits {
-    /// Bytes of what one worker's DuckDB spills, by its own count; its files grow somewhat beyond it.
+    /// Returns the bytes that one worker's DuckDB may spill, by its own count; its files grow somewhat beyond
+    /// it.
     #[must_use]
     pub fn spill_bytes(&self) -> u64 {
         self.memory_bytes.saturating_mul(SPILL_FACTOR)
     }
 
-    /// Bytes of the exports that wait in one worker's temp folder.
+    /// Returns the bytes of exports that may wait in one worker's temp folder.
     #[must_use]
     pub fn waiting_bytes(&self) -> u64 {
         self.memory_bytes
     }
 
-    /// Bytes of both, of all workers of a datasource together: four times the memory limit.
+    /// Returns the bytes that all workers of a datasource may have on disk together, spilled data and waiting
+    /// exports: four times the memory limit.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
         self.spill_bytes().saturating_add(self.waiting_bytes())
     }
 
-    /// Bytes of memory that broker and worker may take together for this datasource.
+    /// Returns the bytes of memory that broker and worker may take together for this datasource.
     #[must_use]
     pub fn total_bytes(&self) -> u64 {
         self.memory_bytes.saturating_add(BESIDE)
     }
 
-    /// Bytes that frames may take in the broker at one time, all copies together.
+    /// Returns the bytes that frames may take in the broker at one time, all copies together.
     #[must_use]
     pub fn frame_bytes(&self) -> u64 {
         self.total_bytes().saturating_sub(RESERVE + SMALLEST_WORKER)
     }
 
-    /// How many rows a result may have (`None` is unlimited) and the setting that says so. `row_limit` is
-    /// Grafana's own, if it sent one; negative is unlimited.
+    /// Returns the maximum number of rows of a result (`None` means unlimited) and the name of the setting
+    /// that limits it. `row_limit` is Grafana's own, if it sent one; a negative number means unlimited.
     #[must_use]
     pub fn row_cap(&self, row_limit: Option<i64>) -> (Option<u64>, &'static str) {
         let (asked, setting) = match (self.max_rows, row_limit) {

@@ -1,4 +1,4 @@
-//! Which of three programs this process is: a worker, Grafana's plugin, or the command line.
+//! Starts one of three programs: a worker, Grafana's plugin, or the command line.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,7 +22,8 @@ fn main() -> ExitCode {
     let is_plugin = plugin::is_grafana_child();
     let (format, level) = if is_plugin { (Format::Hclog, "info") } else { (Format::Text, "warn") };
     logging::init(format, level);
-    // A datasource's secrets, the token of `serve`, that of Grafana's API: each edge holds some.
+    // The plugin and the command line hold secrets: secure settings, the token of `serve`, or one for
+    // Grafana's API.
     if let Err(error) = os::close_to_others() {
         tracing::warn!(%error, "debuggers are not kept out");
     }

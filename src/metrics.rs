@@ -1,8 +1,8 @@
-//! What the plugin tells of itself: every metric in one table, the numbers behind them by datasource, and their text for
-//! Prometheus. The only place that names `prometheus_client`.
+//! The plugin's metrics: one table of all metrics, the numbers by datasource, and their text for Prometheus.
+//! The only module that uses `prometheus_client`.
 //!
-//! A datasource's [`Series`] live as long as somebody asks it, beyond its instances: new settings lose no count. Labels
-//! hold uids and words of this code, never a path or a secret.
+//! A datasource's [`Series`] live as long as it is used, beyond its instances: new settings lose no count.
+//! Labels hold uids and words of this code, never a path or a secret.
 
 mod now;
 mod series;
@@ -28,12 +28,12 @@ pub use table::{Metric, TABLE, Type};
 /// The `Content-Type` of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
-/// All series.
+/// The series of all datasources.
 #[derive(Debug, Default)]
 pub struct Metrics(Mutex<BTreeMap<String, Arc<Series>>>);
 
 impl Metrics {
-    /// The series of a datasource, which somebody asks now.
+    /// Returns the series of a datasource, and notes that the datasource is used now.
     pub fn of(&self, uid: &str) -> Arc<Series> {
         let mut all = self.0.lock();
         if let Some(series) = all.get(uid) {
@@ -43,7 +43,7 @@ impl Metrics {
         Arc::clone(all.entry(uid.to_owned()).or_insert_with(|| Arc::new(Series::new(uid))))
     }
 
-    /// Drops the series of datasources that nobody asked for so long, and says which.
+    /// Removes the series of datasources that were not used for `unused`, and returns their uids.
     pub fn forget(&self, unused: Duration) -> Vec<String> {
         let mut all = self.0.lock();
         let old: Vec<String> = all
@@ -57,7 +57,7 @@ impl Metrics {
         old
     }
 
-    /// Everything in Prometheus' text format, version 0.0.4.
+    /// Returns all metrics in Prometheus' text format, version 0.0.4.
     #[must_use]
     pub fn text(&self, now: Now) -> String {
         let series = self.0.lock().values().map(Arc::clone).collect();

@@ -1,7 +1,8 @@
-//! Temporary directories that never outlive their process for long.
+//! Temporary directories that do not outlive their process for long.
 //!
-//! A [`RunDir`] is removed when it is dropped. What a killed process left behind is removed by the next one
-//! ([`sweep`]): its name holds the process id, and its owner holds a lock on it for as long as it lives.
+//! A [`RunDir`] is removed when it is dropped. If its process was killed, the next process removes it
+//! ([`sweep`]): the name holds the process id, and the owner holds a lock on the directory for as long as it
+//! lives.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,22 +11,22 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// Every directory's name begins so; then come the process id, a dash and random letters.
+/// Prefix of every directory's name; the process id, a dash and random letters follow.
 const PREFIX: &str = "duckdb-perf-";
 
 /// A fresh directory that only this user may enter, named `duckdb-perf-<pid>-<random>`.
 #[derive(Debug)]
 pub struct RunDir {
     directory: TempDir,
-    /// Says to [`sweep`], also across process id namespaces, that the owner lives.
+    /// Tells [`sweep`], also across process id namespaces, that the owner lives.
     _lock: File,
 }
 
 impl RunDir {
-    /// Makes a directory in `parent` with mode 0700.
+    /// Creates a directory in `parent` with mode 0700.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn create(parent: &Path) -> io::Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix(&format!("{PREFIX}{}-", std::process::id()))
@@ -36,29 +37,31 @@ impl RunDir {
         Ok(Self { directory, _lock: lock })
     }
 
-    /// Where it is.
+    /// Returns the path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Removes it now, whoever else still has it: for a process that ends before they do.
+    /// Removes the directory now, even if it is still used elsewhere: for a process that ends before those
+    /// uses.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn remove(&self) -> io::Result<()> {
         fs::remove_dir_all(self.path())
     }
 }
 
-/// Whether what is written below `path` takes memory and no disk, as on a tmpfs. Uncertain means no.
+/// Returns whether files below `path` take memory and not disk space, as on a tmpfs. Returns `false` if
+/// unknown.
 #[must_use]
 pub fn is_in_memory(path: &Path) -> bool {
     #[cfg(target_os = "linux")]
     {
-        /// Of statfs(2): `TMPFS_MAGIC`, `RAMFS_MAGIC`.
+        /// From statfs(2): `TMPFS_MAGIC`, `RAMFS_MAGIC`.
         const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
-        // The type is wider than the number on some architectures, and signed.
+        // On some architectures the type is wider than the number, and signed.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of 32 bits")]
         rustix::fs::statfs(path).is_ok_and(|found| IN_MEMORY.contains(&(found.f_type as u32)))
     }
@@ -69,14 +72,14 @@ pub fn is_in_memory(path: &Path) -> bool {
     }
 }
 
-/// Whether `name` is that of a run directory.
+/// Returns whether `name` is the name of a run directory.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     owner(name).is_some()
 }
 
-/// Removes from `parent` the directories of processes that have ended, and returns those. Only directories
-/// of this user go, of process ids that no longer run, that no process holds a lock on.
+/// Removes the directories of ended processes from `parent`, and returns their paths. Removes only
+/// directories of this user whose process id no longer runs and on which no process holds a lock.
 #[must_use]
 pub fn sweep(parent: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(parent) else { return Vec::new() };
@@ -93,19 +96,19 @@ pub fn sweep(parent: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether `path` is a run directory whose owner has ended. Uncertain means no.
+/// Returns whether `path` is certainly a run directory whose owner has ended.
 fn is_stale(path: &Path) -> io::Result<bool> {
     let Some(owner) = path.file_name().and_then(|name| name.to_str()).and_then(owner) else {
         return Ok(false);
     };
     let ended = rustix::process::test_kill_process(owner) == Err(rustix::io::Errno::SRCH);
-    // Not followed: a link to a directory is not a run directory.
+    // Links are not followed: a link to a directory is not a run directory.
     let metadata = fs::symlink_metadata(path)?;
     let ours = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
     Ok(ended && ours && File::open(path)?.try_lock().is_ok())
 }
 
-/// The process id in a run directory's name.
+/// Parses the process id in a run directory's name.
 fn owner(name: &str) -> Option<rustix::process::Pid> {
     let (pid, random) = name.strip_prefix(PREFIX)?.split_once('-')?;
     let pid = (!random.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())).then_some(pid)?;
@@ -116,7 +119,7 @@ fn owner(name: &str) -> Option<rustix::process::Pid> {
 mod tests {
     use super::*;
 
-    /// Linux never gives out ids above 2^22.
+    /// Linux never assigns process ids above 2^22.
     const NEVER_A_PID: u32 = 2_000_000_000;
 
     #[test]
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_file_system_in_memory_is_known() {
-        // Linux has a tmpfs there as a rule, and never one over `/proc`.
+        // Linux usually has a tmpfs there, and never one at `/proc`.
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
         let shm = mounts.lines().rfind(|line| line.split(' ').nth(1) == Some("/dev/shm"));
         match shm.and_then(|line| line.split(' ').nth(2)) {

@@ -1,5 +1,5 @@
-//! The seam between the app and what answers queries. A new engine is a variant here and in [`Engine`], with its settings and a
-//! room of its own; nothing else asks which one it is.
+//! The engines that answer queries. A new engine is a variant here and in [`Engine`], with its settings and a
+//! module of its own; no other code asks which engine it is.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(super) enum Backend {
     Fixed(fixed::Fixed),
 }
 
-/// Calls the method of the same name.
+/// Evaluates an expression with whichever engine the backend has.
 macro_rules! ask {
     ($backend:expr, $engine:ident => $call:expr) => {
         match $backend {
@@ -35,10 +35,10 @@ macro_rules! ask {
 }
 
 impl Backend {
-    /// What answers a datasource with these settings; `previous` did with its old ones.
+    /// Opens the backend for a datasource's settings. `previous` is the backend of its old settings.
     ///
     /// # Errors
-    /// What is wrong with the settings.
+    /// Errors of the settings, and of the temp folder.
     pub(super) fn open(
         settings: &InstanceSettings,
         around: Surroundings<'_>,
@@ -59,37 +59,38 @@ impl Backend {
         }
     }
 
-    /// What is known of a datasource of any engine.
+    /// Returns the settings that every engine has.
     pub(super) fn common(&self) -> &Common {
         ask!(self, engine => engine.common())
     }
 
-    /// How macros are written for it.
+    /// Returns the SQL dialect in which macros are written.
     pub(super) fn dialect(&self) -> Dialect {
         ask!(self, engine => engine.dialect())
     }
 
-    /// A place among the queries that wait, for one that waits for something else than its turn.
+    /// Takes a place among the waiting queries, for a query that waits for something other than its turn.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Busy`] when too many wait already.
+    /// [`crate::error::Kind::Busy`] if too many queries already wait.
     pub(super) fn wait(&self, ticket: Ticket<'_>) -> Result<Place> {
         ask!(self, engine => engine.wait(ticket))
     }
 
-    /// Runs a query when it is its turn. Dropping the future cancels it.
+    /// Runs a query when it is its turn. Dropping the future cancels the query.
     ///
     /// # Errors
-    /// What the query failed with; positions are those in its text.
+    /// The query's error; its position is in the SQL text of the job.
     pub(super) async fn query(&self, ticket: Ticket<'_>, job: Arc<QueryJob>) -> Result<Reply> {
         ask!(self, engine => engine.query(ticket, job).await)
     }
 
-    /// Begins an export: waits for its first piece, so that most of what can go wrong is an error here. Dropping the future
-    /// or the stream cancels it. A `patient` one is not given up when its reader takes nothing.
+    /// Begins an export and waits for its first piece, so that most errors are returned here. Dropping the
+    /// future or the stream cancels the export. A `patient` export is not cancelled when its reader takes
+    /// nothing.
     ///
     /// # Errors
-    /// As [`Backend::query`].
+    /// Same as [`Backend::query`].
     pub(super) async fn export(
         &self,
         ticket: Ticket<'_>,
@@ -99,31 +100,31 @@ impl Backend {
         ask!(self, engine => engine.export(ticket, job, patient).await)
     }
 
-    /// Diagnoses the datasource.
+    /// Runs the health check of the datasource.
     pub(super) async fn health(&self) -> Health {
         ask!(self, engine => engine.health().await)
     }
 
-    /// Tables, views and columns that a query can name, as JSON.
+    /// Returns the tables, views and columns that a query can name, as JSON.
     ///
     /// # Errors
-    /// What the engine says, and more columns than an answer holds.
+    /// The engine's error, and an error if the catalog is too long for one answer.
     pub(super) async fn catalog(&self) -> Result<Bytes> {
         ask!(self, engine => engine.catalog().await)
     }
 
-    /// What the metrics tell of the moment.
+    /// Returns the current figures for the metrics.
     pub(super) async fn now(&self) -> DatasourceNow {
         ask!(self, engine => engine.now().await)
     }
 
-    /// Ends what runs, and waits until nothing of it is left.
+    /// Ends all jobs and waits until nothing of the engine is left.
     pub(super) async fn stop(&self) {
         ask!(self, engine => engine.stop().await);
     }
 }
 
-/// The version of the engine that is built in, `v2.0.0`.
+/// Returns the version of the built-in engine, such as `v2.0.0`.
 pub(super) fn version() -> &'static str {
     local::version()
 }

@@ -1,4 +1,4 @@
-//! The instances of the datasources in use: one per organisation and uid, as its settings are now.
+//! The instances of the datasources in use: one per organisation and uid, made from the current settings.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,20 +16,20 @@ use crate::metrics::Series;
 use crate::rundir::{self, RunDir};
 use crate::source::Policy;
 
-/// Organisation and uid.
+/// Organisation id and datasource uid.
 pub(super) type InstanceKey = (i64, String);
 
-/// One datasource in use. Replaced when its settings change; what it runs ends with its last query.
+/// One datasource in use. It is replaced when its settings change, and dropped after its last query.
 pub(super) struct Instance {
-    /// What it was made from.
+    /// The settings it was made from: `url`, `json_data` and `secrets`.
     url: String,
     json_data: Bytes,
     secrets: HashMap<String, String>,
     pub(super) backend: Backend,
     pub(super) series: Arc<Series>,
-    /// Its results in the cache.
+    /// Identifies its results in the cache.
     pub(super) scope: Scope,
-    /// Of its queries.
+    /// Ensures that only one of its long query models is read at a time.
     pub(super) longs: Longs,
 }
 
@@ -40,10 +40,10 @@ impl Instance {
 }
 
 impl App {
-    /// The instance of a datasource, made anew when its settings are not those it was made from.
+    /// Returns the instance of a datasource. Creates it if there is none, or if the settings have changed.
     ///
     /// # Errors
-    /// Those of the policy, of the settings, and of the temp folder.
+    /// Errors of the policy, of the settings and of the temp folder.
     pub(super) fn instance(&self, settings: &InstanceSettings) -> Result<Arc<Instance>> {
         let series = self.metrics.of(&settings.uid);
         let key = (settings.org_id, settings.uid.clone());
@@ -66,7 +66,7 @@ impl App {
             longs: Longs::default(),
         });
         let mut instances = self.instances.lock();
-        // Another first query may have been faster; ours runs nothing yet.
+        // Another query may have created the instance meanwhile; the one made here has not run anything yet.
         if let Some(faster) = instances.get(&key).filter(|instance| instance.is_of(settings)) {
             return Ok(Arc::clone(faster));
         }

@@ -1,4 +1,5 @@
-//! From a query to what a backend is to do. Variables and macros are filled in once; what an error's place needs is kept of that.
+//! Turns a query into a job for a backend. Variables and macros are filled in once; their offsets are kept to
+//! place errors.
 
 use std::sync::Arc;
 
@@ -14,9 +15,9 @@ use crate::query::{
 };
 use crate::source::Common;
 
-/// Bytes of a long query model.
+/// A query model with more bytes than this is a long one.
 const LONG: usize = 64 << 10;
-/// Bytes of the text that DuckDB gets.
+/// Maximum number of bytes of the text that DuckDB gets.
 const LONGEST_EXPANSION: usize = 2 << 20;
 
 /// A query with its variables and macros filled in.
@@ -30,26 +31,27 @@ pub(super) struct QueryPlan {
     origin: Origin,
 }
 
-/// The text of a query as it was written, and the way back to it.
+/// The query text as written, with the offsets that map positions of the expanded text back to it.
 pub(super) struct Origin {
     raw_sql: String,
     offsets: Offsets,
 }
 
-/// Why a query came to nothing, and what its sender is shown beside that.
+/// Why a query failed, and the query text that is shown with the error.
 pub(super) struct Failure {
     pub(super) error: Error,
-    /// Of the text: as it ran, or as it was written.
+    /// The query text to show: as it ran, or as written.
     pub(super) shown: String,
     /// Line and column in the text as it was written, from 1.
     pub(super) place: Option<(usize, usize)>,
 }
 
 impl QueryPlan {
-    /// Fills variables and macros in.
+    /// Fills in variables and macros.
     ///
     /// # Errors
-    /// What is wrong with macros and variables, placed in the text as written; [`crate::error::Kind::BadQuery`] for more than 2 MB.
+    /// [`crate::error::Kind::BadQuery`] if a macro or variable is wrong, placed in the text as written, and
+    /// if the expanded text exceeds 2 MB.
     pub(super) fn of(query: DataQuery, dialect: Dialect, common: &Common) -> Result<Self, Failure> {
         let DataQuery { ref_id, model, range, interval, max_data_points, is_of_alert } = query;
         let QueryModel { raw_sql, format, variables } = model;
@@ -69,7 +71,7 @@ impl QueryPlan {
         });
         match prepared {
             Ok(Prepared { sql, fill, is_weekly, offsets }) => {
-                // An alert rule is looked at by nobody, and its range is short because it needs no longer one.
+                // Not for an alert rule: nobody looks at its result, and its time range is short on purpose.
                 let is_asked = !is_of_alert && (is_weekly || format == Format::TimeSeries);
                 let short_range = if is_asked { ShortRange::of(range, is_weekly) } else { None };
                 let origin = Origin { raw_sql, offsets };
@@ -79,12 +81,13 @@ impl QueryPlan {
         }
     }
 
-    /// Bytes that it and its job hold while they wait.
+    /// Returns the bytes that the plan and its job hold while they wait.
     pub(super) fn bytes(&self) -> usize {
         self.sql.len() + self.origin.raw_sql.len() + self.origin.offsets.bytes()
     }
 
-    /// What a backend is to do. `row_limit` is Grafana's own; `keep` says whether the result may be kept.
+    /// Makes the job for a backend. `row_limit` is Grafana's own; `keep` says whether the result may be
+    /// cached.
     pub(super) fn query(
         self,
         limits: &Limits,
@@ -106,48 +109,49 @@ impl QueryPlan {
         (Arc::new(QueryJob { sql: self.sql, options, keep }), self.origin)
     }
 
-    /// What a backend is to do when the rows are exported.
+    /// Makes the export job for a backend.
     pub(super) fn export(self, options: CsvOptions) -> (Arc<ExportJob>, Origin) {
         (Arc::new(ExportJob { sql: self.sql, options }), self.origin)
     }
 }
 
 impl Origin {
-    /// An error that DuckDB has placed in the text that ran, placed in the text as written.
+    /// Converts the position of an error from the expanded text to the text as written.
     pub(super) fn placed(&self, mut error: Error) -> Error {
         error.position = error.position.map(|position| self.offsets.to_original(position));
         error
     }
 
-    /// Line and column of an error that is placed in the text as written.
+    /// Returns line and column of an error whose position is in the text as written.
     pub(super) fn place_of(&self, error: &Error) -> Option<(usize, usize)> {
         error.position.map(|position| line_and_column(&self.raw_sql, position))
     }
 }
 
 impl Failure {
-    /// Of a query whose text is not known.
+    /// Makes the failure of a query whose text is not known.
     pub(super) fn before_text(error: Error) -> Self {
         Self { error, shown: String::new(), place: None }
     }
 
-    /// Before anything ran, in `raw_sql`.
+    /// Makes the failure of a query that did not run, with the error's place in `raw_sql`.
     pub(super) fn in_text(error: Error, raw_sql: &str) -> Self {
         let place = error.position.map(|position| line_and_column(raw_sql, position));
         Self { error, shown: crate::frame::shown(raw_sql), place }
     }
 }
 
-/// The long query models of one datasource. They take many times their size while they are read and expanded, which counts as the
-/// datasource's memory; so one is at a time, and those of others are not held up.
+/// Ensures that only one long query model of a datasource is read at a time. Reading and expanding a model
+/// takes many times its size, which counts as the datasource's memory. Other datasources are not held up.
 #[derive(Debug, Default)]
 pub(super) struct Longs(Mutex<()>);
 
-/// Those to datasources that cannot be opened.
+/// For queries to datasources that cannot be opened.
 pub(super) static OF_NONE: Longs = Longs(Mutex::const_new(()));
 
 impl Longs {
-    /// Waits until no other model is read or expanded, if this one, of so many bytes, is long.
+    /// Waits until no other long model is read or expanded. Returns `None` at once if this model, of `bytes`,
+    /// is short.
     pub(super) async fn turn(&self, bytes: usize) -> Option<MutexGuard<'_, ()>> {
         if bytes > LONG { Some(self.0.lock().await) } else { None }
     }
@@ -173,7 +177,7 @@ mod tests {
             json_data: serde_json::json!({ "path": folder.path() }).to_string().into(),
             ..InstanceSettings::default()
         };
-        // One that fails before a worker is asked.
+        // A query that fails before a worker is asked.
         let long = |length: usize| {
             let sql = format!("SELECT $__nope(), '{}'", "x".repeat(length));
             DataQuery {

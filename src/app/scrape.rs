@@ -1,4 +1,4 @@
-//! The metrics of an app: what was counted, and what is looked at when somebody asks.
+//! The metrics of an app: its counters, and figures that are read when the metrics are requested.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use super::instances::Instance;
 use super::{App, backend};
 use crate::metrics::Now;
 
-/// A datasource that nobody asked for so long is forgotten, with its series: two reports' time.
+/// A datasource without queries for this long is forgotten, with its series: the time of two weekly reports.
 const FORGOTTEN: Duration = Duration::from_hours(14 * 24);
 
 impl App {
-    /// Metrics in Prometheus' text format.
+    /// Returns the metrics in Prometheus' text format.
     pub async fn metrics(&self) -> String {
         self.forget(FORGOTTEN);
         let instances: Vec<(String, Arc<Instance>)> = self
@@ -39,7 +39,7 @@ impl App {
         self.metrics.text(now)
     }
 
-    /// Ends what belongs to datasources that nobody asked for so long.
+    /// Drops the series, instances and cached results of datasources without queries for `unused`.
     fn forget(&self, unused: Duration) {
         let forgotten = self.metrics.forget(unused);
         if !forgotten.is_empty() {

@@ -1,22 +1,22 @@
-//! How workers end: the cause, its words for people and for the metrics, and whether it is a fault.
+//! The causes for which workers end, their words for people and for the metrics, and whether they are faults.
 
 /// How a worker ended.
 #[derive(Debug, Clone)]
 pub(super) struct Death {
-    /// Why.
+    /// The cause.
     pub(super) cause: Cause,
-    /// Jobs that were in it.
+    /// Number of jobs in the worker.
     pub(super) jobs: usize,
 }
 
 /// Why a worker ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// By itself: `signal 11`, `exit code 1`, …
+    /// It ended by itself: `signal 11`, `exit code 1`, …
     Crash(String),
     /// It came near the datasource's total of memory.
     Memory,
-    /// It and other workers of the datasource, busy as well, came near that total together.
+    /// It and other busy workers of the datasource came near that total together.
     Crowded,
     /// Its spill files took more than the datasource may have.
     Disk,
@@ -24,24 +24,24 @@ pub(super) enum Cause {
     Unresponsive,
     /// A cancelled query did not stop.
     Abandoned,
-    /// It sent what no worker sends: it may have been taken over by a query.
+    /// It broke the protocol: a query may have taken it over. The text says how, after "it".
     Protocol(&'static str),
     /// DuckDB had an internal error, after which it may refuse every further query.
     Internal,
     /// It keeps much memory although nothing runs in it.
     MemoryRetained,
-    /// Nobody asked anything for long.
+    /// It had no job for a long time.
     Idle,
-    /// What it was opened for is there no more or was replaced.
+    /// The folders or files that it opened are gone or were replaced.
     Outdated,
-    /// It still served a download, and a query had to run alone.
+    /// It still served a download when a query had to run alone.
     Superseded,
     /// The datasource was changed, removed or closed.
     Closed,
 }
 
 impl Cause {
-    /// What follows "a worker".
+    /// Returns the words that follow "a worker".
     pub(super) fn phrase(&self) -> String {
         match self {
             Self::Crash(how) => return format!("ended by itself ({how})"),
@@ -61,7 +61,7 @@ impl Cause {
         .to_owned()
     }
 
-    /// The word that metrics have for it.
+    /// Returns the value of the metrics' label `reason`.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Crash(_) => "crash",
@@ -79,7 +79,7 @@ impl Cause {
         }
     }
 
-    /// Whether it counts as a death, or is how a worker is meant to end.
+    /// Returns whether the worker died, and did not end as it is meant to.
     pub(super) fn is_fault(&self) -> bool {
         !matches!(self, Self::MemoryRetained | Self::Idle | Self::Outdated | Self::Superseded | Self::Closed)
     }

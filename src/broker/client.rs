@@ -1,4 +1,4 @@
-//! One worker process, seen from the broker: jobs go in, replies come out, and it can be killed.
+//! One worker process, as the broker sees it: jobs go in, replies come out, and it can be killed.
 
 use std::collections::HashMap;
 use std::io;
@@ -27,10 +27,11 @@ use crate::metrics::Series;
 use crate::os::Figures;
 use crate::protocol::{self, HEADER, Jail, Job, Tag};
 
-/// How long a killed process is waited for, with its temp folder: less than the plugin has for its whole end, which goes on with
-/// its own folder.
+/// How long to wait until a killed process has ended and its temp folder is removed: less than the plugin has
+/// for its shutdown, in which it then removes its own folder.
 const GOING: Duration = Duration::from_millis(700);
-/// Bytes of a frame that is judged where it came in; a longer one might hold up others for a moment.
+/// A frame of fewer bytes is checked by the task that received it; checking a longer one could delay other
+/// tasks.
 const AT_ONCE: usize = 256 << 10;
 /// How long an interrupted job may take to end before its worker is killed.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
@@ -41,9 +42,9 @@ pub(super) struct Worker {
     pub(super) jail: Jail,
     pub(super) pid: u32,
     pub(super) limits: Limits,
-    /// Its memory, as the system tells it.
+    /// The worker's memory, as the system reports it.
     pub(super) figures: Figures,
-    /// Writable private memory when nothing had run in it.
+    /// Bytes of writable private memory before the first job.
     pub(super) data_at_start: u64,
     pub(super) disk: Disk,
     pub(super) group: MemoryGroup,
@@ -61,29 +62,30 @@ pub(super) struct State {
     pub(super) jobs: HashMap<u64, Pending>,
     /// Set when the process is gone.
     pub(super) dead: bool,
-    /// Set when we killed it.
+    /// Set when the broker has killed the process.
     pub(super) killed: Option<Cause>,
-    /// Set when another one takes its place.
+    /// Set when another worker replaces this one.
     retired: bool,
     pub(super) last_used: Option<Instant>,
 }
 
-/// A job that the worker has.
+/// A job in the worker.
 pub(super) struct Pending {
-    /// What the worker has sent for it, and may.
+    /// The messages that the worker has sent for the job, and which it may send.
     pub(super) conduct: Conduct,
-    /// What came of it so far; out while more of it is read.
+    /// The frame or answer so far; taken out while more of it is read.
     pub(super) frame: Option<Frame>,
-    /// `None` once nobody waits any more; the entry stays until the worker has ended the job.
+    /// `None` once nobody waits for the job any more. The entry stays until the worker has ended the job.
     pub(super) answer: Option<Answer>,
-    /// Where its chunks go when they are not collected.
+    /// Takes the chunks if they are not collected in `frame`.
     pub(super) intake: Option<Arc<Intake>>,
-    /// Its place in the queue. One that does not listen keeps it until its worker is killed, whoever has gone away.
+    /// The job's turn in the queue. A job that does not stop keeps it until its worker is killed, even if its
+    /// caller has gone away.
     pub(super) turn: Arc<Turn>,
 }
 
 impl Worker {
-    /// Runs one job. Dropping the future cancels the job, and kills the worker if it does not listen.
+    /// Runs one job. Dropping the future cancels the job, and kills the worker if the job does not stop.
     pub(super) async fn run(
         self: &Arc<Self>,
         job: Job,
@@ -93,14 +95,14 @@ impl Worker {
         let (answer, mut reply) = oneshot::channel();
         let mut flight = self.admit(&job, answer, None, turn)?;
         let id = flight.id;
-        // A failed write means that the worker is ending; the reader answers for it.
+        // If writing fails, the worker is ending, and the reader answers the job.
         let asked = async {
             if let Err(error) = self.tell_job(id, job).await {
                 tracing::debug!(%error, "a worker does not take a job");
             }
             (&mut reply).await
         };
-        // The deadline holds for a worker that does not even read, too.
+        // The deadline applies even to a worker that does not read its socket.
         let result = if let Ok(result) = tokio::time::timeout(deadline, asked).await {
             result.unwrap_or_else(|_| Err(JobFailure::Failed(Error::internal("a job got no answer"))))
         } else {
@@ -113,7 +115,7 @@ impl Worker {
         }
     }
 
-    /// What a job came to, if it is what such a job gives; else the worker ends.
+    /// Checks whether a reply is one that such a job gives. If not, kills the worker.
     async fn judged(&self, reply: JobReply) -> Result<JobReply, JobFailure> {
         let judge = |reply: JobReply| (reply.conduct.judge(reply.frame.as_ref(), &reply.done), reply);
         let (judgement, reply) = if reply.frame.as_ref().len() < AT_ONCE {
@@ -131,10 +133,10 @@ impl Worker {
         }
     }
 
-    /// Takes a job in: its entry, and the guard that ends it when the caller goes away.
+    /// Registers a job. Returns the guard that cancels the job when the caller goes away.
     ///
     /// # Errors
-    /// When the worker has ended.
+    /// [`JobFailure::Died`] if the worker has ended.
     pub(super) fn admit(
         self: &Arc<Self>,
         job: &Job,
@@ -145,7 +147,7 @@ impl Worker {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         {
             let mut state = self.state();
-            // One that was killed is not dead at once; what comes meanwhile had no part in it.
+            // A killed worker is not dead at once; a job that comes meanwhile had no part in its end.
             if state.dead || state.killed.is_some() {
                 let cause = state.killed.clone().unwrap_or_else(|| Cause::Crash("ended".to_owned()));
                 return Err(JobFailure::Died(Death { cause, jobs: 0 }));
@@ -159,7 +161,7 @@ impl Worker {
         Ok(InFlight { worker: Arc::clone(self), id, ended: false })
     }
 
-    /// Ends a job that is past its deadline, and its worker if that does not listen.
+    /// Cancels a job that is past its deadline, and kills the worker if the job does not stop.
     pub(super) async fn end_late(
         &self,
         id: u64,
@@ -167,7 +169,7 @@ impl Worker {
     ) -> Result<JobReply, JobFailure> {
         self.cancel(id).await;
         match tokio::time::timeout(GRACE, reply).await {
-            // It may just have finished in time after all.
+            // The job may have finished just in time.
             Ok(Ok(Ok(reply))) => Ok(reply),
             Ok(_) => Err(JobFailure::Deadline),
             Err(_) => {
@@ -177,19 +179,20 @@ impl Worker {
         }
     }
 
-    /// Says something about a job.
+    /// Sends a message about a job.
     pub(super) async fn tell(&self, id: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
         write(&mut *self.writer.lock().await, id, tag, payload).await
     }
 
-    /// Sends a job, to the end even when nobody waits for that any more: after half a message no worker understands the
-    /// next one.
+    /// Sends a job completely, even if nobody waits for it any more: after half a message the worker would
+    /// not understand the next one.
     pub(super) async fn tell_job(self: &Arc<Self>, id: u64, job: Job) -> io::Result<()> {
         let worker = Arc::clone(self);
         tokio::spawn(async move { worker.write_job(id, job).await }).await?
     }
 
-    /// Its text is long, so it is written into one message at a time and then dropped.
+    /// Writes a job. Its text may be long, so only one job at a time is turned into a message, and the job is
+    /// dropped before that is sent.
     async fn write_job(&self, id: u64, job: Job) -> io::Result<()> {
         let mut writer = self.writer.lock().await;
         if self.is_forgotten(id) {
@@ -205,7 +208,7 @@ impl Worker {
         writer.write_all(&message).await
     }
 
-    /// Whether nobody waits for the job any more, which the worker has not got yet. It need not get it then.
+    /// Returns whether nobody waits any more for a job that was not sent yet. If so, removes the job.
     fn is_forgotten(&self, id: u64) -> bool {
         let mut state = self.state();
         let is_forgotten = state.jobs.get(&id).is_none_or(|job| job.answer.is_none());
@@ -219,7 +222,7 @@ impl Worker {
         let _ = tokio::time::timeout(GRACE, self.tell(id, Tag::Cancel, &[])).await;
     }
 
-    /// Nobody waits for this job any more: interrupts it, and kills the worker if it does not listen.
+    /// Interrupts a job that nobody waits for any more, and kills the worker if the job does not stop.
     pub(super) fn abandon(self: &Arc<Self>, id: u64) {
         if let Some(job) = self.state().jobs.get_mut(&id) {
             job.answer = None;
@@ -237,7 +240,7 @@ impl Worker {
         });
     }
 
-    /// Kills the process. Jobs in it are answered with [`JobFailure::Died`].
+    /// Kills the process. Its jobs are answered with [`JobFailure::Died`].
     pub(super) fn kill(&self, cause: Cause) {
         {
             let mut state = self.state();
@@ -254,7 +257,7 @@ impl Worker {
         let _ = self.child().kill();
     }
 
-    /// Waits until the process is gone and its temp folder with it, [`GOING`] at most.
+    /// Waits until the process has ended and its temp folder is removed, at most [`GOING`].
     pub(super) async fn gone(&self) {
         let since = Instant::now();
         while !self.state().dead && since.elapsed() < GOING {
@@ -262,7 +265,7 @@ impl Worker {
         }
     }
 
-    /// Kills the process as soon as nothing runs in it.
+    /// Kills the process as soon as it has no jobs.
     pub(super) fn retire(self: &Arc<Self>, cause: Cause) {
         self.state().retired = true;
         let worker = Arc::clone(self);
@@ -279,22 +282,22 @@ impl Worker {
         state.dead || state.killed.is_some()
     }
 
-    /// Whether another one has taken its place.
+    /// Returns whether another worker has replaced this one.
     pub(super) fn is_retired(&self) -> bool {
         self.state().retired
     }
 
-    /// How many jobs have ever been taken in.
+    /// Returns a number that grows by one with each job taken in.
     pub(super) fn admitted(&self) -> u64 {
         self.next_id.load(Ordering::Relaxed)
     }
 
-    /// How many jobs are in it.
+    /// Returns the number of jobs in the worker.
     pub(super) fn jobs(&self) -> usize {
         self.state().jobs.len()
     }
 
-    /// How long no job has been in it; `None` while one is.
+    /// Returns how long the worker has had no job; `None` while it has one.
     pub(super) fn idle(&self) -> Option<Duration> {
         let state = self.state();
         state.jobs.is_empty().then(|| state.last_used.map_or(Duration::ZERO, |at| at.elapsed()))
@@ -309,7 +312,7 @@ impl Worker {
     }
 }
 
-/// Cancels its job when the caller goes away.
+/// Cancels the job if it is dropped before the job has ended.
 pub(super) struct InFlight {
     pub(super) worker: Arc<Worker>,
     pub(super) id: u64,
@@ -317,7 +320,7 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    /// The job is over.
+    /// Notes that the job has ended.
     pub(super) fn end(&mut self) {
         self.ended = true;
         self.worker.state().last_used = Some(Instant::now());

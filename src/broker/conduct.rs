@@ -1,5 +1,5 @@
-//! What a worker may send for a job, and what it has sent of that. A worker that was taken over sends what it likes: each
-//! message is judged by its header, before a byte of it is kept.
+//! Checks which messages a worker sends for a job. A worker that was taken over may send anything, so each
+//! message is checked by its header before any byte of it is kept.
 
 use grafana_frames::shape;
 
@@ -11,19 +11,19 @@ use crate::protocol::{CHUNK, Done, Job, LONGEST_ANSWER, LONGEST_CONTROL, LONGEST
 use crate::query::Format;
 use crate::source::Fingerprints;
 
-/// How often a query's frame may begin anew: several times what a query does whose files change and are locked all
-/// the time.
+/// How often a query's frame may start again: several times as often as for a query whose files change and
+/// are locked all the time.
 const MOST_RESTARTS: u32 = 1_000;
 
-/// What a job is, as far as that bounds what its worker sends.
+/// The kind of a job, as far as it limits what the worker may send.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Query {
-        /// Whether somebody wants to keep the result.
+        /// Whether the result may be cached.
         keep: bool,
-        /// Rows of its frame at most, where that is known.
+        /// Maximum number of rows of its frame, if known.
         most_rows: Option<u64>,
-        /// What its frame may count.
+        /// Maximum number of bytes of its frame.
         most_bytes: u64,
     },
     Export,
@@ -31,12 +31,12 @@ enum Kind {
     Catalog,
 }
 
-/// A job's messages so far.
+/// The messages that a worker has sent for a job so far.
 #[derive(Debug)]
 pub(super) struct Conduct {
     kind: Kind,
     bytes: usize,
-    /// Set by a chunk that only the last may be as short as.
+    /// Set by a chunk that is shorter than [`CHUNK`], because only the last one may be.
     is_whole: bool,
     restarts: u32,
 }
@@ -56,10 +56,10 @@ impl Conduct {
         Self { kind, bytes: 0, is_whole: false, restarts: 0 }
     }
 
-    /// Notes a message of so many bytes.
+    /// Notes a message of `length` bytes.
     ///
     /// # Errors
-    /// When no worker sends such a message now; how it goes on after "the worker".
+    /// The words that follow "the worker", if no worker sends such a message at this point.
     pub(super) fn note(&mut self, tag: Tag, length: usize) -> Result<(), &'static str> {
         match (tag, self.kind) {
             (Tag::Chunk, kind) => self.note_chunk(kind, length),
@@ -80,11 +80,11 @@ impl Conduct {
         if self.is_whole {
             return Err("sent more after the last chunk");
         }
-        // Small ones would cost this process more than they cost the worker.
+        // Many short chunks would cost this process more than they cost the worker.
         self.is_whole = length < CHUNK;
         match kind {
             _ if length == 0 => Err("sent an empty chunk"),
-            // Whole rows, of which the last may be long.
+            // Chunks hold whole rows, and the last row may be long.
             Kind::Export => Ok(()),
             _ if length > CHUNK => Err("sent a chunk that is too long"),
             Kind::Inspect | Kind::Catalog if self.bytes > LONGEST_ANSWER => {
@@ -94,19 +94,21 @@ impl Conduct {
         }
     }
 
-    /// Bytes of memory that reading the end of a job takes, beside its chunks, as long as its reply lives.
+    /// Returns the bytes of memory, in addition to its chunks, that the end of a job takes as long as the
+    /// reply lives.
     pub(super) fn beside(&self, payload: usize) -> usize {
         match self.kind {
-            // Lists of texts, which may all be empty: three bytes of JSON are one in a list that grows by doubling.
+            // Lists of texts, which may all be empty: three bytes of JSON become an entry of a list that
+            // grows by doubling.
             Kind::Inspect => payload + 24 * self.bytes,
             _ => 2 * payload,
         }
     }
 
-    /// Judges what came of the job: its frame or answer, and what was said at the end.
+    /// Checks the result of a job: its frame or answer, and the worker's last message.
     ///
     /// # Errors
-    /// `Internal` when it is not what such a job gives.
+    /// `Internal` if such a job cannot have this result.
     pub(super) fn judge(&self, bytes: &[u8], done: &Done) -> Result<(), Error> {
         let form = |checked: serde_json::Result<()>| {
             checked
@@ -119,7 +121,7 @@ impl Conduct {
                     return Err(Error::internal("a worker sent a frame with other rows than it says"));
                 }
                 match (&done.validity, most_rows) {
-                    // Each of them is looked at before each hit.
+                    // The fingerprint of each file is compared before each cache hit.
                     (Validity::While(looks), _) if looks.len() > Fingerprints::MOST => {
                         Err(Error::internal("a worker names more files than a query that is kept may read"))
                     }

@@ -1,38 +1,38 @@
-//! How often a datasource's workers ended before their time, and what follows: a pause before the next start, and a
-//! sentence for the health check.
+//! How often a datasource's workers ended before their time, and what follows: a pause before the next start,
+//! and a sentence for the health check.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// What is older is forgotten.
+/// Older deaths are forgotten.
 const WINDOW: Duration = Duration::from_mins(5);
-/// What is older costs no pause.
+/// Older deaths cause no pause.
 const RECENT: Duration = Duration::from_mins(1);
-/// Recent deaths that cost no pause.
+/// Number of recent deaths that cause no pause.
 const FREE: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The deaths of the last five minutes. Starts that failed without a death are among them, without words: they cost
-/// pauses, and each query was told why.
+/// The deaths of the last five minutes. Workers that failed to open the datasource are included without a
+/// text: they cause pauses, but each query got their error.
 #[derive(Debug, Default)]
 pub struct CrashHistory(Mutex<VecDeque<(Instant, Option<String>)>>);
 
 impl CrashHistory {
-    /// One more, `how` follows "a worker": `was killed because it took too much memory`.
+    /// Adds a death. `how` follows "a worker", such as `was killed because it took too much memory`.
     pub(super) fn note(&self, how: &str) {
         self.with(|deaths| deaths.push_back((Instant::now(), Some(how.to_owned()))));
     }
 
-    /// A worker could not open the datasource, and said why.
+    /// Adds a worker that could not open the datasource and reported an error.
     pub(super) fn note_failed_opening(&self) {
         self.with(|deaths| deaths.push_back((Instant::now(), None)));
     }
 
-    /// How long to wait before the next worker is started: nothing for the first three deaths within a minute, then
-    /// twice as long with each, up to one second.
+    /// Returns how long to wait before the next worker is started: nothing for the first three deaths within
+    /// a minute, then 50 ms, which doubles with each death, up to one second.
     pub(super) fn pause(&self) -> Duration {
         let recent = self.with(|deaths| deaths.iter().filter(|(at, _)| at.elapsed() < RECENT).count());
         let count = u32::try_from(recent).unwrap_or(u32::MAX);
@@ -40,7 +40,7 @@ impl CrashHistory {
         FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_PAUSE)
     }
 
-    /// How many there were, and how the last one went; `None` without any.
+    /// Returns the number of deaths and how the last worker ended; `None` if there was no death.
     #[must_use]
     pub fn summary(&self) -> Option<(usize, String)> {
         self.with(|deaths| {

@@ -1,8 +1,9 @@
-//! The room that a worker takes on disk: every file that it can still write, wherever that is by now.
+//! The disk space that a worker takes: every file that it can still write, wherever the file is by now.
 //!
-//! A worker makes files in one folder and cannot remove them. Those that it has done with it moves to a second folder, in
-//! which it can open and move nothing (`jail/removal.rs`). They are removed there when nobody has them open for writing any
-//! more: from then on nobody can. Until then they count like all others.
+//! A worker makes files in one folder and cannot remove them. It moves files that it no longer needs to a
+//! second folder, in which it can neither open nor move files (`jail/removal.rs`). The broker removes them
+//! there once no process has them open for writing, because from then on none can write them. Until then they
+//! count like all other files.
 
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io;
@@ -16,23 +17,24 @@ use crate::protocol::{DONE, SPILL};
 
 /// Bytes of the smallest block that DuckDB spills to a file of its own.
 const SMALLEST_FILE: u64 = 256 << 10;
-/// Files beside those: what DuckDB groups, exports that wait, what is done with and still there.
+/// Other files: those into which DuckDB groups blocks, waiting exports, and files that are not removed yet.
 const OTHER_FILES: u64 = 16 << 10;
-/// How long one look removes files; what is left is there at the next.
+/// How long one check removes files; the next check removes more.
 const REMOVING: Duration = Duration::from_millis(20);
 
-/// What a worker's files take.
+/// The disk space that a worker's files take.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Room {
     /// Bytes on disk, without what the file system sets aside for files to grow.
     pub(crate) bytes: u64,
-    /// Also those that this look has removed.
+    /// Number of files, including those that this check has removed.
     pub(crate) files: u64,
-    /// Whether files were renamed where they are counted. DuckDB never does; whoever does it all the time is not seen.
+    /// Whether files were renamed in the folder where they are counted. DuckDB never does that, and a worker
+    /// that does it all the time could hide files from the count.
     pub(crate) is_hiding: bool,
 }
 
-/// How many files a worker may have at most.
+/// Returns the maximum number of files of a worker.
 pub(crate) fn most_files(limits: &Limits) -> u64 {
     limits.disk_bytes() / SMALLEST_FILE + OTHER_FILES
 }
@@ -40,15 +42,16 @@ pub(crate) fn most_files(limits: &Limits) -> u64 {
 /// A worker's folder.
 pub(crate) struct Disk {
     folder: PathBuf,
-    /// Readable once a file was renamed in it; `None` where that cannot be seen.
+    /// Becomes readable when a file in the folder is renamed; `None` if the folder cannot be watched.
     renames: Option<File>,
 }
 
 impl Disk {
-    /// Makes what a worker needs in its own `folder`, closed to other users whatever the folder was made with.
+    /// Creates the subfolders that a worker needs in its own `folder`, closed to other users whatever mode
+    /// the folder has.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub(crate) fn furnish(folder: &Path) -> io::Result<Self> {
         for name in [SPILL, DONE] {
             DirBuilder::new().mode(0o700).create(folder.join(name))?;
@@ -60,16 +63,17 @@ impl Disk {
         Ok(Self { folder: folder.to_owned(), renames: renames.ok() })
     }
 
-    /// Where the worker may write.
+    /// Returns the folder in which the worker may write.
     pub(crate) fn spill(&self) -> PathBuf {
         self.folder.join(SPILL)
     }
 
-    /// Looks at all files, and removes some of those that are done with. Stops beyond `most` files: a worker that makes
-    /// them faster than they are removed would keep this from its end. Those that are removed count, too.
+    /// Counts all files, and removes some of those that are no longer needed. Stops after `most` files,
+    /// because a worker that makes files faster than they are removed would keep this from ending. Removed
+    /// files count, too.
     pub(crate) fn take_stock(&self, most: u64) -> Room {
         let mut room = Room::default();
-        // In this order: a file that is moved meanwhile is seen twice and not never.
+        // In this order, a file that is moved meanwhile is counted twice and not missed.
         count(&self.spill(), most, &mut room);
         let began = Instant::now();
         for entry in fs::read_dir(self.folder.join(DONE)).into_iter().flatten().flatten() {
@@ -106,14 +110,14 @@ fn count(folder: &Path, most: u64, room: &mut Room) {
         match entry.metadata() {
             Ok(found) if found.is_dir() => count(&entry.path(), most, room),
             Ok(found) => room.add(&found),
-            // Moved on.
+            // The file was moved meanwhile.
             Err(_) => {}
         }
     }
 }
 
-/// Removes a file that is done with, once nobody can write it; emptied before, because somebody may still read it. What
-/// stays is returned.
+/// Removes a file that is no longer needed, unless a process has it open for writing. Empties it first,
+/// because a process may have it open for reading. Returns the metadata of a file that stays.
 fn remove_unless_written(file: &Path) -> Option<Metadata> {
     let found = fs::symlink_metadata(file).ok()?;
     let removed = is_written(file).and_then(|is_written| {
@@ -126,7 +130,8 @@ fn remove_unless_written(file: &Path) -> Option<Metadata> {
     removed.is_err().then_some(found)
 }
 
-/// Whether something has got a new name since the last look. That the folder itself is gone is told there as well.
+/// Returns whether a file was renamed since the last check. The events also tell when the folder itself is
+/// gone.
 #[cfg(target_os = "linux")]
 fn was_renamed(seen: &File) -> bool {
     use rustix::fs::inotify::{ReadFlags, Reader};
@@ -144,7 +149,7 @@ fn was_renamed(_: &File) -> bool {
     false
 }
 
-/// What it means that a worker's folder cannot be watched, and what to do.
+/// Returns the message about a worker's folder that cannot be watched: the consequence, and what to do.
 fn unwatched(error: &io::Error) -> String {
     use rustix::io::Errno;
     let (why, remedy) = match Errno::from_io_error(error) {
@@ -166,7 +171,7 @@ fn unwatched(error: &io::Error) -> String {
     )
 }
 
-/// What becomes readable once something in `folder` gets a new name.
+/// Returns a file that becomes readable when something in `folder` is renamed.
 #[cfg(target_os = "linux")]
 fn renames(folder: &Path) -> io::Result<File> {
     use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
@@ -215,14 +220,15 @@ mod tests {
         file.sync_all().unwrap();
         assert_eq!(disk.take_stock(u64::MAX), Room { bytes: 1 << 20, files: 1, is_hiding: false });
         drop(file);
-        // Still open for reading: no reason to keep what it held.
+        // A process still has it open for reading, which is no reason to keep its content.
         let removed = Room { files: 1, ..Room::default() };
         assert_eq!((disk.take_stock(u64::MAX), disk.take_stock(u64::MAX)), (removed, Room::default()));
         assert_eq!(reader.metadata().unwrap().blocks(), 0);
         assert!(!done.exists());
     }
 
-    /// A worker may make files faster than they are removed: the look ends all the same, and tells of too many.
+    /// A worker may make files faster than they are removed: the check ends all the same, and reports too
+    /// many.
     #[test]
     fn a_flood_of_files_ends_no_later() {
         for folder_of_flood in [SPILL, DONE] {

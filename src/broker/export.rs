@@ -1,8 +1,8 @@
-//! The broker's end of an export: chunks from the worker to whoever downloads, at their pace.
+//! The broker's end of an export: passes chunks from the worker to the download, at the pace of the download.
 //!
-//! At most [`WINDOW`] chunks are on their way; each one that is taken lets the worker send another. So a slow download
-//! fills no memory and does not hold up the socket that all jobs of a worker share. The deadline counts while the worker
-//! owes a chunk, not while it waits for the download.
+//! At most [`WINDOW`] chunks are under way; each chunk that is taken lets the worker send another. So a slow
+//! download neither fills memory nor blocks the socket that all jobs of a worker share. The deadline counts
+//! while the worker owes a chunk, not while it waits for the download.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,14 +19,14 @@ use crate::contract::{Export, Exported, Frame, Item, Turn};
 use crate::error::{Error, Kind};
 use crate::protocol::{Done, Job, Tag, WINDOW};
 
-/// A download that takes nothing for this long is given up.
+/// A download that takes nothing for this long is cancelled.
 const STALLED: Duration = Duration::from_mins(1);
-/// No download may last longer: it keeps one of few places.
+/// Maximum time of a download, because it keeps one of few places.
 const LONGEST: Duration = Duration::from_hours(1);
-/// What stands for both where a reader may take its time.
+/// Replaces both limits for a reader that may take its time.
 const FOR_EVER: Duration = Duration::from_hours(24 * 365);
 
-/// An export that has begun: its first chunk is there.
+/// An export whose first chunk has arrived.
 pub(super) struct Started {
     flight: InFlight,
     chunks: mpsc::Receiver<Frame>,
@@ -51,10 +51,10 @@ pub(super) async fn start(
     let flight = worker.admit(&job, answer, Some(Arc::new(intake)), turn)?;
     let mut started = Started { flight, chunks, reply, clock, first: None, done: None };
     let clock = Arc::clone(&started.clock);
-    // The deadline holds for a worker that does not even read, too.
+    // The deadline applies even to a worker that does not read its socket.
     tokio::select! {
         told = worker.tell_job(started.flight.id, job) => if let Err(error) = told {
-            // The worker is ending; the reader answers for it.
+            // The worker is ending, and the reader answers the job.
             tracing::debug!(%error, "a worker does not take a job");
         },
         () = clock.expired() => return started.end_late().await.map(|()| started),
@@ -64,7 +64,7 @@ pub(super) async fn start(
 }
 
 impl Started {
-    /// The next chunk; `None` when the export is whole.
+    /// Returns the next chunk; `None` when the export is complete.
     async fn next(&mut self) -> Result<Option<Frame>, JobFailure> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
@@ -80,7 +80,7 @@ impl Started {
             },
             () = clock.expired() => self.end_late().await?,
         }
-        // All chunks are out: the answer has come, or is just coming.
+        // All chunks are taken: the reply has come or is about to come.
         if self.done.is_none() {
             let reply = (&mut self.reply).await;
             self.flight.end();
@@ -90,7 +90,8 @@ impl Started {
         Ok(None)
     }
 
-    /// The deadline has passed. Fails, unless the export has just become whole and has nothing left to give.
+    /// Cancels an export that is past its deadline. Fails unless the export has just completed and has no
+    /// chunks left.
     async fn end_late(&mut self) -> Result<(), JobFailure> {
         let reply = self.flight.worker.end_late(self.flight.id, &mut self.reply).await;
         self.flight.end();
@@ -102,8 +103,8 @@ impl Started {
         Ok(())
     }
 
-    /// Gives the chunks out as they are taken. From now on it has `place` and not its turn among the queries, and gives it
-    /// back at the end: whoever takes the chunks may be slow.
+    /// Passes the chunks on as they are taken. From now on the job holds `place` instead of its turn among
+    /// the queries, because the reader may be slow.
     pub(super) fn give(self, place: Arc<Turn>, patient: bool) -> Export {
         let mut state = self.flight.worker.state();
         let job = state.jobs.get_mut(&self.flight.id);
@@ -125,19 +126,19 @@ async fn pump(mut export: Started, out: mpsc::Sender<Item>, place: Arc<Turn>, pa
     }
     let end = match end {
         Ok(done) => Ok(Exported { rows: done.rows, cut: done.cut }),
-        // What was sent cannot be sent again by another worker.
+        // Another worker cannot send again what was sent.
         Err(JobFailure::Died(Death { cause: cause @ (Cause::Unresponsive | Cause::Abandoned), .. })) => {
             let message = format!("the download broke off: the worker {}", cause.phrase());
             Err(Error::new(Kind::Unavailable, message).hint("Start it again"))
         }
         Err(failure) => into_user_result(Err(failure), worker.limits.timeout),
     };
-    // The job has ended; what is left is to say so, whenever the reader comes to it.
+    // The job has ended; its end waits here until the reader takes it.
     drop((export, place, worker));
     let _ = out.send(Item::End(end)).await;
 }
 
-/// How the export ended; `None` when nobody takes it any more.
+/// Passes the chunks on. Returns how the export ended; `None` if the reader has gone away.
 async fn pass_on(
     export: &mut Started,
     out: &mpsc::Sender<Item>,

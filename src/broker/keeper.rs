@@ -21,55 +21,55 @@ use crate::metrics::Series;
 use crate::protocol::{Open, Walls};
 use crate::source::{Datasource, Roots};
 
-/// A worker nobody asked anything for this long is stopped, unless the operator says otherwise.
+/// A worker without jobs for this long is stopped, unless the operator sets another time.
 pub const IDLE: Duration = Duration::from_mins(10);
-/// What workers are started under.
+/// The conditions under which workers are started.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
-    /// A worker nobody asked anything for this long is stopped.
+    /// A worker without jobs for this long is stopped.
     pub idle: Duration,
-    /// What stands between its queries and the machine.
+    /// Which walls stand between queries and the machine.
     pub walls: Walls,
-    /// Whether it must not run where the kernel has no Landlock.
+    /// Whether a worker must not run if the kernel has no Landlock.
     pub require_jail: bool,
 }
 
-/// Who else may be in a job's worker.
+/// Whether other jobs may be in a job's worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sharing {
     Shared,
     Exclusive,
 }
 
-/// Keeps one worker for one datasource, and whose turn it is to use it.
+/// Keeps one worker for one datasource, and the queue of its jobs.
 pub(super) struct Keeper {
     pub(super) datasource: Datasource,
     pub(super) temp_root: PathBuf,
     terms: Terms,
     current: Mutex<Current>,
     pub(super) queue: Queue,
-    /// Set for good when the plugin ends: no worker is started any more.
+    /// Set for good by [`Keeper::stop`]: no worker is started any more.
     closed: AtomicBool,
     pub(super) owner: Owner,
 }
 
-/// Where the worker in use is.
+/// The worker in use, or why there is none.
 #[derive(Default)]
 struct Current {
     open: Option<OpenWorker>,
-    /// When the last one could not open the datasource, and why.
+    /// When the last worker failed to open the datasource, and its error.
     failed: Option<(Instant, Error)>,
 }
 
-/// The worker in use, and what it was opened for as it was then.
+/// The worker in use, with the folders and files as they were when it opened them.
 struct OpenWorker {
     worker: Arc<Worker>,
     roots: Arc<Roots>,
 }
 
 impl Keeper {
-    /// For `datasource`; workers get temp folders below `temp_root`, share memory with those of the same `group`, and
-    /// what happens is counted in `series`.
+    /// Creates the keeper of `datasource`. Its workers get temp folders below `temp_root`, share memory with
+    /// the workers of the same `group`, and are counted in `series`.
     pub(super) fn new(
         datasource: Datasource,
         temp_root: PathBuf,
@@ -89,7 +89,7 @@ impl Keeper {
         }
     }
 
-    /// Ends the worker and waits until its temp folder is removed; jobs in it fail.
+    /// Ends the worker and waits until its temp folder is removed. The worker's jobs fail.
     pub(super) async fn stop(&self) {
         self.closed.store(true, Ordering::SeqCst);
         if let Some(open) = self.current.lock().await.open.take() {
@@ -98,8 +98,9 @@ impl Keeper {
         }
     }
 
-    /// The worker, started if there is none, the last one has ended, what it was opened for was replaced, or it has jobs
-    /// and a query is to be alone; and what it was opened for.
+    /// Returns the worker and the folders and files that it has opened. Starts a new worker if there is none,
+    /// the last one has ended, its folders or files were replaced, it keeps too much memory, or it has jobs
+    /// and the query must run alone.
     pub(super) async fn worker(&self, sharing: Sharing) -> Result<(Arc<Worker>, Arc<Roots>)> {
         let mut current = self.current.lock().await;
         if self.closed.load(Ordering::SeqCst) {
@@ -124,18 +125,19 @@ impl Keeper {
                 return Ok((Arc::clone(worker), Arc::clone(then)));
             }
         }
-        // One that is set aside is nobody's place any more, whether or not there will be another.
+        // A worker that was set aside gets no more jobs, whether or not another can be started.
         current.open = None;
         let pause = self.owner.deaths.pause();
         match &current.failed {
-            // Nothing is known of what has changed since; a dashboard's panels need not wait for each other to hear it.
+            // Nothing may have changed since. The panels of a dashboard need not wait for each other to get
+            // this error.
             Some((at, error)) if at.elapsed() < pause => return Err(error.clone()),
             Some(_) => {}
             None => tokio::time::sleep(pause).await,
         }
         current.failed = None;
         let worker = match self.start().await {
-            // Whatever ended it may have meant another process, or this one by chance.
+            // The process may have been ended by accident, so one more is tried.
             Err(StartFailure::Died(_)) => self.start().await,
             started => started,
         };
@@ -153,7 +155,7 @@ impl Keeper {
         Ok((worker, roots))
     }
 
-    /// What is there now.
+    /// Returns the folders and files as they are now.
     pub(super) async fn roots(&self) -> Roots {
         let datasource = self.datasource.clone();
         tokio::task::spawn_blocking(move || Roots::of(&datasource)).await.unwrap_or_default()
@@ -175,12 +177,12 @@ impl Keeper {
         Worker::start(&open, (temp_dir, disk), self.owner.clone()).await
     }
 
-    /// A folder for one worker. Cleaners of temp folders may have removed what it lies in.
+    /// Creates a folder for one worker, and its parent if a cleaner of temp folders has removed that.
     fn temp_dir(&self) -> std::io::Result<(TempDir, Disk)> {
         if !self.temp_root.is_dir() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.temp_root)?;
         }
-        // Without this it would be open to whom the process's umask leaves it open.
+        // Otherwise the process's umask would decide who may enter.
         let only_ours = std::fs::Permissions::from_mode(0o700);
         let folder =
             tempfile::Builder::new().prefix("worker-").permissions(only_ours).tempdir_in(&self.temp_root)?;

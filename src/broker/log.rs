@@ -1,8 +1,9 @@
-//! What a worker says, in the broker's log. Each worker has a pipe of its own as standard error: code that took it over must
-//! write no line that looks like the plugin's own, nor more than the log takes, nor change how others write there.
+//! Copies a worker's output to the broker's log. Each worker has a pipe of its own as standard error: code
+//! that took it over must not write lines that look like the plugin's own, write more than the log takes, or
+//! change how others write there.
 //!
-//! Its own lines come in the form of Grafana's log. Anything else, such as the last words of the C library before it ends the
-//! process, is passed on as it is.
+//! The worker's own lines are in the form of Grafana's log. Anything else, such as the last words of the C
+//! library before it ends the process, is passed on as it is.
 
 use std::io::{self, PipeReader};
 use std::time::{Duration, Instant};
@@ -11,23 +12,23 @@ use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
 
-/// Bytes of a line that are kept.
+/// Bytes of a line that are kept; the rest is cut off.
 const LINE: usize = 4 << 10;
-/// Bytes of a worker's lines that are logged at once, and each second after that.
+/// Bytes of a worker's lines that are logged at once, and in each second after that.
 const BURST: f64 = 32_768.0;
 const PER_SECOND: f64 = 8_192.0;
-/// What a line costs beside its bytes.
+/// Bytes that a line counts for in addition to its own.
 const PER_LINE: usize = 128;
-/// Bytes that are read at once, and how long until the next ones. Who writes more waits.
+/// Bytes that are read at once, and the pause until the next read. A worker that writes more has to wait.
 const READ: usize = 16 << 10;
 const PAUSE: Duration = Duration::from_millis(10);
-/// How often it is told at most that lines are missing.
+/// Minimum time between two messages that lines are missing.
 const TELLING: Duration = Duration::from_secs(10);
 
-/// Passes on what process `pid` of the datasource `uid` says, until it ends.
+/// Logs what process `pid` of the datasource `uid` writes, until it ends.
 ///
 /// # Errors
-/// When the pipe cannot be watched.
+/// Errors of the operating system, if the pipe cannot be watched.
 pub(super) fn relay(pipe: PipeReader, pid: u32, uid: String) -> io::Result<()> {
     let mut pipe = Receiver::from_owned_fd(pipe.into())?;
     tokio::spawn(async move {
@@ -67,7 +68,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// The lines that end in `bytes`; at the end what is left, too.
+    /// Returns the lines that end in `bytes`; at the end of the output also the rest.
     fn split(&mut self, bytes: &[u8], is_end: bool) -> Vec<Vec<u8>> {
         let mut parts = bytes.split(|byte| *byte == b'\n');
         let last = parts.next_back().unwrap_or_default();
@@ -90,7 +91,7 @@ impl Lines {
     }
 }
 
-/// How much may still be logged.
+/// How many bytes may still be logged, and how many lines are missing.
 struct Allowance {
     bytes: f64,
     since: Instant,
@@ -103,7 +104,7 @@ impl Allowance {
         Self { bytes: BURST, since: now, missing: 0, told: None }
     }
 
-    /// Whether a line of `length` bytes may be logged; if not, it is missing.
+    /// Returns whether a line of `length` bytes may be logged. If not, counts it as missing.
     fn takes(&mut self, length: usize, now: Instant) -> bool {
         let grown = now.duration_since(std::mem::replace(&mut self.since, now)).as_secs_f64() * PER_SECOND;
         self.bytes = (self.bytes + grown).min(BURST);
@@ -117,7 +118,7 @@ impl Allowance {
         takes
     }
 
-    /// How many lines are missing that nobody was told of, when it is time to tell.
+    /// Returns the number of missing lines that was not reported yet, if it is time to report it.
     fn missing(&mut self, now: Instant, is_end: bool) -> Option<u64> {
         let is_time = is_end || self.told.is_none_or(|told| now.duration_since(told) >= TELLING);
         (self.missing > 0 && is_time).then(|| {
@@ -127,7 +128,7 @@ impl Allowance {
     }
 }
 
-/// What a worker said.
+/// A line that a worker wrote.
 #[derive(Debug, PartialEq, Eq)]
 struct Line {
     level: tracing::Level,
@@ -152,7 +153,7 @@ impl Line {
     }
 }
 
-/// `text` with nothing in it that would end a line or move about in it.
+/// Returns `text` with all characters escaped that would end a line or move text about in it.
 fn shown(text: &str) -> String {
     let is_plain = |letter: char| {
         !letter.is_control()
@@ -168,7 +169,7 @@ fn shown(text: &str) -> String {
     })
 }
 
-/// Logs it as a worker's, whatever it is.
+/// Logs a line as the worker's, whatever it says.
 fn log(line: &Line, pid: u32, uid: &str) {
     let text = &line.text;
     match line.level {
@@ -201,7 +202,7 @@ mod tests {
         }
     }
 
-    /// What the log holds after a worker has said `said` and ended: as text for a person, one line each.
+    /// Returns what the log holds after a worker has written `said` and ended, one text per line.
     fn logged(said: &[u8]) -> Vec<String> {
         let written = Written::default();
         let sink = written.clone();
@@ -216,7 +217,7 @@ mod tests {
             let (pipe, mut worker) = io::pipe().unwrap();
             relay(pipe, 7, "uid".to_owned()).unwrap();
             let said = said.to_vec();
-            // On a thread: more than a pipe holds waits to be read.
+            // On a thread, because the write blocks while the pipe is full.
             tokio::task::spawn_blocking(move || worker.write_all(&said).unwrap()).await.unwrap();
             while tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 {
                 tokio::time::sleep(PAUSE).await;

@@ -1,9 +1,10 @@
-//! Keeps broker and workers together below a datasource's total: watches the workers' memory and spill files, whatever SQL
-//! does inside them. What frames take in the broker ([`FrameBudget`]) is taken off.
+//! Keeps broker and workers together below a datasource's total of memory: watches the workers' memory and
+//! spill files, whatever SQL does inside them. What frames take in the broker ([`FrameBudget`]) is subtracted
+//! from the total.
 //!
-//! One thread looks at every worker, each 5 ms while one has jobs and less often while none has: code that took a worker
-//! over waits for no job. A datasource can have several: the one in use, and those that still serve a slow download or the
-//! last queries of old settings. They count together.
+//! One thread checks every worker: every 5 ms while one has jobs, and less often otherwise, because code that
+//! took a worker over does not wait for a job. A datasource can have several workers: the one in use, and
+//! those that still serve a slow download or the last queries of old settings. They count together.
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -20,13 +21,14 @@ use crate::metrics::Series;
 use crate::os::locks;
 
 const INTERVAL: Duration = Duration::from_millis(5);
-/// Between two looks at workers that do nothing.
+/// Time between two checks of workers without jobs.
 const REST: Duration = Duration::from_millis(50);
-/// Between two looks while there are no workers, and between two looks at what takes longer.
+/// Time between two checks while there are no workers, and between two checks of file locks, which take
+/// longer.
 const IDLE: Duration = Duration::from_secs(1);
-/// Locks on files that a worker may have: DuckDB takes one of each database file.
+/// Maximum number of file locks of a worker: DuckDB takes one for each database file.
 const MOST_LOCKS: usize = 10_000;
-/// What the C library keeps of freed memory in any case.
+/// Bytes of freed memory that the C library keeps in any case.
 const KEPT: u64 = 64 * MB;
 
 /// Watches `worker` until it ends.
@@ -34,7 +36,7 @@ pub(super) fn watch(worker: &Arc<Worker>) {
     watched().push(Arc::downgrade(worker));
 }
 
-/// The worker processes whose ends are counted in `series`, and their memory in bytes.
+/// Returns the number of worker processes that are counted in `series`, and their memory in bytes.
 #[must_use]
 pub fn workers_of(series: &Arc<Series>) -> (usize, u64) {
     let workers = watched().clone();
@@ -49,7 +51,7 @@ pub fn workers_of(series: &Arc<Series>) -> (usize, u64) {
 
 type Workers = Mutex<Vec<Weak<Worker>>>;
 
-/// All of them; watched from the first use on.
+/// Returns all watched workers. The first call starts the watch.
 fn watched() -> MutexGuard<'static, Vec<Weak<Worker>>> {
     static WATCHED: OnceLock<Workers> = OnceLock::new();
     let mut is_new = false;
@@ -81,7 +83,8 @@ fn run(workers: &Workers) {
             look_at_locks(&living);
         }
         if look(living) {
-            // A worker that makes looking long, with many files, takes no core of the broker with that.
+            // A worker with many files makes a check slow. The pause grows with it, so that the watch does
+            // not keep a core busy.
             std::thread::sleep((3 * since.elapsed()).clamp(INTERVAL, REST));
         } else {
             pulse::wait(wait);
@@ -89,7 +92,7 @@ fn run(workers: &Workers) {
     }
 }
 
-/// Kills those who take the kernel's memory with locks.
+/// Kills workers whose file locks take too much of the kernel's memory.
 fn look_at_locks(living: &[Arc<Worker>]) {
     let pids: Vec<u32> = living.iter().map(|worker| worker.pid).collect();
     for (worker, locks) in living.iter().zip(locks(&pids)) {
@@ -99,7 +102,7 @@ fn look_at_locks(living: &[Arc<Worker>]) {
     }
 }
 
-/// Looks at all workers, and kills those that take too much. Whether any has jobs.
+/// Checks all workers, and kills those that take too much. Returns whether any has jobs.
 fn look(living: Vec<Arc<Worker>>) -> bool {
     let mut groups: Vec<Vec<Arc<Worker>>> = Vec::new();
     for worker in living {
@@ -108,7 +111,7 @@ fn look(living: Vec<Arc<Worker>>) -> bool {
             None => groups.push(vec![worker]),
         }
     }
-    // Memory first: to look at folders takes longer.
+    // Memory first, because checking folders takes longer.
     let taken: Vec<_> = groups.iter().map(|group| look_at_group(group)).collect();
     for (group, taken) in groups.iter().zip(&taken) {
         look_at_folders(group, taken);
@@ -116,7 +119,7 @@ fn look(living: Vec<Arc<Worker>>) -> bool {
     taken.iter().flatten().any(|one| one.busy)
 }
 
-/// The same for the workers of one datasource, who share its memory. What each takes.
+/// Checks the workers of one datasource, which share its memory. Returns what each takes.
 fn look_at_group(group: &[Arc<Worker>]) -> Vec<Taken> {
     let taken: Vec<Taken> = group
         .iter()
@@ -128,7 +131,7 @@ fn look_at_group(group: &[Arc<Worker>]) -> Vec<Taken> {
         .collect();
     let busy = taken.iter().any(|one| one.busy);
     if busy && !excess(&taken, left_for(group)).is_empty() {
-        // What rests in the cache is never the reason.
+        // Cached frames are dropped before any worker is killed.
         for worker in group {
             worker.budget.relieve();
         }
@@ -151,18 +154,18 @@ fn look_at_group(group: &[Arc<Worker>]) -> Vec<Taken> {
     taken
 }
 
-/// Kills those whose temp folders hold too much. DuckDB and the exports that wait count as well, but each worker for
-/// itself, and DuckDB's files grow beyond its count.
+/// Kills workers whose temp folders hold too much. DuckDB and the waiting exports have limits of their own,
+/// but for each worker alone, and DuckDB's files grow beyond its count.
 fn look_at_folders(group: &[Arc<Worker>], taken: &[Taken]) {
     let most = group.iter().map(|worker| worker.limits.disk_bytes()).max().unwrap_or_default();
     let rooms: Vec<Room> =
         group.iter().map(|worker| worker.disk.take_stock(disk::most_files(&worker.limits))).collect();
     let spilled: Vec<Taken> =
         rooms.iter().zip(taken).map(|(room, one)| Taken { bytes: room.bytes, ..*one }).collect();
-    // What is written until the next look, and until the end of who is killed.
+    // Leaves room for what is written until the next check, and until a killed worker has ended.
     let over = excess(&spilled, most - most / 16);
     for (at, (worker, (room, one))) in group.iter().zip(rooms.iter().zip(taken)).enumerate() {
-        // Nothing waits or is spilled where nothing runs, and the next look is later.
+        // A worker without jobs has neither waiting exports nor spilled data, and its next check is later.
         let is_idle_hoard = !one.busy && room.bytes > most / 2;
         let is_over = room.bytes > 0 && over.contains(&at);
         let is_many = room.files > disk::most_files(&worker.limits);
@@ -172,7 +175,7 @@ fn look_at_folders(group: &[Arc<Worker>], taken: &[Taken]) {
     }
 }
 
-/// Bytes that the workers of one datasource may take together.
+/// Returns the bytes that the workers of one datasource may take together.
 fn left_for(group: &[Arc<Worker>]) -> u64 {
     let total = group.iter().map(|worker| worker.limits.total_bytes()).max().unwrap_or_default();
     let mut budgets: Vec<&Arc<FrameBudget>> = Vec::new();
@@ -184,17 +187,17 @@ fn left_for(group: &[Arc<Worker>]) -> u64 {
     total.saturating_sub(limits::RESERVE + budgets.iter().map(|budget| budget.bytes()).sum::<u64>())
 }
 
-/// What one worker takes, of memory or in its temp folder.
+/// What one worker takes, of memory or of its temp folder.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
     bytes: u64,
     busy: bool,
-    /// Another one has taken its place, and it only ends what is in it.
+    /// Whether another worker has replaced it, so that it only finishes its jobs.
     aside: bool,
 }
 
-/// Which of them must go, so that the rest takes at most `most` together: first those that do nothing, then those that
-/// another one has replaced, then whoever takes most.
+/// Returns which workers must go so that the rest takes at most `most` bytes: first those without jobs, then
+/// those that were replaced, then those that take most.
 fn excess(taken: &[Taken], most: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..taken.len()).collect();
     order.sort_by_key(|&at| taken.get(at).map(|one| (one.busy, !one.aside, u64::MAX - one.bytes)));
@@ -209,8 +212,9 @@ fn excess(taken: &[Taken], most: u64) -> Vec<usize> {
     gone.collect()
 }
 
-/// Whether a worker's allocator keeps so much of what a heavy query had that the next one may lack it: in memory, or in
-/// what `RLIMIT_DATA` counts. A new worker is quicker than a crowded one.
+/// Returns whether a worker's allocator keeps so much memory of a heavy query that the next query may lack
+/// it, of the machine or of what `RLIMIT_DATA` counts. Starting a new worker is faster than running in a
+/// crowded one.
 pub(super) fn retains_memory(worker: &Worker) -> bool {
     let most = worker.limits.memory_bytes;
     worker.figures.size().is_some_and(|now| {

@@ -1,8 +1,8 @@
-//! Whose workers count together.
+//! Groups of workers whose memory counts together.
 
 use std::sync::Arc;
 
-/// Those of one datasource, beyond a change of its settings.
+/// The workers of one datasource, including those with its former settings.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryGroup(Arc<()>);
 

@@ -1,5 +1,6 @@
-//! The process that Grafana starts, as the workers' keeper: spawns, supervises, queues, collects and kills. It never runs DuckDB
-//! and never opens a report or a database file.
+//! The broker: starts, supervises and kills the workers, queues their jobs and collects the results. It is
+//! part of the process that Grafana starts, which never runs DuckDB and never opens a report or a database
+//! file.
 
 mod cause;
 mod client;

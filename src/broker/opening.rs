@@ -1,4 +1,4 @@
-//! How a worker comes to be: a process, and the datasource opened in it.
+//! Starts workers: a process each, which opens the datasource.
 
 use std::io;
 use std::sync::Arc;
@@ -26,15 +26,15 @@ use crate::protocol::{self, HEADER, Open, Opened, Tag};
 /// How long a worker may take to open its datasource.
 const OPENING: Duration = Duration::from_secs(20);
 
-/// Why there is no worker.
+/// Why a worker was not started.
 pub(super) enum StartFailure {
-    /// It died while it opened the datasource, which may have had nothing to do with that.
+    /// The process died while it opened the datasource, perhaps for another reason.
     Died(Error),
-    /// No process can be had, or opening failed.
+    /// No process can be started, or opening the datasource failed or took too long.
     Failed(Error),
 }
 
-/// What a worker belongs to.
+/// What the workers of a datasource share.
 #[derive(Clone)]
 pub(super) struct Owner {
     pub(super) group: MemoryGroup,
@@ -44,10 +44,11 @@ pub(super) struct Owner {
 }
 
 impl Worker {
-    /// Starts a process and opens the datasource in it. `temp_dir` is its own and removed after it.
+    /// Starts a process and opens the datasource in it. `temp_dir` belongs to the worker and is removed after
+    /// it.
     ///
     /// # Errors
-    /// [`Kind::Unavailable`] when no process can be had, or what opening the datasource failed with.
+    /// [`Kind::Unavailable`] if no process can be started, or the error of opening the datasource.
     pub(super) async fn start(
         open: &Open,
         (temp_dir, disk): (TempDir, Disk),
@@ -64,7 +65,7 @@ impl Worker {
             .map_err(|error| StartFailure::Failed(unavailable(error)))?;
         log::relay(log, process.pid(), series.uid().to_owned())
             .map_err(|error| StartFailure::Failed(unavailable(error)))?;
-        // Before the first message, after which it closes itself to others.
+        // Before the first message, after which the worker closes itself to other processes.
         let figures = Figures::of_new(process.pid()).await;
         let opened = async {
             let (mut reader, mut writer) = UnixStream::from_std(socket)?.into_split();
@@ -80,7 +81,8 @@ impl Worker {
             Ok((reader, writer, tag, payload))
         };
         let mut opened = std::pin::pin!(tokio::time::timeout(OPENING, opened));
-        // Killed before `opened` lets go of the socket, when nobody waits any more: the worker would complain of that.
+        // Dropped before `opened`, which holds the socket: if nobody waits any more, the process is killed
+        // first, because it would log an error when the socket closes.
         let newborn = process;
         let (reader, writer, tag, payload) = match (&mut opened).await {
             Ok(Ok(opened)) => opened,

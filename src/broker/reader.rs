@@ -1,4 +1,4 @@
-//! Hands out what a worker says until it ends, then answers for it and cleans up.
+//! Reads a worker's messages until it ends, then answers its jobs and cleans up.
 
 use std::io;
 use std::process::ExitStatus;
@@ -17,7 +17,7 @@ use crate::error::{Error, Kind};
 use crate::limits::MB;
 use crate::protocol::{self, Done, HEADER, Tag};
 
-/// Reads until the worker ends. `temp_dir` is removed after it, with whatever it spilled.
+/// Reads messages until the worker ends. Then removes `temp_dir` with everything that was spilled.
 pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir: TempDir) {
     match listen(&worker, &mut reader).await {
         Ending::Gone(error) => tracing::debug!(pid = worker.pid, %error, "the connection to a worker ended"),
@@ -26,10 +26,10 @@ pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir
     let ending = Arc::clone(&worker);
     let how = tokio::task::spawn_blocking(move || {
         let mut child = ending.child();
-        // A worker that closed its socket but lives on is of no use.
+        // A worker that closed its socket but still runs is of no use.
         let early = child.try_wait().ok().flatten();
         let status = early.or_else(|| {
-            // Give a crashing process the moment it needs to be seen as crashed and not as killed.
+            // A crashing process needs a moment before it can be told from one that was killed here.
             std::thread::sleep(Duration::from_millis(20));
             child.try_wait().ok().flatten()
         });
@@ -67,11 +67,11 @@ pub(super) async fn run(worker: Arc<Worker>, mut reader: OwnedReadHalf, temp_dir
     }
 }
 
-/// Why nobody listens to a worker any more.
+/// Why no more messages are read from a worker.
 enum Ending {
-    /// It is gone.
+    /// The worker is gone.
     Gone(io::Error),
-    /// It sent what no worker sends; what it did, after "it".
+    /// The worker broke the protocol. The text says how, after "it".
     Protocol(&'static str),
 }
 
@@ -87,7 +87,7 @@ impl From<&'static str> for Ending {
     }
 }
 
-/// Reads until there is nothing more to be had.
+/// Reads messages until no more can be read.
 async fn listen(worker: &Arc<Worker>, reader: &mut OwnedReadHalf) -> Ending {
     let mut pace = Pace::default();
     loop {
@@ -97,7 +97,8 @@ async fn listen(worker: &Arc<Worker>, reader: &mut OwnedReadHalf) -> Ending {
     }
 }
 
-/// Reads one message. A worker says nothing but of its jobs: of those that it was told, and as much as each is good for.
+/// Reads one message. A worker may send messages only about jobs that it was given, and only those that each
+/// job allows.
 async fn message(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, pace: &mut Pace) -> Result<(), Ending> {
     let mut header = Vec::with_capacity(HEADER);
     pace.read(reader, HEADER, &mut header).await?;
@@ -105,7 +106,7 @@ async fn message(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, pace: &mut Pa
         protocol::parse_header(&header).map_err(|_| "sent what is no message, or one that is too long")?;
     match worker.state().jobs.get_mut(&id) {
         Some(job) => job.conduct.note(tag, length)?,
-        // An entry stays until the worker has ended the job, whoever has gone away.
+        // A job stays in the map until the worker has ended it, even if its caller has gone away.
         None => return Err(Ending::Protocol("spoke of a job that it does not have")),
     }
     if tag == Tag::Chunk {
@@ -136,7 +137,8 @@ async fn message(worker: &Arc<Worker>, reader: &mut OwnedReadHalf, pace: &mut Pa
     Ok(())
 }
 
-/// Reads the next bytes of a frame or export to where they stay, or away when nobody wants them or there is no room.
+/// Reads a chunk of a frame or export into its buffer. Discards it if nobody wants it or there is no memory
+/// for it.
 async fn chunk(
     worker: &Arc<Worker>,
     reader: &mut OwnedReadHalf,
@@ -176,18 +178,18 @@ async fn chunk(
     Ok(())
 }
 
-/// Reads what is announced, with pauses where it comes a few bytes at a time: each of them would wake this process.
+/// Reads a known number of bytes. Pauses if they come a few at a time, because each read wakes this process.
 #[derive(Debug, Default)]
 struct Pace {
-    /// Small reads that no large one has made good.
+    /// Number of small reads, less those that large reads have made up for.
     small: usize,
 }
 
 impl Pace {
-    /// Bytes of a read that is not small. What the system passes on of a long message is far larger, and of single bytes it
-    /// keeps no more than this.
+    /// Reads of fewer bytes are small. The system delivers far larger parts of a long message, and buffers no
+    /// more than this of bytes that were written one by one.
     const SMALL: usize = 8 << 10;
-    /// Small reads that cost no pause.
+    /// Number of small reads that cause no pause.
     const FREE: usize = 64;
     const PAUSE: Duration = Duration::from_millis(100);
 
@@ -222,7 +224,7 @@ impl Pace {
     }
 }
 
-/// Ends a job whose frame has no room.
+/// Ends a job whose frame has no room in memory.
 fn refuse(worker: &Arc<Worker>, id: u64) {
     let answer = worker.state().jobs.get_mut(&id).and_then(|job| job.answer.take());
     if let Some(answer) = answer {
@@ -237,7 +239,7 @@ fn refuse(worker: &Arc<Worker>, id: u64) {
     worker.abandon(id);
 }
 
-/// A process's end as a phrase.
+/// Describes how a process ended, as a phrase.
 pub(super) fn describe(status: Option<ExitStatus>) -> String {
     use std::os::unix::process::ExitStatusExt;
     match status {

@@ -8,29 +8,29 @@ use crate::contract::Frame;
 use crate::error::Error;
 use crate::protocol::Done;
 
-/// What to do when a worker did what none does.
+/// The hint if a worker broke the protocol.
 pub(super) const PROTOCOL_HINT: &str =
     "Run the query again; if it fails again, please report it with what was asked before";
-/// What a job came to.
+/// The reply to a job.
 pub(super) struct JobReply {
-    /// The frame's bytes, or the answer's; empty for exports.
+    /// The bytes of the frame or answer; empty for exports.
     pub(super) frame: Frame,
-    /// What the worker said at the end.
+    /// The worker's last message about the job.
     pub(super) done: Done,
-    /// How it got there.
+    /// The messages that the worker has sent for the job.
     pub(super) conduct: Conduct,
 }
 
-/// Why there is no reply.
+/// Why a job has no reply.
 #[derive(Debug)]
 pub(super) enum JobFailure {
     /// The job failed; the worker lives.
     Failed(Error),
-    /// The job ran past its deadline. The worker was killed if it did not listen.
+    /// The job ran past its deadline. If it did not stop then, the worker was killed.
     Deadline,
     /// The worker ended while the job was in it, for a reason that was not this job's deadline.
     Died(Death),
 }
 
-/// Tells how a job ended.
+/// Sends the end of a job to its caller.
 pub(super) type Answer = oneshot::Sender<Result<JobReply, JobFailure>>;

@@ -1,5 +1,5 @@
-//! How a job is run: its turn, its worker, and what its failure means. Innocent queries of a worker that ended are run
-//! again.
+//! Runs jobs: waits for the turn, gives the job to a worker, and decides what a failure means. A query that
+//! had no part in the end of its worker is run again.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,14 +16,15 @@ use crate::contract::{Ticket, Turn};
 use crate::error::{Error, Kind, Result};
 use crate::protocol::Job;
 
-/// A query that is run again has at least this long, or its whole time if that is less.
+/// Minimum time of a query that is run again, or its whole timeout if that is less.
 const LEAST_RERUN: Duration = Duration::from_secs(2);
-/// A longer delay is told to whoever asked; on a busy machine it takes about this long to start a worker and to stop a query.
+/// A longer delay is mentioned in the error. On a busy machine, starting a worker and stopping a query takes
+/// about this long.
 const TOLD: Duration = Duration::from_secs(3);
-/// How often a job is given to the next worker because the last one was just ending or outdated.
+/// How often a job is given to another worker because the last one was ending or outdated.
 const MOST_RETRIES: usize = 2;
 
-/// A way to ask a worker, and what it gives.
+/// A way to run a job in a worker.
 pub(super) trait Delivery {
     type Answer: Send;
     fn ask(
@@ -34,7 +35,7 @@ pub(super) trait Delivery {
     ) -> impl Future<Output = Result<Self::Answer, JobFailure>> + Send;
 }
 
-/// Everything, at the end.
+/// Collects the whole result.
 pub(super) struct Collect;
 
 impl Delivery for Collect {
@@ -49,7 +50,7 @@ impl Delivery for Collect {
     }
 }
 
-/// The first piece of an export.
+/// Waits for the first piece of an export.
 pub(super) struct Streaming;
 
 impl Delivery for Streaming {
@@ -64,36 +65,38 @@ impl Delivery for Streaming {
     }
 }
 
-/// What was around a run.
+/// The circumstances of a run.
 #[derive(Debug, Clone, Copy, Default)]
 struct Around {
-    /// Whether it had less memory than it may have: because of others in the worker, or of what the worker keeps of earlier ones.
+    /// Whether the job had less memory than it may have, because of other jobs in the worker or of memory
+    /// that the worker keeps from earlier ones.
     crowded: bool,
-    /// Whether what the worker was opened for was replaced until its end.
+    /// Whether the folders or files that the worker opened were replaced before the run ended.
     outdated: bool,
 }
 
-/// What follows a run.
+/// What to do after a run.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
-    /// That was it.
+    /// Return the result.
     Answer,
-    /// The same once more; the worker was ending when the job came, or the job had no part in its end.
+    /// Run the job again: the worker was already ending when the job came, or the job had no part in its end.
     Again,
-    /// The same once more: what the worker was opened for has been replaced meanwhile.
+    /// Run the job again: the folders or files that the worker opened were replaced meanwhile.
     AgainElsewhere,
-    /// Once more with the worker to itself.
+    /// Run the job again with the worker to itself.
     Alone {
-        /// Whether it is known that another one was to blame.
+        /// Whether another job is known to be at fault.
         innocent: bool,
     },
 }
 
 impl Next {
-    /// Queries only read, so they can be repeated.
+    /// Decides what to do after a run. Queries only read, so they can be repeated.
     fn after<T>(result: &Result<T, JobFailure>, Around { crowded, outdated }: Around) -> Self {
         match result {
-            // To its jail what is there now is nothing at all: it may have answered without a row.
+            // The worker's jail does not let it see the new folder or file: it may have answered without a
+            // row.
             Ok(_) | Err(JobFailure::Failed(_)) if outdated => Self::AgainElsewhere,
             Err(JobFailure::Failed(error)) if crowded && error.kind == Kind::Exhausted => {
                 Self::Alone { innocent: false }
@@ -102,15 +105,15 @@ impl Next {
             Err(JobFailure::Died(Death { cause, jobs })) => match (cause, jobs) {
                 (Cause::Closed, _)
                 | (Cause::Crash(_) | Cause::Memory | Cause::Disk | Cause::Protocol(_), 1) => Self::Answer,
-                // It never was in it.
+                // The job was never in the worker.
                 (_, 0) | (Cause::MemoryRetained | Cause::Idle | Cause::Outdated | Cause::Superseded, _) => {
                     Self::Again
                 }
-                // Nobody knows which of several it was.
+                // Nobody knows which of several jobs was at fault.
                 (Cause::Crash(_) | Cause::Memory | Cause::Crowded | Cause::Disk | Cause::Protocol(_), _) => {
                     Self::Alone { innocent: false }
                 }
-                // The guilty one is not run again, but others like it may be waiting.
+                // The job at fault is not run again, but similar jobs may be waiting.
                 (Cause::Unresponsive | Cause::Abandoned | Cause::Internal, _) => {
                     Self::Alone { innocent: true }
                 }
@@ -119,7 +122,7 @@ impl Next {
     }
 }
 
-/// The time that a query has in workers, however often it is given to one.
+/// The time that a query has in workers, over all its runs.
 #[derive(Debug, Clone, Copy)]
 struct Clock {
     whole: Duration,
@@ -131,7 +134,7 @@ impl Clock {
         Self { whole, used: Duration::ZERO }
     }
 
-    /// What is left, or a little for one more try.
+    /// Returns the time that is left, or a minimum for one more run.
     fn left(&self) -> Duration {
         self.whole.saturating_sub(self.used).max(LEAST_RERUN.min(self.whole))
     }
@@ -165,8 +168,8 @@ impl Keeper {
         drop((running, turn));
         let turn = self.queue.alone(ticket.caller).await?;
         let _running = self.owner.series.runs();
-        // Others wait for a query that runs alone, so it has only what is left of its time; unless it lost that through
-        // no fault of its own.
+        // Other queries wait while one runs alone, so it has only what is left of its time, unless it lost
+        // that time through no fault of its own.
         if innocent {
             clock = Clock::of(timeout);
         }
@@ -194,7 +197,7 @@ impl Keeper {
         let asked = Instant::now();
         let result = A::ask(&worker, job.clone(), turn, clock.left()).await;
         clock.used += asked.elapsed();
-        // Others that came later count too, even those that ended earlier.
+        // Jobs that came later count, too, even if they ended earlier.
         let shared = was_shared || worker.admitted() > before + 1;
         let failed = match &result {
             Err(JobFailure::Failed(error)) => Some(error.kind),
@@ -210,7 +213,7 @@ impl Keeper {
     }
 }
 
-/// The error of a query whose folder or file is a new one each time it has run.
+/// Returns the error of a query whose folder or file was replaced during each of its runs.
 fn replaced() -> Error {
     Error::new(
         Kind::InUse,
@@ -219,7 +222,7 @@ fn replaced() -> Error {
     .hint("Let the job that writes it replace it less often; then run the query again")
 }
 
-/// Says of a query that was stopped long after its own time where the rest of it went.
+/// Adds to the error of a query that was stopped long after its own time where the rest of the time went.
 fn with_delay(mut error: Error, took: Duration, timeout: Duration) -> Error {
     let was_stopped = matches!(error.kind, Kind::Timeout | Kind::Exhausted | Kind::Unavailable);
     if was_stopped && took > timeout + TOLD {

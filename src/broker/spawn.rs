@@ -14,10 +14,11 @@ use tokio::sync::oneshot;
 use crate::metrics::Series;
 use crate::protocol::WORKER_ARGUMENT;
 
-/// The socket's buffers: a large result crosses in fewer switches. The system may give less.
+/// Bytes of each of the socket's buffers: with large ones a large result needs fewer context switches. The
+/// system may grant less.
 const SOCKET_BUFFER: usize = 4 << 20;
 
-/// How long a killed process may take to end before it is left to itself.
+/// How long a killed process is waited for.
 const ENDING: Duration = Duration::from_secs(1);
 
 struct Request {
@@ -25,16 +26,16 @@ struct Request {
     answer: oneshot::Sender<io::Result<Spawned>>,
 }
 
-/// What the broker has of a worker that has been started.
+/// What the broker holds of a worker that has been started.
 pub(super) struct Spawned {
     pub(super) process: Newborn,
-    /// Its end of the worker's socket, non-blocking.
+    /// The broker's end of the socket to the worker, non-blocking.
     pub(super) socket: UnixStream,
-    /// What the worker says on standard error.
+    /// The worker's standard error.
     pub(super) log: PipeReader,
 }
 
-/// A process that has not opened its datasource yet. It ends when nobody waits for that any more.
+/// A process that has not opened its datasource yet. Dropping it kills the process.
 pub(super) struct Newborn {
     child: Option<Child>,
     series: Arc<Series>,
@@ -50,18 +51,19 @@ impl Newborn {
         self.child.as_ref().map_or(0, Child::id)
     }
 
-    /// The process, for whoever waits for its end from now on.
+    /// Returns the process to a caller that waits for its end from now on.
     pub(super) fn grown(mut self) -> Option<Child> {
         self.child.take()
     }
 
-    /// Ends it. How it ended, perhaps by itself; `None` when it takes its time, as it may on a file system that hangs.
+    /// Kills the process. Returns how it ended, perhaps by itself; `None` if it takes too long, as on a file
+    /// system that hangs.
     pub(super) async fn end(mut self) -> Option<ExitStatus> {
         let ending = tokio::task::spawn_blocking(self.kill()?);
         tokio::time::timeout(ENDING, ending).await.ok()?.ok()?
     }
 
-    /// Kills it. What is left is to wait for its end.
+    /// Kills the process. Returns a function that waits for its end.
     fn kill(&mut self) -> Option<impl FnOnce() -> Option<ExitStatus> + Send + use<>> {
         let mut child = self.child.take()?;
         let _ = child.kill();
@@ -80,10 +82,10 @@ impl Drop for Newborn {
     }
 }
 
-/// Starts a worker, counted in `series`.
+/// Starts a worker and counts it in `series`.
 ///
 /// # Errors
-/// When no process or socket can be had.
+/// Errors of the operating system, if no process or socket can be created.
 pub(super) async fn spawn(series: Arc<Series>) -> io::Result<Spawned> {
     static SPAWNER: OnceLock<mpsc::Sender<Request>> = OnceLock::new();
     let spawner = if let Some(spawner) = SPAWNER.get() {
@@ -115,8 +117,8 @@ fn start(series: Arc<Series>) -> io::Result<Spawned> {
         let _ = rustix::net::sockopt::set_socket_recv_buffer_size(socket, SOCKET_BUFFER);
     }
     ours.set_nonblocking(true)?;
-    // What it logs comes here, at our level: an open file that both had would be both's to change. It gets no environment
-    // at all.
+    // The worker writes its log to a pipe, with this process's log level: either process could change a log
+    // file that both had open. The worker gets no environment at all.
     let (log, said) = io::pipe()?;
     let mut command = Command::new(executable()?);
     command.args([WORKER_ARGUMENT, &crate::logging::wanted()]).env_clear();
@@ -130,13 +132,13 @@ fn start(series: Arc<Series>) -> io::Result<Spawned> {
 
 static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
 
-/// Starts workers from `path`, once for this process: for programs that use this library and have no worker mode of
-/// their own, such as tests.
+/// Sets the executable from which this process starts workers; later calls do nothing. For programs that use
+/// this library and have no worker mode of their own, such as tests.
 pub fn use_executable(path: &Path) {
     EXECUTABLE.get_or_init(|| path.to_owned());
 }
 
-/// This very executable, also when its file was replaced since it started.
+/// Returns the executable of this process, even if its file was replaced after the start.
 fn executable() -> io::Result<PathBuf> {
     match EXECUTABLE.get() {
         Some(path) => Ok(path.clone()),

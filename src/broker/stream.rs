@@ -1,4 +1,4 @@
-//! The chunks of an export that come from its worker, and the time that the worker has.
+//! The chunks of an export as they come from its worker, and the time that the worker has.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::contract::Frame;
 use crate::protocol::WINDOW;
 
-/// Where the reader puts an export's chunks.
+/// Takes the chunks of an export from the reader of the socket.
 #[derive(Debug)]
 pub(super) struct Intake {
     chunks: mpsc::Sender<Frame>,
@@ -17,15 +17,15 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// One that passes chunks on to `chunks`, which has room for [`WINDOW`].
+    /// Creates an intake that passes chunks on to `chunks`, which has room for [`WINDOW`] of them.
     pub(super) fn new(chunks: mpsc::Sender<Frame>, clock: Arc<Clock>) -> Self {
         Self { chunks, clock }
     }
 
-    /// One more chunk has come.
+    /// Passes one more chunk on.
     ///
     /// # Errors
-    /// When the worker sends more than it may; how it goes on after "it".
+    /// The words that follow "it", if the worker sends more than it may.
     pub(super) fn take(&self, chunk: Frame) -> Result<(), &'static str> {
         let excess = "sent more of a download than it may";
         if !self.clock.received() {
@@ -33,7 +33,7 @@ impl Intake {
         }
         match self.chunks.try_send(chunk) {
             Err(mpsc::error::TrySendError::Full(_)) => Err(excess),
-            // Nobody may want it any more.
+            // The receiver may have gone away.
             _ => Ok(()),
         }
     }
@@ -45,7 +45,7 @@ impl Drop for Intake {
     }
 }
 
-/// Measures how long the worker has worked, and not waited for the download.
+/// Measures how long the worker has worked, without the time in which it waited for the download.
 #[derive(Debug)]
 pub(super) struct Clock {
     limit: Duration,
@@ -54,12 +54,12 @@ pub(super) struct Clock {
 
 #[derive(Debug)]
 struct Ticks {
-    /// Chunks that the worker may send and has not sent.
+    /// Chunks that the worker may send and has not sent yet.
     owed: u32,
-    /// Since when it has owed any.
+    /// Since when the worker has owed chunks; `None` while it owes none.
     since: Option<Instant>,
     used: Duration,
-    /// The job has ended.
+    /// Whether the job has ended.
     stopped: bool,
 }
 
@@ -77,7 +77,7 @@ impl Clock {
         }
     }
 
-    /// Whether it was owed.
+    /// Counts a chunk that has come. Returns whether the worker owed one.
     fn received(&self) -> bool {
         let mut ticks = self.lock();
         let Some(owed) = ticks.owed.checked_sub(1) else { return false };
@@ -100,7 +100,7 @@ impl Clock {
         self.limit.saturating_sub(ticks.used + running)
     }
 
-    /// Waits until the time is used up; for ever while it does not run.
+    /// Waits until the time is used up; waits without end while the clock is stopped.
     pub(super) async fn expired(&self) {
         loop {
             let left = self.left();
@@ -126,7 +126,8 @@ impl Ticks {
 mod tests {
     use super::*;
 
-    /// Leaves a clock that stands so much. It begins with more: it ran until now, on a machine that may be slow.
+    /// Gives a stopped clock so much time left. Its limit was longer before, because it ran until now on a
+    /// machine that may be slow.
     fn leave(clock: &mut Clock, left: Duration) {
         let used = clock.lock().used;
         clock.limit = used + left;

@@ -1,4 +1,4 @@
-//! What a datasource's worker may be asked.
+//! The operations of a datasource's worker.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use crate::protocol::{Done, Jail, Job};
 use crate::rundir;
 use crate::source::{Datasource, Fingerprints};
 
-/// A query's result, as the worker says.
+/// The result of a query, as the worker reports it.
 pub struct Answer {
     /// The frame: an Arrow IPC file.
     pub frame: Frame,
-    /// Its rows.
+    /// Number of rows.
     pub rows: u64,
-    /// How long it is worth keeping.
+    /// How long the result may be cached.
     pub validity: Validity<Fingerprints>,
 }
 
-/// What a look at the files found.
+/// The result of an inspection of the files.
 pub struct Inspected {
     /// The findings.
     pub found: Inspection,
-    /// The datasource's memory has them as long as they are there.
+    /// Counts the findings as the datasource's memory as long as they live.
     _counted: Frame,
 }
 
@@ -37,8 +37,8 @@ pub struct Inspected {
 pub struct Supervisor(Keeper);
 
 impl Supervisor {
-    /// For `datasource`; workers get temp folders below `temp_root`, share memory with those of the same `group`, and
-    /// what happens is counted in `series`.
+    /// Creates the supervisor of `datasource`. Its workers get temp folders below `temp_root`, share memory
+    /// with the workers of the same `group`, and are counted in `series`.
     #[must_use]
     pub fn new(
         datasource: Datasource,
@@ -50,65 +50,68 @@ impl Supervisor {
         Self(Keeper::new(datasource, temp_root, terms, group, series))
     }
 
-    /// Whose workers share the datasource's memory with this one's.
+    /// Returns the group of workers that share the datasource's memory.
     #[must_use]
     pub fn group(&self) -> MemoryGroup {
         self.0.owner.group.clone()
     }
 
-    /// What the workers have open.
+    /// Returns the datasource that the workers open.
     #[must_use]
     pub fn datasource(&self) -> &Datasource {
         &self.0.datasource
     }
 
-    /// A place among the queries that wait, for as long as it lives.
+    /// Takes a place among the waiting queries, held as long as it lives.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when too many wait already.
+    /// [`Kind::Busy`] if too many queries already wait.
     pub fn wait(&self, ticket: Ticket<'_>) -> Result<Place> {
         self.0.queue.enter(ticket)
     }
 
-    /// What is counted of the datasource.
+    /// Returns the datasource's metrics.
     #[must_use]
     pub fn series(&self) -> &Arc<Series> {
         &self.0.owner.series
     }
 
-    /// The workers that ended before their time.
+    /// Returns the history of workers that ended before their time.
     #[must_use]
     pub fn deaths(&self) -> &CrashHistory {
         &self.0.owner.deaths
     }
 
-    /// Runs a query when it is its turn. Dropping the future cancels it. Positions of errors are those in its text.
+    /// Runs a query when it is its turn. Dropping the future cancels the query. Positions of errors are in
+    /// the job's text.
     ///
     /// # Errors
-    /// What the query failed with; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] when
-    /// workers die of it; [`Kind::Busy`] when too many wait already; [`Kind::Exhausted`] when it takes too much memory.
+    /// The query's own error; [`Kind::Timeout`] past the deadline; [`Kind::Unavailable`] if workers die of
+    /// it; [`Kind::Busy`] if too many queries already wait; [`Kind::Exhausted`] if it takes too much memory.
     pub async fn query(&self, ticket: Ticket<'_>, job: Arc<QueryJob>) -> Result<Answer> {
         let reply = self.0.run::<Collect>(ticket, Job::Query(job)).await?;
         let Done { rows, validity, .. } = reply.done;
         Ok(Answer { frame: reply.frame, rows, validity })
     }
 
-    /// Begins an export: waits for its first piece, so that most of what can go wrong is an error here. Dropping the
-    /// future or the stream cancels it. A `patient` one is not given up when its reader takes nothing.
+    /// Begins an export and waits for its first piece, so that most errors are returned here. Dropping the
+    /// future or the stream cancels the export. A `patient` export is not cancelled when its reader takes
+    /// nothing.
     ///
     /// # Errors
-    /// As [`Supervisor::query`].
+    /// Same as [`Supervisor::query`].
     pub async fn export(&self, ticket: Ticket<'_>, job: Arc<ExportJob>, patient: bool) -> Result<Export> {
         let place = self.0.queue.download(ticket).await?;
-        // From the first piece on it has its own place only: queries need not wait for a slow download.
+        // From its first piece on, the export has only its place as a download: queries need not wait for a
+        // slow one.
         let started = self.0.run::<Streaming>(ticket, Job::Export(job)).await?;
         Ok(started.give(place, patient))
     }
 
-    /// Looks at the files.
+    /// Inspects the files.
     ///
     /// # Errors
-    /// As [`Supervisor::query`].
+    /// Same as [`Supervisor::query`].
     pub async fn inspect(&self) -> Result<Inspected> {
         let reply = self.0.run::<Collect>(Ticket::default(), Job::Inspect).await?;
         let found = serde_json::from_slice(reply.frame.as_ref());
@@ -119,28 +122,28 @@ impl Supervisor {
     /// Lists tables, views and columns: a [`crate::engine::Catalog`] as JSON.
     ///
     /// # Errors
-    /// As [`Supervisor::query`].
+    /// Same as [`Supervisor::query`].
     pub async fn catalog(&self) -> Result<Frame> {
         let reply = self.0.run::<Collect>(Ticket::default(), Job::Catalog).await?;
         Ok(reply.frame)
     }
 
-    /// DuckDB's version and how much of the jail there is, starting a worker if there is none.
+    /// Returns DuckDB's version and how much of the jail is enforced. Starts a worker if there is none.
     ///
     /// # Errors
-    /// When no worker can be started.
+    /// The error of a worker that cannot be started.
     pub async fn engine(&self) -> Result<(String, Jail)> {
         let (worker, _) = self.0.worker(Sharing::Shared).await?;
         Ok((worker.engine_version.clone(), worker.jail))
     }
 
-    /// Whether what its queries spill takes memory and no disk.
+    /// Returns whether what its queries spill takes memory and not disk space.
     #[must_use]
     pub fn spills_to_memory(&self) -> bool {
         rundir::is_in_memory(&self.0.temp_root)
     }
 
-    /// Ends the worker and waits until its temp folder is removed; jobs in it fail.
+    /// Ends the worker and waits until its temp folder is removed. The worker's jobs fail.
     pub async fn stop(&self) {
         self.0.stop().await;
     }

@@ -1,4 +1,4 @@
-//! What the end of a job means, in words for its sender.
+//! Describes the end of a job in words for its sender.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::reply::{JobFailure, PROTOCOL_HINT};
 use crate::contract::closed;
 use crate::error::{Error, Kind, Result};
 
-/// A job's end in words for its sender.
+/// Converts the failure of a job into an error in words for its sender.
 pub(super) fn into_user_result<T>(result: Result<T, JobFailure>, timeout: Duration) -> Result<T> {
     match result {
         Ok(reply) => Ok(reply),

@@ -1,4 +1,4 @@
-//! The cache with real files and frames, and runs that only count themselves.
+//! Tests of the cache with real files and frames, and with runs that only count themselves.
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -21,12 +21,13 @@ fn limits() -> Limits {
         max_rows: None,
         most_rows: None,
         max_result_bytes: MB,
-        // 256 MB and these are for broker and worker; 10 MB for frames at one time.
+        // 256 MB and these 4 MB are for broker and worker; frames get 20 MB of that, 10 MB if they are being
+        // sent.
         memory_bytes: 4 * MB,
     }
 }
 
-/// A folder with a report, old enough to be trusted, and a cache.
+/// A folder with a report that is old enough to be trusted, and a cache.
 struct Bench {
     folder: TempDir,
     scope: Scope,
@@ -71,7 +72,7 @@ impl Bench {
         Ok(Reply { frame, rows: run as u64, validity })
     }
 
-    /// Asks for `job`, whose result is `size` bytes long. The number of the run that answered.
+    /// Asks for `job`, whose result is `size` bytes long. Returns the number of the run that answered.
     async fn ask_sized(&self, job: &QueryJob, size: usize) -> (u64, Served) {
         let run = async { self.reply(size, self.validity()).await };
         let (answer, how) = self.cache.answer(&self.scope, key(self, job), free, run).await;
@@ -87,7 +88,7 @@ impl Bench {
         self.ask_sized(job, 100).await
     }
 
-    /// Asks for `job`, whose run has begun and does not end.
+    /// Asks for `job` with a run that begins and does not end.
     async fn ask_for_ever(&self, job: &QueryJob) -> Pin<Box<impl Future<Output = (Result<Answer>, Served)>>> {
         let run = std::future::pending();
         let mut asked = Box::pin(self.cache.answer(&self.scope, key(self, job), free, run));
@@ -102,7 +103,7 @@ fn key(bench: &Bench, job: &QueryJob) -> Key {
     Key::new(&bench.scope, job).unwrap()
 }
 
-/// A place that nobody takes away.
+/// A place that is never lost.
 #[expect(clippy::unnecessary_wraps, reason = "other queues refuse")]
 fn free() -> Result<std::future::Pending<Error>> {
     Ok(std::future::pending())
@@ -185,7 +186,8 @@ async fn a_changed_file_shows_at_once() {
         std::fs::write(bench.folder.path().join("a"), "two").unwrap();
         run += 1;
         assert_eq!(bench.ask(&asked).await, (run, Served::Miss));
-        // On a slow machine it may have been old already when it was read, and rightly be kept.
+        // On a slow machine the file may already have been old enough when it was read, so that the result is
+        // kept.
         if matches!(bench.validity(), Validity::NotNow) {
             break;
         }
@@ -362,7 +364,7 @@ async fn the_bound_holds_and_no_result_takes_it_all() {
 async fn what_cannot_be_sent_beside_the_rest_runs_and_is_refused_there() {
     let bench = Bench::new(100 * MB);
     let (asked, size) = (job("SELECT 1"), 4 << 20);
-    // 20 MB are for all frames: the kept one and its copies on the way.
+    // All frames get 20 MB: the kept one and its copies that are being sent.
     let mut on_the_way = Vec::new();
     for expected in [Served::Miss, Served::Hit, Served::Hit, Served::Miss] {
         let run = async { bench.reply(size, bench.validity()).await };

@@ -1,4 +1,5 @@
-//! Frames in this process: counted as long as they live, so that the watch knows what is left for workers.
+//! Counts the frames in this process as long as they live, so that the broker knows how much memory is left
+//! for workers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -8,17 +9,17 @@ use parking_lot::Mutex;
 
 use crate::limits::Limits;
 
-/// A frame lies in the broker twice while it is sent.
+/// Number of copies of a frame that the broker holds while it sends it.
 pub(crate) const COPIES: u64 = 2;
 
-/// What the frames of one datasource take in the broker: those being collected or sent, and those that rest in the
-/// cache.
+/// The memory that the frames of one datasource take in the broker: frames that are collected or sent, and
+/// cached frames.
 #[derive(Debug)]
 pub struct FrameBudget {
-    /// Bytes that they take, or will while they are sent.
+    /// Bytes that the frames take, or will take while they are sent.
     taken: AtomicU64,
     most: u64,
-    /// Frames that can be thrown away when somebody needs the room.
+    /// Cached frames, which can be dropped when memory is needed.
     evictable: Mutex<Vec<Weak<EvictableFrame>>>,
 }
 
@@ -27,7 +28,7 @@ impl FrameBudget {
         Self { taken: AtomicU64::new(0), most: limits.frame_bytes(), evictable: Mutex::default() }
     }
 
-    /// Bytes that the frames take, or will while they are sent.
+    /// Returns the bytes that the frames take, or will take while they are sent.
     pub(crate) fn bytes(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
@@ -40,13 +41,13 @@ impl FrameBudget {
         self.taken.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Whether a frame may take `more` bytes beside what is held; what rests makes room.
+    /// Returns whether a frame may take `more` bytes. Drops cached frames if there is no room otherwise.
     pub(crate) fn has_room(&self, more: usize) -> bool {
         let fits = || self.bytes() + COPIES * more as u64 <= self.most;
         fits() || (self.relieve() && fits())
     }
 
-    /// Throws away what rests. Whether there was anything.
+    /// Drops all cached frames. Returns whether there were any.
     pub(crate) fn relieve(&self) -> bool {
         let slots = std::mem::take(&mut *self.evictable.lock());
         slots.iter().filter_map(Weak::upgrade).filter(|slot| slot.clear()).count() > 0
@@ -57,7 +58,7 @@ impl FrameBudget {
 #[derive(Debug)]
 pub struct Frame {
     bytes: Vec<u8>,
-    /// Bytes that something else takes for its sake.
+    /// Bytes outside `bytes` that are counted with the frame.
     beside: u64,
     held: Arc<FrameBudget>,
 }
@@ -67,13 +68,13 @@ impl Frame {
         Self { bytes: Vec::new(), beside: 0, held }
     }
 
-    /// Counts what something else takes for its sake as long as the frame lives.
+    /// Counts `beside` more bytes, which other data takes, as long as the frame lives.
     pub(crate) fn weigh(&mut self, beside: usize) {
         self.held.add(beside as u64);
         self.beside += beside as u64;
     }
 
-    /// Hands the buffer out to be appended to, and counts what was added.
+    /// Lets `append` add bytes to the frame, and counts them.
     pub(crate) async fn extend<T>(&mut self, append: impl AsyncFnOnce(&mut Vec<u8>) -> T) -> T {
         let before = self.bytes.len();
         let result = append(&mut self.bytes).await;
@@ -81,7 +82,7 @@ impl Frame {
         result
     }
 
-    /// Keeps the frame for more than one answer, together with `beside` bytes that are kept for its sake.
+    /// Keeps the frame for several answers, together with `beside` bytes of other data.
     #[must_use]
     pub fn cached(mut self, beside: usize) -> CachedFrame {
         let mut bytes = std::mem::take(&mut self.bytes);
@@ -112,20 +113,21 @@ impl Drop for Frame {
     }
 }
 
-/// A frame that is kept for more than one answer. It lies in the broker once; each answer that is being sent is a
-/// copy more.
+/// A frame that is kept for several answers. The broker holds it once, and one more copy for each answer that
+/// is being sent.
 #[derive(Debug, Clone)]
 pub struct CachedFrame(Bytes, Arc<FrameBudget>);
 
 impl CachedFrame {
-    /// The frame for one answer, without copying it; `None` when there is no room to send it.
+    /// Returns the frame for one answer without copying it; `None` if there is no memory to send it.
     #[must_use]
     pub fn lend(&self) -> Option<Bytes> {
         let fits = || self.1.bytes() + self.0.len() as u64 <= self.1.most;
         (fits() || (self.1.relieve() && fits())).then(|| self.lend_anyway())
     }
 
-    /// The same for the one who brought it, and so has the room.
+    /// Returns the frame like [`Self::lend`], but without a check: the query that made the frame has the
+    /// memory for it.
     #[must_use]
     pub fn lend_anyway(&self) -> Bytes {
         let weight = self.0.len() as u64;
@@ -133,7 +135,7 @@ impl CachedFrame {
         Bytes::from_owner(Counted { bytes: self.0.clone(), weight, held: Arc::clone(&self.1) })
     }
 
-    /// Where it rests until the room is needed.
+    /// Returns a slot that holds the frame until its memory is needed.
     #[must_use]
     pub fn evictable(&self) -> Arc<EvictableFrame> {
         let slot = Arc::new(EvictableFrame(Mutex::new(Some(self.clone()))));
@@ -144,18 +146,18 @@ impl CachedFrame {
     }
 }
 
-/// Holds a resting frame that may go at any time.
+/// Holds a cached frame, which may be dropped at any time.
 #[derive(Debug)]
 pub struct EvictableFrame(Mutex<Option<CachedFrame>>);
 
 impl EvictableFrame {
-    /// The frame, if it is still there.
+    /// Returns the frame, if it is still there.
     #[must_use]
     pub fn get(&self) -> Option<CachedFrame> {
         self.0.lock().clone()
     }
 
-    /// Lets it go. Whether it was there.
+    /// Drops the frame. Returns whether it was there.
     pub fn clear(&self) -> bool {
         self.0.lock().take().is_some()
     }

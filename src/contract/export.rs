@@ -1,4 +1,4 @@
-//! A query's rows as CSV, on their way to whoever downloads them.
+//! The rows of a query as CSV, on their way to the download.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,36 +10,36 @@ use tokio_stream::Stream;
 use super::reply::closed;
 use crate::error::Result;
 
-/// What a whole export holds.
+/// The size of a complete export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exported {
-    /// Rows, without the header.
+    /// Number of rows, without the header.
     pub rows: u64,
     /// Whether there were more rows than were asked for.
     pub cut: bool,
 }
 
-/// CSV as a stream of pieces: whole rows, but for those that are longer than a piece. An error is its last item, and no
-/// whole export ends with one. Dropping it cancels the job.
+/// CSV as a stream of pieces. Each piece holds whole rows, unless a row is longer than a piece. If the export
+/// fails, the error is the last item. Dropping the stream cancels the job.
 #[derive(Debug)]
 pub struct Export {
     items: mpsc::Receiver<Item>,
     ended: Option<Result<Exported>>,
 }
 
-/// What comes through an export's channel.
+/// An item of an export's channel.
 pub(crate) enum Item {
     Piece(Bytes),
     End(Result<Exported>),
 }
 
 impl Export {
-    /// The pieces and the end that come through `items`.
+    /// Creates the stream from the pieces and the end that come through `items`.
     pub(crate) fn of(items: mpsc::Receiver<Item>) -> Self {
         Self { items, ended: None }
     }
 
-    /// What was exported; `None` until the stream has ended well.
+    /// Returns what was exported; `None` until the stream has ended without an error.
     #[must_use]
     pub fn summary(&self) -> Option<Exported> {
         self.ended.as_ref()?.as_ref().ok().copied()
@@ -56,7 +56,7 @@ impl Stream for Export {
         let end = match ready!(self.items.poll_recv(context)) {
             Some(Item::Piece(bytes)) => return Poll::Ready(Some(Ok(bytes))),
             Some(Item::End(end)) => end,
-            // The plugin ends.
+            // The plugin is shutting down.
             None => Err(closed()),
         };
         let error = end.as_ref().err().cloned();

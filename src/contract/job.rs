@@ -1,4 +1,4 @@
-//! What a backend is to run.
+//! The jobs that a backend runs.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,11 +7,11 @@ use crate::frame::{CsvOptions, Options};
 /// A query whose variables and macros are already expanded.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct QueryJob {
-    /// The text DuckDB gets.
+    /// The SQL text that DuckDB gets.
     pub sql: String,
-    /// How the frame is made.
+    /// How the frame is encoded.
     pub options: Options,
-    /// Whether somebody wants to keep the result, and so to know for how long it holds.
+    /// Whether the result may be cached, so that its validity must be determined.
     #[serde(default)]
     pub keep: bool,
 }
@@ -19,7 +19,7 @@ pub struct QueryJob {
 /// An export whose variables and macros are already expanded.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExportJob {
-    /// The text DuckDB gets.
+    /// The SQL text that DuckDB gets.
     pub sql: String,
     /// How the CSV is written.
     pub options: CsvOptions,

@@ -1,4 +1,4 @@
-//! What the app and every backend agree on: jobs, whose turn it is, and what comes back. Knows no engine.
+//! The types that the app and every backend share: jobs, the queue, frames and replies. They know no engine.
 
 mod budget;
 mod export;

@@ -1,4 +1,5 @@
-//! Whose turn it is: so many jobs of one datasource run at the same time, so many wait, the rest is refused.
+//! The queue of one datasource: a fixed number of jobs run at the same time, more wait, and any beyond that
+//! are refused.
 
 mod line;
 
@@ -14,16 +15,17 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::{CONCURRENT, EXPORTS, MB};
 use crate::metrics::{Series, Up};
 
-/// Queries of one datasource that wait, and bytes of their models; more are refused at once.
+/// Limits for queries: how many run, how many wait, and the bytes of the models that wait. Further queries
+/// are refused at once.
 const QUERIES: Room = Room { places: CONCURRENT, waiting: 200, bytes: 16 << 20 };
-/// The same for downloads, which may take an hour each.
+/// Limits for downloads, each of which may take an hour.
 const DOWNLOADS: Room = Room { places: EXPORTS, waiting: 50, bytes: 4 << 20 };
 
-/// What to do about a full queue.
+/// Hints for the errors of a full queue.
 const QUERIES_HINT: &str = "Refresh less often, or make the dashboard's queries cheaper";
 const DOWNLOADS_HINT: &str = "Wait until other downloads from this datasource have ended: two run at a time";
 
-/// The turns of one datasource.
+/// The queues of one datasource: for queries and for downloads.
 pub(crate) struct Queue {
     queries: Arc<Line>,
     downloads: Arc<Line>,
@@ -32,15 +34,15 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// One in which nobody waits longer than `timeout`.
+    /// Creates a queue in which a job waits at most `timeout` for its first turn.
     pub(crate) fn new(timeout: Duration, series: Arc<Series>) -> Self {
         Self { queries: Line::new(QUERIES), downloads: Line::new(DOWNLOADS), timeout, series }
     }
 
-    /// Waits until this job may run beside others.
+    /// Waits until this job may run, beside other jobs.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when too many wait already, or after the timeout.
+    /// [`Kind::Busy`] if too many jobs already wait, or after the timeout.
     pub(crate) async fn turn(&self, ticket: Ticket<'_>) -> Result<Arc<Turn>> {
         let asked = Instant::now();
         let turn = self.sit_until(self.queries.ask(ticket), self.timeout).await;
@@ -48,8 +50,9 @@ impl Queue {
         turn.map_err(|denied| self.query_denied(denied, self.timeout))
     }
 
-    /// Waits until a job that had its turn may run again without another query beside it: before all that wait for
-    /// their first turn. It is never refused, and waits longer, because those before it may take all of their time.
+    /// Waits until a job that already had a turn may run again with no other query beside it. It comes before
+    /// all jobs that wait for their first turn and is never refused. It may wait longer, because the jobs
+    /// before it may take all of their time.
     ///
     /// # Errors
     /// [`Kind::Busy`] after twice the timeout.
@@ -61,10 +64,10 @@ impl Queue {
         turn.map_err(|denied| self.query_denied(denied, longest))
     }
 
-    /// Waits for the place of a download, which it has until its last byte is taken.
+    /// Waits for a place for a download, which the download keeps until its last byte is read.
     ///
     /// # Errors
-    /// As [`Queue::turn`].
+    /// Same as [`Queue::turn`].
     pub(crate) async fn download(&self, ticket: Ticket<'_>) -> Result<Arc<Turn>> {
         self.sit_until(self.downloads.ask(ticket), self.timeout).await.map_err(|denied| {
             let message = match denied {
@@ -75,10 +78,10 @@ impl Queue {
         })
     }
 
-    /// A place among the queries that wait, for one that waits for something else than its turn.
+    /// Takes a place among the waiting queries, for a query that waits for something other than its turn.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when too many wait already.
+    /// [`Kind::Busy`] if too many queries already wait.
     pub(crate) fn enter(&self, ticket: Ticket<'_>) -> Result<Place> {
         let (sender, lost) = oneshot::channel();
         let denied = |full| self.query_denied(Denied::Full(full), self.timeout);
@@ -100,7 +103,7 @@ impl Queue {
         drop(seat);
         match turn {
             Ok(Ok(Ok(turn))) => Ok(Arc::new(turn)),
-            // Somebody with fewer places got this one.
+            // A caller with fewer waiting jobs got this seat.
             Ok(Ok(Err(full))) => Err(Denied::Full(full)),
             Ok(Err(_)) | Err(_) => Err(Denied::Late),
         }
@@ -120,7 +123,7 @@ impl Queue {
     }
 }
 
-/// What there is too much of.
+/// Returns the message that says which limit of the queue is reached.
 fn full(by: Full, room: Room, what: &str) -> String {
     match by {
         Full::Places => format!("{} {what} are already waiting for this datasource", room.waiting),
@@ -131,7 +134,7 @@ fn full(by: Full, room: Room, what: &str) -> String {
     }
 }
 
-/// A place among those that wait, for as long as it lives.
+/// A place among the waiting queries, held as long as this value lives.
 pub struct Place {
     seat: Seat,
     lost: oneshot::Receiver<Full>,
@@ -140,7 +143,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Keeps the place, and ends only when somebody with fewer of them got it: with the error to give.
+    /// Holds the place until a caller with fewer places gets it; returns the error for that case.
     pub async fn lost(mut self) -> Error {
         let by = (&mut self.lost).await.unwrap_or(Full::Places);
         drop(self.seat);

@@ -1,4 +1,4 @@
-//! What comes back from a backend.
+//! The results that a backend returns.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use crate::error::{Error, Kind};
 pub struct Reply {
     /// The frame: an Arrow IPC file.
     pub frame: Frame,
-    /// Its rows.
+    /// Number of rows.
     pub rows: u64,
-    /// How long it is worth keeping.
+    /// How long the result may be cached.
     pub validity: Validity<Arc<dyn Basis>>,
 }
 
-/// How long a result is worth keeping. `B` is what it came from.
+/// How long a result may be cached. `B` describes the sources that it was read from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Validity<B> {
-    /// The same query may give another result at any time.
+    /// Not at all: the same query may give another result at any time.
     #[default]
     Never,
-    /// What it came from has just changed, or did while it was read.
+    /// Not this time: the sources have just changed, or changed while they were read.
     NotNow,
-    /// As long as everything that it came from is unchanged.
+    /// As long as the sources are unchanged.
     While(B),
 }
 
 impl<B: Basis> Validity<B> {
-    /// The same after the query: not now, if what it came from has changed since.
+    /// Returns [`Validity::NotNow`] instead if the sources have changed since.
     #[must_use]
     pub fn if_unchanged(self) -> Self {
         match self {
@@ -43,28 +43,28 @@ impl<B: Basis> Validity<B> {
     }
 }
 
-/// What a result came from, as it was then.
+/// The sources that a result was read from, as they were at that time.
 pub trait Basis: fmt::Debug + Send + Sync {
-    /// Whether all of it is still the same. May block.
+    /// Returns whether all of them are unchanged. May block.
     fn is_unchanged(&self) -> bool;
 
-    /// Bytes of memory that it takes.
+    /// Returns the bytes of memory that this description takes.
     fn bytes(&self) -> usize;
 }
 
-/// What the health check found.
+/// The result of a health check.
 #[derive(Debug, Clone)]
 pub struct Health {
     /// Whether dashboards can work.
     pub ok: bool,
     /// One or more sentences for a person.
     pub message: String,
-    /// A JSON object for machines; `verboseMessage` is shown by Grafana's settings page.
+    /// A JSON object for programs; Grafana's settings page shows its `verboseMessage`.
     pub details: serde_json::Value,
 }
 
 impl Health {
-    /// The answer when the datasource cannot even be opened.
+    /// Makes the result for a datasource that cannot be opened.
     #[must_use]
     pub fn failed(error: &Error) -> Self {
         let hint = error.hint.as_deref().map(sentence).unwrap_or_default();
@@ -72,7 +72,7 @@ impl Health {
     }
 }
 
-/// A finding as a sentence: with a capital letter and a full stop.
+/// Turns a finding into a sentence, with a capital letter and a full stop.
 pub(crate) fn sentence(text: &str) -> String {
     let text = text.trim_end_matches(['.', '!']);
     let mut chars = text.chars();
@@ -80,7 +80,7 @@ pub(crate) fn sentence(text: &str) -> String {
     format!("{first}{}.", chars.as_str())
 }
 
-/// The error of what was under way when the plugin or the datasource ended.
+/// Returns the error of a query that ran when the plugin or its datasource was closed.
 pub(crate) fn closed() -> Error {
     Error::new(Kind::Cancelled, "the plugin or its datasource was closed while the query ran")
         .hint("Run the query again")

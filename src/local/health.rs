@@ -16,13 +16,13 @@ use crate::protocol::Jail;
 use crate::reports::IsoWeek;
 use crate::source::{Datasource, denied};
 
-/// Broken reports that are named one by one.
+/// Maximum number of files that a finding names one by one.
 const MOST_NAMED: usize = 3;
 
-/// A limit of memory that does not say so would not be one.
+/// The finding for a temp folder in memory, where spilled data takes memory beyond `memoryLimitMb`.
 const SPILLS_TO_MEMORY: &str = "the temp folder is in memory (tmpfs): what queries spill, up to four times `memoryLimitMb`, takes memory beyond that limit unless `temp_dir` in the ini section [plugin.duckdb-perf-datasource] names a folder on a disk";
 
-/// Looks at the files through a worker and says what is there.
+/// Runs the health check: a worker looks at the files.
 pub(super) async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {
     let looked = async {
         let engine = supervisor.engine().await?;
@@ -49,11 +49,11 @@ pub(super) async fn check(supervisor: &Supervisor, now: Timestamp) -> Health {
     }
 }
 
-/// What the health check knows beside the files.
+/// Facts for the health check that do not come from the files.
 struct State<'a> {
     engine: &'a str,
     jail: Jail,
-    /// Whether the temp folder takes memory and no disk.
+    /// Whether the temp folder is in memory and not on a disk.
     spills_to_memory: bool,
     deaths: Option<(usize, String)>,
 }
@@ -63,7 +63,7 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
     let mut problems = Vec::new();
     let mut hints = Vec::new();
     let mut findings = vec![format!("DuckDB Perf {} with DuckDB {engine}", env!("CARGO_PKG_VERSION"))];
-    // A database file need not have reports beside it.
+    // A datasource with a database file may have no reports.
     let has_reports = found.files > 0 || !found.broken.is_empty();
     if !datasource.folders.is_empty() || has_reports {
         let folders = names(&datasource.report_folders().cloned().collect::<Vec<_>>());
@@ -81,7 +81,7 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
             findings.extend(found.newest_week.and_then(|week| newest(week, now)));
             findings.extend(columns::differences(found, !datasource.databases.is_empty()));
             findings.extend(columns::remarks(found));
-            // Views of an attached file may stand for those over the reports.
+            // Views in an attached file may replace the views over the reports.
             if datasource.databases.is_empty() {
                 findings.extend(columns::unfit(found));
                 findings.extend(found.losses.iter().cloned());
@@ -163,7 +163,7 @@ fn newest(number: i64, now: Timestamp) -> Option<String> {
     Some(format!("newest week {week} ({age})"))
 }
 
-/// What is said of some reports: the first of them by name.
+/// Returns the first [`MOST_NAMED`] sentences, and one with the number of the remaining files.
 fn left_out(sentences: &[String], more_are: &str) -> Vec<String> {
     let mut said: Vec<String> = sentences.iter().take(MOST_NAMED).cloned().collect();
     let more = sentences.len().saturating_sub(MOST_NAMED);
@@ -178,7 +178,8 @@ fn broken(datasource: &Datasource, found: &Inspection) -> (String, Option<String
     let mut parts: Vec<String> = Vec::new();
     for (file, error) in found.broken.iter().take(MOST_NAMED) {
         let path = Path::new(file);
-        // Of nothing else does this process say anything to whoever asks, whatever a worker names.
+        // A worker may name any path, so access is checked, and reported, only for files in the datasource's
+        // folders.
         let is_ours = datasource.report_folders().any(|folder| path.starts_with(folder))
             && !path.components().any(|part| part == Component::ParentDir);
         let access = if is_ours { rustix::fs::access(path, rustix::fs::Access::READ_OK) } else { Ok(()) };
@@ -203,17 +204,19 @@ fn names(paths: &[std::path::PathBuf]) -> String {
     paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
 }
 
-/// The name of a file for a sentence: a relative path as it is, of an absolute one the last part.
+/// Returns the name of a file for a sentence: a relative path unchanged, an absolute path shortened to its
+/// last part.
 fn base_name(file: &str) -> &str {
     if file.starts_with('/') { file.rsplit('/').next().unwrap_or(file) } else { file }
 }
 
-/// The same of one that may lie in a folder of reports, named as from there.
+/// Returns the name of a file for a sentence: relative to the folder of reports that holds it, if one does.
 fn inside<'a>(datasource: &Datasource, file: &'a str) -> &'a str {
     base_name(datasource.named_inside(Path::new(file)).to_str().unwrap_or(file))
 }
 
-/// Names files as from the folder of reports that they are in: `part-0.parquet` alone may be any. Broken ones keep their paths.
+/// Shortens file names to paths relative to their folder of reports, because a name such as `part-0.parquet`
+/// may occur in several of its subfolders. Broken reports keep their full paths.
 fn name_inside(datasource: &Datasource, found: &mut Inspection) {
     let schemas = found.schemas.iter_mut().map(|(_, file, _)| file);
     let lacking = found.lacking.iter_mut().map(|(_, file, _)| file);
@@ -223,7 +226,7 @@ fn name_inside(datasource: &Datasource, found: &mut Inspection) {
     }
 }
 
-/// `1 report`, `12,000 reports`.
+/// Returns a count with its noun, such as `1 report` or `12,000 reports`.
 fn counted(count: u64, noun: &str) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();

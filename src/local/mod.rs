@@ -1,4 +1,4 @@
-//! The backend of folders and database files: DuckDB in a worker of this plugin's.
+//! The backend for folders of reports and database files: DuckDB in a worker process.
 
 mod health;
 mod reports;
@@ -20,32 +20,33 @@ use crate::query::Dialect;
 use crate::rundir::RunDir;
 use crate::source::{self, Common, Datasource, Fingerprints, LocalSettings, Policy};
 
-/// A datasource's worker, and what is asked of its folders beside it.
+/// A datasource with its worker.
 pub struct Local {
     supervisor: Supervisor,
-    /// Held while its reports are listed for the metrics.
+    /// Locked while the reports are listed for the metrics.
     listing: Arc<tokio::sync::Mutex<()>>,
-    /// Dropped after the worker, whose temp folder is in it.
+    /// Dropped after the worker, because it holds the worker's temp folder.
     _run_dir: Arc<RunDir>,
 }
 
-/// What a datasource finds in this process.
+/// What the process gives to a datasource.
 pub struct Surroundings<'a> {
-    /// The operator's.
+    /// The operator's policy.
     pub policy: &'a Policy,
-    /// What stands between queries and the machine.
+    /// Which walls stand between queries and the machine.
     pub walls: Walls,
-    /// Gives the folder in which workers get theirs; made when it is first wanted.
+    /// Returns the folder for the workers' temp folders, which is created on first use.
     pub run_dir: &'a (dyn Fn() -> Result<Arc<RunDir>> + Sync),
     /// Where the datasource's events are counted.
     pub series: Arc<Series>,
 }
 
 impl Local {
-    /// A datasource with these settings. The last queries of `previous`, the same with its old settings, share its memory.
+    /// Opens a datasource. `previous` is the same datasource with its old settings; its last queries share
+    /// the memory.
     ///
     /// # Errors
-    /// As [`source::resolve`], and of the temp folder.
+    /// The errors of [`source::resolve`], and of the temp folder.
     pub fn open(settings: &LocalSettings, around: Surroundings<'_>, previous: Option<&Self>) -> Result<Self> {
         let Surroundings { policy, walls, run_dir, series } = around;
         let datasource = source::resolve(settings, policy)?;
@@ -64,13 +65,13 @@ impl Local {
         self.supervisor.datasource()
     }
 
-    /// What is known of a datasource of any engine.
+    /// Returns the settings that every engine has.
     #[must_use]
     pub fn common(&self) -> &Common {
         &self.datasource().common
     }
 
-    /// How macros are written for DuckDB.
+    /// Returns the SQL dialect in which macros are written.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         Dialect::DuckDb
@@ -80,59 +81,62 @@ impl Local {
         source::explain_missing(error, self.datasource())
     }
 
-    /// As [`Supervisor::wait`].
+    /// Takes a place among the waiting queries, see [`Supervisor::wait`].
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Supervisor::wait`].
     pub fn wait(&self, ticket: Ticket<'_>) -> Result<Place> {
         self.supervisor.wait(ticket)
     }
 
-    /// As [`Supervisor::query`].
+    /// Runs a query, see [`Supervisor::query`].
     ///
     /// # Errors
-    /// As there; files that are missing in the words of the settings.
+    /// Same as [`Supervisor::query`]. Errors about missing files name the setting to check.
     pub async fn query(&self, ticket: Ticket<'_>, job: Arc<QueryJob>) -> Result<Reply> {
         let answer = self.supervisor.query(ticket, job).await.map_err(|error| self.explained(error))?;
         let validity = believed(answer.validity, &self.datasource().folders);
         Ok(Reply { frame: answer.frame, rows: answer.rows, validity })
     }
 
-    /// As [`Supervisor::export`].
+    /// Begins an export, see [`Supervisor::export`].
     ///
     /// # Errors
-    /// As there; files that are missing in the words of the settings.
+    /// Same as [`Supervisor::export`]. Errors about missing files name the setting to check.
     pub async fn export(&self, ticket: Ticket<'_>, job: Arc<ExportJob>, patient: bool) -> Result<Export> {
         self.supervisor.export(ticket, job, patient).await.map_err(|error| self.explained(error))
     }
 
-    /// Looks at the files through a worker and says what is there.
+    /// Runs the health check: a worker looks at the files.
     pub async fn health(&self) -> Health {
         health::check(&self.supervisor, Timestamp::now()).await
     }
 
-    /// Tables, views and columns: a [`crate::engine::Catalog`] as JSON, counted as the datasource's memory as long as it lives.
+    /// Returns tables, views and columns: a [`crate::engine::Catalog`] as JSON, counted as the datasource's
+    /// memory as long as the bytes live.
     ///
     /// # Errors
-    /// As [`Supervisor::catalog`].
+    /// Same as [`Supervisor::catalog`].
     pub async fn catalog(&self) -> Result<Bytes> {
         self.supervisor.catalog().await.map(Bytes::from)
     }
 
-    /// What the metrics tell of the moment. Folders that cannot be listed are left out, and those that are still being listed.
+    /// Returns the current figures for the metrics. Reports are left out if their folders cannot be listed,
+    /// or are still being listed.
     pub async fn now(&self) -> DatasourceNow {
         let (workers, worker_memory) = broker::workers_of(self.supervisor.series());
         let reports = reports::now(self.datasource(), &self.listing, self.supervisor.series().uid()).await;
         DatasourceNow { workers, worker_memory, reports }
     }
 
-    /// As [`Supervisor::stop`].
+    /// Stops the worker, see [`Supervisor::stop`].
     pub async fn stop(&self) {
         self.supervisor.stop().await;
     }
 }
 
-/// What a worker says of its result. One that was taken over may name anything; files elsewhere are not looked at.
+/// Converts the validity that a worker reports. A worker that was taken over may name any file, so a result
+/// that names files outside `folders` is not cached.
 fn believed(validity: Validity<Fingerprints>, folders: &[PathBuf]) -> Validity<Arc<dyn Basis>> {
     match validity {
         Validity::While(looks) if looks.are_within(folders) => Validity::While(Arc::new(looks)),
@@ -141,7 +145,7 @@ fn believed(validity: Validity<Fingerprints>, folders: &[PathBuf]) -> Validity<A
     }
 }
 
-/// DuckDB's version, `v2.0.0`.
+/// Returns DuckDB's version, such as `v2.0.0`.
 #[must_use]
 pub fn version() -> &'static str {
     engine::version()

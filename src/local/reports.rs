@@ -10,11 +10,13 @@ use tokio::sync::Mutex;
 use crate::metrics::ReportsNow;
 use crate::source::Datasource;
 
-/// How long the listing of a folder may take; a file system that does not answer leaves the reports out.
+/// Maximum time for listing a folder. If the file system does not answer, the metrics of the reports are left
+/// out.
 const LISTING: Duration = Duration::from_secs(3);
 
-/// How many there are and how old the newest is. `None` for a datasource that need have none and has none, and where
-/// they cannot be listed in time. One listing at a time: those that hang would fill the pool of threads, scrape by scrape.
+/// Returns how many reports there are and how old the newest is. Returns `None` if the datasource needs no
+/// reports and has none, or if they cannot be listed in time. Only one listing runs at a time: listings that
+/// hang would fill the thread pool, one more with each scrape.
 pub(super) async fn now(datasource: &Datasource, listing: &Arc<Mutex<()>>, uid: &str) -> Option<ReportsNow> {
     datasource.report_folders().next()?;
     let turn = Arc::clone(listing).try_lock_owned().ok()?;
@@ -22,7 +24,7 @@ pub(super) async fn now(datasource: &Datasource, listing: &Arc<Mutex<()>>, uid: 
     let listed = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let found = reports(&datasource, Timestamp::now())?;
-        // A database file need not have reports beside it.
+        // A datasource with a database file may have no reports.
         io::Result::Ok(Some(found).filter(|found| found.count > 0 || !datasource.folders.is_empty()))
     });
     match tokio::time::timeout(LISTING, listed).await {
@@ -41,7 +43,7 @@ pub(super) async fn now(datasource: &Datasource, listing: &Arc<Mutex<()>>, uid: 
 
 fn reports(datasource: &Datasource, now: Timestamp) -> io::Result<ReportsNow> {
     let files = datasource.report_files()?;
-    // The newest is the last; those without a week are before all others.
+    // The newest report is the last; reports without a week sort first.
     let newest = files.last().and_then(|file| file.week).map(|week| {
         let end = week.plus(1).start_ns() / 1_000_000_000;
         (week.yyyyww(), now.as_second().saturating_sub(end).max(0))

@@ -1,4 +1,5 @@
-//! Log lines as Grafana's host reads them: the SDK's hclog layer, kept below the length that the host takes.
+//! Writes log lines as Grafana's host reads them: the SDK's hclog layer, with lines kept below the length
+//! that the host takes.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -35,7 +36,7 @@ impl<W: Write> Write for BoundedLines<W> {
     }
 }
 
-/// The line, its texts cut where it is too long.
+/// Returns the line, with its values cut if it is too long.
 fn bounded(line: &[u8]) -> Cow<'_, [u8]> {
     if line.len() <= MAX_LINE_BYTES {
         return Cow::Borrowed(line);
@@ -96,7 +97,7 @@ mod tests {
             .collect()
     }
 
-    /// A key with `@` whose value is no text would panic a goroutine of the host.
+    /// A key with `@` whose value is not a text would panic a goroutine of the host.
     #[test]
     fn keys_with_an_at_sign_hold_texts() {
         let lines = logged(|| {

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::prelude::*;
 
-/// The variable of `log_level` in the operator's ini section.
+/// The environment variable of `log_level` in the operator's ini section.
 const LEVEL_VARIABLE: &str = "GF_PLUGIN_LOG_LEVEL";
 
 /// The form of log lines.
@@ -22,8 +22,8 @@ pub enum Format {
     Text,
 }
 
-/// Starts logging for the process, at `level` unless `RUST_LOG` or `GF_PLUGIN_LOG_LEVEL` say otherwise: ours at that
-/// level, libraries from `warn` on. Later calls do nothing.
+/// Starts logging for the process: our events from `level` on, unless `RUST_LOG` or `GF_PLUGIN_LOG_LEVEL` say
+/// otherwise, and those of libraries from `warn` on. Later calls do nothing.
 pub fn init(format: Format, level: &str) {
     let (filter, refused) = filter(level);
     if start(format, filter)
@@ -33,7 +33,7 @@ pub fn init(format: Format, level: &str) {
     }
 }
 
-/// Whether this call was the one that started it.
+/// Starts logging. Returns whether no earlier call had.
 fn start(format: Format, filter: EnvFilter) -> bool {
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
@@ -53,14 +53,15 @@ fn start(format: Format, filter: EnvFilter) -> bool {
     started.is_ok()
 }
 
-/// Ours at `level`, libraries from `warn` on; what the verifier of certificates says is in our own error.
+/// Returns the filter with our events from `level` on and those of libraries from `warn` on. The certificate
+/// verifier is off, because our own errors say what it logs.
 fn filter_of(level: &str) -> EnvFilter {
     EnvFilter::try_new(format!("warn,duckdb_perf={level},rustls_platform_verifier=off"))
         .unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
-/// The filter that the environment asks for, for a worker, which has none: `RUST_LOG`'s or `GF_PLUGIN_LOG_LEVEL`'s
-/// value, or nothing.
+/// Returns the filter for a worker, which has no environment: the value of `RUST_LOG` or
+/// `GF_PLUGIN_LOG_LEVEL`, or nothing.
 #[must_use]
 pub fn wanted() -> String {
     variable("RUST_LOG")
@@ -70,7 +71,7 @@ pub fn wanted() -> String {
         .unwrap_or_default()
 }
 
-/// As [`init`], for a worker, with a filter that [`wanted`] gave. Its lines are for the broker, which logs them as the
+/// Starts logging in a worker, with a filter from [`wanted`]. The broker reads the lines and logs them as the
 /// worker's.
 pub fn init_worker(wanted: &str) {
     let filter = Some(wanted).filter(|text| !text.is_empty()).and_then(|text| EnvFilter::try_new(text).ok());
@@ -81,7 +82,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The filter, and what is wrong with the one that was asked for.
+/// Returns the filter, and what is wrong with the one in the environment.
 fn filter(level: &str) -> (EnvFilter, Option<String>) {
     let (name, value, wanted) = if let Some(value) = variable("RUST_LOG") {
         ("RUST_LOG", value.clone(), EnvFilter::try_new(value).ok())
@@ -101,12 +102,12 @@ fn filter(level: &str) -> (EnvFilter, Option<String>) {
 }
 
 thread_local! {
-    /// Whether this thread is in a call whose panic somebody is waiting for.
+    /// Whether this thread is in a call whose panic is caught.
     static FORESEEN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a call of a library that panics over some data; `None` where it did. Nothing that it was about may be used after that
-/// but for being dropped.
+/// Runs a call of a library that panics on some data; returns `None` if it did. After that, the values that
+/// the call used may only be dropped.
 pub fn survived<T>(call: impl FnOnce() -> T) -> Option<T> {
     let before = FORESEEN.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(call)).ok();
@@ -122,7 +123,7 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or_default();
-    // Filled when RUST_BACKTRACE is set.
+    // Captured only if `RUST_BACKTRACE` is set.
     let backtrace = std::backtrace::Backtrace::capture();
     if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
         tracing::error!(location, thread, %backtrace, "panic: {message}");

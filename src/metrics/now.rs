@@ -1,4 +1,4 @@
-//! What is not counted but looked at when somebody asks for the metrics.
+//! Figures that are not counted but read when the metrics are requested.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::series::Series;
 /// The state of the plugin at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Now {
-    /// The engine's version, `v2.0.0`.
+    /// The engine's version, such as `v2.0.0`.
     pub engine: &'static str,
     /// Datasources in use.
     pub instances: usize,
@@ -18,29 +18,29 @@ pub struct Now {
     pub datasources: BTreeMap<String, DatasourceNow>,
 }
 
-/// The same of one datasource.
+/// The state of one datasource at that moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DatasourceNow {
     /// Worker processes.
     pub workers: usize,
     /// Their resident memory in bytes.
     pub worker_memory: u64,
-    /// `None` for a datasource without folders, and when they cannot be listed now.
+    /// `None` for a datasource without folders, and if they cannot be listed now.
     pub reports: Option<ReportsNow>,
 }
 
 /// The reports of one datasource.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReportsNow {
-    /// How many there are.
+    /// Number of reports.
     pub count: usize,
-    /// The newest week that a file's name speaks of: as YYYYWW, and the seconds since its end.
+    /// The newest week in the files' names: as YYYYWW, and the seconds since its end.
     pub newest: Option<(i64, i64)>,
 }
 
 impl DatasourceNow {
-    /// Adds another instance of the same uid, as another organisation may have it: sums, and the older of two newest
-    /// weeks, so that an alert tells of either.
+    /// Adds another instance with the same uid, as another organisation may have it: adds the reports up, and
+    /// keeps the older of the two newest weeks, so that an alert covers both.
     pub fn add(&mut self, other: Self) {
         // Workers are counted by uid already.
         self.workers = self.workers.max(other.workers);
@@ -58,7 +58,7 @@ impl DatasourceNow {
     }
 }
 
-/// All series at one moment.
+/// All series and figures at one moment.
 #[derive(Debug)]
 pub(super) struct Scrape {
     pub(super) series: Vec<Arc<Series>>,

@@ -10,12 +10,12 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use crate::error::{Error, ErrorSource, Kind};
 
-/// Labels `outcome` and `error_source` of a query.
+/// Values of the labels `outcome` and `error_source` of a query.
 pub(super) const OUTCOMES: [(&str, &str); 4] =
     [("ok", "none"), ("error", "plugin"), ("error", "downstream"), ("cancelled", "none")];
-/// Label `result` of a query at the cache, as [`Served`] lists them.
+/// Values of the label `result` of a query, in the order of [`Served`].
 pub(super) const SERVED: [&str; 4] = ["hit", "shared", "miss", "bypass"];
-/// Label `reason` of a worker's end.
+/// Values of the label `reason` of a worker's end.
 pub(crate) const REASONS: [&str; 13] = [
     "memory",
     "disk",
@@ -31,19 +31,19 @@ pub(crate) const REASONS: [&str; 13] = [
     "superseded",
     "closed",
 ];
-/// Upper ends of the histograms' buckets, in seconds.
+/// Upper bounds of the histograms' buckets, in seconds.
 const SECONDS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-/// How a query was answered with regard to the cache.
+/// How a query was answered, with regard to the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Served {
     /// From the cache.
     Hit,
     /// With the result of an equal query that ran at that time.
     Shared,
-    /// It ran.
+    /// By running it.
     Miss,
-    /// It ran, and a query like this is never kept, or there is no cache.
+    /// By running it, because such a query is never kept or there is no cache.
     Bypass,
 }
 
@@ -84,53 +84,53 @@ impl Series {
         }
     }
 
-    /// The uid of the datasource; empty where there is none.
+    /// Returns the uid of the datasource; empty if it has none.
     #[must_use]
     pub fn uid(&self) -> &str {
         &self.uid
     }
 
-    /// A query came in; it counts as cancelled unless [`Asked::ended`] says how it ended.
+    /// Counts a query that came in: as cancelled, unless [`Asked::ended`] says how it ended.
     #[must_use]
     pub fn asked(self: &Arc<Self>) -> Asked {
         Asked { series: Arc::clone(self), since: Some(Instant::now()), outcome: "cancelled" }
     }
 
-    /// How a query was answered.
+    /// Counts how a query was answered.
     pub fn served(&self, how: Served) {
         if let Some(counter) = self.cache.get(how as usize) {
             counter.inc();
         }
     }
 
-    /// A job runs for as long as the guard lives.
+    /// Counts a job as running for as long as the guard lives.
     #[must_use]
     pub fn runs(self: &Arc<Self>) -> Up {
         Up::new(&self.running)
     }
 
-    /// A job waits for its turn for as long as the guard lives.
+    /// Counts a job as waiting for its turn for as long as the guard lives.
     #[must_use]
     pub fn waits(self: &Arc<Self>) -> Up {
         Up::new(&self.waiting)
     }
 
-    /// A job got its turn after so long.
+    /// Records the time that a job waited for its turn.
     pub fn waited(&self, time: Duration) {
         self.wait.observe(time.as_secs_f64());
     }
 
-    /// A job was refused because too many wait.
+    /// Counts a job that was refused because too many wait.
     pub fn refused(&self) {
         self.refused.inc();
     }
 
-    /// A worker process was started.
+    /// Counts a worker process that was started.
     pub fn worker_started(&self) {
         self.starts.inc();
     }
 
-    /// A worker process ended; `reason` is one of the label's words.
+    /// Counts a worker process that ended; `reason` is one of the label's values.
     pub fn worker_ended(&self, reason: &str) {
         count(&REASONS, &self.kills, |known| *known == reason);
     }
@@ -161,24 +161,24 @@ impl Drop for Up {
     }
 }
 
-/// A query that is being answered. Counts it when it is dropped, as a future is when its caller goes away.
+/// A query that is being answered. It is counted when this value is dropped, as when its caller goes away.
 #[derive(Debug)]
 pub struct Asked {
     series: Arc<Series>,
-    /// When it came; `None` once its time is counted.
+    /// When the query came; `None` once its time is recorded.
     since: Option<Instant>,
     outcome: &'static str,
 }
 
 impl Asked {
-    /// The answer begins and takes as long as its reader: the query's time ends here.
+    /// Records the query's time now, because the rest of the answer takes as long as its reader.
     pub fn begins(&mut self) {
         if let Some(since) = self.since.take() {
             self.series.duration.observe(since.elapsed().as_secs_f64());
         }
     }
 
-    /// The query ended: rows and bytes of its frame, or why there is none.
+    /// Records how the query ended: with the rows and bytes of its frame, or with an error.
     pub fn ended(mut self, result: Result<(u64, usize), &Error>) {
         self.outcome = match result {
             Ok((rows, bytes)) => {
@@ -197,7 +197,7 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        // The word that tells one row of the table from the others, whichever label it is in.
+        // The value that distinguishes a row of the table, in whichever of the two labels it is.
         let outcome = if std::thread::panicking() { "plugin" } else { self.outcome };
         count(&OUTCOMES, &self.series.queries, |known| known.0 == outcome || known.1 == outcome);
         self.begins();

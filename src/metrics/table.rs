@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use super::now::{DatasourceNow, Scrape};
 use super::series::{OUTCOMES, REASONS, SERVED, Series};
 
-/// What a metric is to Prometheus.
+/// The type of a metric in Prometheus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     /// It only rises.
@@ -21,7 +21,7 @@ pub enum Type {
 }
 
 impl Type {
-    /// The word in Prometheus' text.
+    /// Returns the word in Prometheus' text format.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ pub struct Metric {
     source: Source,
 }
 
-/// Where numbers come from.
+/// Where a metric's numbers come from.
 #[derive(Debug)]
 enum Source {
     Process(fn(&Scrape, &mut Out<'_, '_>) -> fmt::Result),
@@ -55,7 +55,7 @@ enum Source {
 
 const DATASOURCE: &[&str] = &["datasource"];
 
-/// Every metric of the plugin. `datasource` is the uid.
+/// Every metric of the plugin. The label `datasource` is the uid.
 pub const TABLE: &[Metric] = &[
     Metric {
         name: "duckdb_perf_build_info",
@@ -212,7 +212,7 @@ pub const TABLE: &[Metric] = &[
 impl Metric {
     pub(super) fn encode(&self, scrape: &Scrape, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let (kind, name) = match self.kind {
-            // The encoder appends the ending.
+            // The encoder appends `_total`.
             Type::Counter => (MetricType::Counter, self.name.trim_end_matches("_total")),
             Type::Gauge => (MetricType::Gauge, self.name),
             Type::Histogram => (MetricType::Histogram, self.name),
@@ -229,7 +229,7 @@ impl Metric {
     }
 }
 
-/// Takes the samples of one metric.
+/// Writes the samples of one metric.
 struct Out<'a, 'b> {
     encoder: &'a mut MetricEncoder<'b>,
     labels: &'static [&'static str],

@@ -1,11 +1,11 @@
-//! The text, read back as Prometheus reads it.
+//! Tests of the metrics' text, parsed as Prometheus does.
 
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::error::{Error, Kind};
 
-/// One line of the text that is no comment: name, labels as written, value.
+/// Parses each line that is not a comment into name, labels as written, and value.
 fn samples(text: &str) -> Vec<(String, String, f64)> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
@@ -71,14 +71,14 @@ fn the_documentation_has_the_same_table() {
     let rows: Vec<String> = TABLE.iter().map(row).collect();
     let found: Vec<&str> = documented.lines().filter(|line| line.starts_with("| `duckdb_perf_")).collect();
     assert_eq!(found, rows, "docs/monitoring.md:\n{}", rows.join("\n"));
-    // Rules and examples speak of these metrics only.
+    // The rules and examples in the text must name only these metrics.
     let words = documented.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     for name in words.filter(|word| word.starts_with("duckdb_perf_")) {
         assert!(TABLE.iter().any(|metric| metric.name == name), "{name} is no metric");
     }
 }
 
-/// A download lasts as long as its reader takes, which says nothing of how long queries do.
+/// A download lasts as long as its reader takes, which says nothing about the time of queries.
 #[test]
 fn the_time_of_a_download_ends_with_its_first_piece() {
     let metrics = Metrics::default();

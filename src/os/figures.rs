@@ -1,17 +1,17 @@
-//! How much memory a process has, as the system tells it.
+//! The memory of a process, as the system reports it.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
-/// How often, and after what time, a new process's figures are looked for again.
+/// How often the figures of a new process are tried, and the time between two tries.
 const ATTEMPTS: u32 = 100;
 const BETWEEN: Duration = Duration::from_millis(2);
 
-/// A process's figures in `/proc`. Opened once, because they may be out of reach later: to a worker by its jail; to the
-/// broker where `/proc` hides processes (`hidepid`, systemd's `ProtectProc=invisible`), which hides those that are closed
-/// to debuggers from their own user.
+/// The figures of a process in `/proc`. The file is opened once, because it may be out of reach later: for a
+/// worker because of its jail; for the broker where `/proc` hides processes (`hidepid`, systemd's
+/// `ProtectProc=invisible`): those that are closed to debuggers are then hidden even from their own user.
 #[derive(Debug)]
 pub(crate) struct Figures {
     status: Option<File>,
@@ -19,16 +19,17 @@ pub(crate) struct Figures {
 
 /// A process's memory in bytes.
 pub(crate) struct Size {
-    /// What it has of the machine: in memory, swapped out, and the tables of its pages.
+    /// What the process takes of the machine: resident memory, swapped memory and page tables.
     pub(crate) taken: u64,
-    /// Writable and private, touched or not: what `RLIMIT_DATA` counts.
+    /// Writable private memory, touched or not: what `RLIMIT_DATA` counts.
     pub(crate) data: u64,
-    /// What `RLIMIT_AS` counts.
+    /// Address space: what `RLIMIT_AS` counts.
     pub(crate) addresses: u64,
 }
 
 impl Figures {
-    /// Those of a process that has just been started. Until its executable is in place it is as closed as its parent.
+    /// Opens the figures of a process that has just been started. They are out of reach until its executable
+    /// is in place, because until then it is as closed as its parent.
     pub(crate) async fn of_new(pid: u32) -> Self {
         for _ in 0..ATTEMPTS {
             if status(pid).is_ok() {
@@ -39,7 +40,7 @@ impl Figures {
         Self::of(pid)
     }
 
-    /// Opens them. That they cannot be had is logged.
+    /// Opens the figures of a process. Logs a warning if that fails.
     pub(crate) fn of(pid: u32) -> Self {
         let status = status(pid);
         if let Err(error) = &status {
@@ -48,11 +49,11 @@ impl Figures {
         Self { status: status.ok() }
     }
 
-    /// `None` when the process has ended, or the figures cannot be had.
+    /// Returns the memory; `None` if the process has ended or the figures cannot be read.
     pub(crate) fn size(&self) -> Option<Size> {
         let mut text = [0; 4096];
         let length = self.status.as_ref()?.read_at(&mut text, 0).ok()?;
-        // The process's own name is among it, and a line that does not fit any more.
+        // The text holds the process's own name, which may be any bytes, and may end within a line.
         let text = String::from_utf8_lossy(text.get(..length)?);
         let of = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -77,8 +78,8 @@ fn status(pid: u32) -> io::Result<File> {
     File::open(format!("/proc/{pid}/status"))
 }
 
-/// How many locks on ranges of files each of the processes has; nothing where that cannot be read. The kernel has memory for
-/// each, bounds their number for nobody, and counts it as nobody's.
+/// Returns how many locks on ranges of files each process has; 0 if that cannot be read. Each lock takes
+/// memory of the kernel, which neither limits their number nor counts that memory for any process.
 pub(crate) fn locks(pids: &[u32]) -> Vec<usize> {
     let text = std::fs::read_to_string("/proc/locks").unwrap_or_default();
     let mut counts = vec![0; pids.len()];

@@ -1,4 +1,4 @@
-//! Whether somebody writes a file.
+//! Tells whether a file is open for writing.
 
 #![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "leases are asked for through the C library"))]
 
@@ -6,14 +6,15 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Whether somebody has the file open for writing. A file system that cannot tell, such as NFS, counts as no.
+/// Returns whether any process has the file open for writing; `false` if the file system cannot tell, such as
+/// NFS.
 ///
 /// # Errors
-/// When it cannot be opened.
+/// Errors of the operating system, such as for a file that cannot be opened.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_written(path: &Path) -> io::Result<bool> {
     use std::os::fd::AsRawFd as _;
-    /// Of fcntl(2); the crate lacks it.
+    /// From fcntl(2); the crate lacks it.
     const F_SETSIG: libc::c_int = 10;
     let file = open(path)?;
     let set = |command, value: libc::c_int| {
@@ -23,11 +24,12 @@ pub(crate) fn is_written(path: &Path) -> io::Result<bool> {
             _ => Ok(()),
         }
     };
-    // A lease for reading is given only on a file that nobody writes. Whoever opens it meanwhile sends a signal: one that
-    // is ignored, and not the usual one, which ends the process.
+    // A lease for reading is granted only on a file that nobody has open for writing. If somebody opens it
+    // meanwhile, the kernel sends a signal: here one that is ignored, because the default one ends the
+    // process.
     set(F_SETSIG, libc::SIGURG)?;
     match set(libc::F_SETLEASE, libc::F_RDLCK) {
-        // Given back here: a process that is just being started may have the descriptor, too.
+        // Given back here, because a process that is just being started may have the descriptor, too.
         Ok(()) => {
             set(libc::F_SETLEASE, libc::F_UNLCK)?;
             Ok(false)
@@ -36,16 +38,16 @@ pub(crate) fn is_written(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whether somebody has the file open for writing: not known on this system.
+/// Returns `false`: this system cannot tell whether a file is open for writing.
 ///
 /// # Errors
-/// When it cannot be opened.
+/// Errors of the operating system, such as for a file that cannot be opened.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn is_written(path: &Path) -> io::Result<bool> {
     open(path).map(|_| false)
 }
 
-/// Opens for reading what a worker made, whatever it is by now.
+/// Opens a file that a worker made, for reading. It may be a link or a pipe by now.
 fn open(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags};
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

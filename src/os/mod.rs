@@ -1,4 +1,4 @@
-//! What broker and worker ask of the operating system in the same way.
+//! Requests to the operating system that the broker and the workers share.
 
 mod figures;
 mod lease;

@@ -1,4 +1,4 @@
-//! What every process does to itself that holds secrets or large results.
+//! What a process with secrets or large results sets up for itself.
 
 #![expect(unsafe_code, reason = "the C library's switches for its allocator")]
 
@@ -6,17 +6,18 @@ use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Bytes of a buffer that is given back at once.
+/// The C library returns buffers of at least this many bytes at once.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGE_BUFFER: libc::c_int = 256 << 10;
 
-/// Leaves no core file, and is closed to debuggers and to whoever reads another process's memory or environment: for
-/// every process that holds secrets, the broker as well as its workers. The limit alone would not do: it does not count
-/// where the system pipes core files to a program. What this process reads in `/proc` of itself stays readable, whoever it
-/// runs as; of its children, what it opened before they did the same.
+/// Prevents core files, and closes the process to debuggers and to whoever reads another process's memory or
+/// environment: for every process that holds secrets, the broker as well as its workers. The limit on core
+/// files alone is not enough, because it does not apply where the system pipes them to a program. The process
+/// can still read its own files in `/proc`, whichever user it runs as; of its children's files only those
+/// that it opened before they called this function.
 ///
 /// # Errors
-/// Those of the operating system.
+/// Errors of the operating system.
 pub fn close_to_others() -> io::Result<()> {
     limit(Resource::Core, 0);
     #[cfg(target_os = "linux")]
@@ -24,8 +25,8 @@ pub fn close_to_others() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the C library give large buffers back to the system as soon as they are freed. By itself it learns from each
-/// large one to keep the next: for the broker, which counts what results take.
+/// Makes the C library return large buffers to the system as soon as they are freed. Otherwise it keeps more
+/// with each large buffer. For the broker, which counts what results take.
 pub fn tune_allocator() {
     // SAFETY: called while the process has one thread; the values are ones that mallopt knows.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -35,7 +36,7 @@ pub fn tune_allocator() {
     }
 }
 
-/// Lowers a limit for good, to `most` or what the process has already.
+/// Lowers a limit for good, to `most` or to the current maximum if that is lower.
 pub(crate) fn limit(resource: Resource, most: u64) {
     let most = getrlimit(resource).maximum.map_or(most, |now| now.min(most));
     let limit = Rlimit { current: Some(most), maximum: Some(most) };

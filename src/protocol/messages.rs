@@ -1,11 +1,11 @@
-//! What the broker and a worker say to each other, and how it is framed on the socket between them.
+//! The messages between the broker and a worker, and how they are framed on the socket between them.
 //!
 //! A message is `length: u32 LE` (of what follows), `id: u64 LE`, `tag: u8`, payload. Control payloads are
-//! JSON; [`Tag::Chunk`] carries raw bytes of an Arrow IPC file or of CSV, in order. The id is the request's; 0 is the
-//! worker as a whole.
+//! JSON; [`Tag::Chunk`] carries raw bytes of an Arrow IPC file or of CSV, in order. The id is that of the
+//! job; 0 stands for the worker as a whole.
 //!
-//! The broker takes the chunks of a query as they come. Those of an export go to whoever downloads it, at their pace: the
-//! worker sends [`WINDOW`] of them and then one for each [`Tag::More`].
+//! The broker takes the chunks of a query as they come. Those of an export are taken at the pace of the
+//! download: the worker sends [`WINDOW`] chunks, and then one more for each [`Tag::More`].
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -16,22 +16,25 @@ use super::walls::{Jail, Walls};
 use crate::contract::{ExportJob, QueryJob, Validity};
 use crate::source::{Datasource, Fingerprints};
 
-/// Bytes of a chunk of a frame or of an answer; only the last may have fewer. A chunk of CSV has less than twice as many.
+/// Bytes of a chunk of a frame or of an answer; only the last chunk may be shorter. A chunk of CSV may be
+/// almost twice as long.
 pub(crate) const CHUNK: usize = 512 << 10;
-/// Longest payload of what a worker says, but for chunks and looks.
+/// Longest payload of a message from a worker, except chunks and the [`Done`] of a query whose result may be
+/// cached.
 pub(crate) const LONGEST_CONTROL: usize = 64 << 10;
-/// Longest [`Done`] of a query whose result somebody wants to keep: it names every file that was read.
+/// Longest [`Done`] of a query whose result may be cached: it holds the fingerprint of every file that was
+/// read.
 pub(crate) const LONGEST_LOOKS: usize = 4 << 20;
 /// Longest answer to [`Job::Inspect`] and [`Job::Catalog`].
 pub(crate) const LONGEST_ANSWER: usize = 8 << 20;
-/// Longest job: a text of 2 MB in which every character takes six.
+/// Longest job: a text of 2 MB in which every character takes six bytes as JSON.
 const LONGEST_JOB: usize = 16 << 20;
-/// Chunks of an export that may be on their way.
+/// Chunks of an export that may be under way at the same time.
 pub(crate) const WINDOW: u32 = 8;
-/// Bytes before the payload.
+/// Bytes of the header, which comes before the payload.
 pub(crate) const HEADER: usize = 4 + 8 + 1;
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Tag {
@@ -49,7 +52,7 @@ pub(crate) enum Tag {
     Done = 6,
     /// Worker: the job (or, with id 0, opening) failed, payload [`crate::error::Error`].
     Failed = 7,
-    /// Worker: the chunks of the job so far are void, its frame begins anew.
+    /// Worker: the chunks of the job so far are void; its frame starts again.
     Restart = 8,
     /// Broker: one more chunk of this export is wanted.
     More = 9,
@@ -71,7 +74,8 @@ impl Tag {
         })
     }
 
-    /// Bytes of the longest payload. What a job may send is bounded further, see [`super::conduct`].
+    /// Returns the maximum number of bytes of the payload. `broker/conduct.rs` has further limits for each
+    /// kind of job.
     fn most(self) -> usize {
         match self {
             Self::Open | Self::Job => LONGEST_JOB,
@@ -83,29 +87,29 @@ impl Tag {
     }
 }
 
-/// First message to a worker.
+/// The first message to a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Open {
     /// What to open.
     pub datasource: Datasource,
     /// The one folder the worker may write.
     pub temp_dir: std::path::PathBuf,
-    /// What stands between its queries and the machine.
+    /// Which walls stand between its queries and the machine.
     pub walls: Walls,
-    /// Whether to end rather than to run where the kernel has no Landlock.
+    /// Whether the worker must end instead of running without Landlock.
     pub require_jail: bool,
 }
 
-/// Answer to [`Open`].
+/// The answer to [`Open`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Opened {
-    /// DuckDB's version, `v2.0.0`.
+    /// DuckDB's version, such as `v2.0.0`.
     pub engine_version: String,
-    /// How much of the jail the system gave.
+    /// How much of the jail the system enforces.
     pub jail: Jail,
 }
 
-/// What a worker can be asked.
+/// A job for a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub(crate) enum Job {
@@ -115,11 +119,12 @@ pub(crate) enum Job {
     Export(Arc<ExportJob>),
     /// Look at the reports or the database file; the chunks are an [`crate::engine::Inspection`] as JSON.
     Inspect,
-    /// Tables, views and columns a query can name; the chunks are a [`crate::engine::Catalog`] as JSON.
+    /// List the tables, views and columns that a query can name; the chunks are a [`crate::engine::Catalog`]
+    /// as JSON.
     Catalog,
 }
 
-/// The end of a job that went well.
+/// The end of a successful job.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Done {
     /// Rows in the frame or CSV.
@@ -128,15 +133,15 @@ pub(crate) struct Done {
     /// Whether an export left rows out.
     #[serde(default)]
     pub cut: bool,
-    /// How long the frame is worth keeping.
+    /// How long the frame may be cached.
     #[serde(default)]
     pub validity: Validity<Fingerprints>,
 }
 
-/// One message as read.
+/// A message as received.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// The request, or 0.
+    /// The id of the job, or 0.
     pub id: u64,
     /// What the payload is.
     pub tag: Tag,
@@ -144,10 +149,10 @@ pub(crate) struct Message {
     pub payload: Vec<u8>,
 }
 
-/// The header in front of `payload_len` bytes of payload.
+/// Returns the header for `payload_len` bytes of payload.
 ///
 /// # Errors
-/// When the payload is longer than its kind may be.
+/// `InvalidInput` if the payload is longer than its kind allows.
 pub(crate) fn header(id: u64, tag: Tag, payload_len: usize) -> io::Result<[u8; HEADER]> {
     let length = u32::try_from(payload_len + HEADER - 4)
         .ok()
@@ -160,10 +165,10 @@ pub(crate) fn header(id: u64, tag: Tag, payload_len: usize) -> io::Result<[u8; H
     Ok(bytes)
 }
 
-/// Reads what [`header`] wrote: payload length, id and tag.
+/// Parses what [`header`] wrote, into payload length, id and tag.
 ///
 /// # Errors
-/// When the bytes are not such a header, or announce a longer payload than their kind may have.
+/// `InvalidData` if the bytes are not a header, or announce a longer payload than their kind allows.
 pub(crate) fn parse_header(bytes: &[u8]) -> io::Result<(usize, u64, Tag)> {
     let parsed = || {
         let (length, rest) = bytes.split_first_chunk()?;
@@ -181,10 +186,10 @@ pub(crate) fn parse_header(bytes: &[u8]) -> io::Result<(usize, u64, Tag)> {
     })
 }
 
-/// Writes one message whose payload lies in two parts; all in one system call where the system takes it.
+/// Writes one message whose payload is in two parts, with one system call if the system accepts all of it.
 ///
 /// # Errors
-/// Those of the sink, and a payload that is longer than its kind may be.
+/// Errors of the sink, and `InvalidInput` if the payload is longer than its kind allows.
 pub(crate) fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: [&[u8]; 2]) -> io::Result<()> {
     let [first, second] = payload;
     let header = header(id, tag, first.len() + second.len())?;
@@ -197,15 +202,15 @@ pub(crate) fn write(sink: &mut impl Write, id: u64, tag: Tag, payload: [&[u8]; 2
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        // What is empty is passed over with what is before it, and would else read as "nothing written".
+        // `advance_slices` also skips empty parts; if they were left, writing them would look like a failure.
     }
     Ok(())
 }
 
-/// Reads one message; `None` at the end of the stream.
+/// Reads one message; returns `None` at the end of the stream.
 ///
 /// # Errors
-/// Those of the source, and bytes that are no message.
+/// Errors of the source, and `InvalidData` for bytes that are not a message.
 pub(crate) fn read(source: &mut impl Read) -> io::Result<Option<Message>> {
     let mut bytes = [0; HEADER];
     if let Err(error) = source.read_exact(&mut bytes) {

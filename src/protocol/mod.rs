@@ -1,5 +1,5 @@
-//! What the broker and a worker say to each other, over a socket pair that the worker finds as its standard input, and what both
-//! must know beforehand.
+//! The protocol between the broker and a worker, over a socket pair whose one end is the worker's standard
+//! input, and the names that both must know.
 
 mod messages;
 mod walls;
@@ -12,12 +12,12 @@ pub use walls::{Enforced, Jail, Walls};
 
 /// The hidden command line argument that makes a process a worker.
 pub const WORKER_ARGUMENT: &str = "worker";
-/// In a worker's folder: where it may write.
+/// Subfolder of a worker's folder in which the worker may write.
 pub(crate) const SPILL: &str = "spill";
-/// … and where it moves what it has done with.
+/// Subfolder of a worker's folder to which the worker moves files that it no longer needs.
 pub(crate) const DONE: &str = "done";
 
-/// Reads messages out of any bytes, some with a header that is right.
+/// Reads messages from arbitrary bytes, some of them behind a valid header.
 #[cfg(test)]
 pub(crate) fn read_anything(text: &str, tag: usize) {
     let mut wire = u32::try_from(text.len() + 9).unwrap().to_le_bytes().to_vec();

@@ -1,16 +1,16 @@
-//! The walls around a worker: which ones the broker asks for, and how many the worker could build.
+//! The walls around a worker: which ones the broker asks for, and how much of them the system enforces.
 
 use serde::{Deserialize, Serialize};
 
-/// Which walls stand between SQL and the machine: all of them, but in tests and measurements. A worker is told in the
-/// first message on its socket, so nothing outside the broker can take one down.
+/// The walls between SQL and the machine: all of them, except in tests and measurements. A worker receives
+/// them with the first message on its socket, so nothing outside the broker can take one down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Walls {
-    /// The gate and DuckDB's own locked settings. Off: the text runs as it is, in an unrestricted DuckDB.
+    /// The gate and DuckDB's own locked settings. If off, the text runs unchecked in an unrestricted DuckDB.
     pub gate: bool,
     /// The operating system's jail: Landlock, seccomp, resource limits.
     pub jail: bool,
-    /// Landlock within the jail. Off: as on a kernel without it.
+    /// Landlock within the jail. If off, the jail is as on a kernel without Landlock.
     pub landlock: bool,
 }
 
@@ -20,14 +20,14 @@ impl Default for Walls {
     }
 }
 
-/// How much of the jail the system gave.
+/// How much of the jail the system enforces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Jail {
-    /// Files: only the datasource's can be read, only the temp folder can be written.
+    /// How far files are restricted: only the datasource's can be read, only the temp folder can be written.
     pub landlock: Enforced,
-    /// System calls: no new program, no socket, no signal to others.
+    /// Whether system calls are restricted: no new program, no socket, no signal to other processes.
     pub seccomp: bool,
-    /// Whether nothing that was inherited is left: descriptors, capabilities.
+    /// Whether inherited descriptors and capabilities were given up.
     pub bare: bool,
 }
 
@@ -35,9 +35,9 @@ pub struct Jail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Enforced {
-    /// All that this version knows of.
+    /// All rules that this version knows.
     Full,
-    /// The kernel is older: which files can be opened is covered, the rest is left to seccomp.
+    /// The kernel is older: it restricts which files can be opened, and leaves the rest to seccomp.
     Partial,
     /// The kernel has no Landlock, or something forbids its use.
     #[default]
@@ -45,13 +45,13 @@ pub enum Enforced {
 }
 
 impl Jail {
-    /// Whether files outside the datasource cannot be opened even if DuckDB wants to.
+    /// Returns whether files outside the datasource cannot be opened even if DuckDB tries to.
     #[must_use]
     pub fn holds(self) -> bool {
         self.landlock != Enforced::No && self.seccomp
     }
 
-    /// What is missing, each as a sentence for the operator.
+    /// Returns what is missing, each as a sentence for the operator.
     #[must_use]
     pub fn gaps(self) -> Vec<&'static str> {
         let walls = match (self.landlock, self.seccomp) {

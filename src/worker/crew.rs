@@ -1,4 +1,5 @@
-//! The worker's threads beside DuckDB's: all are started before the jail forbids further ones ([`jail::seal`](super::jail::seal)).
+//! The worker's own threads, in addition to DuckDB's. All are started before the jail forbids new ones
+//! ([`jail::seal`](super::jail::seal)).
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -13,22 +14,22 @@ use super::STACK;
 use crate::engine::Cancel;
 use crate::limits::{CONCURRENT, EXPORTS};
 
-/// How often a query that is to stop is asked again.
+/// Time between two interrupts of a job that is to stop.
 const AGAIN: Duration = Duration::from_millis(5);
 
 type Task = Box<dyn FnOnce() + Send>;
 
-/// Threads for as many jobs as the broker gives at a time, and one that interrupts them.
+/// Threads for as many jobs as the broker sends at a time, and one that interrupts jobs.
 pub(super) struct Crew {
     tasks: mpsc::Sender<Task>,
     cancels: mpsc::Sender<Cancel>,
 }
 
 impl Crew {
-    /// Starts them.
+    /// Starts the threads.
     ///
     /// # Errors
-    /// When the system has too few threads.
+    /// Errors of the operating system, if it has too few threads.
     pub(super) fn start() -> io::Result<Self> {
         let (tasks, waiting) = mpsc::channel::<Task>();
         let waiting = Arc::new(Mutex::new(waiting));
@@ -40,7 +41,7 @@ impl Crew {
                 call_it(c"free");
                 while let Ok(task) = next() {
                     call_it(&name);
-                    // Each says itself what became of it; the thread is for the next one in any case.
+                    // Each task reports its own outcome; the thread takes the next one in any case.
                     let _ = catch_unwind(AssertUnwindSafe(task));
                     call_it(c"free");
                 }
@@ -53,17 +54,17 @@ impl Crew {
 
     /// Runs `task` as soon as a thread is free.
     pub(super) fn run(&self, task: impl FnOnce() + Send + 'static) {
-        // The threads end with the process only.
+        // The threads end only with the process.
         let _ = self.tasks.send(Box::new(task));
     }
 
-    /// Asks a job to stop until it has.
+    /// Interrupts a job until it has stopped.
     pub(super) fn cancel(&self, cancel: Cancel) {
         let _ = self.cancels.send(cancel);
     }
 }
 
-/// The name that the system shows for this thread: whoever looks sees what runs.
+/// Sets the name that the system shows for this thread, so that its users see what runs.
 fn call_it(name: &CStr) {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_name(name);
@@ -71,7 +72,8 @@ fn call_it(name: &CStr) {
     let _ = name;
 }
 
-/// Asks all that are to stop, again and again: an interrupt between two steps of a job is lost.
+/// Interrupts all jobs that are to stop, again and again, because an interrupt between two steps of a job is
+/// lost.
 fn interrupt(wanted: &mpsc::Receiver<Cancel>) {
     let mut stopping: Vec<Cancel> = Vec::new();
     loop {

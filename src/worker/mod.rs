@@ -1,7 +1,8 @@
-//! The jailed process. DuckDB, the gate and even the parser run here: this executable started again by the broker, one per
-//! datasource, locked in by the operating system, which can be killed at any time because queries only read.
+//! The jailed process, in which DuckDB, the gate and even the parser run. It is this executable, started
+//! again by the broker, once per datasource, and locked in by the operating system. It can be killed at any
+//! time because queries only read.
 //!
-//! Synchronous and without a runtime.
+//! It is synchronous and has no async runtime.
 
 mod crew;
 mod jail;

@@ -1,11 +1,12 @@
-//! The worker's end of an export: gathers CSV into chunks and sends them at the pace of whoever downloads.
+//! The worker's end of an export: gathers CSV into chunks and sends them at the pace of the download.
 //!
-//! The first chunks are held back until there are more than may be on their way at once. So a small export is whole, and
-//! its files looked at once more, before any of it is sent: it can begin anew when they changed, and fail with a proper
-//! status. A larger one cannot take back what it has sent.
+//! The first chunks are held back until there are more than may be under way at once. So a small export is
+//! complete, and its files are checked for changes, before any of it is sent: it can start again if they
+//! changed, and fail with a proper status. A larger export cannot take back what it has sent.
 //!
-//! Where the query reads a database file, nothing is sent before the end, and what does not fit in memory waits in a
-//! file of the temp folder: a slow download would keep that file open, and its writer out.
+//! If the query reads a database file, nothing is sent before the end, and what does not fit in memory waits
+//! in a file of the temp folder: otherwise a slow download would keep the database file open, and its writer
+//! out.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -18,14 +19,14 @@ use crate::engine::FrameSink;
 use crate::error::{Error, Kind, Result};
 use crate::protocol::{CHUNK, Tag, WINDOW};
 
-/// How many chunks the broker still takes.
+/// The number of chunks that the broker still takes.
 #[derive(Debug, Clone)]
 pub(super) struct Credits(Arc<(Mutex<Account>, Condvar)>);
 
 #[derive(Debug)]
 struct Account {
     chunks: u32,
-    /// Nobody takes any more.
+    /// Whether no more chunks are taken.
     closed: bool,
 }
 
@@ -36,20 +37,20 @@ impl Default for Credits {
 }
 
 impl Credits {
-    /// One more.
+    /// Adds one chunk.
     pub(super) fn add(&self) {
         let mut account = self.lock();
         account.chunks = account.chunks.saturating_add(1);
         self.0.1.notify_all();
     }
 
-    /// No more: whoever waits for one gives up.
+    /// Ends all waiting: no more chunks are taken.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.0.1.notify_all();
     }
 
-    /// Waits for one and takes it; `false` when there will be none.
+    /// Waits until a chunk may be sent; returns `false` if no more are taken.
     fn take(&self) -> bool {
         let mut account = self.lock();
         self.0.1.wait_while(&mut account, |account| account.chunks == 0 && !account.closed);
@@ -65,20 +66,20 @@ impl Credits {
     }
 }
 
-/// Takes what an export writes.
+/// Takes the CSV that an export writes.
 pub(super) struct Outlet<'a> {
     id: u64,
     place: &'a SpoolPlace,
     sink: &'a Sink,
     credits: &'a Credits,
-    /// Complete chunks, not sent yet.
+    /// Complete chunks that are not sent yet.
     full: Vec<Vec<u8>>,
-    /// The chunk in the making.
+    /// The chunk that is being filled.
     current: Vec<u8>,
-    /// Where chunks wait that must not be sent before the end.
+    /// Holds chunks that must not be sent before the end.
     spool: Option<Spool<'a>>,
     has_sent: bool,
-    /// Why a write failed, where that is more than an error of the system.
+    /// Why a write failed, if it is more than an error of the system.
     failed: Option<Error>,
 }
 
@@ -97,10 +98,10 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// Sends what is left: the export is complete and true.
+    /// Sends the remaining chunks of an export that is complete and whose files are unchanged.
     ///
     /// # Errors
-    /// [`Kind::Cancelled`] when nobody takes it, [`Kind::Unavailable`] when the temp folder fails.
+    /// [`Kind::Cancelled`] if nobody takes the chunks, [`Kind::Unavailable`] if the temp folder fails.
     pub(super) fn finish(mut self) -> Result<()> {
         let gone = |error: io::Error| match error.kind() {
             io::ErrorKind::BrokenPipe => Error::new(Kind::Cancelled, "the reader of the export went away"),
@@ -116,7 +117,7 @@ impl<'a> Outlet<'a> {
         Ok(())
     }
 
-    /// The error of an export that failed while it wrote here.
+    /// Returns why an export failed: the reason for a failed write, if there is one, or else `error`.
     pub(super) fn explain(self, error: Error) -> Error {
         self.failed.unwrap_or(error)
     }
@@ -126,7 +127,7 @@ impl<'a> Outlet<'a> {
             self.has_sent = true;
             return self.send_full();
         };
-        // A complete chunk is moved whole, so that each one read back is whole rows, too.
+        // Complete chunks are spooled unchanged, so that each one read back holds whole rows, too.
         for chunk in self.full.drain(..) {
             if let Err(error) = spool.append(&chunk) {
                 self.failed = Some(error);
@@ -143,7 +144,8 @@ impl<'a> Outlet<'a> {
         Ok(())
     }
 
-    /// Sends a chunk; one with a long row in parts, none of them so short that only the last of an export may be.
+    /// Sends a chunk. One with a long row is sent in parts, none as short as only the last chunk of an export
+    /// may be.
     fn send(&self, chunk: &[u8]) -> io::Result<()> {
         let mut rest = chunk;
         while !rest.is_empty() {
@@ -163,7 +165,8 @@ impl FrameSink for Outlet<'_> {
         if self.spool.is_none() && !self.has_sent {
             match Spool::new(self.place) {
                 Ok(spool) => self.spool = Some(spool),
-                // Where the jail gives no folder to write. Then the download sets the pace for the file's writers, too.
+                // The jail gives no folder to write. Then the download sets the pace for the file's writers,
+                // too.
                 Err(error) => {
                     tracing::warn!(%error, "an export cannot be kept in the temp folder; it holds the database file");
                 }
@@ -186,7 +189,7 @@ impl FrameSink for Outlet<'_> {
     }
 }
 
-/// Each write is whole rows, and so is each chunk but for those of rows that are longer than one.
+/// Each write holds whole rows, and so does each chunk, unless a row is longer than a chunk.
 impl Write for Outlet<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.current.extend_from_slice(bytes);
@@ -199,7 +202,7 @@ impl Write for Outlet<'_> {
         Ok(bytes.len())
     }
 
-    /// Nothing: the files are looked at before the rest is sent, by [`Outlet::finish`].
+    /// Does nothing: [`Outlet::finish`] sends the rest, after the files were checked for changes.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -217,7 +220,7 @@ mod tests {
         (Sink::new(ours), theirs)
     }
 
-    /// A row of `CHUNK / 4` bytes that begins with `n`.
+    /// Returns a row of `CHUNK / 4` bytes that begins with `n`.
     fn row(n: usize) -> Vec<u8> {
         let number = n.to_string();
         let filling = "x".repeat(CHUNK / 4 - 2 - number.len());
@@ -272,7 +275,7 @@ mod tests {
         let waited = std::thread::spawn(move || {
             std::thread::sleep(std::time::Duration::from_millis(30));
             closing.add();
-            // Not before it is taken: it would be worth nothing.
+            // Closes only after the chunk is taken, because closing would void the credit.
             told.recv().unwrap();
             std::thread::sleep(std::time::Duration::from_millis(30));
             closing.close();

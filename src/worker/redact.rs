@@ -1,4 +1,5 @@
-//! Keeps what a Viewer must not learn out of messages: paths that are neither the datasource's nor in the query itself.
+//! Removes from messages what a Viewer must not learn: paths that are neither the datasource's nor in the
+//! query itself.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +8,13 @@ use crate::source::Datasource;
 
 const ELSEWHERE: &str = "(a path outside the datasource)";
 
-/// `error` with foreign paths in message and hint replaced. `query` is the text its sender wrote, who knows what is
-/// in it.
+/// Returns `error` with foreign paths in message, hint and detail replaced. `query` is the text that its
+/// sender wrote, so the paths in it are known to the sender.
 pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Error {
     let above = datasource.above();
     let known = |path: &str| {
         let mut roots = datasource.folders.iter().chain(&datasource.databases);
-        // Relative paths start at the base path, but what lies below it is not the datasource's for that.
+        // Relative paths start at the base path, but not everything below it belongs to the datasource.
         query.contains(path)
             || above.iter().chain([&datasource.base_path]).any(|base| base == Path::new(path))
             || roots.any(|root: &PathBuf| belongs(path, root))
@@ -28,7 +29,7 @@ pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Erro
         Detail::NoTable { name } => Detail::NoTable { name: shown(&name) },
         other @ (Detail::ViewAltered | Detail::RangeEnd(_)) => other,
     });
-    // The path of a view, which its sender has not written.
+    // The path comes from a view, and its sender did not write it.
     if let Some(rest) = message.strip_prefix(&format!("`{ELSEWHERE}` is outside")) {
         let message = format!("a path that a view of the database file reads is outside{rest}");
         let hint =
@@ -38,7 +39,7 @@ pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Erro
     Error { message, hint, detail, ..error }
 }
 
-/// Whether `path` is `root`, below it, or a file beside it such as a database's write-ahead log.
+/// Returns whether `path` is `root`, below it, or a file beside it such as a database's write-ahead log.
 fn belongs(path: &str, root: &Path) -> bool {
     let root = root.to_string_lossy();
     let lies = root.trim_end_matches('/');
@@ -47,8 +48,8 @@ fn belongs(path: &str, root: &Path) -> bool {
         && !Path::new(path).components().any(|part| part == std::path::Component::ParentDir)
 }
 
-/// Every absolute path in `text` that is not `known` is replaced. A path starts with `/` at the start of a word; it
-/// ends with the quotation mark it began with, or with the word.
+/// Returns `text` with every absolute path replaced that is not `known`. A path starts with `/` at the start
+/// of a word. It ends at the quotation mark with which it began, or with the word.
 fn without_foreign_paths(text: &str, known: &impl Fn(&str) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
     use crate::source::{LocalSettings, Policy, resolve};
 
-    /// Relative paths may start anywhere; what is there is foreign all the same.
+    /// Relative paths may start at the base path, but the files there are foreign all the same.
     #[test]
     fn a_base_path_makes_nothing_known_but_itself() {
         let folder = tempfile::tempdir().unwrap();
@@ -120,7 +121,7 @@ mod tests {
         assert_eq!(redact(error.clone(), &datasource, "FROM '/far/x.parquet'"), error);
     }
 
-    /// What the broker decides on becomes sentences there.
+    /// The broker makes sentences from the detail.
     #[test]
     fn a_foreign_path_is_replaced_in_the_detail_too() {
         let folder = tempfile::tempdir().unwrap();
@@ -139,7 +140,7 @@ mod tests {
         }
     }
 
-    /// Of a database file's folder nothing but the reports is the datasource's.
+    /// Only the reports in a database file's folder belong to the datasource.
     #[test]
     fn beside_a_database_file_only_reports_are_named() {
         let folder = tempfile::tempdir().unwrap();

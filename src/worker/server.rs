@@ -1,7 +1,8 @@
-//! The worker's side: opens the datasource, runs each job on one of its threads, and ends when the broker closes the
-//! socket.
+//! The worker's side of the protocol: opens the datasource, runs each job on one of its threads, and ends
+//! when the broker closes the socket.
 //!
-//! The jail closes between the first message and opening DuckDB, while the process still has one thread.
+//! The jail closes after the first message and before DuckDB is opened, while the process still has one
+//! thread.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -28,12 +29,14 @@ use crate::source::Datasource;
 /// Runs the worker until the broker closes the socket on standard input.
 ///
 /// # Errors
-/// When standard input is no such socket or the broker speaks another protocol.
+/// Errors of the operating system, also if standard input is no such socket, or if the broker speaks another
+/// protocol.
 pub fn serve() -> io::Result<()> {
     let jail::Prepared { figures, inherits_nothing } = jail::prepare()?;
     let mut source = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let sink = Sink::new(source.try_clone()?);
-    // The broker has opened this process's figures before it sends anything. From the first message on there are secrets.
+    // The broker has opened this process's figures before it sends anything. The first message brings
+    // secrets.
     rustix::net::recv(&source, &mut [0; 1], rustix::net::RecvFlags::PEEK)?;
     os::close_to_others()?;
     let Some(first) = protocol::read(&mut source)? else { return Ok(()) };
@@ -79,11 +82,11 @@ pub fn serve() -> io::Result<()> {
             }
         }
     }
-    // Jobs may still run and the engine with them; the broker is gone, so nobody waits for either.
+    // Jobs may still run in the engine. The broker is gone, so nobody waits for them.
     std::process::exit(0)
 }
 
-/// Where the jobs run.
+/// What all jobs of the worker share.
 struct Place {
     datasource: Arc<Datasource>,
     /// Where exports wait that must not be sent before their end.
@@ -97,7 +100,7 @@ impl Place {
     }
 }
 
-/// A job's handles.
+/// The handles of a running job.
 #[derive(Clone, Default)]
 struct Running {
     cancel: Cancel,
@@ -120,7 +123,7 @@ fn parse<T: serde::de::DeserializeOwned>(message: &Message, tag: Tag) -> io::Res
     serde_json::from_slice(&message.payload).map_err(io::Error::other)
 }
 
-/// Takes a job in. What is returned runs it.
+/// Registers a job. Returns the function that runs it.
 fn job(
     engine: &Arc<Engine>,
     place: &Arc<Place>,
@@ -181,7 +184,7 @@ fn run(engine: &Engine, place: &Place, job: Job, handles: &Running, id: u64, sin
         }
         Job::Inspect => {
             let mut found = engine.inspect(cancel)?;
-            // Errors that are findings pass the same check as those that are answers.
+            // Errors in findings are redacted like those in answers.
             for (_, error) in &mut found.broken {
                 *error = redact(error.clone(), &place.datasource, "").shortened();
             }
@@ -200,7 +203,7 @@ fn run(engine: &Engine, place: &Place, job: Job, handles: &Running, id: u64, sin
     }
 }
 
-/// Sends what is written to it in chunks of one length, but for the last.
+/// Sends what is written to it in chunks of equal length; only the last may be shorter.
 struct Chunks<'a> {
     id: u64,
     sink: &'a Sink,
@@ -221,7 +224,7 @@ impl Write for Chunks<'_> {
             self.buffer.extend_from_slice(bytes);
             return Ok(bytes.len());
         };
-        // What completes a chunk goes out as it is, and so do all chunks of a long buffer.
+        // The bytes that complete a chunk are sent without a copy, and so are all chunks of a long buffer.
         self.sink.send_joined(self.id, Tag::Chunk, [&self.buffer, part])?;
         self.buffer.clear();
         Ok(lacking)

@@ -1,4 +1,4 @@
-//! The worker's way to the broker.
+//! The worker's connection to the broker.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -10,7 +10,7 @@ use crate::contract::Validity;
 use crate::error::{Error, Kind};
 use crate::protocol::{self, Done, LONGEST_LOOKS, Tag};
 
-/// The socket, shared by the jobs' threads; one message is written at a time.
+/// The socket, shared by the threads of the jobs, which write one message at a time.
 #[derive(Clone)]
 pub(super) struct Sink(Arc<Mutex<UnixStream>>);
 
@@ -23,7 +23,7 @@ impl Sink {
         self.send_joined(id, tag, [payload, &[]])
     }
 
-    /// A payload in two parts.
+    /// Sends a message whose payload is in two parts.
     pub(super) fn send_joined(&self, id: u64, tag: Tag, payload: [&[u8]; 2]) -> io::Result<()> {
         protocol::write(&mut *self.0.lock(), id, tag, payload)
     }
@@ -31,7 +31,7 @@ impl Sink {
     pub(super) fn done(&self, id: u64, done: &Done) -> io::Result<()> {
         let mut payload = serde_json::to_vec(done).map_err(io::Error::other)?;
         if payload.len() > LONGEST_LOOKS {
-            // Thousands of files with very long names: the result is as good, and only kept for nobody.
+            // Thousands of files with very long names: the result is as good, but not cached.
             let done = Done { validity: Validity::Never, ..*done };
             payload = serde_json::to_vec(&done).map_err(io::Error::other)?;
         }
@@ -43,7 +43,7 @@ impl Sink {
     }
 }
 
-/// The error of a job whose broker does not take what it gives.
+/// Returns the error of a job whose broker does not take the result.
 pub(super) fn broker_gone(error: &io::Error) -> Error {
     Error::new(Kind::Cancelled, format!("the broker is gone: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Files of the temp folder in which exports wait that must not be sent before their end, bounded all together.
+//! Files of the temp folder that hold exports which must not be sent before their end, within a common limit.
 
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
@@ -10,30 +10,30 @@ use super::jail;
 use crate::error::{Error, Kind, Result};
 use crate::limits::MB;
 
-/// Where exports wait that must not be sent before their end.
+/// The place for exports that must not be sent before their end.
 #[derive(Debug)]
 pub(super) struct SpoolPlace {
     folder: PathBuf,
-    /// Bytes at most, all together.
+    /// Maximum bytes of all exports together.
     most: u64,
     taken: AtomicU64,
 }
 
 impl SpoolPlace {
-    /// In `folder`, for `most` bytes.
+    /// Creates a place in `folder` for `most` bytes.
     pub(super) fn new(folder: PathBuf, most: u64) -> Self {
         Self { folder, most, taken: AtomicU64::new(0) }
     }
 }
 
-/// What one export has taken of the place.
+/// The bytes that one export has taken of the place.
 struct Room<'a> {
     place: &'a SpoolPlace,
     bytes: u64,
 }
 
 impl Room<'_> {
-    /// Whether there were so many `bytes` left; then they are taken.
+    /// Takes `bytes` if so many are left. Returns whether they were.
     fn take(&mut self, bytes: u64) -> bool {
         let more = |taken: u64| taken.checked_add(bytes).filter(|sum| *sum <= self.place.most);
         let fits = self.place.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok();
@@ -43,7 +43,7 @@ impl Room<'_> {
         fits
     }
 
-    /// Why `bytes` more do not fit.
+    /// Returns the error if `bytes` more do not fit.
     fn refusal(&self, bytes: u64) -> Error {
         let most = self.place.most / MB;
         if self.bytes.saturating_add(bytes) > self.place.most {
@@ -52,7 +52,8 @@ impl Room<'_> {
                 "Select less, or raise `memoryLimitMb` in the datasource's settings: as much may wait",
             );
         }
-        // Not what is run again in a worker of its own: that would have the same room once more.
+        // Not `Exhausted`, after which the export would run again in a worker of its own, with the
+        // same room once more.
         let message =
             format!("another export leaves too little of the {most} MB that may wait in the temp folder");
         Error::new(Kind::Busy, message)
@@ -73,7 +74,7 @@ impl Drop for Room<'_> {
 /// A file with a name, so that the broker's watch counts it with what DuckDB spills.
 pub(super) struct Spool<'a> {
     file: NamedTempFile,
-    /// Their lengths.
+    /// Lengths of the chunks.
     chunks: Vec<usize>,
     /// Dropped after the file.
     room: Room<'a>,
@@ -88,10 +89,11 @@ impl<'a> Spool<'a> {
         })
     }
 
-    /// Keeps one more chunk.
+    /// Appends a chunk.
     ///
     /// # Errors
-    /// [`Kind::Exhausted`] when it is too large, [`Kind::Busy`] when it does not fit beside the others, [`Kind::Unavailable`] when the temp folder fails.
+    /// [`Kind::Exhausted`] if the export is too large, [`Kind::Busy`] if it does not fit beside the others,
+    /// [`Kind::Unavailable`] if the temp folder fails.
     pub(super) fn append(&mut self, chunk: &[u8]) -> Result<()> {
         let length = chunk.len() as u64;
         if !self.room.take(length) {
@@ -102,7 +104,7 @@ impl<'a> Spool<'a> {
         Ok(())
     }
 
-    /// Passes the chunks to `to`, as they came.
+    /// Passes the chunks to `to`, in the order in which they came.
     pub(super) fn read(mut self, to: impl Fn(&[u8]) -> io::Result<()>) -> io::Result<()> {
         self.file.rewind()?;
         let mut chunk = Vec::new();
@@ -114,7 +116,7 @@ impl<'a> Spool<'a> {
         Ok(())
     }
 
-    /// Forgets what it keeps.
+    /// Removes all chunks.
     pub(super) fn clear(&mut self) -> io::Result<()> {
         self.chunks.clear();
         self.file.rewind()?;
@@ -126,14 +128,14 @@ impl<'a> Spool<'a> {
 
 impl Drop for Spool<'_> {
     fn drop(&mut self) {
-        // In the jail it would stay.
+        // The jail does not let `NamedTempFile` remove the file.
         if let Err(error) = jail::remove(self.file.path()) {
             tracing::warn!(%error, "an export's file keeps its room");
         }
     }
 }
 
-/// What to say when the temp folder fails.
+/// Returns the error of a temp folder that fails.
 pub(super) fn failure(error: &io::Error) -> Error {
     Error::new(Kind::Unavailable, format!("the export cannot be kept in the temp folder: {error}"))
         .hint("Look at the room that the temp folder's disk has left")

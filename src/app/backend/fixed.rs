@@ -1,4 +1,5 @@
-//! An engine that answers every query with its own text: it shows that the seam holds, through every edge.
+//! An engine for tests that answers every query with the query's text: it shows that every edge works with a
+//! second engine.
 
 use std::sync::Arc;
 
@@ -19,9 +20,9 @@ use crate::metrics::DatasourceNow;
 use crate::query::Dialect;
 use crate::source::{Common, CommonSettings, Document};
 
-/// The settings of such a datasource.
+/// The settings of a datasource with this engine.
 pub(crate) const SETTINGS: &str = r#"{"engine":"fixed","slowMs":7}"#;
-/// A text that fails at this word.
+/// A query fails at this word.
 pub(crate) const FAILS: &str = "broken";
 
 pub(crate) struct Fixed {

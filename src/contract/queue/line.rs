@@ -1,6 +1,6 @@
-//! A line in which some run and others wait. Turns go round among the callers, each of whom has theirs in the order
-//! of asking; one that needs all places comes before the others, and nobody overtakes it. When all seats to wait are
-//! taken, whoever has the most of them loses the newest one to somebody who has fewer.
+//! A line in which some jobs run and others wait. Turns alternate between the callers, and the jobs of one
+//! caller keep their order. A job that needs all places comes before the others, and none overtakes it. When
+//! all seats are taken, the caller with the most seats loses the newest one to a caller with fewer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,38 +8,38 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
-/// Who asks for a turn.
+/// Who asks for a turn, and how many bytes the job holds while it waits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ticket<'a> {
-    /// Whose turn it would be; empty where nobody knows.
+    /// The caller's login; empty if unknown.
     pub caller: &'a str,
-    /// Bytes that are held while this waits.
+    /// Bytes that are held while the job waits.
     pub bytes: usize,
 }
 
-/// How much room there is.
+/// The limits of a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
-    /// Those that run at the same time.
+    /// Jobs that run at the same time.
     pub(super) places: usize,
-    /// Those that wait.
+    /// Jobs that wait.
     pub(super) waiting: usize,
-    /// Bytes that they hold while they wait.
+    /// Bytes that the waiting jobs hold.
     pub(super) bytes: usize,
 }
 
-/// Of what there is too little to wait.
+/// Which limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Full {
     Places,
     Bytes,
 }
 
-/// Why there is no turn.
+/// Why a job gets no turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Denied {
     Full(Full),
-    /// Nobody has made room in time.
+    /// No place became free in time.
     Late,
 }
 
@@ -52,15 +52,15 @@ pub(super) struct Line {
 #[derive(Default)]
 struct State {
     free: usize,
-    /// Those that want all places at once.
+    /// Jobs that need all places at once.
     alone: Lane,
     beside: Lane,
-    /// Of those `beside`.
+    /// Bytes of the jobs in `beside`.
     bytes: usize,
     next: u64,
 }
 
-/// Those that wait, by caller. The caller in front is next.
+/// The waiting jobs by caller. The caller in front is next.
 #[derive(Default)]
 struct Lane(VecDeque<Caller>);
 
@@ -75,12 +75,12 @@ struct Waiter {
     wants: Wants,
 }
 
-/// What comes in the end: a turn, or the reason why the seat was lost.
+/// What a waiting job gets in the end: a turn, or the reason why it lost its seat.
 pub(super) type Outcome = Result<Turn, Full>;
 
 enum Wants {
     Turn(oneshot::Sender<Outcome>),
-    /// Only a seat, to be told when it is lost.
+    /// Only a seat. The sender reports that it is lost.
     Seat(oneshot::Sender<Full>),
 }
 
@@ -107,7 +107,7 @@ impl Lane {
         self.0.iter().any(|caller| caller.waiters.iter().any(Waiter::wants_turn))
     }
 
-    /// Takes out who is next, and puts their caller behind the others.
+    /// Takes out the job whose turn is next, and puts its caller behind the others.
     fn next(&mut self) -> Option<(oneshot::Sender<Outcome>, usize)> {
         for at in 0..self.0.len() {
             let Some(found) = self.0.get(at).and_then(|it| it.waiters.iter().position(Waiter::wants_turn))
@@ -125,7 +125,7 @@ impl Lane {
         None
     }
 
-    /// Takes one out wherever it is.
+    /// Takes out the job with this number.
     fn remove(&mut self, number: u64) -> Option<Waiter> {
         let is_it = |waiter: &Waiter| waiter.number == number;
         let at = self.0.iter().position(|caller| caller.waiters.iter().any(is_it))?;
@@ -146,7 +146,7 @@ impl Waiter {
 }
 
 impl State {
-    /// Makes room for one more of `name`, if need be at the cost of who has the most.
+    /// Makes room for one more job of `name`, if necessary by removing jobs of the caller with the most.
     fn make_room(&mut self, room: Room, name: &str, bytes: usize) -> Result<(), Full> {
         loop {
             let full = if self.beside.len() >= room.waiting {
@@ -198,10 +198,10 @@ impl Line {
         Arc::new(Self { room, state: Mutex::new(State { free: room.places, ..State::default() }) })
     }
 
-    /// A turn, now or later.
+    /// Asks for a turn, which may come at once or later.
     ///
     /// # Errors
-    /// When it would have to wait and too many do already.
+    /// [`Full`] if the job would have to wait and too many jobs already wait.
     pub(super) fn ask(
         self: &Arc<Self>,
         ticket: Ticket<'_>,
@@ -217,7 +217,7 @@ impl Line {
         Ok((Seat { line: Arc::clone(self), number }, turn))
     }
 
-    /// All turns at once, before those who wait for one.
+    /// Asks for all places at once, before the jobs that wait for one place.
     pub(super) fn ask_for_all(self: &Arc<Self>, caller: &str) -> (Seat, oneshot::Receiver<Outcome>) {
         let (sender, turn) = oneshot::channel();
         let mut state = self.lock();
@@ -227,10 +227,10 @@ impl Line {
         (Seat { line: Arc::clone(self), number }, turn)
     }
 
-    /// Only a seat. `lost` is told when somebody else gets it.
+    /// Takes only a seat. `lost` reports that another caller got it.
     ///
     /// # Errors
-    /// When too many wait already.
+    /// [`Full`] if too many jobs already wait.
     pub(super) fn sit(
         self: &Arc<Self>,
         ticket: Ticket<'_>,
@@ -243,7 +243,7 @@ impl Line {
         Ok(Seat { line: Arc::clone(self), number })
     }
 
-    /// Gives the turns that can be given.
+    /// Gives turns to waiting jobs as long as there are free places.
     fn pass_on(self: &Arc<Self>, state: &mut State) {
         loop {
             let alone = state.alone.len() > 0;
@@ -258,7 +258,7 @@ impl Line {
             }
             state.free -= share;
             if let Err(Ok(mut unwanted)) = sender.send(Ok(Turn { line: Arc::clone(self), share })) {
-                // Whoever waited has just gone. Given back here, where the state is locked already.
+                // The waiting job is gone. Its places are returned here, where the state is locked already.
                 state.free += std::mem::take(&mut unwanted.share);
             }
         }
@@ -269,7 +269,7 @@ impl Line {
     }
 }
 
-/// A seat among those that wait; left when dropped.
+/// A seat among the waiting jobs, given up when dropped.
 pub(super) struct Seat {
     line: Arc<Line>,
     number: u64,
@@ -279,12 +279,12 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = self.line.lock();
         state.leave(self.number);
-        // It may have been the one that nobody may overtake.
+        // The job may have been one that the others must not overtake.
         self.line.pass_on(&mut state);
     }
 }
 
-/// One place to run, or all of them, for as long as this lives.
+/// One place to run, or all of them, held as long as this value lives.
 pub(crate) struct Turn {
     line: Arc<Line>,
     share: usize,

@@ -1,4 +1,4 @@
-//! Who comes when, and who is refused.
+//! Tests of the order of turns and of refusals.
 
 use super::*;
 use crate::metrics::Metrics;
@@ -15,7 +15,7 @@ fn of(caller: &str) -> Ticket<'_> {
     Ticket { caller, bytes: 1 }
 }
 
-/// Takes all places.
+/// Takes all places to run.
 async fn fill(queue: &Queue) -> Vec<Arc<Turn>> {
     let mut turns = Vec::new();
     for _ in 0..CONCURRENT {
@@ -24,8 +24,8 @@ async fn fill(queue: &Queue) -> Vec<Arc<Turn>> {
     turns
 }
 
-/// Lets `waiters` (callers, `!` in front for those who want to be alone) wait for one place in this order, and says in
-/// which order they had it.
+/// Lets `waiters` (caller names, with `!` in front to run alone) wait for one place in this order, and
+/// returns the order in which they got it.
 async fn order(waiters: &[&str]) -> Vec<String> {
     let queue = patient();
     let mut turns = fill(&queue).await;
@@ -41,7 +41,7 @@ async fn order(waiters: &[&str]) -> Vec<String> {
     };
     let all: Vec<_> = waiters.iter().enumerate().map(|(number, caller)| wait(number, caller)).collect();
     let mut all: Vec<_> = all.into_iter().map(Box::pin).collect();
-    // Each has a seat before anybody has a turn.
+    // Each waiter has a seat before the first turn is given.
     for waiter in &mut all {
         assert!(tokio::time::timeout(Duration::ZERO, waiter).await.is_err());
     }
@@ -75,12 +75,12 @@ async fn who_runs_again_alone_comes_first_and_nobody_overtakes() {
     let turns = fill(&queue).await;
     let mut alone = Box::pin(queue.alone("a"));
     assert!(tokio::time::timeout(Duration::ZERO, &mut alone).await.is_err());
-    // Seven places are free, and one is not enough for who is first.
+    // Seven places are free; the first waiter needs all eight.
     let rest = turns.into_iter().take(1).collect::<Vec<_>>();
     let mut other = Box::pin(queue.turn(of("b")));
     assert!(tokio::time::timeout(Duration::from_millis(20), &mut other).await.is_err());
     drop(alone);
-    // Whoever would have been alone went away.
+    // The waiter that wanted to run alone has gone away.
     let turn = tokio::time::timeout(Duration::from_secs(1), other).await.unwrap().unwrap();
     drop((turn, rest));
 }
@@ -137,7 +137,7 @@ async fn what_waits_is_bounded_in_bytes() {
     assert!(tokio::time::timeout(Duration::ZERO, &mut other).await.is_err());
     assert_eq!(seat.lost().await.message, error.message);
     drop(other);
-    // Those who go leave room.
+    // Jobs that go away free their bytes.
     waiting.clear();
     let mut again: Vec<_> = (0..3).map(|_| Box::pin(queue.turn(large))).collect();
     for waiter in &mut again {
@@ -171,7 +171,7 @@ async fn who_waits_too_long_is_told_so_and_costs_no_place() {
     assert_eq!((error.kind, error.message.as_str()), (Kind::Busy, "the query waited 0 s for others to end"));
     assert!(queue.alone("a").await.is_err());
     drop((turns, queue));
-    // One whose turn comes while it goes away.
+    // A job whose turn comes while it goes away.
     let queue = patient();
     let turns = fill(&queue).await;
     let mut gone = Box::pin(queue.turn(of("a")));

@@ -1,4 +1,5 @@
-//! What the columns of the reports say: whether the weeks agree, and whether the views over them can use what is there.
+//! Findings about the columns of the reports: whether the weeks agree, and whether the views can use the
+//! columns.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -8,13 +9,13 @@ use super::{base_name, counted};
 use crate::engine::Inspection;
 use crate::reports::{COLUMNS, NOTHING, Wanted};
 
-/// Columns that are named when weeks differ in them.
+/// Maximum number of columns that are named when weeks differ.
 const MOST_NAMED: usize = 20;
 
-/// Columns as they count for a comparison: DuckDB matches names without regard to case.
+/// Names and types of columns, with equal spelling of equal names: DuckDB ignores case.
 type Compared<'a> = Vec<(&'a str, &'a str)>;
 
-/// How the weeks differ in their columns, if they do.
+/// Describes how the weeks differ in their columns, if they do.
 pub(super) fn differences(found: &Inspection, has_own_views: bool) -> Option<String> {
     let schemas = compared(found);
     let [(columns, _, most), rest @ ..] = schemas.as_slice() else { return None };
@@ -34,7 +35,7 @@ pub(super) fn differences(found: &Inspection, has_own_views: bool) -> Option<Str
         more => difference.push(format!("and {more} more")),
     }
     let others = rest.iter().fold(0_u64, |sum, schema| sum.saturating_add(schema.2));
-    // A database file may bring a view of that name.
+    // A database file may define a view of that name.
     let reads = if has_own_views { "" } else { "; `perf_all_weeks` reads them all" };
     Some(format!(
         "the weeks differ in their columns: {most} agree, {others} differ, such as `{}` ({}){reads}",
@@ -43,10 +44,11 @@ pub(super) fn differences(found: &Inspection, has_own_views: bool) -> Option<Str
     ))
 }
 
-/// The sets of columns that differ, commonest first, with an example and how many reports have it. A name is written as most reports
-/// write it, and a column in which every value is missing has the type that it has elsewhere.
+/// Returns the different sets of columns, the most frequent first, each with an example file and its number
+/// of reports. A name is spelled as in most reports, and a column without any value gets the type that it has
+/// in other reports.
 fn compared(found: &Inspection) -> Vec<(Compared<'_>, &str, u64)> {
-    // There may be hundreds of thousands of columns: nothing is copied but what is written in capitals.
+    // There may be hundreds of thousands of columns, so only names with capitals are copied.
     let mut known: HashMap<Cow<'_, str>, (&str, &str)> = HashMap::new();
     for (name, of) in found.schemas.iter().flat_map(|(columns, ..)| columns) {
         let first = known.entry(lowered(name)).or_insert((name, of));
@@ -73,7 +75,7 @@ fn lowered(name: &str) -> Cow<'_, str> {
     if name.chars().any(char::is_uppercase) { name.to_lowercase().into() } else { name.into() }
 }
 
-/// Columns that reports lack or have as something else than the views need: one sentence for each.
+/// Returns a sentence for each column that reports lack, or that has a type the views cannot use.
 pub(super) fn unfit(found: &Inspection) -> Vec<String> {
     let mut said = Vec::new();
     for (needed, wanted) in COLUMNS {
@@ -112,7 +114,8 @@ pub(super) fn unfit(found: &Inspection) -> Vec<String> {
     said
 }
 
-/// Reports that are empty in a way of their own, and what folders say for nothing.
+/// Returns remarks on reports without columns, and on columns that are both in a folder's name and in the
+/// file.
 pub(super) fn remarks(found: &Inspection) -> Vec<String> {
     let mut empty = Files::default();
     if let Some(first) = found.without_columns.first() {
@@ -128,7 +131,7 @@ pub(super) fn remarks(found: &Inspection) -> Vec<String> {
     empty.into_iter().chain(told_twice).collect()
 }
 
-/// Files, of which the first is named.
+/// A number of files, with the name of the first.
 #[derive(Default)]
 struct Files<'a> {
     first: Option<&'a str>,
@@ -141,7 +144,7 @@ impl<'a> Files<'a> {
         self.count = self.count.saturating_add(count);
     }
 
-    /// `` `a.parquet` `` or `` `a.parquet` and 2 other reports ``; `None` for no file.
+    /// Returns `` `a.parquet` `` or `` `a.parquet` and 2 other reports ``; `None` if there is no file.
     fn text(&self) -> Option<String> {
         let first = base_name(self.first?);
         let others = self.count.saturating_sub(1);
@@ -155,7 +158,7 @@ impl<'a> Files<'a> {
 mod tests {
     use super::*;
 
-    /// `week INTEGER, tags STRUCT(a INTEGER)` as columns.
+    /// Parses columns such as `week INTEGER, tags STRUCT(a INTEGER)`.
     fn columns(text: &str) -> Vec<(String, String)> {
         text.split(", ")
             .filter_map(|column| column.split_once(' '))
@@ -194,7 +197,8 @@ mod tests {
         assert_eq!(of(&[nothing]), None);
     }
 
-    /// Columns of weeks that agree in most of a hundred thousand: each was once compared with each.
+    /// Weeks that agree in most of a hundred thousand columns. An earlier version compared each column with
+    /// each.
     #[test]
     fn of_very_many_columns_only_some_are_named() {
         let columns =

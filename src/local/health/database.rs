@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::reports::{COLUMNS, VIEW_NAMES, Wanted};
 use crate::source::{BASE_PATH, Datasource, MORE_PATHS, REPORTS, SLOW_ABOVE};
 
-/// What is attached, and what its views read.
+/// Describes the attached files and what their views read.
 pub(super) fn found(datasource: &Datasource, found: &Inspection) -> String {
     let relations = match found.relations {
         1 => "1 table or view".to_owned(),
@@ -31,7 +31,8 @@ pub(super) fn found(datasource: &Datasource, found: &Inspection) -> String {
     format!("{}: {relations}{reads}{bases}{unseen}{own}", names(&datasource.databases))
 }
 
-/// That views of the plugin's names are the files' own, and what does not count for them therefore.
+/// Says which views with the plugin's names are the file's own, and which setting therefore has no effect on
+/// them.
 fn own(datasource: &Datasource, views: &FileViews) -> Option<String> {
     let named: Vec<String> = views.own.iter().map(|name| format!("`{name}`")).collect();
     let (last, before) = named.split_last()?;
@@ -47,7 +48,7 @@ fn own(datasource: &Datasource, views: &FileViews) -> Option<String> {
     Some(format!("; {all} {are} the file's own and not the plugin's{slow}"))
 }
 
-/// The views and macros that read files in a way which may round or miss values.
+/// Names the views and macros that read files in a way that may round or miss values.
 pub(super) fn staying(views: &FileViews) -> Option<String> {
     let first = views.staying.first()?;
     let more = match views.staying.len() {
@@ -59,7 +60,7 @@ pub(super) fn staying(views: &FileViews) -> Option<String> {
     ))
 }
 
-/// What a column of `perf_all_weeks` is needed for.
+/// Returns what fails if `perf_all_weeks` lacks a column.
 fn needed_for(column: &str) -> &'static str {
     match column {
         "samples" => {
@@ -71,7 +72,7 @@ fn needed_for(column: &str) -> &'static str {
     }
 }
 
-/// What a file without reports does not do that has no `perf_all_weeks` either.
+/// Returns what fails if there are no reports and the file has no `perf_all_weeks` either.
 pub(super) fn baseless(views: &FileViews) -> Option<String> {
     let base = VIEW_NAMES[0];
     (!views.own.iter().any(|name| name == base)).then(|| {
@@ -81,7 +82,8 @@ pub(super) fn baseless(views: &FileViews) -> Option<String> {
     })
 }
 
-/// Columns that the files' own `perf_all_weeks` lacks or has as something else than is needed, one sentence each.
+/// Returns a sentence for each column that the file's own `perf_all_weeks` lacks, or that has a type which
+/// cannot be used.
 pub(super) fn unfit(views: &FileViews) -> Vec<String> {
     let Some(columns) = &views.of_base else { return Vec::new() };
     let base = VIEW_NAMES[0];
@@ -103,7 +105,8 @@ pub(super) fn unfit(views: &FileViews) -> Vec<String> {
     COLUMNS.iter().filter_map(of).collect()
 }
 
-/// What is known of the views without those that fail over a report which is named anyway.
+/// Returns the facts about the views, without views that fail because of a report that is reported as broken
+/// anyway.
 pub(super) fn without_told(found: &Inspection) -> FileViews {
     let mut views = found.views.clone();
     let is_told =
@@ -114,7 +117,7 @@ pub(super) fn without_told(found: &Inspection) -> FileViews {
     views
 }
 
-/// The views that do not work, and the settings that would make them.
+/// Describes the views that fail, and names the settings that would make them work.
 pub(super) fn problem(datasource: &Datasource, views: &FileViews) -> Option<(String, Option<String>)> {
     let (first, error) = views.failing.first()?;
     let all = views.failing.len() as u64 + views.sound;
@@ -143,7 +146,7 @@ pub(super) fn problem(datasource: &Datasource, views: &FileViews) -> Option<(Str
     })
 }
 
-/// Folders that the settings can name only after the server's administrator has allowed them.
+/// Describes folders that the settings can name only after the server's administrator has allowed them.
 fn refused(datasource: &Datasource, views: &FileViews) -> Option<String> {
     let refused = views.lacking.iter().filter_map(|folder| datasource.policy.check(folder).err());
     let told: Vec<String> = refused
@@ -158,7 +161,7 @@ fn refused(datasource: &Datasource, views: &FileViews) -> Option<String> {
     (!told.is_empty()).then(|| told.join(". "))
 }
 
-/// What the settings cannot change: what lies beside the file is not opened.
+/// Says why files beside the database file are not opened, for reasons that the settings cannot change.
 fn closed(views: &FileViews) -> Option<String> {
     views
         .closed
@@ -166,7 +169,7 @@ fn closed(views: &FileViews) -> Option<String> {
         .map(|(why, remedy)| format!("The reports beside the file are not read: {why}. {remedy}"))
 }
 
-/// Whole paths at which nothing is.
+/// Describes absolute paths at which there is no file.
 fn gone(views: &FileViews) -> Option<String> {
     let lost: Vec<&String> = views.lost.iter().filter(|path| Path::new(path).is_absolute()).collect();
     let (first, more) = first_of(&lost)?;
@@ -175,7 +178,7 @@ fn gone(views: &FileViews) -> Option<String> {
     ))
 }
 
-/// The first, and how many more there are.
+/// Returns the first path, and a text with the number of the others.
 fn first_of<'a>(paths: &[&'a String]) -> Option<(&'a String, String)> {
     let more = match paths.len() {
         0 | 1 => String::new(),
@@ -184,7 +187,7 @@ fn first_of<'a>(paths: &[&'a String]) -> Option<(&'a String, String)> {
     Some((paths.first().copied()?, more))
 }
 
-/// One sentence with everything that is missing.
+/// Returns one sentence with every setting that must be changed.
 fn settings(datasource: &Datasource, views: &FileViews) -> Option<String> {
     let mut parts = Vec::new();
     let allowed: Vec<PathBuf> =

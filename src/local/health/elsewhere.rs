@@ -1,4 +1,4 @@
-//! What lies where reports are looked for and none is.
+//! Describes what a folder holds if no report is found in it.
 
 use std::path::Path;
 
@@ -6,14 +6,15 @@ use super::counted;
 use crate::reports::has_ending_of_parquet;
 use crate::source::{Datasource, PATH, REPORTS, is_report};
 
-/// How deep Parquet files are looked for where no report is.
+/// How many levels of folders are searched for Parquet files.
 const DEEPEST: usize = 4;
 
-/// What else is in the folders, for when no report is: with a pattern that would match it.
+/// Describes the other files in the folders when no report is found, and suggests a pattern that would match
+/// them.
 pub(super) fn others(datasource: &Datasource) -> String {
     let mut parquet: Vec<String> = datasource.folders.iter().flat_map(|folder| parquet_in(folder)).collect();
     parquet.sort_by(|one, other| (one.contains('/'), one).cmp(&(other.contains('/'), other)));
-    // Reports further down rather than any file.
+    // Reports in deeper folders are preferred to other Parquet files.
     let deeper = format!("**/{}", datasource.reports.trim_start_matches("**/"));
     let below: Vec<&String> = parquet.iter().filter(|file| is_report(&deeper, file)).collect();
     if let Some(first) = below.first() {
@@ -35,7 +36,8 @@ pub(super) fn others(datasource: &Datasource) -> String {
     )
 }
 
-/// Parquet files in a folder and those in it, as paths from there. Links to folders are not followed, as `**` follows none.
+/// Returns the Parquet files in a folder and its subfolders, as relative paths. Links to folders are not
+/// followed, because `**` does not follow them either.
 fn parquet_in(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut left = 10_000_usize;

@@ -1,11 +1,12 @@
-//! The operating system's wall around a worker: what it may read, the one folder it may write, the system calls it
-//! may make and the memory it may have, whatever SQL or a crafted file makes of DuckDB.
+//! The operating system's wall around a worker: what it may read, the one folder it may write, the system
+//! calls it may make and the memory it may have, whatever SQL or a crafted file makes DuckDB do.
 //!
-//! [`enter`] is called once, between the first message and opening DuckDB, while the process has one thread: Landlock
-//! and seccomp hold for threads that start later. When DuckDB is open and all threads run, [`seal`] forbids further ones and
-//! [`bound_memory`] follows.
+//! [`enter`] is called once, after the first message and before DuckDB is opened, while the process has one
+//! thread: Landlock and seccomp apply to threads that start later. When DuckDB is open and all threads run,
+//! [`seal`] forbids new ones, and [`bound_memory`] follows.
 //!
-//! Not for: judging SQL (that is the engine's gate), and `stat`, which Landlock does not cover.
+//! It does not judge SQL (the engine's gate does), and it does not restrict `stat`, which Landlock does not
+//! cover.
 
 mod process;
 mod removal;
@@ -24,22 +25,22 @@ use crate::source::Datasource;
 pub(super) use process::{Prepared, prepare};
 pub(super) use removal::remove;
 
-/// How a process is locked in.
+/// How to lock a process in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
     pub(super) walls: Walls,
-    /// Whether to fail where the jail does not hold.
+    /// Whether to fail if the jail does not hold.
     pub(super) required: bool,
-    /// What [`prepare`] said.
+    /// Whether [`prepare`] closed all inherited descriptors.
     pub(super) inherits_nothing: bool,
 }
 
-/// Locks this process in, for good. Spill files are possible in `temp_dir` only where Landlock is: without it nothing
-/// can be opened for writing at all.
+/// Locks this process in, for good. Spill files in `temp_dir` are possible only with Landlock: without it no
+/// file can be opened for writing at all.
 ///
 /// # Errors
-/// [`Kind::NotFound`] when a folder or file of the datasource is gone, [`Kind::Forbidden`] when it is no longer the one
-/// that was checked, [`Kind::Unavailable`] when the jail is required and the system has no Landlock.
+/// [`Kind::NotFound`] if a folder or file of the datasource is gone, [`Kind::Forbidden`] if it is no longer
+/// the one that was checked, [`Kind::Unavailable`] if the jail is required and the system has no Landlock.
 #[cfg(target_os = "linux")]
 pub(super) fn enter(datasource: &Datasource, temp_dir: &Path, terms: Terms) -> Result<Jail> {
     let Terms { walls, required, inherits_nothing } = terms;
@@ -61,7 +62,7 @@ pub(super) fn enter(datasource: &Datasource, temp_dir: &Path, terms: Terms) -> R
     Ok(jail)
 }
 
-/// No jail is known for this system.
+/// Does nothing, because no jail is known for this system. Fails if one is required.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn enter(_: &Datasource, _: &Path, terms: Terms) -> Result<Jail> {
     refuse_if(terms.required, Jail::default())?;
@@ -77,8 +78,8 @@ fn refuse_if(required: bool, jail: Jail) -> Result<()> {
     }
 }
 
-/// Forbids this process new threads, once all that it needs run: each costs the machine more than its limits count, and
-/// one of the threads that a system has.
+/// Forbids this process new threads, once all that it needs run. Each thread costs the machine more than the
+/// process's limits count, and a system has a limited number of them.
 pub(super) fn seal(jail: Jail) {
     #[cfg(target_os = "linux")]
     if jail.seccomp
@@ -90,7 +91,7 @@ pub(super) fn seal(jail: Jail) {
     let _ = jail;
 }
 
-/// Bounds what the process may allocate from now on: DuckDB's memory and what its functions take beside it.
+/// Limits what the process may allocate from now on: DuckDB's memory, and that of its functions in addition.
 pub(super) fn bound_memory(figures: &Figures, datasource: &Datasource, walls: Walls) {
     if walls.jail {
         process::bound_memory(figures, &datasource.common.limits);

@@ -1,4 +1,4 @@
-//! What a worker does to itself: descriptors, capabilities, resource limits.
+//! Restrictions that a worker sets for itself: descriptors, capabilities, resource limits.
 
 #![expect(unsafe_code, reason = "the C library's switches for its allocator, descriptors and signals")]
 
@@ -11,32 +11,34 @@ use crate::os::{Figures, limit};
 
 /// Files a worker may have open: a query over years of weekly reports opens hundreds.
 const MOST_FILES: u64 = 4096;
-/// What one query's functions may allocate beside DuckDB's own memory before an allocation fails.
+/// What one query's functions may allocate in addition to DuckDB's own memory before an allocation fails.
 const BESIDE_DUCKDB: u64 = 88 * MB;
-/// Addresses that the C library sets aside in its arenas and does not use yet.
+/// Bytes of address space that the C library reserves in its arenas and does not use yet.
 const SET_ASIDE: u64 = 256 * MB;
-/// Of the first thread, whose stack grows beside what other limits count. It only reads messages.
+/// Bytes of the first thread's stack, which other limits do not count. The thread only reads messages.
 const FIRST_STACK: u64 = 8 * MB;
-/// Signals that wait, of all processes of the user: none is sent but one that ends the worker.
+/// Maximum number of pending signals, of all processes of the user. A worker is sent none but the one that
+/// ends it.
 const MOST_SIGNALS: u64 = 64;
 
-/// What [`prepare`] has made of the process.
+/// The result of [`prepare`].
 pub(in crate::worker) struct Prepared {
-    /// Its own, opened while `/proc` can still be.
+    /// The process's own figures, opened while `/proc` is still within reach.
     pub(in crate::worker) figures: Figures,
-    /// Whether no descriptor of the broker's is left.
+    /// Whether all descriptors of the broker are closed.
     pub(in crate::worker) inherits_nothing: bool,
 }
 
-/// First thing in a worker, while nothing is open but standard input, output and error: ends with its broker, keeps
-/// nothing it inherited.
+/// Prepares a worker. Must come first, while nothing is open but standard input, output and error: the
+/// process then ends with its broker, and keeps nothing that it inherited.
 ///
 /// # Errors
-/// Those of the operating system.
+/// Errors of the operating system.
 pub(in crate::worker) fn prepare() -> io::Result<Prepared> {
     #[cfg(target_os = "linux")]
     {
-        // Holds when the broker's spawning thread ends, even if the socket lives on in a child of the broker.
+        // Applies when the broker's spawning thread ends, even if a child of the broker keeps the socket
+        // open.
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         let inherits_nothing = match close_inherited() {
             Ok(()) => true,
@@ -51,7 +53,8 @@ pub(in crate::worker) fn prepare() -> io::Result<Prepared> {
         unsafe {
             libc::mallopt(libc::M_ARENA_MAX, 2);
         }
-        // SAFETY: ignoring a signal runs no code of ours. A spill file at its limit is then an error and not the end.
+        // SAFETY: ignoring a signal runs no code of ours. A spill file at its limit then causes an error and
+        // does not end the process.
         unsafe {
             libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         }
@@ -63,10 +66,10 @@ pub(in crate::worker) fn prepare() -> io::Result<Prepared> {
     }
 }
 
-/// Closes what is open above standard error.
+/// Closes all descriptors above standard error.
 ///
 /// # Errors
-/// When neither the system call is there (Linux before 5.9, an old container profile) nor `/proc`.
+/// If there is neither the system call (Linux before 5.9, an old container profile) nor `/proc`.
 #[cfg(target_os = "linux")]
 fn close_inherited() -> io::Result<()> {
     // SAFETY: no descriptor above standard error is in use yet; std opened none that it keeps.
@@ -75,7 +78,7 @@ fn close_inherited() -> io::Result<()> {
     }
     let numbers = std::fs::read_dir("/proc/self/fd")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<libc::c_int>().ok());
-    // Collected first: the listing has a descriptor of its own, which is closed by now.
+    // Collected first, because the listing has a descriptor of its own, which is closed by now.
     for number in numbers.filter(|number| *number > 2).collect::<Vec<_>>() {
         // SAFETY: as above.
         unsafe { libc::close(number) };
@@ -83,10 +86,11 @@ fn close_inherited() -> io::Result<()> {
     Ok(())
 }
 
-/// Bounds files and privileges. Whether no privilege is left but the one that is kept on purpose.
+/// Limits files and privileges. Returns whether no privilege is left except the one that is kept on purpose.
 #[cfg(target_os = "linux")]
 pub(super) fn bound_resources(limits: &Limits) -> bool {
-    // Of the offset in one file, which has holes; all files together are bounded by DuckDB and the broker's watch.
+    // The limit is on the offset in one file, which may have holes; DuckDB and the broker's watch limit all
+    // files together.
     limit(Resource::Fsize, limits.disk_bytes().saturating_mul(4));
     limit(Resource::Nofile, MOST_FILES);
     limit(Resource::Stack, FIRST_STACK);
@@ -95,7 +99,8 @@ pub(super) fn bound_resources(limits: &Limits) -> bool {
     drop_capabilities()
 }
 
-/// A root's worker keeps only the right to read what it is shown; reports may belong to other users.
+/// Drops capabilities. A worker of root keeps only the right to read what its jail shows, because reports may
+/// belong to other users. Returns whether that worked.
 #[cfg(target_os = "linux")]
 fn drop_capabilities() -> bool {
     use rustix::thread::{CapabilitySet, CapabilitySets};
@@ -111,9 +116,10 @@ fn drop_capabilities() -> bool {
     }
 }
 
-/// Bounds what is allocated from now on, so that most of what DuckDB's own limit does not see fails as an allocation
-/// and not as the end of the process. Addresses are bounded, too: memory that is written and then closed to writing is
-/// not counted as data, and what is only looked at still takes page tables.
+/// Limits what is allocated from now on, so that most memory which DuckDB's own limit does not see causes a
+/// failed allocation and not the end of the process. The address space is limited, too: memory that is
+/// written and then made read-only is not counted as data, and memory that is only read still takes page
+/// tables.
 pub(super) fn bound_memory(figures: &Figures, limits: &Limits) {
     let Some(now) = figures.size() else { return };
     let more = BESIDE_DUCKDB + limits.memory_bytes;

@@ -1,9 +1,10 @@
-//! Files that a worker has done with. It removes none itself: a file that is removed and still open takes room that nobody
-//! sees. It moves them to a folder in which it can neither open nor move anything, and the broker removes them there when
-//! nobody writes them any more (`broker/disk.rs`).
+//! Removal of files that a worker no longer needs. The worker does not remove them itself, because a file
+//! that is removed and still open takes disk space that nobody can count. It moves them to a folder in which
+//! it can neither open nor move anything, and the broker removes them there once no process has them open for
+//! writing (`broker/disk.rs`).
 //!
-//! DuckDB removes what it spilled through the C library's `remove`, which is led through here (the linker's `--wrap`, see
-//! `build.rs`).
+//! DuckDB removes its spill files through the C library's `remove`, which is redirected to here (the linker's
+//! `--wrap`, see `build.rs`).
 
 #![cfg_attr(
     target_os = "linux",
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::protocol::{DONE, SPILL};
 
-/// Where files go from `spill`, a worker's [`SPILL`].
+/// Returns the folder to which files are moved from `spill`, a worker's [`SPILL`].
 pub(super) fn done_beside(spill: &Path) -> Option<PathBuf> {
     spill
         .parent()
@@ -24,10 +25,10 @@ pub(super) fn done_beside(spill: &Path) -> Option<PathBuf> {
         .map(|folder| folder.join(DONE))
 }
 
-/// Removes a file of the temp folder, or where the jail forbids it, does what leads to that.
+/// Removes a file of the temp folder. If the jail forbids that, hands it over to the broker.
 ///
 /// # Errors
-/// Those of the operating system.
+/// Errors of the operating system.
 pub(in crate::worker) fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         #[cfg(target_os = "linux")]
@@ -36,12 +37,13 @@ pub(in crate::worker) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives a file to the broker. Where it cannot be moved (Linux before 5.19, NFS) it stays, empty.
+/// Moves a file to where the broker removes it. If it cannot be moved (Linux before 5.19, NFS), it stays,
+/// empty.
 #[cfg(target_os = "linux")]
 fn hand_over(path: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     use std::sync::atomic::{AtomicU64, Ordering};
-    /// No file takes the place of another: that would remove it.
+    /// Number of the next file. No file replaces another, because that would remove it.
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let done = path.parent().and_then(done_beside).ok_or(io::ErrorKind::PermissionDenied)?;
     let place = done.join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
@@ -62,7 +64,7 @@ mod wrapped {
 
     #[unsafe(no_mangle)]
     unsafe extern "C" fn __wrap_remove(path: *const c_char) -> c_int {
-        // SAFETY: passed on as it came.
+        // SAFETY: the path is passed on unchanged.
         let removed = unsafe { __real_remove(path) };
         if removed == 0 || io::Error::last_os_error().kind() != io::ErrorKind::PermissionDenied {
             return removed;

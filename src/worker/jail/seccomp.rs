@@ -1,4 +1,4 @@
-//! The system calls a worker may make: an allow-list. Everything else is answered with EPERM.
+//! The system calls a worker may make: an allow-list. All others fail with EPERM.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use seccompiler::{
     SeccompRule,
 };
 
-/// Calls that are harmless with every argument: they work on what is open, on memory and threads of this process, or
-/// are bounded by Landlock.
+/// Calls that are harmless with every argument: they work on open files, on memory and threads of this
+/// process, or are restricted by Landlock.
 const ALLOWED: &[c_long] = &[
     // Files that are open.
     libc::SYS_read,
@@ -73,26 +73,27 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_clone3,
 ];
 
-/// Older forms that only this architecture has.
+/// Older calls that only this architecture has.
 #[cfg(target_arch = "x86_64")]
 const ALLOWED_HERE: &[c_long] =
     &[libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_readlink, libc::SYS_poll, libc::SYS_time];
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_HERE: &[c_long] = &[];
 
-/// Locks and flags. Not those of an open file (`F_SETFL`), which whoever else has it shares, and no signal to whoever is
-/// made its owner.
+/// Commands for locks and for flags of a descriptor. Not for the flags of an open file (`F_SETFL`), which
+/// every process that has it open shares, and none that lets the kernel send signals to an owner.
 const FCNTL: &[libc::c_int] =
     &[libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_GETLK, libc::F_SETLK];
 
-/// What `mmap` may be asked for: memory of this process alone. Shared memory and a file's pages can be kept without
-/// being counted as memory of anybody.
+/// The flags that `mmap` must have: for memory of this process alone. Shared memory and pages of files can be
+/// kept without being counted as the memory of any process.
 const PRIVATE_MEMORY: libc::c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-/// What may be asked for beside.
+/// The flags that `mmap` may have in addition.
 const MEMORY_BESIDE: libc::c_int =
     libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE | libc::MAP_NORESERVE | libc::MAP_POPULATE | libc::MAP_STACK;
 
-/// What DuckDB and the C library say of their memory. Nothing that moves it to where it is not counted.
+/// The advice that DuckDB and the C library give on their memory. None of it moves memory to where it is not
+/// counted.
 const ADVICE: &[libc::c_int] = &[
     libc::MADV_DONTNEED,
     libc::MADV_FREE,
@@ -103,29 +104,31 @@ const ADVICE: &[libc::c_int] = &[
     103,
 ];
 
-/// The bit of `O_TMPFILE` that is not `O_DIRECTORY`: a file without a name is one that is not counted.
+/// The bit of `O_TMPFILE` that is not in `O_DIRECTORY`: a file without a name is not counted.
 const NAMELESS: libc::c_int = libc::O_TMPFILE & !libc::O_DIRECTORY;
 
-/// Restricts this thread and those it starts. With `may_write` files can be opened for writing, and only files that are
-/// can be emptied: Landlock before Linux 6.2 does not ask whether a file that is opened for reading may be.
+/// Restricts this thread and those it starts. With `may_write`, files can be opened for writing, and only
+/// those can be emptied: Landlock before Linux 6.2 does not check whether a file that is opened for reading
+/// may be emptied.
 ///
 /// # Errors
-/// When the kernel has no seccomp filters, or something forbids their use.
+/// If the kernel has no seccomp filters, or something forbids their use.
 pub(super) fn apply(may_write: bool) -> Result<(), seccompiler::Error> {
-    // The second filter's answer counts where both have one; it goes first, because the first forbids adding filters.
+    // For `clone3` the first filter counts, because it refuses what the second one allows. It is applied
+    // first, because the second one forbids adding filters in this way.
     for filter in [without_clone3()?, allow_list(may_write)?] {
         seccompiler::apply_filter(&filter)?;
     }
     Ok(())
 }
 
-/// Forbids new threads to this thread and all others of the process, and more filters: one could have every call written
-/// into the kernel's log.
+/// Forbids new threads and more filters to all threads of the process: a further filter could have every call
+/// written into the kernel's log.
 ///
 /// # Errors
-/// When the kernel cannot, or a thread is under other filters than this one.
+/// If the kernel cannot do that, or a thread has other filters than this one.
 pub(super) fn forbid_threads_and_filters() -> Result<(), seccompiler::Error> {
-    // EAGAIN is what a system without threads left says.
+    // EAGAIN is the error of a system that has no threads left.
     for (call, error) in [(libc::SYS_clone, libc::EAGAIN), (libc::SYS_seccomp, libc::EPERM)] {
         let rules = BTreeMap::from([(call, Vec::new())]);
         let filter = compile(rules, SeccompAction::Allow, SeccompAction::Errno(errno(error)))?;
@@ -148,23 +151,23 @@ fn allow_list(may_write: bool) -> Result<BpfProgram, seccompiler::Error> {
     rules.insert(libc::SYS_mprotect, when(&[none_of(2, !read_write)])?);
     rules.insert(libc::SYS_mremap, when(&[none_of(3, !libc::MREMAP_MAYMOVE)])?);
     rules.insert(libc::SYS_madvise, any_of(2, ADVICE)?);
-    // Threads, not processes; `forbid_threads_and_filters` follows.
+    // Threads but no processes; `forbid_threads_and_filters` follows.
     rules.insert(libc::SYS_clone, when(&[masked(0, libc::CLONE_THREAD, libc::CLONE_THREAD)])?);
-    // On the socket that is connected, not to an address, and bytes only, no descriptors.
+    // On the connected socket and not to an address; bytes only, no descriptors.
     rules.insert(libc::SYS_sendto, when(&[none_of(3, !libc::MSG_NOSIGNAL), (4, Op::Eq, 0)])?);
     rules.insert(libc::SYS_recvfrom, when(&[none_of(3, !0), (4, Op::Eq, 0)])?);
-    // A crash ends this process and no other.
+    // A crash may end this process, but no other.
     let own = u64::from(std::process::id());
     rules.insert(libc::SYS_tgkill, when(&[(0, Op::Eq, own), (2, Op::Eq, bits(libc::SIGABRT))])?);
     rules.insert(libc::SYS_fcntl, any_of(1, FCNTL)?);
     rules.insert(libc::SYS_prlimit64, when(&[(0, Op::Eq, 0)])?);
     rules.insert(libc::SYS_prctl, any_of(0, &[libc::PR_SET_NAME, libc::PR_SET_NO_NEW_PRIVS])?);
-    // One more filter, which can only forbid.
+    // One more filter, which can only forbid more.
     let more = (0, Op::Eq, u64::from(libc::SECCOMP_SET_MODE_FILTER));
     rules.insert(libc::SYS_seccomp, when(&[more, (1, Op::Eq, libc::SECCOMP_FILTER_FLAG_TSYNC)])?);
     if may_write {
-        // Not the fourth access mode: Landlock asks nothing of who neither reads nor writes, and yet it empties files,
-        // makes them, and opens devices.
+        // Not the fourth access mode: Landlock checks no right of a caller that neither reads nor writes, and
+        // yet such a call can empty files, create them and open devices.
         let opened = [
             libc::O_RDONLY,
             libc::O_WRONLY,
@@ -176,7 +179,7 @@ fn allow_list(may_write: bool) -> Result<BpfProgram, seccompiler::Error> {
         let opened = opened.into_iter().map(rule).collect::<Result<Vec<_>, _>>()?;
         rules.insert(libc::SYS_openat, opened.into_iter().flatten().collect());
         rules.insert(libc::SYS_ftruncate, Vec::new());
-        // Files that are done with go to another folder, and take no other's place there.
+        // Files that are no longer needed go to another folder, and replace no file there.
         let keeps = (4, Op::Eq, u64::from(libc::RENAME_NOREPLACE));
         rules.insert(libc::SYS_renameat2, when(&[keeps])?);
     } else {
@@ -200,12 +203,12 @@ fn compile(
     Ok(SeccompFilter::new(rules, otherwise, on_match, architecture)?.try_into()?)
 }
 
-/// One rule: all conditions (argument, comparison, value of 32 bits) hold.
+/// Makes one rule, which matches if all conditions (argument, comparison, 32-bit value) hold.
 fn when(conditions: &[(u8, Op, u64)]) -> Result<Vec<SeccompRule>, seccompiler::Error> {
     let conditions = conditions
         .iter()
         .map(|(argument, comparison, value)| {
-            // An address has 64 bits, the other arguments that are looked at have 32.
+            // An address has 64 bits; the other arguments that are compared have 32.
             let length = if *value == 0 && matches!(comparison, Op::Eq) { Len::Qword } else { Len::Dword };
             SeccompCondition::new(*argument, length, comparison.clone(), *value)
         })
@@ -213,7 +216,7 @@ fn when(conditions: &[(u8, Op, u64)]) -> Result<Vec<SeccompRule>, seccompiler::E
     Ok(vec![SeccompRule::new(conditions)?])
 }
 
-/// As many rules as values that an argument may have.
+/// Makes a rule for each value that an argument may have.
 fn any_of(argument: u8, values: &[libc::c_int]) -> Result<Vec<SeccompRule>, seccompiler::Error> {
     let rules = values.iter().map(|value| {
         let condition = SeccompCondition::new(argument, Len::Dword, Op::Eq, bits(*value))?;

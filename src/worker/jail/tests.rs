@@ -1,4 +1,5 @@
-//! Walls one by one, each on a thread of its own: what is forbidden holds for the thread that asked for it, and ends with it.
+//! Tests of the walls one by one, each on a thread of its own: restrictions apply to the thread that asked
+//! for them, and end with it.
 
 #![expect(unsafe_code, reason = "system calls that no safe wrapper makes")]
 
@@ -16,10 +17,10 @@ use crate::source::{LocalSettings, Policy, resolve};
 
 mod captured;
 
-/// Neither reads nor writes, and needs the right to both.
+/// Neither reads nor writes, and needs the rights to do both.
 const FOURTH_MODE: libc::c_int = libc::O_ACCMODE;
 
-/// `Err` with the error's number.
+/// Opens and closes a file. Returns the number of the error.
 fn open(path: &Path, flags: libc::c_int) -> Result<(), i32> {
     let path = CString::new(path.as_os_str().as_bytes()).unwrap();
     // SAFETY: the path ends in NUL; the descriptor is closed at once.
@@ -41,7 +42,7 @@ fn truncate(path: &Path) -> Result<(), i32> {
     }
 }
 
-/// As C and C++ do it, which is led through this crate.
+/// Removes a file as C and C++ do; this crate wraps that function.
 fn remove(path: &Path) -> Result<(), i32> {
     let path = CString::new(path.as_os_str().as_bytes()).unwrap();
     // SAFETY: the path ends in NUL.
@@ -51,7 +52,7 @@ fn remove(path: &Path) -> Result<(), i32> {
     }
 }
 
-/// Runs `work` with the rules of Landlock that `newest` has, and with seccomp where `filtered`.
+/// Runs `work` with the Landlock rules of version `newest`, and with seccomp if `filtered`.
 fn jailed<T: Send + 'static>(
     place: &Place,
     newest: ABI,
@@ -76,7 +77,7 @@ struct Place {
     report: PathBuf,
     /// The worker's folder, as the broker sees it.
     disk: Disk,
-    /// Where in it the worker may write.
+    /// The subfolder in which the worker may write.
     temp: PathBuf,
 }
 
@@ -98,7 +99,7 @@ impl Place {
     }
 }
 
-/// Of a database file's folder, whatever its patterns.
+/// Whatever the datasource's patterns match there.
 #[test]
 fn beside_a_database_file_only_reports_can_be_opened() {
     let place = Place::new();
@@ -125,12 +126,12 @@ fn beside_a_database_file_only_reports_can_be_opened() {
         for other in others.iter().chain([&link]) {
             assert_eq!(open(other, libc::O_RDONLY), Err(libc::EACCES), "{other:?}");
         }
-        // A report that comes later is for the next worker.
+        // A report that comes later can be read by the next worker.
         assert!(fs::read_dir(&folder).unwrap().count() > 5);
     });
 }
 
-/// Landlock knows no right to empty a file before Linux 6.2: whoever may read it may.
+/// Landlock before Linux 6.2 has no right for emptying a file: whoever may read a file may empty it.
 #[test]
 fn no_report_can_be_emptied_whatever_the_kernels_landlock_knows() {
     for newest in [ABI::V1, ABI::V2, ABI::V3, view::NEWEST] {
@@ -151,7 +152,7 @@ fn no_report_can_be_emptied_whatever_the_kernels_landlock_knows() {
     }
 }
 
-/// The wall that is missing there, so that the test above can see.
+/// Shows that the test above fails without seccomp.
 #[test]
 fn an_old_landlock_alone_lets_a_report_be_emptied() {
     for mode in [libc::O_RDONLY, FOURTH_MODE] {
@@ -176,7 +177,8 @@ fn what_spilling_needs_is_left() {
             assert_eq!(fs::read(&file).unwrap(), b"spi");
             assert_eq!(open(&file, libc::O_WRONLY | libc::O_TRUNC), Ok(()));
             assert_eq!(fs::metadata(&file).unwrap().len(), 0);
-            // As DuckDB removes it, and as Rust would. Where Landlock lets nothing be moved, it stays empty.
+            // First as DuckDB removes a file, then as Rust does. If Landlock does not allow moving it, it
+            // stays, empty.
             assert_eq!(remove(&file), Ok(()));
             assert_eq!(fs::metadata(&file).map_or(0, |found| found.len()), 0);
             assert_eq!(remove(&temp.join("nosuch")), Err(libc::ENOENT));

@@ -14,14 +14,16 @@ use super::{Enforced, removal};
 use crate::error::{Error, Kind, Result};
 use crate::source::{Datasource, in_a_glob, no_file, reports_beside};
 
-/// The newest rules this code knows; older kernels enforce those they have.
+/// The newest rules that this code knows; older kernels enforce those that they have.
 pub(super) const NEWEST: ABI = ABI::V7;
 
-/// Restricts this thread and those it starts: read the datasource's files, write `temp_dir`, no TCP, no signals and
-/// no abstract sockets outward. `newest` are the rules to ask for, [`NEWEST`] but where a test stands for an older kernel.
+/// Restricts this thread and those it starts: read the datasource's files, write `temp_dir`; no TCP, no
+/// signals to other processes, no abstract sockets outside. `newest` is the version of the rules to ask for:
+/// [`NEWEST`], except in tests that stand for an older kernel.
 ///
 /// # Errors
-/// [`Kind::NotFound`] or [`Kind::Forbidden`] for a path of the datasource that is gone or leads elsewhere by now.
+/// [`Kind::NotFound`] or [`Kind::Forbidden`] for a path of the datasource that is gone or now leads
+/// elsewhere, [`Kind::Unavailable`] if there are too few file descriptors.
 pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) -> Result<Enforced> {
     let read_folder = AccessFs::ReadFile | AccessFs::ReadDir;
     let mut rules = Vec::new();
@@ -51,7 +53,8 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) ->
         }
     }
     let reports = reports_beside(datasource);
-    // Files only. They are moved to where they can neither be opened nor moved; that none is removed is for seccomp.
+    // Files only. They can be moved to where they can be neither opened nor moved; seccomp ensures that none
+    // is removed.
     let all = AccessFs::from_all(newest);
     let moved_in = all & (AccessFs::MakeReg | AccessFs::Refer);
     let spill = read_folder | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::RemoveFile;
@@ -74,7 +77,7 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) ->
         })
         .and_then(Ruleset::create)
         .and_then(|ruleset| ruleset.add_rules(rules.into_iter().map(Ok::<_, landlock::RulesetError>)))
-        // One by one: there may be more of them than descriptors.
+        // One by one, because there may be more reports than descriptors.
         .and_then(|ruleset| ruleset.add_rules(reports.iter().filter_map(|report| allow_reading(report))))
         .and_then(landlock::RulesetCreated::restrict_self);
     Ok(match restricted {
@@ -91,8 +94,8 @@ pub(super) fn restrict(datasource: &Datasource, temp_dir: &Path, newest: ABI) ->
     })
 }
 
-/// The folder above the first on the way to `folder`, or that itself, whose name holds glob characters: DuckDB finds such a name by
-/// listing what is above. The rule for it holds for what is below, too.
+/// Returns the parent of the topmost folder in the path `folder` whose name holds glob characters: DuckDB
+/// finds such a folder by listing its parent. The rule for the parent also applies to everything below it.
 fn above_the_first_odd(folder: &Path) -> Option<&Path> {
     let is_odd = |path: &&Path| {
         path.file_name().is_some_and(|name| in_a_glob(Path::new(name)) != *name.to_string_lossy())
@@ -100,7 +103,8 @@ fn above_the_first_odd(folder: &Path) -> Option<&Path> {
     folder.ancestors().filter(is_odd).last()?.parent()
 }
 
-/// The rule for a report, if it is a file. One that is replaced at this moment is none: the broker notices, and the next worker has it.
+/// Returns the rule for a report, if it is a file. A report that is being replaced at this moment gets none:
+/// the broker notices the change, and the next worker can read it.
 fn allow_reading(report: &Path) -> Option<Result<PathBeneath<OwnedFd>, landlock::RulesetError>> {
     let file = checked_file(report, open_itself(report));
     file.map_err(|error| tracing::debug!(%error, "a report cannot be opened"))
@@ -112,7 +116,7 @@ fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
     rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// What need not be there; of the system's own.
+/// Opens a path of the system that need not exist.
 fn open_if_there(path: &Path) -> Result<Option<OwnedFd>> {
     match open(path) {
         Err(error) if is_lack(error) => Err(too_few()),
@@ -129,14 +133,14 @@ fn too_few() -> Error {
         .hint("Raise the limit of open files of Grafana's service (`ulimit -n`, `LimitNOFILE`)")
 }
 
-/// Names a file and not what a link of its name leads to. Nothing waits on what is only named: a pipe without a writer, a
-/// device.
+/// Opens the path itself, and not what a link at its end leads to. Such an open never blocks, not even for a
+/// pipe without a writer or for a device.
 fn open_itself(path: &Path) -> rustix::io::Result<OwnedFd> {
     rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
 }
 
-/// A database file or its write-ahead log, which whoever may write its folder can have put there. The rule holds for what was
-/// opened, so that must be a file itself.
+/// Checks a database file, its write-ahead log or a report. Whoever may write its folder can have put
+/// something else there. The rule applies to what was opened, so that must be a regular file.
 fn checked_file(path: &Path, opened: rustix::io::Result<OwnedFd>) -> Result<OwnedFd> {
     let file = checked(path, opened)?;
     match rustix::fs::fstat(&file).map(|found| FileType::from_raw_mode(found.st_mode)) {
@@ -150,7 +154,7 @@ fn open_checked(path: &Path) -> Result<OwnedFd> {
     checked(path, open(path))
 }
 
-/// What was opened must still be what has the path: a folder on the way to it may have become a link.
+/// Checks that what was opened still has this path: a folder on the way to it may have become a link.
 fn checked(path: &Path, opened: rustix::io::Result<OwnedFd>) -> Result<OwnedFd> {
     use std::os::fd::AsRawFd as _;
     let file = opened.map_err(|error| {
@@ -172,8 +176,8 @@ fn checked(path: &Path, opened: rustix::io::Result<OwnedFd>) -> Result<OwnedFd> 
     }
 }
 
-/// What DuckDB looks at when it opens, and ends the process when it may not: this process's control group and the
-/// bounds of that group.
+/// Returns the files that DuckDB reads when it is opened: this process's control group and the limits of that
+/// group. DuckDB ends the process if it may not read them.
 fn cgroup_files() -> Vec<PathBuf> {
     let own = "/proc/self/cgroup";
     let groups = std::fs::read_to_string(own).unwrap_or_default();

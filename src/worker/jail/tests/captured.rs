@@ -1,4 +1,4 @@
-//! Code that took a worker over, and tries to hold more of the machine than a worker may.
+//! Tests of code that took a worker over and tries to hold more of the machine than a worker may.
 
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,7 +15,7 @@ const PAGE: usize = 4096;
 const READ_WRITE: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
 const PRIVATE: libc::c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
 
-/// `Err` with the error's number.
+/// Makes a system call. Returns its result or the number of the error.
 fn call(number: libc::c_long, arguments: [usize; 6]) -> Result<usize, i32> {
     let [first, second, third, fourth, fifth, sixth] = arguments;
     // SAFETY: the callers pass what the calls take; most are refused before that matters.
@@ -31,7 +31,7 @@ fn mmap(length: usize, protection: libc::c_int, flags: libc::c_int, file: i32) -
     call(libc::SYS_mmap, [0, length, number(protection), number(flags), file, 0])
 }
 
-/// Runs `work` in a jail of today.
+/// Runs `work` in a jail with all current rules.
 fn captured<T: Send + 'static>(place: &Place, work: impl FnOnce() -> T + Send + 'static) -> T {
     jailed(place, view::NEWEST, true, work)
 }
@@ -63,7 +63,7 @@ fn only_private_memory_without_a_file_can_be_mapped() {
         for (name, protection, flags, file) in attempts {
             assert_eq!(mmap(PAGE, protection, flags, file), REFUSED, "{name}");
         }
-        // What the C library asks for.
+        // Flags that the C library uses.
         for beside in [0, libc::MAP_NORESERVE, libc::MAP_STACK, libc::MAP_POPULATE] {
             let at = mmap(2 * PAGE, READ_WRITE, PRIVATE | beside, -1).unwrap();
             let grown = call(libc::SYS_mremap, [at, 2 * PAGE, 4 * PAGE, 1, 0, 0]).unwrap();
@@ -72,7 +72,7 @@ fn only_private_memory_without_a_file_can_be_mapped() {
                 assert_eq!(moved, REFUSED, "{what}");
             }
             let advise = |advice| call(libc::SYS_madvise, [grown, PAGE, advice, 0, 0, 0]);
-            // Out to where memory is swapped, shared with equal pages, kept beyond its end.
+            // Advice that swaps memory out, shares equal pages, or keeps memory beyond its end.
             for advice in [libc::MADV_PAGEOUT, libc::MADV_COLD, libc::MADV_MERGEABLE, libc::MADV_REMOVE] {
                 assert_eq!(advise(usize::try_from(advice).unwrap()), REFUSED, "advice {advice}");
             }
@@ -82,7 +82,7 @@ fn only_private_memory_without_a_file_can_be_mapped() {
     });
 }
 
-/// What would be memory, room, processor time or somebody else's file, and is in nobody's count.
+/// Calls that would take memory, disk space, processor time or other processes' files without being counted.
 #[rustfmt::skip]
 const UNCOUNTED: &[(&str, libc::c_long)] = &[
     ("memfd_create", libc::SYS_memfd_create), ("memfd_secret", libc::SYS_memfd_secret), ("shmget", libc::SYS_shmget), ("shmat", libc::SYS_shmat),
@@ -119,7 +119,7 @@ fn nothing_is_made_that_nobody_counts() {
             assert_eq!(call(*number, [0; 6]), REFUSED, "{name}");
         }
         assert_eq!(call(libc::SYS_clone, [0; 6]), REFUSED, "a process");
-        // A file that has no name from its beginning.
+        // A file that never has a name.
         for mode in [libc::O_RDWR, libc::O_WRONLY] {
             assert_eq!(open(&temp, libc::O_TMPFILE | mode), Err(libc::EPERM));
         }
@@ -132,7 +132,7 @@ fn nothing_is_made_that_nobody_counts() {
     });
 }
 
-/// What two processes share when one inherits an open file of the other is not only the position in it.
+/// Processes that share an open file share more than the position in it.
 #[test]
 fn an_open_file_is_not_changed_for_those_who_share_it() {
     let place = Place::new();
@@ -160,7 +160,8 @@ fn an_open_file_is_not_changed_for_those_who_share_it() {
     });
 }
 
-/// Landlock asks nothing of who opens a file neither for reading nor for writing, and yet a device is open then, and a file made.
+/// Landlock checks no right of a caller that opens a file neither for reading nor for writing, and yet that
+/// opens devices and creates files.
 #[test]
 fn there_is_no_fourth_way_to_open() {
     let place = Place::new();
@@ -182,7 +183,8 @@ fn there_is_no_fourth_way_to_open() {
     });
 }
 
-/// Files that were removed and are still open, or that are opened just while they go, are the ones that fill a disk unseen.
+/// Files that are removed while they are open, or opened while they are being removed, could fill a disk
+/// unseen.
 #[test]
 fn no_file_that_can_be_written_leaves_the_count() {
     let place = Place::new();
@@ -193,7 +195,7 @@ fn no_file_that_can_be_written_leaves_the_count() {
             scope.spawn(|| {
                 let mut held = std::collections::VecDeque::new();
                 while !is_over.load(Ordering::SeqCst) {
-                    // Refused when it was moved between being found and being opened.
+                    // Fails if the file is moved between being found and being opened.
                     held.extend(fs::File::options().write(true).open(&file));
                     for open in &held {
                         assert!(open.metadata().unwrap().nlink() > 0, "removed, and can be written");
@@ -230,7 +232,7 @@ fn no_file_that_can_be_written_leaves_the_count() {
     assert_eq!(room[1], Room::default());
 }
 
-/// What a worker has done with goes one way, and what it has not stays where it is.
+/// Files that a worker no longer needs are moved one way, and all others stay where they are.
 #[test]
 fn files_are_moved_one_way_only() {
     let place = Place::new();
@@ -247,7 +249,7 @@ fn files_are_moved_one_way_only() {
         let [one, other] = ["a", "b"].map(|name| temp.join(name));
         fs::write(&one, "x").unwrap();
         fs::write(&other, "x").unwrap();
-        // In place of another, exchanged with it, or with a file of another kind left behind.
+        // Replacing another file, exchanging two, or leaving a whiteout behind.
         for flags in [0, 2, 4, 5] {
             assert_eq!(moved(&one, &other, flags), REFUSED, "{flags}");
         }
@@ -268,7 +270,7 @@ fn files_are_moved_one_way_only() {
     );
 }
 
-/// Runs a test of this file in a process of its own, for what holds for a whole process.
+/// Runs a test of this file in a process of its own, because it restricts the whole process.
 fn alone(name: &str) {
     let name = format!("{}::{name}", module_path!().split_once("::").unwrap().1);
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -287,7 +289,7 @@ fn no_thread_is_made_once_all_run() {
 fn inside_no_thread_is_made() {
     let make = || std::thread::Builder::new().spawn(|| ()).map(|thread| thread.join().unwrap());
     let (ask, asked) = std::sync::mpsc::channel();
-    // One that runs before, as DuckDB's do.
+    // A thread that runs before the filter is set, as DuckDB's do.
     let other = std::thread::spawn(move || {
         asked.recv().unwrap();
         make().map_err(|error| error.raw_os_error())
@@ -305,7 +307,7 @@ fn inside_no_thread_is_made() {
     assert_eq!(call(libc::SYS_clone, [thread, 0, 0, 0, 0, 0]), Err(libc::EAGAIN));
 }
 
-/// The limits of a worker with 64 MB.
+/// Returns the limits of a worker with 64 MB.
 fn small() -> crate::limits::Limits {
     crate::limits::Limits {
         timeout: Duration::from_secs(1),
@@ -328,7 +330,7 @@ fn inside_closed_memory_is_bounded() {
     process::bound_memory(&figures, &small());
     let step = 4 << 20;
     let mut held = 0;
-    // `RLIMIT_DATA` counts what can be written now.
+    // `RLIMIT_DATA` counts only memory that can be written now.
     while let Ok(at) = mmap(step, READ_WRITE, PRIVATE | libc::MAP_POPULATE, -1) {
         if call(libc::SYS_mprotect, [at, step, usize::try_from(libc::PROT_READ).unwrap(), 0, 0, 0]).is_err() {
             break;
@@ -337,11 +339,11 @@ fn inside_closed_memory_is_bounded() {
         assert!(held < 600 * MB, "{} MB are held", held / MB);
     }
     assert!(held > 100 * MB, "{} MB are too few for a worker", held / MB);
-    // Nor can the tables of pages grow that are only looked at.
+    // The page tables of memory that is only read cannot grow either.
     assert_eq!(mmap(1 << 40, libc::PROT_READ, PRIVATE | libc::MAP_NORESERVE, -1), Err(libc::ENOMEM));
 }
 
-/// The tables of an address space that is only looked at are memory that no page is.
+/// Memory that is only read takes page tables, although it has no pages of its own.
 #[test]
 fn tables_of_pages_count_as_memory() {
     let figures = Figures::of(std::process::id());
@@ -357,7 +359,8 @@ fn tables_of_pages_count_as_memory() {
     assert!(tables >= 60 * MB, "{} MB", tables / MB);
 }
 
-/// Each is memory of the kernel's. A worker may lock files, as DuckDB does, so how often is looked at.
+/// Each lock takes memory of the kernel. A worker may lock files, as DuckDB does, so the number of locks is
+/// watched.
 #[test]
 fn locks_are_seen() {
     let place = Place::new();
@@ -375,7 +378,7 @@ fn locks_are_seen() {
     captured(&place, move || {
         let file = fs::File::create(&path).unwrap();
         for n in 0..1000 {
-            // SAFETY: numbers only; zero is a value of each.
+            // SAFETY: all fields are numbers, for which zero is valid.
             let mut lock: libc::flock = unsafe { std::mem::zeroed() };
             lock.l_type = libc::c_short::try_from(libc::F_WRLCK).unwrap();
             (lock.l_start, lock.l_len) = (2 * n, 1);
