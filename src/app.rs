@@ -4,23 +4,22 @@
 mod backend;
 mod instances;
 mod plan;
+mod request;
 mod scrape;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use tokio_stream::Stream;
 
 #[cfg(test)]
 pub(crate) use self::backend::fixed;
-use self::instances::{Instance, InstanceKey};
+use self::instances::{Instance, Instances};
 use self::plan::{Failure, Origin, QueryPlan};
+pub use self::request::{DataQuery, ExportOptions, InstanceSettings, QueryOutcome};
 use crate::cache::{Answer, Cache, Key};
 use crate::contract::{Export, Exported, Health, Ticket};
 use crate::error::{Error, Kind, Result};
@@ -28,101 +27,7 @@ use crate::frame::{self, CsvOptions};
 use crate::limits::MB;
 use crate::metrics::{Asked, Metrics};
 use crate::protocol::Walls;
-use crate::query::{QueryModel, TimeRange};
-use crate::rundir::RunDir;
 use crate::source::Policy;
-
-/// The instance settings of a datasource as an edge passes them on. They are parsed later, because invalid
-/// settings must fail only the queries of this datasource and not the whole request.
-#[derive(Clone, Default)]
-pub struct InstanceSettings {
-    /// Grafana's uid of the datasource; with `org_id` the key of its instance.
-    pub uid: String,
-    /// The organisation that owns the datasource.
-    pub org_id: i64,
-    /// Time of the last change, in milliseconds since 1970.
-    pub updated_ms: i64,
-    /// Grafana's `url` field, read as `file://…` when `path` is missing.
-    pub url: String,
-    /// The settings document (jsonData) as JSON text.
-    pub json_data: Bytes,
-    /// Decrypted secure settings.
-    pub secrets: HashMap<String, String>,
-    /// Grafana's own row limit (`GF_SQL_ROW_LIMIT` of grafanaConfig); a negative number means unlimited.
-    pub row_limit: Option<i64>,
-    /// The login of the user who asks; empty if unknown. When many queries wait, turns alternate between the
-    /// callers.
-    pub caller: String,
-}
-
-/// Leaves out the values of the secrets.
-impl std::fmt::Debug for InstanceSettings {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("InstanceSettings")
-            .field("uid", &self.uid)
-            .field("org_id", &self.org_id)
-            .field("updated_ms", &self.updated_ms)
-            .field("url", &self.url)
-            .field("json_data", &self.json_data)
-            .field("secrets", &self.secrets.keys().collect::<Vec<_>>())
-            .field("row_limit", &self.row_limit)
-            .field("caller", &self.caller)
-            .finish()
-    }
-}
-
-/// One query of a request. Its model arrives as JSON text, which [`DataQuery::read`] parses.
-#[derive(Debug, Clone)]
-pub struct DataQuery<Model = QueryModel> {
-    /// The query's refId.
-    pub ref_id: String,
-    /// The query model.
-    pub model: Model,
-    /// The dashboard's or alert rule's time range.
-    pub range: TimeRange,
-    /// The interval Grafana suggests; zero when unknown.
-    pub interval: Duration,
-    /// How many points the panel can show; zero when unknown.
-    pub max_data_points: i64,
-    /// Whether an alert rule runs the query, so that no user can choose another time range.
-    pub is_of_alert: bool,
-}
-
-impl DataQuery<Bytes> {
-    /// Parses the query model from JSON text.
-    ///
-    /// # Errors
-    /// The errors of [`QueryModel::from_json`].
-    pub fn read(self) -> Result<DataQuery> {
-        let Self { ref_id, model, range, interval, max_data_points, is_of_alert } = self;
-        let model = QueryModel::from_json(&model)?;
-        Ok(DataQuery { ref_id, model, range, interval, max_data_points, is_of_alert })
-    }
-}
-
-/// The result of a query. After a failure the frame is empty and carries only `executedQueryString`.
-#[derive(Debug, Clone)]
-pub struct QueryOutcome {
-    /// An Arrow IPC file as `grafana-plugin-sdk-go` reads it.
-    pub frame: Bytes,
-    /// The error, if the query failed.
-    pub error: Option<Error>,
-    /// Line and column of the error in the query text as the user wrote it, both counted from 1.
-    pub place: Option<(usize, usize)>,
-}
-
-/// Options of an export; the default is a download.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ExportOptions {
-    /// Maximum number of rows. Further rows are left out, and [`CsvExport::summary`] says so. `None` means no
-    /// maximum.
-    pub max_rows: Option<u64>,
-    /// Whether texts that a spreadsheet would evaluate as formulas are written unchanged.
-    pub raw: bool,
-    /// Whether to wait without limit for a reader that takes nothing, such as a pager. Otherwise the export
-    /// is cancelled after one minute without a read, and after one hour in any case.
-    pub patient: bool,
-}
 
 /// The rows of a query as CSV, made while they are read. Each piece holds whole rows, unless a row is longer
 /// than a piece. Dropping the stream cancels the query.
@@ -174,11 +79,7 @@ impl Stream for CsvExport {
 
 /// The plugin's state: the operator's policy and the instances of the datasources in use.
 pub struct App {
-    policy: Result<Policy>,
-    walls: Walls,
-    instances: Mutex<HashMap<InstanceKey, Arc<Instance>>>,
-    /// Holds the workers' temp folders; created with the first instance.
-    run_dir: Mutex<Option<Arc<RunDir>>>,
+    instances: Instances,
     metrics: Metrics,
     cache: Cache,
 }
@@ -194,7 +95,7 @@ impl App {
     /// Returns the temp folder that the operator has set, if any.
     #[must_use]
     pub fn temp_dir(&self) -> Option<&Path> {
-        self.policy.as_ref().ok()?.temp_dir.as_deref()
+        self.instances.policy().ok()?.temp_dir.as_deref()
     }
 
     /// Creates an app under `policy`.
@@ -209,18 +110,16 @@ impl App {
         let cache_mb = policy.as_ref().ok().and_then(|policy| policy.cache_mb).unwrap_or(CACHE_MB);
         Self {
             cache: Cache::new(cache_mb.saturating_mul(MB)),
-            policy,
-            walls: Walls::default(),
-            instances: Mutex::default(),
-            run_dir: Mutex::default(),
+            instances: Instances::new(policy),
             metrics: Metrics::default(),
         }
     }
 
     /// Replaces the walls around the queries: for tests of a single wall, and to measure what the walls cost.
     #[must_use]
-    pub fn with_walls(self, walls: Walls) -> Self {
-        Self { walls, ..self }
+    pub fn with_walls(mut self, walls: Walls) -> Self {
+        self.instances.walls = walls;
+        self
     }
 
     /// Runs one query. An error is part of the outcome. Dropping the future cancels the query.
@@ -378,21 +277,21 @@ impl App {
         self.instance(settings)?.backend.catalog().await
     }
 
+    /// Returns the instance of a datasource.
+    fn instance(&self, settings: &InstanceSettings) -> Result<Arc<Instance>> {
+        self.instances.of(settings, self.metrics.of(&settings.uid), &self.cache)
+    }
+
     /// Ends all workers, and with them the queries that still run.
     pub async fn shutdown(&self) {
-        let instances: Vec<_> = std::mem::take(&mut *self.instances.lock()).into_values().collect();
+        let instances = self.instances.take();
         let mut ending = tokio::task::JoinSet::new();
         for instance in instances {
             self.cache.end(&instance.scope);
             ending.spawn(async move { instance.backend.stop().await });
         }
         ending.join_all().await;
-        // A request that never ends may still hold the folder.
-        if let Some(run_dir) = self.run_dir.lock().take()
-            && let Err(error) = run_dir.remove()
-        {
-            tracing::debug!(%error, "the temp folder stays");
-        }
+        self.instances.remove_run_dir();
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 #[cfg(test)]
 pub(crate) mod fixed;
 
-use super::InstanceSettings;
+use super::request::InstanceSettings;
 use crate::contract::{Export, ExportJob, Health, Place, QueryJob, Reply, Ticket};
 use crate::error::Result;
 use crate::local::{self, Local, Surroundings};

@@ -1,9 +1,7 @@
 //! The metrics of an app: its counters, and figures that are read when the metrics are requested.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::instances::Instance;
 use super::{App, backend};
 use crate::metrics::Now;
 
@@ -14,12 +12,7 @@ impl App {
     /// Returns the metrics in Prometheus' text format.
     pub async fn metrics(&self) -> String {
         self.forget(FORGOTTEN);
-        let instances: Vec<(String, Arc<Instance>)> = self
-            .instances
-            .lock()
-            .iter()
-            .map(|((_, uid), instance)| (uid.clone(), Arc::clone(instance)))
-            .collect();
+        let instances = self.instances.all();
         let mut now = Now {
             engine: backend::version(),
             instances: instances.len(),
@@ -42,15 +35,7 @@ impl App {
     /// Drops the series, instances and cached results of datasources without queries for `unused`.
     fn forget(&self, unused: Duration) {
         let forgotten = self.metrics.forget(unused);
-        if !forgotten.is_empty() {
-            self.instances.lock().retain(|(_, uid), instance| {
-                let stays = !forgotten.contains(uid);
-                if !stays {
-                    self.cache.end(&instance.scope);
-                }
-                stays
-            });
-        }
+        self.instances.forget(&forgotten, &self.cache);
     }
 }
 
