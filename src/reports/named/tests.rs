@@ -1,4 +1,5 @@
-//! Each parameter is read or refused by name, and each text names exactly the variables that its parameters fill.
+//! Each parameter is accepted or refused by name, and each SQL text uses exactly the variables that its
+//! parameters set.
 
 use std::time::Duration;
 
@@ -84,7 +85,7 @@ fn weeks_that_are_compared() {
     assert!(text.contains("coalesce(202642, 999952)") && text.contains("'it''s ($x)'"), "{text}");
 }
 
-/// What the dashboard writes into its box is what its CSV takes without one.
+/// The dashboard's text box and the CSV export have the same default expression.
 #[test]
 fn the_expression_for_agents_is_the_dashboards() {
     let text = include_str!("../../../provisioning/dashboards/query_perf_agents.json");
