@@ -1,4 +1,4 @@
-//! The options that say which datasource is meant, and for which time: shared by all subcommands.
+//! Options that select the datasource and the time range; shared by all subcommands.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::app::InstanceSettings;
 use crate::error::{Error, Result};
 use crate::query::TimeRange;
 
-/// Settings of jsonData that have no option of their own.
+/// Settings in jsonData that have no option of their own.
 const OTHER_SETTINGS: &[&str] =
     &["slowMs", "timeoutSeconds", "maxRows", "maxResultMb", "memoryLimitMb", "threads", "engine"];
 
@@ -37,19 +37,19 @@ pub(super) struct DatasourceArgs {
 }
 
 impl DatasourceArgs {
-    /// The datasource of one folder, without any other option.
+    /// Returns the datasource of one folder with default settings.
     pub(super) fn of_folder(folder: &Path) -> Self {
         Self { path: vec![folder.to_owned()], ..Self::default() }
     }
 
-    /// Sets `name` unless the person did.
+    /// Sets `name` unless the user did.
     pub(super) fn or_setting(&mut self, name: &str, value: &str) {
         if self.settings.iter().all(|(given, _)| given != name) {
             self.settings.push((name.to_owned(), value.to_owned()));
         }
     }
 
-    /// The datasource as an edge hands it over. Paths are made absolute against the current folder.
+    /// Returns the instance settings as an edge passes them to the app. Paths become absolute.
     pub(super) fn instance(&self) -> Result<InstanceSettings> {
         Ok(InstanceSettings {
             uid: "cli".to_owned(),
@@ -79,10 +79,10 @@ impl DatasourceArgs {
     }
 }
 
-/// `name` itself when `--setting` may set it.
+/// Returns `name` if `--setting` may set it.
 ///
 /// # Errors
-/// With the option to use instead, or the names that are known.
+/// `BadSettings` that names the option to use instead, or the known settings.
 pub(super) fn known_setting(name: &str) -> Result<&str> {
     if OTHER_SETTINGS.contains(&name) {
         return Ok(name);
@@ -96,7 +96,7 @@ pub(super) fn known_setting(name: &str) -> Result<&str> {
     Err(Error::bad_settings(format!("`--setting {name}` is not known")).hint(hint))
 }
 
-/// `path` as text that does not depend on the current folder.
+/// Returns `path` as an absolute path in text form.
 fn absolute(path: &Path) -> Result<String> {
     let text = path.to_str().ok_or_else(|| {
         Error::bad_settings(format!("`{}` is not UTF-8", path.display()))
@@ -124,7 +124,7 @@ pub(super) struct TimeArgs {
 }
 
 impl TimeArgs {
-    /// The range; what was not given is taken from `default`.
+    /// Returns the time range; an end that was not given is taken from `default`.
     pub(super) fn range(&self, default: (&str, &str), now: Timestamp) -> Result<TimeRange> {
         let from = self.from.as_deref().unwrap_or(default.0);
         let to = self.to.as_deref().unwrap_or(default.1);

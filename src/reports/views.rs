@@ -71,7 +71,7 @@ pub fn create_views(sources: &[Source], slow_ms: f64, temp: bool) -> Vec<View> {
         .collect()
 }
 
-/// Returns the query of `perf_all_weeks` over these sources, with the threshold 0: callers apply their own.
+/// Returns the query of `perf_all_weeks` over these sources, with 0 as its threshold for slow rows.
 #[must_use]
 pub fn all_weeks(sources: &[Source]) -> String {
     let views = create_views(sources, 0.0, false);

@@ -12,7 +12,7 @@ pub(super) mod weeks_ago {
     pub(in super::super) const VANISHES: i64 = 4;
     /// The week in which the slow drifts begin.
     pub(in super::super) const DRIFT: i64 = 40;
-    /// A regression in the newest report, so that a comparison of the last two reports finds it.
+    /// A change in the newest report itself, so that a comparison of the last two reports finds it.
     pub(in super::super) const LAST: i64 = 0;
 }
 
