@@ -18,20 +18,20 @@ const OTHER_SETTINGS: &[&str] =
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Datasource")]
 pub(super) struct DatasourceArgs {
-    /// Folder of reports, or a `.duckdb` file, beside which the reports are read, too; may be repeated [default: the current
-    /// folder]
+    /// Folder of reports, or a `.duckdb` file, beside which the reports are read, too; may be repeated
+    /// [default: the current folder]
     #[arg(long, short, value_name = "PATH")]
     path: Vec<PathBuf>,
-    /// Folder where relative paths in SQL start [default: the first folder of --path; with `.duckdb` files alone, the nearest
-    /// folder at or above the file from which they name reports]
+    /// Folder where relative paths in SQL start [default: the first folder of --path; with `.duckdb` files
+    /// alone, the nearest folder at or above the file from which they name reports]
     #[arg(long, value_name = "DIR")]
     base_path: Option<PathBuf>,
-    /// Which files are reports: a pattern relative to the folder, where `**/` goes into folders below [default:
-    /// `query_perf_weekly_*.parquet`]
+    /// Which files are reports: a pattern relative to the folder, where `**/` goes into folders below
+    /// [default: `query_perf_weekly_*.parquet`]
     #[arg(long, value_name = "GLOB")]
     reports: Option<String>,
-    /// Any other setting of the datasource: slowMs, timeoutSeconds, maxRows, maxResultMb, memoryLimitMb or threads, as in
-    /// slowMs=250; may be repeated
+    /// Any other setting of the datasource: slowMs, timeoutSeconds, maxRows, maxResultMb, memoryLimitMb or
+    /// threads, as in slowMs=250; may be repeated
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = name_and_value)]
     settings: Vec<(String, String)>,
 }
@@ -115,10 +115,12 @@ fn absolute(path: &Path) -> Result<String> {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Time range")]
 pub(super) struct TimeArgs {
-    /// Its start: now-6h, now-26w/w, 2026-03-01, 2026-W10 or RFC 3339 [default: now-26w, or what a checked file says]
+    /// Its start: now-6h, now-26w/w, 2026-03-01, 2026-W10 or RFC 3339 [default: now-26w, or what a checked
+    /// file says]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(super) from: Option<String>,
-    /// Its end, in the same forms; a day or week is meant with its whole length [default: now, or what a checked file says]
+    /// Its end, in the same forms; a day or week is meant with its whole length [default: now, or what a
+    /// checked file says]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(super) to: Option<String>,
 }

@@ -53,7 +53,8 @@ pub(super) struct Args {
     /// Rows of the result at most [default: 1000000; with `--format csv` all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_rows: Option<u64>,
-    /// Leave texts in CSV that a spreadsheet would take for formulas (`=…`, `+…`, `-…`, `@…`) without a `'` before them
+    /// Leave texts in CSV that a spreadsheet would take for formulas (`=…`, `+…`, `-…`, `@…`) without a `'`
+    /// before them
     #[arg(long)]
     raw_csv: bool,
     /// What `$__interval` stands for, such as 1d [default: a hundredth of the time range]

@@ -32,10 +32,12 @@ pub(super) struct Args {
     /// The address to listen on; others than this machine's own need a token
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
     host: IpAddr,
-    /// A file with the token that callers must send as `Authorization: Bearer …` [default: `DUCKDB_PERF_TOKEN`, if set]
+    /// A file with the token that callers must send as `Authorization: Bearer …` [default:
+    /// `DUCKDB_PERF_TOKEN`, if set]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Another site whose pages may ask and read answers, such as `http://grafana.example:3000`; may be repeated
+    /// Another site whose pages may ask and read answers, such as `http://grafana.example:3000`; may be
+    /// repeated
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     cors_origins: Vec<String>,
     /// The dashboard that the page draws, as Grafana exports it [default: the one that ships]

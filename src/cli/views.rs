@@ -32,7 +32,8 @@ pub(super) struct Args {
     /// Put the views into a file that exists; its other contents stay
     #[arg(long, requires = "file")]
     force: bool,
-    /// The oldest DuckDB that must open the file: 1.4, 1.5 or 2.0 [default: 1.4]; an existing file keeps its version
+    /// The oldest DuckDB that must open the file: 1.4, 1.5 or 2.0 [default: 1.4]; an existing file keeps its
+    /// version
     #[arg(long, value_enum, value_name = "VERSION", requires = "file", hide_possible_values = true)]
     compat: Option<Compat>,
     #[command(flatten)]

@@ -54,7 +54,8 @@ pub(super) struct QueryBody {
     /// `table` (when missing) or `time_series`.
     #[schema(required = false)]
     format: String,
-    /// Start of the time range, `now-26w` when missing: a week, a day, `now-…`, RFC 3339, or milliseconds since 1970.
+    /// Start of the time range, `now-26w` when missing: a week, a day, `now-…`, RFC 3339, or milliseconds
+    /// since 1970.
     #[schema(required = false)]
     from: String,
     /// Its end, `now` when missing.
@@ -69,8 +70,8 @@ pub(super) struct QueryBody {
     /// How many points can be shown; the interval is chosen for them.
     #[schema(required = false)]
     max_data_points: u64,
-    /// `rows` (when missing): an array of row objects; `frame`: a data frame as Grafana's `/api/ds/query` has it; `arrow`:
-    /// an Arrow IPC file.
+    /// `rows` (when missing): an array of row objects; `frame`: a data frame as Grafana's `/api/ds/query` has
+    /// it; `arrow`: an Arrow IPC file.
     #[schema(required = false)]
     r#as: String,
     /// The query's letter, `A` when missing.

@@ -237,8 +237,8 @@ impl Column<'_, Text> {
             return false;
         }
         let cells = self.cells.cast::<[u64; 2]>();
-        // SAFETY: both rows are within the vector; a string is 16 bytes, aligned to 8, with zeroes after a short
-        // text.
+        // SAFETY: both rows are within the vector; a string is 16 bytes, aligned to 8, with zeroes after a
+        // short text.
         unsafe { *cells.add(left) == *cells.add(right) }
     }
 }

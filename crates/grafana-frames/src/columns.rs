@@ -9,8 +9,8 @@
 //! | integers, floats, booleans, text | as they are; a notice when integers lie beyond ±2^53 |
 //! | HUGEINT, UHUGEINT, BIGNUM, DECIMAL | float64; a notice when digits are lost |
 //! | DATE, TIMESTAMP of any unit or zone | time; a notice for infinities and years outside 1677–2262 |
-//! | a number named `time` or `timeend` | time; its unit is guessed from its magnitude, as in Grafana's SQL sources |
-//! | ENUM (dictionary), UUID, TIME, INTERVAL, BLOB and other bytes | text, as `CAST(x AS VARCHAR)` writes it |
+//! | a number named `time` or `timeend` | time; its unit is guessed from the magnitude, as Grafana does |
+//! | ENUM (dictionary), UUID, TIME, INTERVAL, BLOB, other bytes | text, as `CAST(x AS VARCHAR)` writes it |
 //! | LIST, ARRAY, STRUCT, MAP, UNION, JSON | JSON |
 //! | NULL | text that is always NULL |
 //!

@@ -108,7 +108,7 @@ fn macros() {
             "$__unixEpochGroup(s, 1M)",
             "CAST(epoch(date_trunc('month', make_timestamp(CAST(floor(s) AS BIGINT) * 1000000))) AS BIGINT)",
         ),
-        // All.
+        // The choice All.
         ("$__conditionalAll(p IN ($everything), $everything)", "1=1"),
         ("$__conditionalAll(p IN ($everything), '${everything:raw}')", "1=1"),
         ("$__conditionalAll(p IN ($pattern), $pattern)", "(p IN ('a','b'))"),

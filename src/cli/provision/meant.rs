@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 /// The datasource of a run.
 #[derive(Debug, PartialEq, Eq)]
 struct Meant {
-    /// Its uid.
+    /// The uid of the datasource.
     uid: String,
     /// Its name in Grafana, if it exists there.
     name: Option<String>,

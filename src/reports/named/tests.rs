@@ -10,7 +10,7 @@ fn pairs(given: &[(&str, &str)]) -> Vec<(String, String)> {
     given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// The SQL that DuckDB gets.
+/// Returns the SQL that DuckDB gets.
 fn sql(query: NamedQuery, given: &[(&str, &str)]) -> String {
     let asked = query.ask(&pairs(given)).unwrap();
     let model = QueryModel::from_members(&asked.model()).unwrap();

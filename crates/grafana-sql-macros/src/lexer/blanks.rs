@@ -6,7 +6,7 @@
 /// The context of a position in the text, by these rules.
 enum Place {
     Code,
-    /// Inside this quote.
+    /// Inside quotes of this kind.
     Quoted(u8),
     /// Inside `$tag$`; the range is that of the tag.
     DollarQuoted(std::ops::Range<usize>),
