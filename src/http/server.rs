@@ -47,7 +47,7 @@ impl Server {
     ///
     /// # Errors
     /// `BadSettings` that names the option: the token is missing though it is required, the port is in use or
-    /// reserved, an origin is not an origin, or a dashboard is not a dashboard.
+    /// needs privileges, an origin is invalid, or the dashboard is not a dashboard as Grafana saves it.
     pub async fn bind(app: Arc<App>, settings: InstanceSettings, options: Options) -> Result<Self> {
         let is_local = options.host.is_loopback();
         if !is_local && options.token.is_none() {

@@ -69,8 +69,8 @@ impl<W: Write> IpcWriter<W> {
     /// Writes one batch; its columns must have the types of the schema.
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         let buffers = self.encoder.encode(batch).map_err(|e| arrow_error(&e))?;
-        // Before the first batch the encoder emits the schema, a message without a body. So the batch's
-        // message is the last one; it starts at the last header.
+        // Before the first batch the encoder also emits the schema, a message without a body. The batch's
+        // message comes after it and starts with its header.
         let mut header = None;
         let mut at = self.bytes;
         let mut buffers = buffers.as_slice();

@@ -43,7 +43,7 @@ impl<'a> Expand<'a> {
     /// Expands one text.
     ///
     /// # Errors
-    /// Fails for `$__file{…}`, because that file is on Grafana's machine.
+    /// `BadSettings` for `$__file{…}`, because that file is on Grafana's machine.
     pub(super) fn text(&mut self, text: &str) -> Result<String> {
         let mut filled = String::with_capacity(text.len());
         let mut rest = text;

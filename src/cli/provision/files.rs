@@ -28,7 +28,7 @@ pub(super) fn built_in() -> Vec<File> {
 /// Returns the files of `dir`, sorted by name.
 ///
 /// # Errors
-/// Fails when the folder has none of the subfolders, or something in them cannot be read.
+/// `NotFound` when the folder has none of the subfolders, or something in them cannot be read.
 pub(super) fn from_folder(dir: &Path) -> Result<Vec<File>> {
     let mut files = Vec::new();
     for folder in FOLDERS {

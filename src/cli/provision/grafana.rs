@@ -117,8 +117,9 @@ impl Grafana {
     }
 }
 
-/// Returns the address of a Grafana that is reached at `base` and reports the address `told` (`root_url` in
-/// its section `[server]`). That setting is `localhost` by default.
+/// Returns the address of a Grafana in browsers: the one that it reports (`told`, its `root_url` in the
+/// section `[server]`), or `base` if it reports a local address but is not reached at one. `root_url` is
+/// `localhost` by default.
 fn root(base: &str, told: &str) -> String {
     let is_local = |url: &str| {
         let host = url.split("://").nth(1).unwrap_or_default();
