@@ -1,5 +1,5 @@
-//! One query through either way into the datasource: the app in this process, or a plugin process as Grafana
-//! has one. Both end in the same worker.
+//! Runs one query through the app in this process, or through a plugin process as Grafana does. Both use the
+//! same worker.
 
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,19 @@ use crate::frame::{self, Decoded};
 use crate::plugin::client::Plugin;
 use crate::query::{QueryModel, TimeRange};
 
-/// Whom to ask.
+/// The recipient of queries.
 pub(super) enum Edge<'a> {
-    /// This process's own app.
+    /// The app in this process.
     App(&'a App),
     /// A plugin process.
     Plugin(&'a Plugin),
 }
 
-/// A datasource and the way to it.
+/// A datasource and the recipient of its queries.
 pub(super) struct Asker<'a> {
-    /// The way.
+    /// The recipient.
     pub(super) edge: Edge<'a>,
-    /// The datasource.
+    /// The datasource's instance settings.
     pub(super) settings: &'a InstanceSettings,
 }
 
@@ -33,13 +33,13 @@ pub(super) struct Asker<'a> {
 pub(super) struct Question {
     /// The query model.
     pub(super) model: Map<String, Value>,
-    /// The query's letter.
+    /// The refId.
     pub(super) ref_id: String,
-    /// Its time range.
+    /// The time range.
     pub(super) range: TimeRange,
-    /// The suggested interval; zero when unknown.
+    /// The suggested interval; zero if unknown.
     pub(super) interval: Duration,
-    /// Points that can be shown; zero when unknown.
+    /// The most points that can be shown; zero if unknown.
     pub(super) max_data_points: i64,
 }
 
@@ -55,40 +55,40 @@ impl Question {
         }
     }
 
-    /// The query as the app takes it.
+    /// Converts the question to a query for the app.
     ///
     /// # Errors
-    /// Those of the query model.
+    /// `BadQuery` when the query model is invalid.
     pub(super) fn read(self) -> Result<DataQuery> {
         let model = QueryModel::from_members(&self.model)?;
         Ok(self.with(model))
     }
 
-    /// The query as a plugin process takes it.
+    /// Converts the question to a query for a plugin process.
     fn on_the_wire(mut self) -> DataQuery<Bytes> {
         let model = Value::Object(std::mem::take(&mut self.model)).to_string().into();
         self.with(model)
     }
 }
 
-/// What came back.
+/// The answer to a query.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The frame's bytes, or why there is none.
+    /// The encoded frame, or the error.
     pub(super) frame: Result<Bytes>,
     /// How long it took.
     pub(super) took: Duration,
 }
 
 impl Answer {
-    /// The frame's rows, columns and notices.
+    /// Decodes the frame.
     pub(super) fn decoded(&self) -> Result<Decoded> {
         frame::decode(self.frame.as_ref().map_err(Clone::clone)?)
     }
 }
 
 impl Asker<'_> {
-    /// Asks and waits.
+    /// Runs the query and waits for its answer.
     pub(super) async fn ask(&self, question: Question) -> Answer {
         let start = Instant::now();
         let frame = match &self.edge {
@@ -130,7 +130,7 @@ mod tests {
     use crate::frame::rows::cell;
     use crate::source::Policy;
 
-    /// What does not come from a worker gets through this edge like what does.
+    /// The command line passes on answers of any engine, not only those of a worker.
     #[tokio::test]
     async fn any_engine_answers() {
         let app = App::new(Ok(Policy::default()));

@@ -1,5 +1,5 @@
-//! `duckdb-perf check`: runs what dashboards, alert rules and query files ask for, and says what fails. For
-//! people's CI.
+//! `duckdb-perf check`: runs the queries of dashboards, alert rules and query files, and reports which fail.
+//! Made for CI.
 
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ pub(super) struct Args {
     vars: VarArgs,
 }
 
-/// How outcomes are printed.
+/// The format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// Lines, as the queries end
@@ -93,7 +93,7 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
     if tally.is_good() { Ok(()) } else { Err(Stop::Told(1)) }
 }
 
-/// The files that ask for something; that there are none is an error, or a mistyped folder would pass.
+/// Returns the files with queries. No such file is an error, so that a mistyped folder does not pass.
 fn files(dir: &Path) -> Result<Vec<Found>> {
     if !dir.exists() {
         return Err(Error::new(Kind::NotFound, format!("there is no `{}`", dir.display()))

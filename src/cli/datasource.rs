@@ -1,4 +1,4 @@
-//! The options that say which datasource is meant, and for which time: shared by all subcommands.
+//! Options that select the datasource and the time range; shared by all subcommands.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::app::InstanceSettings;
 use crate::error::{Error, Result};
 use crate::query::TimeRange;
 
-/// Settings of jsonData that have no option of their own.
+/// Settings in jsonData that have no option of their own.
 const OTHER_SETTINGS: &[&str] =
     &["slowMs", "timeoutSeconds", "maxRows", "maxResultMb", "memoryLimitMb", "threads", "engine"];
 
@@ -18,38 +18,38 @@ const OTHER_SETTINGS: &[&str] =
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Datasource")]
 pub(super) struct DatasourceArgs {
-    /// Folder of reports, or a `.duckdb` file, beside which the reports are read, too; may be repeated [default: the current
-    /// folder]
+    /// Folder of reports, or a `.duckdb` file, beside which the reports are read, too; may be repeated
+    /// [default: the current folder]
     #[arg(long, short, value_name = "PATH")]
     path: Vec<PathBuf>,
-    /// Folder where relative paths in SQL start [default: the first folder of --path; with `.duckdb` files alone, the nearest
-    /// folder at or above the file from which they name reports]
+    /// Folder where relative paths in SQL start [default: the first folder of --path; with `.duckdb` files
+    /// alone, the nearest folder at or above the file from which they name reports]
     #[arg(long, value_name = "DIR")]
     base_path: Option<PathBuf>,
-    /// Which files are reports: a pattern relative to the folder, where `**/` goes into folders below [default:
-    /// `query_perf_weekly_*.parquet`]
+    /// Which files are reports: a pattern relative to the folder, where `**/` goes into folders below
+    /// [default: `query_perf_weekly_*.parquet`]
     #[arg(long, value_name = "GLOB")]
     reports: Option<String>,
-    /// Any other setting of the datasource: slowMs, timeoutSeconds, maxRows, maxResultMb, memoryLimitMb or threads, as in
-    /// slowMs=250; may be repeated
+    /// Any other setting of the datasource: slowMs, timeoutSeconds, maxRows, maxResultMb, memoryLimitMb or
+    /// threads, as in slowMs=250; may be repeated
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = name_and_value)]
     settings: Vec<(String, String)>,
 }
 
 impl DatasourceArgs {
-    /// The datasource of one folder, without any other option.
+    /// Returns the datasource of one folder with default settings.
     pub(super) fn of_folder(folder: &Path) -> Self {
         Self { path: vec![folder.to_owned()], ..Self::default() }
     }
 
-    /// Sets `name` unless the person did.
+    /// Sets `name` unless the user did.
     pub(super) fn or_setting(&mut self, name: &str, value: &str) {
         if self.settings.iter().all(|(given, _)| given != name) {
             self.settings.push((name.to_owned(), value.to_owned()));
         }
     }
 
-    /// The datasource as an edge hands it over. Paths are made absolute against the current folder.
+    /// Returns the instance settings as an edge passes them to the app. Paths become absolute.
     pub(super) fn instance(&self) -> Result<InstanceSettings> {
         Ok(InstanceSettings {
             uid: "cli".to_owned(),
@@ -79,10 +79,10 @@ impl DatasourceArgs {
     }
 }
 
-/// `name` itself when `--setting` may set it.
+/// Returns `name` if `--setting` may set it.
 ///
 /// # Errors
-/// With the option to use instead, or the names that are known.
+/// `BadSettings` that names the option to use instead, or the known settings.
 pub(super) fn known_setting(name: &str) -> Result<&str> {
     if OTHER_SETTINGS.contains(&name) {
         return Ok(name);
@@ -96,7 +96,7 @@ pub(super) fn known_setting(name: &str) -> Result<&str> {
     Err(Error::bad_settings(format!("`--setting {name}` is not known")).hint(hint))
 }
 
-/// `path` as text that does not depend on the current folder.
+/// Returns `path` as an absolute path in text form.
 fn absolute(path: &Path) -> Result<String> {
     let text = path.to_str().ok_or_else(|| {
         Error::bad_settings(format!("`{}` is not UTF-8", path.display()))
@@ -115,16 +115,18 @@ fn absolute(path: &Path) -> Result<String> {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Time range")]
 pub(super) struct TimeArgs {
-    /// Its start: now-6h, now-26w/w, 2026-03-01, 2026-W10 or RFC 3339 [default: now-26w, or what a checked file says]
+    /// Its start: now-6h, now-26w/w, 2026-03-01, 2026-W10 or RFC 3339 [default: now-26w, or what a checked
+    /// file says]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(super) from: Option<String>,
-    /// Its end, in the same forms; a day or week is meant with its whole length [default: now, or what a checked file says]
+    /// Its end, in the same forms; a day or week is meant with its whole length [default: now, or what a
+    /// checked file says]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(super) to: Option<String>,
 }
 
 impl TimeArgs {
-    /// The range; what was not given is taken from `default`.
+    /// Returns the time range; an end that was not given is taken from `default`.
     pub(super) fn range(&self, default: (&str, &str), now: Timestamp) -> Result<TimeRange> {
         let from = self.from.as_deref().unwrap_or(default.0);
         let to = self.to.as_deref().unwrap_or(default.1);

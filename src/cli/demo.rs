@@ -1,5 +1,5 @@
-//! `duckdb-perf demo`: writes reports that tell a story, then runs the dashboard's queries over them through the
-//! real plugin process, as Grafana would, and prints what its panels would show.
+//! `duckdb-perf demo`: writes demo reports, runs the dashboard's queries over them through the real plugin
+//! process, as Grafana would, and prints what its panels would show.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -26,16 +26,16 @@ use crate::reports::{
     DEFAULT_REPORTS_GLOB, DemoOptions, IsoWeek, generate, report_file_name, week_of_file_name,
 };
 
-/// The dashboard that ships.
+/// The dashboard that ships with the plugin.
 const DASHBOARD: &str = include_str!("../../provisioning/dashboards/query_perf_overview.json");
-/// Tells a folder of ours from one with somebody's real reports.
+/// The file that marks a folder as made by `demo`, so that real reports are not mixed with demo reports.
 const MARK: &str = ".duckdb-perf-demo";
-/// A progress bar appears after this long.
+/// How long writing may take before a progress bar appears.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Times of a series, and rows of a table, that are shown.
+/// How many times of a series, or rows of a table, are printed.
 const SHOWN_TIMES: usize = 6;
 const SHOWN_ROWS: usize = 12;
-/// Columns of the output where no terminal says otherwise.
+/// Width of the output in columns if stdout is not a terminal.
 const WIDTH: usize = 130;
 
 /// What `demo` takes.
@@ -72,7 +72,7 @@ pub(super) struct Args {
     port: u16,
 }
 
-/// Runs the subcommand. In a terminal it ends with a server of the page, to be run until Ctrl-C.
+/// Runs the subcommand. In a terminal it returns a server of the page, to be run until Ctrl-C.
 pub(super) async fn run(args: Args) -> Result<Option<Server>, Stop> {
     let now = Timestamp::now();
     let current = IsoWeek::containing(now);
@@ -89,12 +89,12 @@ pub(super) async fn run(args: Args) -> Result<Option<Server>, Stop> {
     ));
     tell_of_others(&folder, &options);
     if !args.no_queries {
-        // A demo of other years is looked at from its own last day.
+        // For a demo of another period, `now` is the last day of that period.
         let now = if until == current { now } else { end_of(until) };
         show(&folder, now).await?;
     }
     next_steps(&folder);
-    // Nobody would look at it in CI or behind a pipe, and nobody would end it.
+    // In CI or behind a pipe nobody would look at the page, and nobody would stop the server.
     let is_watched = std::io::stdout().is_terminal() && std::env::var_os("CI").is_none();
     if args.no_queries || args.no_serve {
         return Ok(None);
@@ -109,12 +109,13 @@ pub(super) async fn run(args: Args) -> Result<Option<Server>, Stop> {
         .map(Some)
 }
 
-/// The half year before `until` as the page has it in its address; nothing for what it shows anyway.
+/// Returns the part of the page's address that selects the half year before `until`; empty if the page shows
+/// that period by default.
 fn view_of(until: IsoWeek, current: IsoWeek) -> String {
     if until == current { String::new() } else { format!("#from={}&to={until}", until.plus(-26)) }
 }
 
-/// The folder, made when missing, and marked as ours.
+/// Creates the folder if it is missing, and marks it as made by `demo`.
 fn prepare(out: &Path) -> Result<PathBuf> {
     let cannot = |what: &str, error: std::io::Error| {
         Error::bad_settings(format!("`{}` cannot be {what}: {error}", out.display()))
@@ -135,7 +136,7 @@ fn prepare(out: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Writes the reports on a thread of its own, with a progress bar where it takes its time.
+/// Writes the reports on a separate thread; shows a progress bar if it takes long.
 async fn write(options: DemoOptions, folder: PathBuf) -> Result<u64> {
     let written = tokio::task::spawn_blocking(move || {
         let bar = ProgressBar::with_draw_target(Some(u64::from(options.weeks)), ProgressDrawTarget::hidden());
@@ -156,7 +157,7 @@ async fn write(options: DemoOptions, folder: PathBuf) -> Result<u64> {
     written.await.map_err(|error| Error::internal(format!("the reports were not written: {error}")))?
 }
 
-/// Says when an earlier demo's reports are in the folder too.
+/// Warns if the folder also has reports of an earlier demo.
 fn tell_of_others(folder: &Path, options: &DemoOptions) {
     let (oldest, newest) = (options.until.plus(1 - i64::from(options.weeks)), options.until);
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
@@ -175,7 +176,7 @@ fn tell_of_others(folder: &Path, options: &DemoOptions) {
     }
 }
 
-/// The last millisecond of a week.
+/// Returns the last millisecond of a week.
 fn end_of(week: IsoWeek) -> Timestamp {
     let next = week.plus(1).monday().to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |day| day.timestamp());
     next.checked_sub(1.millisecond()).unwrap_or(next)
@@ -212,7 +213,7 @@ async fn show(folder: &Path, now: Timestamp) -> Result<(), Stop> {
     }
 }
 
-/// Prints every panel; returns how many queries failed.
+/// Prints every panel and returns how many queries failed.
 async fn print_panels(document: &Document, runner: &Runner<'_>) -> Result<usize, Stop> {
     let mut failed = 0;
     let bindings = runner
@@ -239,6 +240,7 @@ async fn print_panels(document: &Document, runner: &Runner<'_>) -> Result<usize,
     Ok(failed)
 }
 
+/// Returns the headline:
 /// `Query performance overview · 2026-05-25 to 2026-11-29 · pattern: All of 200 values`.
 fn headline(document: &Document, bindings: &Bindings, range: TimeRange) -> String {
     let day = |instant: Timestamp| instant.to_zoned(TimeZone::UTC).date();
@@ -250,7 +252,7 @@ fn headline(document: &Document, bindings: &Bindings, range: TimeRange) -> Strin
     text
 }
 
-/// A panel's title, its newest values or first rows, and its notices.
+/// Returns a panel as text: its title, its newest values or first rows, and its notices.
 fn panel(title: &str, ran: &Ran) -> Result<String> {
     let frame = ran.frame()?;
     let rows = frame.rows();
@@ -300,7 +302,8 @@ fn next_steps(folder: &Path) {
     ));
 }
 
-/// What this program was called by, so that the commands can be copied: `duckdb-perf` or a path.
+/// Returns the name by which this program was called (`duckdb-perf` or a path), so that printed commands can
+/// be copied.
 fn called() -> String {
     let name = std::env::args_os().next().unwrap_or_else(|| "duckdb-perf".into());
     let name = name.to_string_lossy();

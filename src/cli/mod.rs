@@ -1,8 +1,8 @@
-//! Edge 3: the command line. The only place that names `clap`.
+//! Edge 3: the command line. This is the only module that uses `clap`.
 //!
-//! Data goes to stdout, everything else to stderr; an error is `error: …`, where it is, and `hint: …`. Each
-//! subcommand is a file; queries take the same way as Grafana's ([`ask`]), and what dashboards, alert rules and
-//! query files ask for is read by [`documents`], which is pure.
+//! Data goes to stdout, everything else to stderr; an error is printed as `error: …`, its position in the
+//! SQL, and `hint: …`. Each subcommand has a file. Queries take the same path as Grafana's ([`ask`]).
+//! [`documents`] reads the queries of dashboards, alert rules and query files without any I/O.
 
 mod ask;
 mod check;
@@ -53,14 +53,14 @@ enum Command {
     Provision(provision::Args),
 }
 
-/// Why a subcommand ended before its end.
+/// Why a subcommand ended early.
 #[derive(Debug)]
 enum Stop {
-    /// It failed; nothing was printed yet.
+    /// It failed, and the error is still to be printed.
     Failed(Error),
-    /// It failed, and the person was told.
+    /// It failed, and the error was already printed; the exit code.
     Told(u8),
-    /// Whoever read our stdout has seen enough.
+    /// The reader of stdout has closed the pipe.
     ReaderGone,
 }
 
@@ -70,7 +70,7 @@ impl From<Error> for Stop {
     }
 }
 
-/// From writing to stdout.
+/// Converts an error of writing to stdout.
 impl From<std::io::Error> for Stop {
     fn from(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
@@ -83,15 +83,15 @@ impl From<std::io::Error> for Stop {
     }
 }
 
-/// What the shell takes for "ended by Ctrl-C".
+/// The exit code that shells understand as "ended by Ctrl-C".
 const INTERRUPTED: u8 = 130;
 
-/// Reads the arguments, runs the subcommand, and says how it went.
+/// Parses the arguments, runs the subcommand, and returns the exit code.
 pub async fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version go to stdout with code 0, mistakes to stderr with code 2.
+            // clap prints help and version to stdout with exit code 0, errors to stderr with exit code 2.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -106,15 +106,15 @@ pub async fn run() -> ExitCode {
             Command::Provision(args) => provision::run(args).await.map(|()| None),
         }
     };
-    // Dropping the command on Ctrl-C ends its workers and removes its temp folder.
+    // On Ctrl-C the command is dropped, which ends its workers and removes its temp folder.
     let mut stop = Box::pin(interrupted());
     let done = tokio::select! {
-        // The handlers of signals are there before a server says that it is.
+        // Signal handlers must be installed before a server prints that it is ready.
         biased;
         () = &mut stop => Err(Stop::Told(INTERRUPTED)),
         done = command => done,
     };
-    // A server is ended by Ctrl-C too, but in its own time.
+    // A server also ends on Ctrl-C, but finishes running requests first.
     let done = match done {
         Ok(Some(server)) => server.run(stop).await.map_err(Stop::from),
         done => done.map(|_| ()),

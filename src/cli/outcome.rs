@@ -1,4 +1,4 @@
-//! How the queries of files went, for `check`: as lines for a person, as JSON for machines.
+//! The outcomes of the queries that `check` runs: as lines for people and as JSON for programs.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -11,47 +11,47 @@ use super::report::{self, count, excerpt};
 use super::run::Ran;
 use crate::error::{Error, line_and_column};
 
-/// One query of one file.
+/// The outcome of one query of one file.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    /// The file, as it was found.
+    /// The file's path.
     pub(super) file: String,
-    /// The panel, rule, variable or statement.
+    /// The title of the panel, rule, variable or statement.
     pub(super) title: String,
-    /// The query's letter; empty where there is none.
+    /// The query's refId; empty if it has none.
     pub(super) ref_id: String,
-    /// How it went.
+    /// The outcome.
     pub(super) end: End,
 }
 
-/// How a query went.
+/// The outcome of a query.
 #[derive(Debug)]
 pub(super) enum End {
-    /// It gave a frame.
+    /// It returned a frame.
     Ok {
-        /// Rows of the frame.
+        /// Number of rows in the frame.
         rows: usize,
         /// How long it took.
         took: Duration,
-        /// What the frame says beside its rows.
+        /// The frame's notices.
         notices: Vec<String>,
     },
-    /// It gave an error.
+    /// It failed.
     Failed {
-        /// Which one.
+        /// The error.
         error: Error,
-        /// The text that its position means.
+        /// The SQL that the error's position refers to.
         sql: String,
     },
     /// It was not run.
     Skipped {
-        /// Why not.
+        /// The reason.
         why: String,
     },
 }
 
 impl End {
-    /// Of a query that was run.
+    /// Returns the outcome of a query that was run.
     pub(super) fn of(ran: Ran) -> Self {
         match ran.frame() {
             Ok(frame) => {
@@ -62,14 +62,14 @@ impl End {
     }
 }
 
-/// How many ended how.
+/// Numbers of queries by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    /// With a frame.
+    /// Queries that returned a frame.
     pub(super) ok: usize,
-    /// With an error.
+    /// Queries that failed.
     pub(super) failed: usize,
-    /// Not run.
+    /// Queries that were not run.
     pub(super) skipped: usize,
 }
 
@@ -87,12 +87,12 @@ impl Tally {
         tally
     }
 
-    /// Whether every query ran and gave a frame.
+    /// Whether every query was run and returned a frame.
     pub(super) fn is_good(self) -> bool {
         self.failed == 0 && self.skipped == 0
     }
 
-    /// `5 queries: 4 ok, 1 failed`.
+    /// Returns a summary: `5 queries: 4 ok, 1 failed`.
     pub(super) fn sentence(self) -> String {
         let mut text = format!("{}: {} ok", count(self.ok + self.failed + self.skipped, "query"), self.ok);
         for (number, word) in [(self.failed, "failed"), (self.skipped, "skipped")] {
@@ -148,7 +148,7 @@ pub(super) fn write_text(file: &str, outcomes: &[Outcome], out: &mut dyn Write) 
     Ok(())
 }
 
-/// All outcomes as one JSON document.
+/// Returns all outcomes as one JSON document.
 pub(super) fn to_json(outcomes: &[Outcome]) -> Value {
     let tally = Tally::of(outcomes);
     let queries: Vec<Value> = outcomes.iter().map(outcome_json).collect();

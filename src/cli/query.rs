@@ -1,4 +1,4 @@
-//! `duckdb-perf query`: one query, the way Grafana's queries go, its result on stdout.
+//! `duckdb-perf query`: runs one query as Grafana would, and prints its result to stdout.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::frame::Decoded;
 use crate::query::{Format, parse_interval};
 
-/// The time range when none is given.
+/// The default time range.
 const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");
 
 /// What `query` takes.
@@ -53,7 +53,8 @@ pub(super) struct Args {
     /// Rows of the result at most [default: 1000000; with `--format csv` all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_rows: Option<u64>,
-    /// Leave texts in CSV that a spreadsheet would take for formulas (`=…`, `+…`, `-…`, `@…`) without a `'` before them
+    /// Leave texts in CSV that a spreadsheet would take for formulas (`=…`, `+…`, `-…`, `@…`) without a `'`
+    /// before them
     #[arg(long)]
     raw_csv: bool,
     /// What `$__interval` stands for, such as 1d [default: a hundredth of the time range]
@@ -121,7 +122,7 @@ impl Args {
         }
     }
 
-    /// Prints rows as CSV while they come.
+    /// Prints rows as CSV while they arrive.
     async fn export(&self, app: &App, settings: &InstanceSettings, sql: &str) -> Result<(), Stop> {
         let options = ExportOptions { max_rows: self.max_rows, raw: self.raw_csv, patient: true };
         let failed = |error: &Error| {
@@ -211,7 +212,7 @@ fn print(answer: &Answer, format: Output, raw_csv: bool) -> Result<(), Stop> {
     Ok(())
 }
 
-/// What the frame says beside its rows.
+/// Prints the frame's notices.
 fn tell(frame: &Decoded) {
     for notice in report::notices_of(frame) {
         report::notice(&notice);

@@ -1,4 +1,4 @@
-//! A frame as text: rows for a person ([`table`]), JSON objects, CSV.
+//! Prints a frame: as a table for people ([`table`]), as JSON objects, or as CSV.
 
 mod series;
 mod table;
@@ -17,14 +17,14 @@ use crate::frame::rows::names;
 
 use crate::frame::{self, CsvOptions, CsvWriter, Decoded, SQL_TYPE};
 
-/// Columns of the terminal that stdout is; `None` when it is none.
+/// Returns the width of the terminal in columns; `None` if stdout is not a terminal.
 pub(super) fn terminal_width() -> Option<usize> {
     let stdout = console::Term::stdout();
     stdout.is_term().then(|| stdout.size_checked()).flatten().map(|(_, columns)| columns.into())
 }
 
-/// The rows as an array of objects, one per line. NaN and infinities, which JSON lacks, become null; returns how
-/// many did.
+/// Writes the rows as an array of objects, one per line. NaN and infinities become null, because JSON cannot
+/// hold them; returns how many did.
 pub(super) fn json(frame: &Decoded, out: &mut dyn Write) -> io::Result<usize> {
     let lost = frame::rows::not_in_json(frame);
     for piece in frame::rows::json(frame.clone()) {
@@ -33,14 +33,14 @@ pub(super) fn json(frame: &Decoded, out: &mut dyn Write) -> io::Result<usize> {
     Ok(lost)
 }
 
-/// The rows as CSV, as the export writes them. A frame without fields gives nothing.
+/// Writes the rows as CSV, like an export. A frame without fields writes nothing.
 pub(super) fn csv(frame: &Decoded, raw: bool, out: &mut dyn Write) -> io::Result<()> {
     if frame.schema.fields().is_empty() {
         return Ok(());
     }
     let fields = frame.schema.fields().iter().zip(names(&frame.schema));
     let fields = fields.map(|(field, name)| {
-        // A frame's bytes are JSON.
+        // Binary columns of a frame hold JSON.
         let is_json = *field.data_type() == DataType::Binary;
         let kind = if is_json { DataType::Utf8 } else { field.data_type().clone() };
         let tag = if is_json { "JSON" } else { "" };
@@ -60,7 +60,7 @@ pub(super) fn csv(frame: &Decoded, raw: bool, out: &mut dyn Write) -> io::Result
     Ok(())
 }
 
-/// The error of the sink below, so that a broken pipe is still told as one.
+/// Converts the CSV writer's error back to that of the sink, so that a broken pipe is recognized.
 fn told(error: grafana_frames::Error) -> io::Error {
     match error.kind {
         grafana_frames::Kind::ReaderGone => io::ErrorKind::BrokenPipe.into(),
@@ -78,7 +78,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A frame of these columns.
+    /// Returns a frame with these columns.
     pub(in crate::cli) fn frame(columns: Vec<(&str, ArrayRef)>) -> Decoded {
         let fields: Vec<Field> = columns
             .iter()
@@ -90,7 +90,7 @@ pub(super) mod tests {
         Decoded { schema, batches: vec![batch], ref_id: "A".to_owned(), meta: Value::Null }
     }
 
-    /// A frame with a column of each sort.
+    /// Returns a frame with a column of each type.
     fn sample() -> Decoded {
         frame(vec![
             ("week", Arc::new(Int32Array::from(vec![Some(202_653), None]))),

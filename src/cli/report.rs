@@ -1,4 +1,4 @@
-//! What a person reads on stderr: errors with the place in their SQL, hints, notices.
+//! Prints messages to stderr: errors with an excerpt of their SQL, hints, notices.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -10,10 +10,10 @@ use crate::error::Error;
 use crate::frame::Decoded;
 use crate::source::for_command_line;
 
-/// Columns of an excerpt's line that are shown.
+/// Maximum width of an excerpt in columns.
 const EXCERPT_WIDTH: usize = 100;
 
-/// Prints an error; `sql` is the text that its position means.
+/// Prints an error; `sql` is the text that its position refers to.
 pub(super) fn error(error: &Error, sql: Option<&str>) {
     let mark = style("error:").red().bold().for_stderr();
     line(&format!("{mark} {}", error.message));
@@ -25,29 +25,29 @@ pub(super) fn error(error: &Error, sql: Option<&str>) {
     }
 }
 
-/// Prints what to do next.
+/// Prints a hint: what to do next.
 pub(super) fn hint(text: &str) {
     line(&format!("{} {}", style("hint:").cyan().bold().for_stderr(), for_command_line(text)));
 }
 
-/// Prints what a person should know beside the data.
+/// Prints a notice about the data.
 pub(super) fn notice(text: &str) {
     line(&format!("{} {}", style("notice:").yellow().bold().for_stderr(), for_command_line(text)));
 }
 
-/// Prints a line to stderr. That nobody may be listening there is not our concern.
+/// Prints a line to stderr. If stderr is closed, the line is lost silently.
 pub(super) fn line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// The frame's notices as text.
+/// Returns the texts of the frame's notices.
 pub(super) fn notices_of(frame: &Decoded) -> Vec<String> {
     let notices = frame.meta.get("notices").and_then(Value::as_array);
     let texts = notices.into_iter().flatten().filter_map(|notice| notice.get("text")?.as_str());
     texts.map(str::to_owned).collect()
 }
 
-/// The line of `sql` that holds the byte at `position`, with a caret under it.
+/// Returns the line of `sql` with the byte at `position`, and a caret below that byte.
 pub(super) fn excerpt(sql: &str, position: usize) -> Option<String> {
     let position = (0..=position.min(sql.len())).rev().find(|&at| sql.is_char_boundary(at))?;
     let before = sql.get(..position)?;
@@ -55,7 +55,7 @@ pub(super) fn excerpt(sql: &str, position: usize) -> Option<String> {
     let number = before.matches('\n').count() + 1;
     let line = sql.get(start..)?.lines().next().unwrap_or_default();
     let column = position - start;
-    // A long line is shown from some way before the place on.
+    // A long line is cut on its left, so that the position is visible.
     let left: String = line.get(..column.min(line.len()))?.chars().map(printable).collect();
     let right: String = line.get(column.min(line.len())..)?.chars().map(printable).collect();
     let (lead, left) = if measure_text_width(&left) > EXCERPT_WIDTH * 2 / 3 {
@@ -73,12 +73,12 @@ pub(super) fn excerpt(sql: &str, position: usize) -> Option<String> {
     Some(text)
 }
 
-/// Tabs and control characters take one column each.
+/// Replaces tabs and control characters by characters that are one column wide.
 fn printable(c: char) -> char {
     if c.is_control() { ' ' } else { c }
 }
 
-/// `1 row`, `2 rows`.
+/// Returns a count with its noun: `1 row`, `2 rows`.
 pub(super) fn count(number: usize, one: &str) -> String {
     let plural = match one.strip_suffix('y') {
         Some(stem) if number != 1 => format!("{stem}ies"),

@@ -1,4 +1,4 @@
-//! Runs what a document asks for: first the queries of its variables, then its own.
+//! Runs the queries of a document: first those of its variables, then the others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,53 +14,53 @@ use crate::frame::Decoded;
 use crate::frame::rows::{Cell, cell};
 use crate::query::{TimeRange, format_interval, parse_interval};
 
-/// The time range of files that name none.
+/// The time range for files that have none.
 const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");
-/// Points of a panel that does not say how many it wants: about its width.
+/// The default of a panel's `maxDataPoints`: about its width in pixels.
 const PANEL_POINTS: i64 = 1_000;
 
-/// Who runs documents, and with what.
+/// Runs documents against a datasource.
 pub(super) struct Runner<'a> {
-    /// The datasource.
+    /// The datasource and the way to it.
     pub(super) asker: Asker<'a>,
-    /// A time range that outranks those of the files.
+    /// A time range that overrides that of the files.
     pub(super) time: TimeArgs,
-    /// Values that outrank those of the files.
+    /// Values of variables that override those of the files.
     pub(super) vars: Map<String, Value>,
-    /// What `now` in time ranges means.
+    /// The time that `now` stands for in time ranges.
     pub(super) now: Timestamp,
 }
 
-/// What the variables of a document stand for.
+/// The values of a document's variables.
 #[derive(Debug, Default)]
 pub(super) struct Bindings {
-    /// Values, as `variables` of the query model has them.
+    /// Values in the form of the query model's `variables`.
     values: Map<String, Value>,
-    /// Texts that replace a variable before anything else is read.
+    /// Texts that replace a variable in the SQL before anything else (`allValue`).
     raw: BTreeMap<String, String>,
-    /// The document's time range; `None` when it is none.
+    /// The document's time range; `None` if it is invalid.
     range: Option<TimeRange>,
-    /// How many values each variable's query gave.
+    /// How many values each variable's query returned.
     pub(super) counts: BTreeMap<String, usize>,
 }
 
-/// A query that was run: its SQL as it was sent, and what came back.
+/// A query that was run: the SQL as it was sent, and its answer.
 pub(super) struct Ran {
-    /// Variables with an `allValue` of their own are already replaced.
+    /// The SQL; variables with an `allValue` of their own are already replaced.
     pub(super) sql: String,
-    /// What came back.
+    /// The answer, or the error if the query could not be sent.
     pub(super) answer: Result<Answer>,
 }
 
 impl Runner<'_> {
-    /// The time range of `query` in `document`.
+    /// Returns the time range of `query` in `document`.
     pub(super) fn range(&self, document: &Document, query: Option<&Query>) -> Result<TimeRange> {
         let own = query.and_then(|query| query.range.as_ref()).or(document.range.as_ref());
         self.time.range(own.map_or(DEFAULT_RANGE, |(from, to)| (from, to)), self.now)
     }
 
-    /// Gives every variable of the document its value. A variable whose query names another one waits for it.
-    /// `ran` is called after each query.
+    /// Determines the value of every variable of the document. A variable whose query uses another variable
+    /// is evaluated after it. `ran` is called after each query.
     pub(super) async fn bind(&self, document: &Document, mut ran: impl FnMut(&str, Ran)) -> Bindings {
         let range = self.range(document, None).ok();
         let mut bindings = Bindings { values: built_in(document), range, ..Bindings::default() };
@@ -76,7 +76,8 @@ impl Runner<'_> {
             }
         }
         while !waiting.is_empty() {
-            // Variables that name each other in a circle: the first one fails and says so.
+            // If variables use each other in a cycle, the first one is evaluated anyway; it fails with an
+            // error that says so.
             let at = waiting.iter().position(|variable| !names_any(variable, &waiting)).unwrap_or(0);
             let variable = waiting.remove(at);
             let Source::Query(model) = &variable.source else { continue };
@@ -151,12 +152,12 @@ impl Runner<'_> {
 }
 
 impl Ran {
-    /// The frame, or why there is none.
+    /// Decodes the frame, or returns the error.
     pub(super) fn frame(&self) -> Result<Decoded> {
         self.answer.as_ref().map_err(Clone::clone)?.decoded()
     }
 
-    /// How long the query took.
+    /// Returns how long the query took.
     pub(super) fn took(&self) -> Duration {
         self.answer.as_ref().map_or(Duration::ZERO, |answer| answer.took)
     }
@@ -180,12 +181,12 @@ impl Bindings {
         }
     }
 
-    /// Whether the variable stands for All.
+    /// Whether the variable's value is All.
     pub(super) fn is_all(&self, name: &str) -> bool {
         self.raw.contains_key(name) || self.values.get(name).is_some_and(|value| value == "$__all")
     }
 
-    /// What the variable stands for, for a person.
+    /// Returns the variable's value for people.
     pub(super) fn shown(&self, name: &str) -> String {
         match self.values.get(name) {
             Some(Value::String(text)) => text.clone(),
@@ -205,7 +206,8 @@ fn names_any(variable: &Variable, waiting: &[&Variable]) -> bool {
     waiting.iter().any(|other| other.name != variable.name && mentions(sql, &other.name))
 }
 
-/// The variables that Grafana's frontend always has, beside those that every query knows.
+/// Returns the variables that Grafana's frontend always sets, except those that the plugin itself knows in
+/// every query.
 fn built_in(document: &Document) -> Map<String, Value> {
     let values = json!({
         "__dashboard": document.title, "__org": 1, "__org.id": 1, "__org.name": "Main Org.",
@@ -217,8 +219,8 @@ fn built_in(document: &Document) -> Map<String, Value> {
     }
 }
 
-/// The values that a variable's query gives: the column `__value` or `value`, else `__text` or `text`, else the
-/// first of texts or numbers. Each once, in their order.
+/// Returns the values that a variable's query gives, without duplicates and in their order. They come from
+/// the column `__value` or `value`, else `__text` or `text`, else the first column of texts or numbers.
 fn options(frame: &Decoded) -> Vec<String> {
     let names: Vec<String> = frame.schema.fields().iter().map(|field| field.name().to_lowercase()).collect();
     let chosen = ["__value", "value", "__text", "text"]
@@ -242,7 +244,8 @@ fn options(frame: &Decoded) -> Vec<String> {
     values
 }
 
-/// The interval that a panel suggests: its range over its points, and not under its own least interval.
+/// Returns the interval that a panel suggests: its time range divided by its points, but at least the panel's
+/// minimum interval. Zero if the panel has no minimum interval.
 fn interval(query: &Query, range: TimeRange, max_data_points: i64) -> Result<Duration> {
     let Some(least) = &query.interval else { return Ok(Duration::ZERO) };
     let least = parse_interval(least).map_err(|error| Error {

@@ -11,9 +11,9 @@ use crate::app::{App, InstanceSettings};
 use crate::error::{Error, Result};
 use crate::http::{Options, Server, Token};
 
-/// The port where none is given: beside Grafana's 3000.
+/// The default port; Grafana's is 3000.
 pub(super) const PORT: u16 = 3001;
-/// Holds the token where `--token-file` is not given.
+/// The environment variable that holds the token if `--token-file` is not given.
 const TOKEN_VARIABLE: &str = "DUCKDB_PERF_TOKEN";
 
 /// What `serve` takes.
@@ -32,10 +32,12 @@ pub(super) struct Args {
     /// The address to listen on; others than this machine's own need a token
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
     host: IpAddr,
-    /// A file with the token that callers must send as `Authorization: Bearer …` [default: `DUCKDB_PERF_TOKEN`, if set]
+    /// A file with the token that callers must send as `Authorization: Bearer …` [default:
+    /// `DUCKDB_PERF_TOKEN`, if set]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Another site whose pages may ask and read answers, such as `http://grafana.example:3000`; may be repeated
+    /// Another site whose pages may ask and read answers, such as `http://grafana.example:3000`; may be
+    /// repeated
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     cors_origins: Vec<String>,
     /// The dashboard that the page draws, as Grafana exports it [default: the one that ships]
@@ -45,7 +47,7 @@ pub(super) struct Args {
     datasource: DatasourceArgs,
 }
 
-/// Starts the server of the subcommand; it answers when it is run.
+/// Opens the server's port; the server answers once it is run.
 pub(super) async fn start(args: Args) -> Result<Server, Stop> {
     let options = Options {
         host: args.host,
@@ -57,8 +59,8 @@ pub(super) async fn start(args: Args) -> Result<Server, Stop> {
     open(args.datasource.instance()?, options, "").await
 }
 
-/// Starts a server for this machine alone, at `port` or, when it is in use, another one. `view`, such as `#from=2026-W10`, ends
-/// the address that is printed.
+/// Starts a server on the loopback address, at `port` or, if that is in use, at another port. `view`, such as
+/// `#from=2026-W10`, is appended to the printed address.
 pub(super) async fn start_local(settings: InstanceSettings, port: u16, view: &str) -> Result<Server, Stop> {
     let options = |port| Options {
         host: Ipv4Addr::LOCALHOST.into(),
@@ -83,7 +85,7 @@ async fn open(settings: InstanceSettings, options: Options, view: &str) -> Resul
     writeln!(out, "http://{}/{view}", server.address())?;
     out.flush()?;
     drop(out);
-    // Whoever opens the page would find out; better before.
+    // The health check runs now, so that problems show before someone opens the page.
     let end = server.asked_to_end();
     tokio::spawn(async move {
         tokio::select! {
@@ -116,7 +118,7 @@ fn read(file: &Path, option: &str) -> Result<String> {
     })
 }
 
-/// An IP address, or `localhost`.
+/// Reads an IP address or `localhost`.
 fn host(text: &str) -> Result<IpAddr, String> {
     if text == "localhost" {
         return Ok(Ipv4Addr::LOCALHOST.into());

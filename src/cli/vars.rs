@@ -1,4 +1,4 @@
-//! `--var name=value`: template variables from the shell.
+//! `--var name=value`: values of template variables on the command line.
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ pub(super) struct VarArgs {
 }
 
 impl VarArgs {
-    /// Name → text, or list of texts, as `variables` of the query model has them.
+    /// Returns the variables as in the query model: each name with a text or a list of texts.
     pub(super) fn to_json(&self) -> Map<String, Value> {
         let mut found = Map::new();
         for (name, value) in &self.vars {

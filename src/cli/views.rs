@@ -32,14 +32,15 @@ pub(super) struct Args {
     /// Put the views into a file that exists; its other contents stay
     #[arg(long, requires = "file")]
     force: bool,
-    /// The oldest DuckDB that must open the file: 1.4, 1.5 or 2.0 [default: 1.4]; an existing file keeps its version
+    /// The oldest DuckDB that must open the file: 1.4, 1.5 or 2.0 [default: 1.4]; an existing file keeps its
+    /// version
     #[arg(long, value_enum, value_name = "VERSION", requires = "file", hide_possible_values = true)]
     compat: Option<Compat>,
     #[command(flatten)]
     datasource: DatasourceArgs,
 }
 
-/// A version of DuckDB.
+/// A version of DuckDB that must be able to open the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Compat {
     /// 1.4 and newer
@@ -87,7 +88,7 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
     .map_err(|error| source::explain_missing(error, &source))?;
     let shown = written.display();
     report::line(&format!("wrote the views {} into `{shown}`", VIEW_NAMES.join(", ")));
-    // What an existing file needs is its own affair.
+    // An existing file keeps the format version that it has.
     if let Some(version) = readable_by.or(is_new.then_some(ReadableBy::V1_4)) {
         report::hint(&format!("`duckdb {shown}` opens it, version {} or newer", version.version()));
     }
@@ -105,7 +106,8 @@ fn views(source: &Datasource) -> Result<Vec<View>> {
         return Err(Error::bad_settings("the views need a folder of reports, and `--path` names none")
             .hint("Give the folder with `--path`"));
     }
-    // DuckDB would read what the names of the folders above say into the reports' own columns. Below them it may.
+    // DuckDB would read partition keys from the folders above the reports' folder into the reports' columns.
+    // Only keys in the folders below may be read.
     let is_told_above =
         source.folders.iter().any(|folder| !keys_of(&format!("{}/", folder.display())).is_empty());
     let files =

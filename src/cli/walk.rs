@@ -1,4 +1,4 @@
-//! Finds what a folder asks of a datasource: reads its JSON, YAML and SQL files.
+//! Finds the queries in a folder: reads its JSON, YAML and SQL files.
 
 use std::path::{Path, PathBuf};
 
@@ -7,25 +7,27 @@ use serde_json::Value;
 use super::documents::{self, Datasources, Document};
 use crate::error::{Error, Kind, Result};
 
-/// Folders that hold other people's files.
+/// Folders that are skipped, because they hold the files of third parties.
 const LEFT_OUT: &[&str] = &["node_modules", "target"];
 
-/// A file that asks for something.
+/// A file with queries.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// Its path, below the folder as it was given.
+    /// Its path, starting with the folder as the user gave it.
     pub(super) file: PathBuf,
-    /// What it asks for, or why it cannot be read.
+    /// The queries in it, or the error that prevents reading it.
     pub(super) document: Result<Document>,
 }
 
-/// The files under `root` (a folder or one file) that ask for something, by name. Hidden folders are left out.
+/// Returns the files under `root` (a folder or one file) that have queries, sorted by name. Hidden folders
+/// are skipped.
 ///
-/// Alert rules name their datasource by its uid alone. Which one is ours is told by the definitions among the files, or in the
-/// folder `datasources` beside, where Grafana has them; and who asks for one file means that its queries are ours.
+/// Alert rules refer to a datasource only by its uid. Its type is looked up in the datasource definitions
+/// among the files, or in the folder `datasources` next to them, where Grafana keeps them. If `root` is a
+/// single file, unknown datasources count as this plugin's.
 ///
 /// # Errors
-/// When a folder cannot be listed.
+/// `NotFound` when a folder cannot be listed.
 pub(super) fn find(root: &Path) -> Result<Vec<Found>> {
     let mut files = Vec::new();
     if root.is_dir() {
@@ -52,7 +54,8 @@ pub(super) fn find(root: &Path) -> Result<Vec<Found>> {
     Ok(found.collect())
 }
 
-/// The datasources that files in the folder `datasources` beside `root` define, or beside the folder that `root` is in.
+/// Returns the datasources that are defined in the folder `datasources` next to `root`, or else next to the
+/// folder of `root`.
 fn beside(root: &Path) -> Datasources {
     let mut known = Datasources::default();
     let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
@@ -85,7 +88,7 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         let entry = entry.map_err(cannot)?;
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
-        // A link to a folder is not followed: it may lead in a circle.
+        // Links to folders are not followed, because they may form a cycle.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             if !name.starts_with('.') && !LEFT_OUT.contains(&name.as_str()) {
                 list(&path, files)?;
@@ -118,7 +121,7 @@ enum Content {
     /// JSON or YAML documents.
     Tree(Vec<Value>),
     Sql(String),
-    /// Nothing that could ask for something.
+    /// A file of another program, without queries.
     Other,
 }
 
@@ -137,7 +140,7 @@ impl Content {
                 .map(|tree| vec![tree])
                 .map_err(|error| format!("is not JSON: {error}")),
             FileKind::Yaml => serde_saphyr::from_multiple(&text).map_err(|error| {
-                // The first line of it is the sentence; the rest draws the place.
+                // The first line of the error is a sentence; the other lines draw the position.
                 let error = error.to_string();
                 let sentence = error.lines().next().unwrap_or_default();
                 format!("is not YAML: {}", sentence.trim_start_matches("error: "))
@@ -145,7 +148,7 @@ impl Content {
         };
         match trees {
             Ok(trees) => Ok(Self::Tree(trees)),
-            // Other programs have files of these kinds too.
+            // Other programs use the same file extensions.
             Err(_) if !text.contains("rawSql") => Ok(Self::Other),
             Err(why) => Err(cannot(why)),
         }
@@ -157,7 +160,7 @@ impl Content {
             Self::Sql(sql) => documents::read_statements(sql),
             Self::Tree(trees) => {
                 let mut whole = Document::default();
-                // A list of resources, as Grafana's API and `kubectl` give them.
+                // A list of resources, as Grafana's API and `kubectl` return them.
                 let items = |tree: &Value| tree.get("items").and_then(Value::as_array).cloned();
                 let all = trees.iter().flat_map(|tree| items(tree).unwrap_or_else(|| vec![tree.clone()]));
                 for tree in &all.collect::<Vec<_>>() {
@@ -174,7 +177,7 @@ impl Content {
 }
 
 impl Document {
-    /// Takes what another document of the same file asks for.
+    /// Adds the queries of another document of the same file.
     fn absorb(&mut self, other: Self) {
         if self.title.is_empty() {
             self.title = other.title;

@@ -1,5 +1,5 @@
-//! Frames as this plugin makes them: [`grafana_frames`] with the names of its own settings, and with what is said where weekly
-//! reports meet a short time range ([`ShortRange`]).
+//! Frames as this plugin makes them: [`grafana_frames`] with the names of the plugin's settings, and with
+//! notices for weekly reports in a short time range ([`ShortRange`]).
 
 mod weekly;
 
@@ -16,24 +16,25 @@ use crate::error::{Error, Kind, Result};
 use crate::query::{Fill, Format, TimeRange};
 pub use weekly::ShortRange;
 
-/// What the frame of one query shall be.
+/// Options of one query's frame.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Options {
-    /// The query's letter.
+    /// The query's refId.
     pub ref_id: String,
-    /// Rows as they are, or time series in wide form.
+    /// The shape: rows as they are, or time series in wide form.
     pub format: Format,
-    /// Rows to read at most; `None` is unlimited.
+    /// The most rows to read; `None` is unlimited.
     pub max_rows: Option<u64>,
-    /// Bytes of the encoded frame at most, as `maxResultMb` says.
+    /// The most bytes of the encoded frame, from the setting `maxResultMb`.
     pub max_bytes: u64,
-    /// What fills empty buckets of a time series.
+    /// How empty buckets of a time series are filled.
     pub fill: Option<Fill>,
-    /// Where `fill` starts and ends.
+    /// The time range in which empty buckets are filled.
     pub range: TimeRange,
-    /// The range where it may be too short for weekly reports, so that a notice says it.
+    /// The time range, if it may be too short for weekly reports, so that a notice can say so.
     pub short_range: Option<ShortRange>,
-    /// The SQL as it was run, shown by Grafana's query inspector. It crosses no process: a job has the text already.
+    /// The SQL that was run, shown in Grafana's query inspector. It is not sent to the worker with the
+    /// options, because the job has the text already.
     #[serde(skip)]
     pub executed_query: String,
     /// The setting that a notice about `max_rows` names: `maxRows` or Grafana's `row_limit`.
@@ -51,7 +52,7 @@ impl<W: Write> FrameWriter<W> {
     /// Starts the frame of a result with this schema.
     ///
     /// # Errors
-    /// Those of [`grafana_frames::FrameWriter::new`].
+    /// As [`grafana_frames::FrameWriter::new`].
     pub fn new(schema: SchemaRef, options: Options, sink: W) -> Result<Self> {
         let short_range = options.short_range;
         let options = grafana_frames::Options {
@@ -71,7 +72,7 @@ impl<W: Write> FrameWriter<W> {
     /// Adds rows.
     ///
     /// # Errors
-    /// Those of [`grafana_frames::FrameWriter::push`].
+    /// As [`grafana_frames::FrameWriter::push`].
     pub fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
         Ok(self.frame.push(batch)?)
     }
@@ -81,10 +82,10 @@ impl<W: Write> FrameWriter<W> {
         self.frame.notice(notice);
     }
 
-    /// Writes what is left and the footer.
+    /// Writes the remaining rows and the footer.
     ///
     /// # Errors
-    /// Those of [`grafana_frames::FrameWriter::finish_with`].
+    /// As [`grafana_frames::FrameWriter::finish_with`].
     pub fn finish(self) -> Result<Summary> {
         let short_range = self.short_range;
         Ok(self.frame.finish_with(|drawn| short_range.and_then(|short| short.notice(drawn)))?)
@@ -94,21 +95,22 @@ impl<W: Write> FrameWriter<W> {
 /// Reads a frame that this plugin has written.
 ///
 /// # Errors
-/// [`Kind::Internal`] when the bytes are none.
+/// [`Kind::Internal`] when the bytes are not such a frame.
 pub fn decode(bytes: &[u8]) -> Result<Decoded> {
     Ok(grafana_frames::decode(bytes)?)
 }
 
-/// Whether `file`, which came from a worker, is a frame of at most `most_bytes`. How many rows it has.
+/// Checks that `file`, which a worker sent, is a frame of at most `most_bytes`, and returns its number of
+/// rows.
 ///
 /// # Errors
-/// [`Kind::Internal`] with what is wrong.
+/// [`Kind::Internal`] that says what is wrong.
 pub fn check(file: &[u8], most_bytes: u64) -> Result<u64> {
     grafana_frames::check(file, most_bytes)
         .map_err(|error| Error::internal(format!("a worker sent {}", error.message)))
 }
 
-/// An error of a CSV text, which names the setting that bounds its rows.
+/// Converts an error of the CSV writer; too many rows become an error that names the setting `max_rows`.
 pub(crate) fn csv_error(error: grafana_frames::Error) -> Error {
     if error.kind == grafana_frames::Kind::TooManyRows {
         let message = format!("{}, which is all that `max_rows` allows", error.message);

@@ -1,5 +1,5 @@
-//! What is said where weekly reports meet a time range that is too short for them, so that a graph stays empty: a report has
-//! one point, on its week's Monday.
+//! Notices for weekly reports in a time range that is too short for them, so that the graph stays empty: a
+//! report is one point, on the Monday of its week.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,17 +14,19 @@ const WEEK: i64 = 7 * DAY;
 /// 1970-01-05T00:00Z, a Monday.
 const MONDAY: i64 = 4 * DAY;
 
-/// A time range of less than two weeks, as far as weeks go: it stays the same while a range that ends now moves on.
+/// A time range shorter than two weeks, reduced to the Mondays in it: it stays the same while a range that
+/// ends with `now` moves on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShortRange {
-    /// Whether the query asks for weeks.
+    /// Whether the query uses macros for weeks.
     is_weekly: bool,
-    /// Starts of the first and the last week that start in it, in nanoseconds since 1970; `None` where none does.
+    /// The first and the last Monday in the range, in nanoseconds since 1970; `None` if there is none.
     mondays: Option<(i64, i64)>,
 }
 
 impl ShortRange {
-    /// `None` for a longer range. `is_weekly` tells whether the query asks for weeks by its macros.
+    /// Returns the short range, or `None` if `range` is two weeks or longer. `is_weekly` says whether the
+    /// query uses macros for weeks.
     #[must_use]
     pub fn of(range: TimeRange, is_weekly: bool) -> Option<Self> {
         let nanoseconds = |instant: jiff::Timestamp| i64::try_from(instant.as_nanosecond()).ok();
@@ -38,7 +40,7 @@ impl ShortRange {
         Some(Self { is_weekly, mondays: (first <= to).then_some((first, last)) })
     }
 
-    /// For the frame that is about to be finished.
+    /// Returns the notice for the frame that is about to be finished.
     pub(super) fn notice(self, drawn: Drawn<'_>) -> Option<Notice> {
         match drawn.times {
             [] if drawn.is_empty => self.notice_without_rows(),
@@ -47,7 +49,7 @@ impl ShortRange {
         }
     }
 
-    /// For a result without rows.
+    /// Returns the notice for a result without rows.
     fn notice_without_rows(self) -> Option<Notice> {
         self.is_weekly.then(|| {
             Notice::info(
@@ -57,10 +59,11 @@ impl ShortRange {
         })
     }
 
-    /// For time series with points at `times`, in nanoseconds since 1970. `are_weeks` tells whether they come from a column of
-    /// weeks. Other times than those of weeks are nobody's business here, whatever macros the query has.
+    /// Returns the notice for time series with points at `times`, in nanoseconds since 1970. `are_weeks` says
+    /// whether the times come from a column of ISO weeks. There is no notice if any time is not the start or
+    /// end of a week, whatever macros the query uses.
     fn notice_for(self, times: &[i64], are_weeks: bool) -> Option<Notice> {
-        // The end of a line may lie in a week's last millisecond.
+        // A series may end with a point in the last millisecond of a week.
         let is_of_week = |time: &i64| [0, WEEK - MILLISECOND].contains(&(time - MONDAY).rem_euclid(WEEK));
         let is_drawn = |time: &i64| self.mondays.is_some_and(|(first, last)| (first..=last).contains(time));
         let is_empty =

@@ -1,4 +1,5 @@
-//! Frames as answers: rows, Grafana's data frame JSON, or the Arrow file; notices as headers.
+//! Writes frames as HTTP answers: row objects, Grafana's data frame JSON, or an Arrow file. Notices go into
+//! headers.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,15 +16,16 @@ use crate::app::{App, DataQuery, InstanceSettings};
 use crate::error::{Error, Result};
 use crate::frame::{self, Decoded};
 
-/// Carries what a person should know beside the rows; one header per notice, percent-encoded where it is not ASCII.
+/// The header of a frame's notices: one header per notice, percent-encoded where it is not ASCII.
 pub(super) const NOTICE: HeaderName = HeaderName::from_static("x-duckdb-perf-notice");
-/// Bytes of all notices in headers: clients refuse answers whose headers are larger than some ten kilobytes.
+/// Limit in bytes for all notice headers of an answer: clients refuse answers with more than about 10 KB of
+/// headers.
 const NOTICE_BYTES: usize = 4_096;
 
-/// What a frame becomes.
+/// The format of the answer's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Shape {
-    /// An array of row objects.
+    /// A JSON array of row objects.
     #[default]
     Rows,
     /// The data frame JSON of Grafana's `/api/ds/query`.
@@ -32,7 +34,7 @@ pub(super) enum Shape {
     Arrow,
 }
 
-/// Reads the word of a request.
+/// Reads the request's `as` member.
 impl std::str::FromStr for Shape {
     type Err = Error;
 
@@ -47,7 +49,7 @@ impl std::str::FromStr for Shape {
     }
 }
 
-/// Runs a query and writes what came back.
+/// Runs a query and returns its result as an HTTP answer.
 pub(super) async fn ask(
     app: &Arc<App>,
     settings: &InstanceSettings,
@@ -76,14 +78,15 @@ pub(super) async fn ask(
     Ok(response)
 }
 
-/// A JSON body that is written while it is read.
+/// Returns a JSON answer whose body is written piece by piece while the client reads it.
 fn pieces(pieces: impl Iterator<Item = Vec<u8>> + Send + 'static) -> Response {
     let kind = HeaderValue::from_static("application/json");
     let stream = tokio_stream::iter(pieces.map(|piece| Ok::<_, Infallible>(Bytes::from(piece))));
     ([(CONTENT_TYPE, kind)], Body::from_stream(stream)).into_response()
 }
 
-/// The frame's notices, and what rows in JSON lose.
+/// Returns the texts of the frame's notices, and one more text if numbers become null because JSON cannot
+/// hold them.
 fn notices(frame: &Decoded) -> Vec<String> {
     let notices = frame.meta.get("notices").and_then(Value::as_array);
     let texts = notices.into_iter().flatten().filter_map(|notice| notice.get("text")?.as_str());
@@ -97,10 +100,11 @@ fn notices(frame: &Decoded) -> Vec<String> {
     texts.map(str::to_owned).chain(lost).collect()
 }
 
-/// What stands for itself in a header is visible ASCII and spaces; every other byte, and `%`, is written `%XX`.
+/// Characters that a header escapes as `%XX`: control characters and `%`, beside every byte that is not
+/// ASCII.
 const UNSAFE: &AsciiSet = &CONTROLS.add(b'%');
 
-/// Notices as values of a header, as many as fit; the last one says how many did not.
+/// Returns the notices as header values, as many as fit; if some do not fit, the last value counts them.
 fn headers(notices: &[String]) -> Vec<HeaderValue> {
     let mut room = NOTICE_BYTES;
     let mut values = Vec::new();

@@ -36,10 +36,10 @@ struct Document;
 #[derive(Clone)]
 struct OpenApiText(Bytes);
 
-/// The whole server: the routes and what stands before them.
+/// Returns the server's router: the routes of the API behind their guards.
 ///
 /// # Errors
-/// `Internal` when the document cannot be written.
+/// `Internal` when the `OpenAPI` document cannot be serialized.
 pub(super) fn router(
     app: Arc<App>,
     settings: InstanceSettings,
@@ -73,7 +73,7 @@ pub(super) fn router(
         .layer(Extension(text))
         .layer(middleware::from_fn(check_query))
         .layer(middleware::from_fn_with_state(guard.clone(), check_token));
-    // Before the token: a browser asks without one whether it may ask.
+    // CORS comes before the token check: a browser's preflight request carries no token.
     let routes = match guard.sites.cors() {
         Some(cors) => routes.layer(cors),
         None => routes,

@@ -1,5 +1,5 @@
-//! What the `OpenAPI` document says beside the routes' own words: parameters by the table in `reports::named`, and what may go
-//! wrong, by the table here.
+//! Completes the `OpenAPI` document that is derived from the routes: adds the parameters of the named queries
+//! (from `reports::named`) and the possible failures (from the table here).
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, IntoResponses};
 
 use crate::reports::{NamedQuery, Parameter, ParameterKind};
 
-/// What may go wrong: the status, its name in the document, and when.
+/// The possible failures: HTTP status, name in the document, and cause.
 const FAILURES: &[(&str, &str, &str)] = &[
     ("400", "BadRequest", "A parameter, the query or a setting is wrong, or a report is damaged"),
     (
@@ -38,12 +38,12 @@ const FAILURES: &[(&str, &str, &str)] = &[
     ("503", "Unavailable", "The worker cannot be started, or a writer has the database file"),
     ("504", "Timeout", "The query took longer than `timeoutSeconds`"),
 ];
-/// What stands before all routes answers these.
+/// Statuses with which the guards in front of every route may answer.
 const GUARD: &[&str] = &["403", "413", "414"];
-/// Before those that need a token, this one too.
+/// The status of a request without a valid token, on routes that need one.
 const TOKEN: &str = "401";
 
-/// What every route that asks the datasource may answer instead.
+/// The failures that every route that queries the datasource may answer with.
 pub(super) struct Failures;
 
 impl IntoResponses for Failures {
@@ -58,9 +58,10 @@ fn failure(status: &str) -> Option<RefOr<Response>> {
     Some(RefOr::Ref(Ref::from_response_name(*name)))
 }
 
-/// Adds what holds for all routes: the token, what stands before them, and the failures by name.
+/// Adds what holds for all routes: the token scheme, the guards' answers, and the failures as named
+/// responses.
 pub(super) fn complete(document: &mut OpenApi) {
-    // The router's word for "and all that follows" is not `OpenAPI`'s.
+    // The router writes a path parameter for the rest of the path as `{*name}`, `OpenAPI` writes `{name}`.
     let paths = std::mem::take(&mut document.paths.paths);
     document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     for item in document.paths.paths.values_mut() {
@@ -81,7 +82,7 @@ pub(super) fn complete(document: &mut OpenApi) {
 }
 
 fn guarded(operation: &mut Operation) {
-    // The document says that a token is needed; a route that needs none says so itself.
+    // A token is needed unless the route's own description says otherwise.
     let token = operation.security.is_none().then_some(TOKEN);
     for status in GUARD.iter().copied().chain(token) {
         if let Some(failure) = failure(status) {
@@ -90,13 +91,13 @@ fn guarded(operation: &mut Operation) {
     }
 }
 
-/// The parameters of a named query, or those of them that a route takes.
+/// Returns the parameters of a named query, or only those named in `only`.
 pub(super) fn parameters(query: NamedQuery, only: Option<&[&str]>) -> Vec<Documented> {
     let is_shown = |parameter: &&Parameter| only.is_none_or(|names| names.contains(&parameter.name));
     query.parameters().iter().filter(is_shown).map(|parameter| described(parameter, parameter.doc)).collect()
 }
 
-/// The parameters of an export: its own, those of all named queries, and variables.
+/// The parameters of an export: those of its own, those of all named queries, and template variables.
 pub(super) struct ExportParameters;
 
 impl IntoParams for ExportParameters {
@@ -136,7 +137,7 @@ impl IntoParams for ExportParameters {
     }
 }
 
-/// The parameters of all named queries, each name once, with the queries that have it.
+/// Returns the parameters of all named queries, each name once, with the names of the queries that take it.
 fn of_all_queries() -> Vec<Documented> {
     let mut by_name: Vec<(&Parameter, Vec<String>)> = Vec::new();
     let mut told: Vec<&str> = Vec::new();

@@ -1,10 +1,10 @@
-//! `GET /export.csv`: a named query or any SELECT as a CSV download, streamed while it runs.
+//! `GET /export.csv`: returns a named query or any SELECT as a CSV download, streamed while the query runs.
 //!
-//! The address is one that a link in Grafana can write: `${__url_time_range}` gives `from` and `to`,
-//! `${pattern:queryparam}` gives `var-pattern`, once for each value.
+//! A Grafana link can write the address: `${__url_time_range}` gives `from` and `to`, `${pattern:queryparam}`
+//! gives one `var-pattern` per value.
 //!
-//! What goes wrong before the first row is an error status. After it the transfer is broken off; because Grafana ends it
-//! like a whole one all the same, a last line then says `INCOMPLETE: …`.
+//! An error before the first row is an HTTP error status. An error after it breaks the transfer off. Grafana
+//! ends a broken transfer like a complete one, so a last line also says `INCOMPLETE: …`.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,17 +29,19 @@ use crate::error::{Error, Result};
 use crate::query::{QueryModel, TimeRange};
 use crate::reports::{self, EVERYTHING, NamedQuery, Parameter, ParameterKind};
 
-/// What stands for every value of a variable: in dashboards, and in the addresses that Grafana writes for variables
-/// whose All has a text of its own (`${pattern:queryparam}` gives `var-pattern=All`; Grafana reads it back as All, too).
+/// The values of a variable that mean All. Dashboards use the first. Grafana writes the second into addresses
+/// when All has a text of its own (`${pattern:queryparam}` gives `var-pattern=All`), and reads it back as
+/// All.
 const ALL: [&str; 2] = [reports::ALL, "All"];
-/// What an empty text box of a dashboard means to its panels: nothing given, or this.
+/// Parameters for which an empty text box of a dashboard has a meaning: `None` stands for "not given", `Some`
+/// for this value.
 const EMPTY: &[(&str, Option<&str>)] =
     &[("slow_ms", None), ("percent", Some("0")), ("min_samples", Some("0"))];
-/// What Grafana writes into addresses and we have no use for.
+/// Parameters that Grafana adds to addresses and that are ignored here.
 const IGNORED: &[&str] = &["timezone", "orgId"];
-/// How template variables begin in Grafana's addresses.
+/// The prefix of template variables in Grafana's addresses.
 const VARIABLE: &str = "var-";
-/// Characters of a file's name.
+/// Maximum length of a download's file name in characters.
 const LONGEST_NAME: usize = 120;
 
 type Pairs = Vec<(String, String)>;
@@ -94,12 +96,12 @@ async fn run(
     Ok((headers, Body::from_stream(Told { export, in_row: false, error: None })).into_response())
 }
 
-/// The export, with a last line where it is incomplete.
+/// The CSV stream of an export, with a last line `INCOMPLETE: …` if the export fails.
 struct Told {
     export: CsvExport,
-    /// Whether what was given ends within a row: one that is longer than a piece.
+    /// Whether the last piece ended in the middle of a row, because the row is longer than a piece.
     in_row: bool,
-    /// Comes after that line.
+    /// The error that ends the stream after the line `INCOMPLETE: …`.
     error: Option<Error>,
 }
 
@@ -126,11 +128,11 @@ impl Stream for Told {
     }
 }
 
-/// The address, read.
+/// The parsed address of an export.
 #[derive(Debug)]
 struct Asked {
     query: DataQuery,
-    /// Of what named query.
+    /// The named query, unless the address has `sql`.
     named: Option<reports::Asked>,
     file_name: String,
     raw: bool,
@@ -168,7 +170,7 @@ impl Asked {
             || {
                 let from = from.map_or_else(String::new, |_| format!("_{}", day(range.from)));
                 let to = to.map_or_else(String::new, |_| format!("_{}", day(range.to)));
-                // An end alone would look like a start.
+                // Without `_until`, a single date in the file name would look like the start of the range.
                 let until = if from.is_empty() && !to.is_empty() { "_until" } else { "" };
                 format!("perf_{name}{from}{until}{to}.csv")
             },
@@ -186,7 +188,7 @@ impl Asked {
     }
 }
 
-/// Takes a parameter that may be given once out of what is given.
+/// Removes the parameter `name` from `given` and returns its value. Fails if it is given more than once.
 fn one(given: &mut Pairs, name: &str) -> Result<Option<String>> {
     let mut values: Vec<String> =
         given.extract_if(.., |(other, _)| other == name).map(|(_, value)| value).collect();
@@ -196,7 +198,7 @@ fn one(given: &mut Pairs, name: &str) -> Result<Option<String>> {
     Ok(values.pop())
 }
 
-/// The query model of any SQL.
+/// Returns the query model of an address with `sql`.
 fn of_sql(sql: &str, given: Pairs) -> Result<Map<String, Value>> {
     let mut variables: Map<String, Value> = Map::new();
     for (name, value) in given {
@@ -216,13 +218,14 @@ fn of_sql(sql: &str, given: Pairs) -> Result<Map<String, Value>> {
     Ok([("rawSql".to_owned(), sql.into()), ("variables".to_owned(), variables.into())].into_iter().collect())
 }
 
-/// The parameters of a named query: its own, and the variables that it knows. A dashboard has others as well.
+/// Returns the parameters for a named query: those in the address, and the dashboard variables that the query
+/// knows. Other variables are left out, because a dashboard has variables for other panels too.
 fn of_table(query: NamedQuery, given: Pairs) -> Pairs {
     given
         .into_iter()
         .filter_map(|(name, value)| match name.strip_prefix(VARIABLE) {
             None => Some((name, value)),
-            // All is what a query does without the parameter.
+            // Without the parameter, the query takes all values.
             Some(_) if ALL.contains(&value.as_str()) => None,
             Some(variable) => {
                 let name = known(query, variable)?.name;
@@ -235,15 +238,15 @@ fn of_table(query: NamedQuery, given: Pairs) -> Pairs {
         .collect()
 }
 
-/// The parameter that a dashboard's variable fills. A dashboard about one pattern calls its name `pattern`; its time range
-/// is no variable.
+/// Returns the parameter that a dashboard variable fills. A dashboard about one pattern has a variable
+/// `pattern` for the parameter `name`. The ends of the time range are no variables.
 fn known(query: NamedQuery, variable: &str) -> Option<&'static Parameter> {
     let is_variable = |parameter: &&Parameter| parameter.kind != ParameterKind::Time;
     let named = |name: &str| query.parameters().iter().filter(is_variable).find(|other| other.name == name);
     named(variable).or_else(|| if variable == "pattern" { named("name") } else { None })
 }
 
-/// A name that every system takes, with its ending.
+/// Returns a file name that every operating system accepts, with the extension `.csv`.
 fn clean(name: &str) -> String {
     let name = name.strip_suffix(".csv").unwrap_or(name);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
@@ -270,7 +273,7 @@ mod tests {
         read(address).unwrap().query.model
     }
 
-    /// A variable as JSON has it.
+    /// Reads the JSON value of a variable.
     fn variable(value: &Value) -> Option<Variable> {
         Variables::from_json(Some(&json!({ "x": value }))).unwrap().get("x").cloned()
     }
@@ -307,7 +310,7 @@ mod tests {
         assert_eq!(slow.variables.get("slow_ms").cloned(), variable(&json!(250.0)));
     }
 
-    /// A dashboard's variables as they are before anybody chooses, and when text boxes are emptied.
+    /// The variables of a dashboard in their initial state, and with emptied text boxes.
     #[test]
     fn what_nobody_chose_means_what_the_panels_show() {
         let any = model(&[("table", "pattern"), ("var-pattern", "All")]);

@@ -1,4 +1,4 @@
-//! Errors as answers: the kind's HTTP status and a JSON object for people and programs.
+//! Writes errors as HTTP answers: the status of the error's kind, and a JSON object for people and programs.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -10,12 +10,12 @@ use utoipa::ToSchema;
 use crate::error::Error;
 use crate::reports::Asked;
 
-/// An error on its way out.
+/// An error that becomes an HTTP answer.
 #[derive(Debug)]
 pub(super) struct Failure {
     error: Error,
     status: StatusCode,
-    /// Line and column in the query, from 1.
+    /// Line and column in the query, both counted from 1.
     place: Option<(usize, usize)>,
 }
 
@@ -39,17 +39,18 @@ pub(super) struct Problem<'a> {
 }
 
 impl Failure {
-    /// With another status than the kind's.
+    /// Creates a failure with a status other than that of the error's kind.
     pub(super) fn with_status(error: Error, status: StatusCode) -> Self {
         Self { error, status, place: None }
     }
 
-    /// With the place in the query.
+    /// Creates a failure with the line and column of the error in the query.
     pub(super) fn at(error: Error, place: Option<(usize, usize)>) -> Self {
         Self { place, ..error.into() }
     }
 
-    /// Of a named query, whose text the caller has not sent: without a place in it.
+    /// Rewords the failure of a named query and removes the position, because the caller has not sent the
+    /// SQL.
     pub(super) fn explained(self, asked: &Asked) -> Self {
         Self { error: asked.explained(self.error), place: None, status: self.status }
     }
@@ -63,7 +64,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// `{"message", "hint", "position"}` and, where known, `line` and `column`.
+/// The body is `{"message", "hint", "position"}` with `line` and `column` if they are known.
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let problem = Problem {

@@ -1,5 +1,5 @@
-//! What stands before the routes: which names the server answers to, the token, how long an address and a body may be.
-//! Pages of other sites: [`super::sites`].
+//! Checks requests before they reach a route: the host name in the address, the token, and the lengths of
+//! address and body. [`super::sites`] checks for pages of other sites.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,24 +16,26 @@ use super::failure::Failure;
 use super::sites::{self, Sites};
 use crate::error::{Error, Kind, Result};
 
-/// Bytes of an address, path and query: room for a thousand patterns, and less than what the HTTP library takes at all.
+/// Limit in bytes for an address (path and query): room for a thousand patterns, and below the HTTP library's
+/// own limit.
 const LONGEST_ADDRESS: usize = 60 << 10;
-/// Bytes of a request's body: more than the longest query.
+/// Limit in bytes for a request's body: more than the longest query.
 pub(super) const LONGEST_BODY: usize = 1 << 20;
-/// Bytes of a token: what is shorter can be guessed.
+/// Minimum length of a token in bytes; a shorter one can be guessed.
 const SHORTEST_TOKEN: usize = 16;
-/// What answers without a token: the page holds no data and asks for it, and a process that lives may be seen to.
+/// Paths that need no token: the page, which holds no data and asks for the token, and the liveness check.
 const OPEN: &[&str] = &["/", "/healthz"];
 
-/// The secret that callers must send. Never shown.
+/// The secret that callers must send. It is never shown.
 #[derive(Clone)]
 pub struct Token(Arc<str>);
 
 impl Token {
-    /// Reads a token as it stands in a file or an environment variable; white space around it is left out.
+    /// Reads a token from the text of a file or an environment variable, and trims white space around it.
     ///
     /// # Errors
-    /// `BadSettings` when it is too short to be a secret, or cannot stand in a header.
+    /// `BadSettings` when the token is too short to be a secret, or has characters that an HTTP header cannot
+    /// hold.
     pub fn read(text: &str) -> Result<Self> {
         let text = text.trim();
         let hint = "Make one with `openssl rand -hex 32`";
@@ -54,26 +56,27 @@ impl Token {
     }
 }
 
-/// Without the secret.
+/// Leaves the secret out.
 impl std::fmt::Debug for Token {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Token(…)")
     }
 }
 
-/// What requests are checked against.
+/// The settings that requests are checked against.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
-    /// Whether only this machine can reach the server.
+    /// Whether the server listens on a loopback address only.
     pub(super) is_local: bool,
-    /// What callers must send.
+    /// The token that callers must send, if any.
     pub(super) token: Option<Token>,
-    /// Which pages may ask.
+    /// The sites whose pages may send requests.
     pub(super) sites: Sites,
 }
 
-/// Refuses what the server was not meant for. A page of another site can make its own name point to 127.0.0.1 and then
-/// read answers as its own, so on a local server the name in the address must be a local one too.
+/// Refuses requests with a foreign host name, a too long address or a too long body. A page of another site
+/// can let its own name point to 127.0.0.1 and then read answers as its own (DNS rebinding). So on a local
+/// server the host name in the address must be a local one, too.
 pub(super) async fn check_address(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if guard.is_local && !has_local_host(&request) {
         let error = Error::new(Kind::Forbidden, "this server answers to `localhost` and 127.0.0.1 only")
@@ -85,7 +88,7 @@ pub(super) async fn check_address(State(guard): State<Guard>, request: Request, 
             .hint("Choose fewer patterns, or send the query to `/api/query`");
         return Failure::with_status(error, StatusCode::URI_TOO_LONG).into_response();
     }
-    // By its announced length, so that nobody sends it in vain.
+    // The announced length is checked, so that a too long body is refused before the client sends it.
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: usize| length > LONGEST_BODY) {
         let error = Error::bad_query(format!("the body is longer than {} KB", LONGEST_BODY >> 10))
@@ -95,7 +98,8 @@ pub(super) async fn check_address(State(guard): State<Guard>, request: Request, 
     next.run(request).await
 }
 
-/// Refuses an address whose query is no UTF-8 once it is decoded: what is read of it would be another text than was meant, and match nothing.
+/// Refuses an address whose query is not UTF-8 after percent-decoding: with replacement characters in it, a
+/// parameter would silently match nothing.
 pub(super) async fn check_query(request: Request, next: Next) -> Response {
     let query = request.uri().query().unwrap_or_default();
     let Some(pair) = query.split('&').find(|pair| String::from_utf8(decoded(pair)).is_err()) else {
@@ -108,7 +112,7 @@ pub(super) async fn check_query(request: Request, next: Next) -> Response {
     Failure::from(error).into_response()
 }
 
-/// The bytes that a text with `%2F` and its likes stands for.
+/// Returns the bytes of a percent-encoded text.
 fn decoded(text: &str) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut rest = text.as_bytes();
@@ -124,7 +128,7 @@ fn decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Lets a request through that carries the token.
+/// Lets a request pass if it carries the token or needs none.
 pub(super) async fn check_token(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let is_open = OPEN.contains(&request.uri().path());
     let is_good = |token: &Token| {
@@ -140,7 +144,8 @@ pub(super) async fn check_token(State(guard): State<Guard>, request: Request, ne
     Failure::with_status(error, StatusCode::UNAUTHORIZED).into_response()
 }
 
-/// Whether the request names this machine by a name that only it has. What names nobody is no browser.
+/// Whether the request's host name is `localhost` or a loopback address. A request without a host name is
+/// accepted: browsers always send one.
 fn has_local_host(request: &Request) -> bool {
     sites::host(request)
         .is_none_or(|host| host.parse::<Authority>().is_ok_and(|host| is_local_name(host.host())))

@@ -1,9 +1,10 @@
-//! Edge 2: HTTP. Routes of the plugin's resource calls, and the JSON API with its page.
+//! Edge 2: HTTP. Serves the plugin's resource calls, and the JSON API with its page.
 //!
-//! The only place that names axum. Each request carries the datasource's [`InstanceSettings`] as an extension:
-//! Grafana's, or the one that [`Server`] was started with. One file per group of routes: [`resources`], [`reports`],
-//! [`sql`], [`export`], [`page`], [`status`]; [`api`] puts them together and derives the `OpenAPI` document with [`document`], [`guard`]
-//! and [`sites`] stand before them, [`answer`] and [`failure`] write what goes back.
+//! This is the only module that uses axum. Each request carries the datasource's [`InstanceSettings`] as an
+//! extension: those that Grafana sent, or those that [`Server`] was started with. Each group of routes has a
+//! file: [`resources`], [`reports`], [`sql`], [`export`], [`page`], [`status`]. [`api`] puts them together
+//! and derives the `OpenAPI` document with [`document`]. [`guard`] and [`sites`] check requests before they
+//! reach a route. [`answer`] and [`failure`] write the answers.
 
 mod answer;
 mod api;

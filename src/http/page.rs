@@ -1,4 +1,4 @@
-//! The page at `/`: one HTML file with everything in it, built from `frontend/preview`, and the dashboard it draws.
+//! The page at `/`, a single HTML file built from `frontend/preview`, and the dashboard that it draws.
 
 use axum::Extension;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
@@ -8,15 +8,16 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// The built page, or one that says how to build it (`build.rs`).
+/// The built page, or a page that says how to build it (`build.rs`).
 const PAGE: &str = include_str!(concat!(env!("OUT_DIR"), "/page.html"));
-/// What stands before the policy in the page: the build writes the hashes of its script and style there.
+/// The text before the Content-Security-Policy in the page. The build writes the hashes of the page's script
+/// and style into that policy.
 const POLICY_MARK: &str = "http-equiv=\"Content-Security-Policy\" content=\"";
-/// What a `meta` element cannot say.
+/// The directive that a policy in a `meta` element cannot hold.
 const NO_FRAMES: &str = "frame-ancestors 'none'";
-/// Where the page names no policy, nothing may run.
+/// The policy for a page that has none: nothing may run.
 const NOTHING: &str = "default-src 'none'";
-/// The dashboard that ships.
+/// The dashboard that ships with the plugin.
 const DASHBOARD: &str = include_str!("../../provisioning/dashboards/query_perf_overview.json");
 
 /// The dashboard that the page draws, as JSON text.
@@ -24,7 +25,7 @@ const DASHBOARD: &str = include_str!("../../provisioning/dashboards/query_perf_o
 pub(super) struct Dashboard(Bytes);
 
 impl Dashboard {
-    /// Of a file's text, or the one that ships.
+    /// Reads the dashboard from a file's text; `None` stands for the dashboard that ships.
     ///
     /// # Errors
     /// `BadSettings` when the text is not a dashboard as Grafana saves it.
@@ -43,7 +44,7 @@ impl Dashboard {
     }
 }
 
-/// The page.
+/// Returns the page.
 pub(super) async fn page() -> Response {
     let own =
         PAGE.split_once(POLICY_MARK).and_then(|(_, rest)| rest.split_once('"')).map(|(policy, _)| policy);

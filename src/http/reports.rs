@@ -1,4 +1,4 @@
-//! `/api/perf/…`: the named queries of `reports::named`, as arrays of row objects.
+//! `/api/perf/…`: returns the named queries of `reports::named` as arrays of row objects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,7 +223,7 @@ pub(super) async fn agents(
     run(&app, &settings, NamedQuery::Agents.ask(&pairs(given)?)?).await
 }
 
-/// The query's parameters, decoded.
+/// Returns the parameters of an address as decoded pairs of name and value.
 pub(super) fn pairs(given: Pairs) -> Result<Vec<(String, String)>> {
     match given {
         Ok(Query(pairs)) => Ok(pairs),
@@ -244,7 +244,7 @@ async fn run(app: &Arc<App>, settings: &InstanceSettings, asked: Asked) -> Resul
     ask(app, settings, query, Shape::Rows).await.map_err(|failure| failure.explained(&asked))
 }
 
-/// The query as the app takes it.
+/// Returns the named query as a `DataQuery` for the app.
 pub(super) fn data_query(asked: &Asked, now: Timestamp) -> Result<DataQuery> {
     Ok(DataQuery {
         ref_id: "A".to_owned(),
@@ -256,7 +256,7 @@ pub(super) fn data_query(asked: &Asked, now: Timestamp) -> Result<DataQuery> {
     })
 }
 
-/// The time range of `from` and `to`, with errors that say which of them is meant.
+/// Reads the time range from `from` and `to`; an error names the parameter that is wrong.
 pub(super) fn time_range(from: &str, to: &str, now: Timestamp) -> Result<TimeRange> {
     TimeRange::parse(from, to, now).map_err(Error::from).map_err(|error| {
         let name = match error.detail {
@@ -268,14 +268,14 @@ pub(super) fn time_range(from: &str, to: &str, now: Timestamp) -> Result<TimeRan
     })
 }
 
-/// Rows of `/api/perf/slow` where nobody says how many.
+/// Default number of rows of `/api/perf/slow`.
 const SLOW_ROWS: &str = "20";
-/// What `/api/perf/weekly/…` takes beside the week in its path.
+/// Parameters of `/api/perf/weekly/…`, beside the week in its path.
 const WEEKLY: &[&str] = &["pattern", "agent", "limit"];
-/// What `/api/perf/pattern/…` takes beside the pattern in its path.
+/// Parameters of `/api/perf/pattern/…`, beside the pattern in its path.
 const PATTERN_PATH: &[&str] = &["from", "to", "week", "agent"];
 
-/// The parameters of the routes, for the `OpenAPI` document: the table in `reports::named`.
+/// Declares the parameters of a route for the `OpenAPI` document, from the table in `reports::named`.
 macro_rules! documented {
     ($($name:ident: $query:ident, $only:expr;)*) => {$(
         struct $name;

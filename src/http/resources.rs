@@ -1,4 +1,4 @@
-//! The routes of resource calls, which Grafana passes on from its editors and links.
+//! The routes of resource calls, which Grafana forwards from its query editor and from dashboard links.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::app::{App, InstanceSettings};
 use crate::error::{Error, Kind};
 use crate::query;
 
-/// The resource routes: `GET /macros`, `GET /catalog`, `GET /export.csv`.
+/// Returns the router of resource calls: `GET /macros`, `GET /catalog`, `GET /export.csv`.
 pub fn router(app: Arc<App>) -> Router {
     let routes = Router::new()
         .route("/macros", get(macros))
@@ -28,12 +28,12 @@ pub fn router(app: Arc<App>) -> Router {
     closed_to_others(routes.with_state(app))
 }
 
-/// The macro table: an array of `{name, signature, doc, example, expansion}`.
+/// Returns the macro table: an array of `{name, signature, doc, example, expansion}`.
 async fn macros() -> Response {
     Json(query::macro_table()).into_response()
 }
 
-/// `{"relations": [{"database", "schema", "name", "columns": [{"name", "type"}]}]}`.
+/// Returns the catalog: `{"relations": [{"database", "schema", "name", "columns": [{"name", "type"}]}]}`.
 async fn catalog(
     State(app): State<Arc<App>>,
     Extension(settings): Extension<InstanceSettings>,
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::source::Policy;
 
-    /// Grafana passes on where a browser says that a request comes from.
+    /// Grafana forwards the header in which a browser says where a request comes from (`Sec-Fetch-Site`).
     #[tokio::test]
     async fn pages_of_other_sites_learn_nothing_through_grafana() {
         let router = router(Arc::new(App::new(Ok(Policy::default()))));

@@ -1,4 +1,4 @@
-//! The server itself: where it listens, and how it ends.
+//! The HTTP server: how it opens its port, serves and stops.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,25 +15,25 @@ use super::sites::{Named, Sites};
 use crate::app::{App, InstanceSettings};
 use crate::error::{Error, Kind, Result};
 
-/// How long running requests may go on after the server was asked to end.
+/// How long running requests may continue after the server was asked to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How to serve.
+/// Options of the server.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The address to listen on.
     pub host: IpAddr,
     /// The port; 0 picks a free one.
     pub port: u16,
-    /// What callers must send; needed where the address is not a loopback one.
+    /// The token that callers must send; required unless `host` is a loopback address.
     pub token: Option<Token>,
-    /// Origins whose pages may ask and read answers: `http://grafana.example:3000`.
+    /// Origins whose pages may send requests and read answers, such as `http://grafana.example:3000`.
     pub cors_origins: Vec<String>,
-    /// The JSON text of the dashboard that the page draws; the one that ships when missing.
+    /// The JSON text of the dashboard that the page draws; `None` stands for the dashboard that ships.
     pub dashboard: Option<String>,
 }
 
-/// A server that listens and does not answer yet.
+/// A server that has opened its port but does not answer yet.
 pub struct Server {
     listener: TcpListener,
     router: Router,
@@ -43,11 +43,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the port. Answers will be about the datasource of `settings`.
+    /// Opens the port for the datasource of `settings`.
     ///
     /// # Errors
-    /// `BadSettings` that names the option: no token where one is needed, a port that is in use or not ours to
-    /// take, an origin or a dashboard that is none.
+    /// `BadSettings` that names the option: the token is missing though it is required, the port is in use or
+    /// needs privileges, an origin is invalid, or the dashboard is not a dashboard as Grafana saves it.
     pub async fn bind(app: Arc<App>, settings: InstanceSettings, options: Options) -> Result<Self> {
         let is_local = options.host.is_loopback();
         if !is_local && options.token.is_none() {
@@ -68,19 +68,20 @@ impl Server {
         Ok(Self { listener, router, app, address, asked: CancellationToken::new() })
     }
 
-    /// Cancelled when the server is asked to end.
+    /// Returns a token that is cancelled when the server is asked to stop.
     #[must_use]
     pub fn asked_to_end(&self) -> CancellationToken {
         self.asked.clone()
     }
 
-    /// Where it listens.
+    /// Returns the address on which the server listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers until `stop`; then running requests get a few seconds, and the workers end.
+    /// Answers requests until `stop` completes. Then running requests get a few seconds to finish, and the
+    /// workers end.
     ///
     /// # Errors
     /// `Unavailable` when the port is lost.

@@ -1,10 +1,12 @@
-//! Pages of other sites: which requests come from one, and what every answer tells the browser that gets it.
+//! Refuses requests from pages of other sites, and adds the security headers that browsers obey to every
+//! answer.
 //!
-//! A page can send requests to any address that its visitor's browser reaches. It may not read the answer, and still
-//! learns a bit of it: whether it was an error, whether it became a download. So such a request is refused before anything
-//! looks at it. Browsers say where a request comes from in `Sec-Fetch-Site` (to this machine and over TLS, not with
-//! web sockets), in `Origin` (with methods that write, and for scripts) and in `Referer` (unless the page forbids it); no page can
-//! change these headers. Programs, such as `curl` and Grafana's own server, send none of them.
+//! A page can send requests to any address that its visitor's browser reaches. It may not read the answer,
+//! but still learns a bit: whether the answer was an error, and whether it became a download. So such a
+//! request is refused before anything else looks at it. Browsers say where a request comes from in
+//! `Sec-Fetch-Site` (for loopback addresses and over TLS, not for web sockets), in `Origin` (for methods that
+//! write, and for scripts) and in `Referer` (unless the page forbids it). No page can change these headers.
+//! Programs such as `curl` and Grafana's own server send none of them.
 
 use std::sync::Arc;
 
@@ -25,43 +27,45 @@ use super::answer::NOTICE;
 use super::failure::Failure;
 use crate::error::{Error, Kind, Result};
 
-/// Where a browser says that a request comes from.
+/// The header in which a browser says where a request comes from.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What every answer says, whatever it is; routes may say it in their own words.
+/// Headers of every answer, unless the route has set them itself.
 const ON_ALL: [(HeaderName, &str); 7] = [
-    // Other sites' pages get nothing of it: not as an image or a script, not in a frame, not by the window that they opened.
-    // Browsers hold no CORS request to the first, so scripts of sites that `--cors-origin` names read answers all the same.
+    // Pages of other sites cannot use an answer as an image or a script, in a frame, or through a window that
+    // they opened. Browsers do not apply the first header to CORS requests, so scripts of sites named by
+    // `--cors-origin` can still read answers.
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (X_FRAME_OPTIONS, "DENY"),
     (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // The page's own requests say where they come from, links to others do not.
+    // The page's own requests send a referrer, links to other sites do not.
     (REFERRER_POLICY, "same-origin"),
-    // No cache keeps it for somebody else, so that it needs no `Vary` for what is refused by a header.
+    // No cache keeps an answer for another client, so answers that depend on request headers need no `Vary`.
     (CACHE_CONTROL, "no-store"),
 ];
 
-/// Which pages may ask.
+/// The sites whose pages may send requests.
 #[derive(Debug, Clone)]
 pub(super) struct Sites {
-    /// Where the server listens.
+    /// The port on which the server listens.
     port: u16,
-    /// The origins that are named, as browsers write them.
+    /// The origins named by `--cors-origin`, as browsers write them.
     named: Arc<[String]>,
 }
 
 impl Sites {
-    /// Pages of the server itself, which listens at `port`, and those of `named`.
+    /// Allows pages of the server itself, which listens at `port`, and pages of the origins in `named`.
     pub(super) fn new(port: u16, named: &[Named]) -> Self {
         Self { port, named: named.iter().map(|named| named.0.clone()).collect() }
     }
 
-    /// Whether a page of another site sent this.
+    /// Whether a page of another site sent this request.
     fn is_foreign(&self, request: &Request) -> bool {
         let headers = request.headers();
-        // Each one counts: a browser sends one, and whoever sends more has something to hide.
+        // Every `Origin` and `Referer` header must be allowed: a browser sends one of each, so a request with
+        // several is suspicious.
         let origins = headers.get_all(ORIGIN).iter().map(text);
         let pages = headers.get_all(REFERER).iter().map(|referer| origin_of(text(referer)));
         let (mut is_named, mut is_foreign) = (false, false);
@@ -73,16 +77,17 @@ impl Sites {
         is_foreign || !is_named && is_from_no_own_page(headers)
     }
 
-    /// Whether a page of the server itself has this origin: the name that was asked, which a proxy in front passes on.
+    /// Whether `origin` is the server's own, by the host name in the request, which a proxy in front of the
+    /// server passes on.
     fn is_own(&self, origin: &str, request: &Request) -> bool {
         let Some(host) = host(request) else { return false };
         let port = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(443);
         origin.eq_ignore_ascii_case(&as_written("http", host))
-            // TLS ends at a proxy, never at our own port.
+            // Only a proxy in front of the server speaks TLS, never the server's own port.
             || port != self.port && origin.eq_ignore_ascii_case(&as_written("https", host))
     }
 
-    /// What scripts of named sites may do; nothing is allowed where none is named.
+    /// Returns the CORS rules for scripts of the named sites; `None` if no site is named.
     pub(super) fn cors(&self) -> Option<CorsLayer> {
         if self.named.is_empty() {
             return None;
@@ -102,10 +107,10 @@ impl Sites {
 pub(super) struct Named(String);
 
 impl Named {
-    /// Reads what `--cors-origin` gives.
+    /// Reads the value of `--cors-origin`.
     ///
     /// # Errors
-    /// `BadSettings` when it is not an origin.
+    /// `BadSettings` when the value is not an origin.
     pub(super) fn read(origin: &str) -> Result<Self> {
         let uri: Option<Uri> = origin.parse().ok();
         let parts = uri.as_ref().and_then(|uri| {
@@ -121,7 +126,8 @@ impl Named {
     }
 }
 
-/// Refuses what a page of another site sends, but for the page: it holds no data, and links lead to it.
+/// Refuses requests from pages of other sites, except requests for the page at `/`: it holds no data, and
+/// other sites may link to it.
 pub(super) async fn check_site(State(sites): State<Sites>, request: Request, next: Next) -> Response {
     let is_page = request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
     if !is_page && sites.is_foreign(&request) {
@@ -133,8 +139,8 @@ pub(super) async fn check_site(State(sites): State<Sites>, request: Request, nex
     next.run(request).await
 }
 
-/// Refuses the same of resource calls, where Grafana has judged the caller. It takes `Origin` and `Referer` out and passes
-/// on what the browser says of the request.
+/// Refuses resource calls from pages of other sites. Grafana has already checked the caller's permissions. It
+/// removes `Origin` and `Referer`, but forwards `Sec-Fetch-Site`.
 pub(super) async fn check_fetch_site(request: Request, next: Next) -> Response {
     if is_from_no_own_page(request.headers()) {
         return refusal(
@@ -149,37 +155,37 @@ fn refusal(hint: &str) -> Response {
     Failure::from(error.hint(hint)).into_response()
 }
 
-/// Adds to all answers of `router` what they say to browsers.
+/// Adds the headers in [`ON_ALL`] to all answers of `router`.
 pub(super) fn closed_to_others(router: Router) -> Router {
     ON_ALL.into_iter().fold(router, |router, (name, value)| {
         router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
     })
 }
 
-/// Whether the browser says that something else than a page of this server sent this; a word that is not known is no excuse. Nor is
-/// `none`, which it says of what a person entered: it keeps that word when another site's answer leads here, also when a page of
-/// that site goes back to its own address, which a person entered.
+/// Whether `Sec-Fetch-Site` says anything but `same-origin`; an unknown value counts as foreign. So does
+/// `none`, the value for an address that a person entered: the browser keeps it when another site redirects
+/// to this server, and when a page of that site goes back to its own entered address.
 fn is_from_no_own_page(headers: &HeaderMap) -> bool {
     !headers.get_all(FETCH_SITE).iter().all(|site| site == "same-origin")
 }
 
-/// The name and port that the request asks, where it names any.
+/// Returns the name and port to which the request was sent, if it has them.
 pub(super) fn host(request: &Request) -> Option<&str> {
     let named = request.headers().get(HOST).map(text);
     named.or_else(|| request.uri().authority().map(Authority::as_str))
 }
 
-/// A header's value; what is no ASCII text is equal to nothing.
+/// Returns a header's value; a value that is not ASCII becomes an empty text, which equals no allowed value.
 fn text(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
 }
 
-/// The origin in an address, which ends before the path.
+/// Returns the origin of an address: everything before its path.
 fn origin_of(address: &str) -> &str {
     address.match_indices('/').nth(2).map_or(address, |(at, _)| &address[..at])
 }
 
-/// An origin as browsers write it: without the scheme's own port.
+/// Returns an origin as browsers write it: without the scheme's default port.
 fn as_written(scheme: &str, host: &str) -> String {
     let own = if scheme == "https" { ":443" } else { ":80" };
     format!("{scheme}://{}", host.strip_suffix(own).unwrap_or(host))
@@ -191,7 +197,7 @@ mod tests {
 
     const NONE: &[&str] = &[];
 
-    /// Whether a server at port 3001 takes this for a page of another site's.
+    /// Whether a server at port 3001 takes the request for one from a page of another site.
     fn is_foreign(named: &[&str], host: &str, headers: &[(&str, &str)]) -> bool {
         let named: Vec<Named> = named.iter().map(|origin| Named::read(origin).unwrap()).collect();
         let mut request = Request::builder().uri("/api/export.csv").header(HOST, host);
@@ -211,7 +217,7 @@ mod tests {
             ("127.0.0.1:3001", &[("Referer", "http://127.0.0.1:3001")]),
             ("LocalHost:3001", &[("Origin", "http://localhost:3001"), ("Referer", "http://localhost:3001/")]),
             ("[::1]:3001", &[("Origin", "http://[::1]:3001"), ("Referer", "http://[::1]:3001/")]),
-            // Through a tunnel or a container's port, and through a proxy where TLS ends.
+            // Through a tunnel or a container's port, and through a proxy that ends TLS.
             ("localhost:8080", &[("Origin", "http://localhost:8080")]),
             ("perf.example", &[("Origin", "https://perf.example"), ("Referer", "https://perf.example/")]),
             ("perf.example:443", &[("Origin", "https://perf.example")]),
@@ -283,7 +289,7 @@ mod tests {
             let twice = [("Referer", "http://127.0.0.1:3001/"), ("Referer", page)];
             assert!(is_foreign(NONE, host, &twice), "{page} behind another");
         }
-        // What names no server has no page.
+        // A request without a host name cannot come from the server's own page.
         let request =
             Request::builder().header(ORIGIN, "http://127.0.0.1:3001").body(axum::body::Body::empty());
         assert!(Sites::new(3001, &[]).is_foreign(&request.unwrap()));
@@ -298,7 +304,7 @@ mod tests {
         assert!(!is_foreign(named, host, &from("http://grafana.example:3000")));
         assert!(!is_foreign(named, host, &from("https://perf.example")));
         assert!(!is_foreign(named, host, &by("http://grafana.example:3000/d/x")));
-        // The server's own page behind a proxy that asks it by another name.
+        // The server's own page, behind a proxy that changes the `Host` header.
         let proxied = [
             ("Sec-Fetch-Site", "same-origin"),
             ("Origin", "https://perf.example"),

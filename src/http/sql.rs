@@ -1,4 +1,4 @@
-//! `POST /api/query`: a query as Grafana's frontend would send it, for callers without Grafana.
+//! `POST /api/query`: runs a query like one from Grafana's frontend, for callers without Grafana.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,13 @@ use crate::app::{App, DataQuery, InstanceSettings};
 use crate::error::{Error, Result};
 use crate::query::QueryModel;
 
-/// The time range when none is given, as on the command line.
+/// The default time range, as on the command line.
 const DEFAULT_RANGE: (&str, &str) = ("now-26w", "now");
-/// The query's letter when none is given.
+/// The default `refId`.
 const REF_ID: &str = "A";
 
-/// What is left of a body for the query model; the last ones are what Grafana's own models hold beside, and mean nothing here.
+/// Members of the body that belong to the query model. Those after `variables` occur in Grafana's own query
+/// models and are ignored.
 const MODEL: [&str; 9] = [
     "rawSql",
     "format",
@@ -53,7 +54,8 @@ pub(super) struct QueryBody {
     /// `table` (when missing) or `time_series`.
     #[schema(required = false)]
     format: String,
-    /// Start of the time range, `now-26w` when missing: a week, a day, `now-…`, RFC 3339, or milliseconds since 1970.
+    /// Start of the time range, `now-26w` when missing: a week, a day, `now-…`, RFC 3339, or milliseconds
+    /// since 1970.
     #[schema(required = false)]
     from: String,
     /// Its end, `now` when missing.
@@ -68,8 +70,8 @@ pub(super) struct QueryBody {
     /// How many points can be shown; the interval is chosen for them.
     #[schema(required = false)]
     max_data_points: u64,
-    /// `rows` (when missing): an array of row objects; `frame`: a data frame as Grafana's `/api/ds/query` has it; `arrow`:
-    /// an Arrow IPC file.
+    /// `rows` (when missing): an array of row objects; `frame`: a data frame as Grafana's `/api/ds/query` has
+    /// it; `arrow`: an Arrow IPC file.
     #[schema(required = false)]
     r#as: String,
     /// The query's letter, `A` when missing.
@@ -93,7 +95,7 @@ pub(super) async fn query(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    // A page of another site can send any other type without asking first.
+    // A page of another site can send any other content type without a CORS preflight.
     let is_json = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
         kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
     });
@@ -131,7 +133,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<(DataQuery, Shape)> {
     Ok((DataQuery { ref_id, model, range, interval, max_data_points, is_of_alert: false }, shape))
 }
 
-/// A member that is a text; a number stands for its digits.
+/// Removes the member `name` and returns it as text; a number becomes its digits.
 fn text(model: &mut Map<String, Value>, name: &str) -> Result<Option<String>> {
     match model.remove(name) {
         None | Some(Value::Null) => Ok(None),
@@ -163,7 +165,7 @@ mod tests {
     use crate::http::export::export;
     use crate::source::Policy;
 
-    /// What does not come from a worker gets through this edge like what does.
+    /// The HTTP edge passes on answers of any engine, not only those of a worker.
     #[tokio::test]
     async fn any_engine_answers() {
         let settings = InstanceSettings { json_data: fixed::SETTINGS.into(), ..InstanceSettings::default() };

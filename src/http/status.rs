@@ -1,4 +1,4 @@
-//! Whether the process lives, whether its datasource is healthy, and what it counts.
+//! Status routes: liveness, the datasource's health check, and metrics.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
-//! How many bytes of long requests are held at the same time.
+//! Limits how many bytes of long requests are held in memory at the same time.
 //!
-//! The queue bounds what waits, but a request gets there only when it has been read whole. What is too much is refused at
-//! once: if it were left unread, it would fill the connection's window, and no other request would come through.
+//! The queue limits waiting queries, but a request reaches it only after it was read completely. A request
+//! that exceeds the budget is refused at once. Leaving it unread instead would fill the connection's window,
+//! and no other request would get through.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,17 +17,18 @@ use tonic::body::BoxBody;
 use tonic::codegen::{Service, http};
 use tower::Layer;
 
-/// Bytes of all requests together: three of the longest.
+/// The budget in bytes for all requests together: three requests of maximum size.
 const MOST: usize = 24 << 20;
-/// The first bytes of each request do not count, so that ordinary ones pass beside any number of long ones.
+/// Bytes at the start of each request that do not count, so that ordinary requests pass beside any number of
+/// long ones.
 const FREE: usize = 128 << 10;
 
-/// What the requests of a plugin share. A layer around its services.
+/// The budget that all requests of a plugin share; a tower layer around its services.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Budget(Arc<AtomicUsize>);
 
-/// What one request has taken; given back when dropped. An extension of the request: whoever answers it keeps the share
-/// as long as the request's texts are counted nowhere else.
+/// The bytes of the budget that one request has taken; returned when dropped. It is an extension of the
+/// request: its handler keeps the share as long as the request's texts are not counted elsewhere.
 #[derive(Debug)]
 pub(super) struct Share {
     budget: Budget,
@@ -35,14 +37,14 @@ pub(super) struct Share {
 }
 
 impl Budget {
-    /// The share of a new request.
+    /// Creates the share of a new request.
     fn share(&self) -> Arc<Share> {
         Arc::new(Share { budget: self.clone(), read: AtomicUsize::new(0), counted: AtomicUsize::new(0) })
     }
 }
 
 impl Share {
-    /// Takes what was read of the request. The refusal where that is too much.
+    /// Takes `bytes` that were read of the request; returns the refusal when the budget is exceeded.
     fn take(&self, bytes: usize) -> Option<Status> {
         let read = self.read.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let counts = read.saturating_sub(FREE) - self.counted.load(Ordering::Relaxed);
@@ -65,7 +67,7 @@ impl Drop for Share {
     }
 }
 
-/// All services, within a budget.
+/// A service whose requests take from a budget.
 #[derive(Debug, Clone)]
 pub(super) struct Within<S> {
     budget: Budget,
@@ -99,7 +101,7 @@ where
     }
 }
 
-/// A request's body that takes from its share as it is read.
+/// A request's body that takes from its share while it is read.
 struct Counted {
     body: BoxBody,
     share: Arc<Share>,

@@ -1,4 +1,4 @@
-//! Starts a plugin executable as Grafana does and asks it: for our own `demo` and for tests.
+//! Starts a plugin executable as Grafana does and sends it queries, for the command `demo` and for tests.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -29,22 +29,23 @@ use crate::error::{Error, Kind, Result};
 
 /// How long Grafana waits for the handshake line.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
-/// How long the end may take before we kill. Grafana waits two seconds, in which the plugin's own limits fit; the rest is for
-/// machines that are busy with other things.
+/// How long a plugin may take to stop before it is killed. Grafana waits two seconds, and the plugin's own
+/// limits fit into them; the rest is a margin for busy machines.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long an answer may take that was sent before the plugin ended.
+/// How long to wait, after the plugin has ended, for an answer that it sent before.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
-/// How many bytes of a stream may be on the way without being read: a result should not wait for us.
+/// Bytes of one stream that may be in flight unread, so that a result does not wait for the reader.
 const WINDOW_BYTES: u32 = 16 << 20;
-/// The same for all streams together: one that nobody reads must not hold up the others, as it does not in Grafana's host.
+/// Bytes of all streams together that may be in flight unread: a stream that nobody reads must not stall the
+/// others, as in Grafana's host.
 const CONNECTION_BYTES: u32 = 512 << 20;
 
-/// A running plugin process. Dropping it kills the process; [`Plugin::shutdown`] ends it politely.
+/// A running plugin process. Dropping it kills the process; [`Plugin::shutdown`] asks it to stop.
 #[derive(Debug)]
 pub struct Plugin {
     child: Child,
     channel: Channel,
-    /// Cancelled when its standard output closes, with its end.
+    /// Cancelled when the process closes its stdout, that is when it ends.
     ended: CancellationToken,
 }
 
@@ -53,38 +54,38 @@ pub struct Plugin {
 pub struct Answer {
     /// Arrow IPC files.
     pub frames: Vec<Bytes>,
-    /// What went wrong.
+    /// The error message, if the query failed.
     pub error: Option<String>,
-    /// An HTTP status.
+    /// The HTTP status of the answer.
     pub status: i32,
-    /// Whose fault an error is: `plugin`, `downstream` or empty.
+    /// The source of an error: `plugin`, `downstream` or empty.
     pub error_source: String,
 }
 
-/// The answer to a resource call.
+/// The answer to a resource call with its whole body.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceAnswer {
-    /// An HTTP status.
+    /// The HTTP status.
     pub status: i32,
-    /// Headers in lower case.
+    /// Headers; the names are in lower case.
     pub headers: BTreeMap<String, Vec<String>>,
-    /// The whole body.
+    /// The body.
     pub body: Bytes,
 }
 
-/// The answer to a resource call, its body not read yet. Dropping it cancels the call.
+/// The answer to a resource call whose body is not read yet. Dropping it cancels the call.
 #[derive(Debug)]
 pub struct ResourceStream {
-    /// An HTTP status.
+    /// The HTTP status.
     pub status: i32,
-    /// Headers in lower case.
+    /// Headers; the names are in lower case.
     pub headers: BTreeMap<String, Vec<String>>,
     first: Option<Bytes>,
     pieces: Streaming<messages::CallResourceResponse>,
 }
 
 impl ResourceStream {
-    /// The next piece of the body; `None` at its end.
+    /// Returns the next piece of the body; `None` at its end.
     ///
     /// # Errors
     /// `Unavailable` when the call breaks off.
@@ -98,10 +99,10 @@ impl ResourceStream {
 }
 
 impl Plugin {
-    /// Starts `executable` with `env` added to our own environment, and connects to it.
+    /// Starts `executable` with `env` added to the environment of this process, and connects to it.
     ///
     /// # Errors
-    /// `Unavailable` when it cannot be started, ends early, or says something else than the handshake.
+    /// `Unavailable` when it cannot be started, ends early, or prints anything else than the handshake line.
     pub async fn spawn<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         executable: &Path,
         env: impl IntoIterator<Item = (K, V)>,
@@ -135,7 +136,7 @@ impl Plugin {
             .ok_or_else(|| failed(format!("says `{}`, which is not the handshake", line.trim())))?;
         let ended = CancellationToken::new();
         let guard = ended.clone().drop_guard();
-        // Read on, because a plugin may not be able to write otherwise.
+        // Stdout is read to its end, because a plugin may block if nobody reads it.
         tokio::spawn(async move {
             let _ = tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await;
             drop(guard);
@@ -146,16 +147,16 @@ impl Plugin {
         Ok(Self { child, channel, ended })
     }
 
-    /// The process id.
+    /// Returns the process id.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Asks for the results of `queries`, by refId.
+    /// Runs `queries` and returns their answers by refId.
     ///
     /// # Errors
-    /// `Unavailable` when the whole request fails, which it never should.
+    /// `Unavailable` when the whole request fails, which should never happen.
     pub async fn query(
         &self,
         settings: &InstanceSettings,
@@ -185,7 +186,7 @@ impl Plugin {
         diagnostics::health(response.get_ref())
     }
 
-    /// The metrics as Prometheus text.
+    /// Returns the plugin's metrics in the Prometheus text format.
     ///
     /// # Errors
     /// `Unavailable` when the call itself fails.
@@ -202,7 +203,7 @@ impl Plugin {
     /// Makes a resource call; `url` is path and query.
     ///
     /// # Errors
-    /// `Unavailable` when the call itself fails or breaks off; an HTTP error status is an answer.
+    /// `Unavailable` when the call itself fails or breaks off. An HTTP error status is not an error here.
     pub async fn resource(
         &self,
         settings: &InstanceSettings,
@@ -218,8 +219,8 @@ impl Plugin {
         Ok(ResourceAnswer { status: stream.status, headers: stream.headers, body: body.into() })
     }
 
-    /// Makes a resource call whose body is read as it comes; what is not read waits in the plugin, but for some
-    /// megabytes on the way.
+    /// Makes a resource call whose body is read piece by piece. What is not read stays in the plugin, except
+    /// for some megabytes in flight.
     ///
     /// # Errors
     /// As [`Plugin::resource`].
@@ -256,12 +257,12 @@ impl Plugin {
         Ok(ResourceStream { status: head.code, headers, first: Some(head.body), pieces })
     }
 
-    /// Asks the plugin to end and waits for it.
+    /// Asks the plugin to stop and waits until it has ended.
     ///
     /// # Errors
     /// `Unavailable` when it had to be killed.
     pub async fn shutdown(self) -> Result<()> {
-        // The plugin may close the connection before it has answered; what counts is that it ends.
+        // The plugin may close the connection before it has answered; only its end matters.
         let asked: Result<messages::Empty, Status> =
             self.call("/plugin.GRPCController/Shutdown", messages::Empty {}).await;
         if let Err(status) = asked {
@@ -303,7 +304,7 @@ impl Plugin {
     }
 }
 
-/// The socket in a handshake line.
+/// Returns the path of the socket in a handshake line.
 fn socket_path(line: &str) -> Option<PathBuf> {
     match line.trim().split('|').collect::<Vec<_>>().as_slice() {
         ["1", "2", "unix", path, "grpc", ..] => Some(PathBuf::from(path)),
@@ -311,8 +312,8 @@ fn socket_path(line: &str) -> Option<PathBuf> {
     }
 }
 
-/// What `call` gives, unless the plugin has `ended`: a connection that closes before its first answer can leave a call waiting
-/// for ever.
+/// Returns the result of `call`, or an error once the plugin has `ended`: a connection that closes before its
+/// first answer can leave a call waiting for ever.
 async fn unless_ended<T>(
     ended: &CancellationToken,
     call: impl Future<Output = Result<T, Status>>,
@@ -328,7 +329,7 @@ async fn unless_ended<T>(
 }
 
 async fn connect(socket: PathBuf) -> Result<Channel, Status> {
-    // The address is needed for its form only.
+    // tonic requires an address, but the connector ignores it.
     Endpoint::from_static("http://plugin")
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_BYTES)
@@ -354,7 +355,7 @@ fn broken(status: &Status) -> Error {
         .hint("The lines that the plugin logged say more")
 }
 
-/// Passes the plugin's log on to ours.
+/// Copies the plugin's log lines into this process's log.
 async fn relay(stderr: ChildStderr) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
@@ -367,7 +368,7 @@ async fn relay(stderr: ChildStderr) {
     }
 }
 
-/// Level and message of an hclog line; a line of another form is its own message.
+/// Returns level and message of an hclog line; a line in another format becomes the message itself.
 fn parse_log(line: &str) -> (String, String) {
     let fields: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
     let text = |key: &str| fields.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);

@@ -1,7 +1,7 @@
-//! go-plugin's service `plugin.GRPCController`: how Grafana ends the plugin.
+//! go-plugin's service `plugin.GRPCController`, by which Grafana stops the plugin.
 //!
-//! The host calls `Shutdown`, waits two seconds for the process to end and then kills it
-//! (go-plugin v1.7.0, `client.go`). Its other services, `GRPCBroker` and `GRPCStdio`, may be missing.
+//! The host calls `Shutdown`, waits two seconds for the process to end and then kills it (go-plugin v1.7.0,
+//! `client.go`). go-plugin's other services, `GRPCBroker` and `GRPCStdio`, are optional.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};

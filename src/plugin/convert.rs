@@ -1,5 +1,5 @@
-//! Between the wire's messages and the crate's own types. Nothing here can fail a whole request: what a
-//! query lacks is an error of that query.
+//! Converts between protocol messages and the crate's own types. Nothing here can fail a whole request: an
+//! invalid query is an error of that query only.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::app::{DataQuery, InstanceSettings, QueryOutcome};
 use crate::error::{Error, Result};
 use crate::query::{TimeRange, instant_of_ms};
 
-/// The key of grafanaConfig that holds `[dataproxy] row_limit`.
+/// The key of `grafanaConfig` that holds `[dataproxy] row_limit`.
 const ROW_LIMIT: &str = "GF_SQL_ROW_LIMIT";
 
-/// Bytes of a query's name.
+/// Limit in bytes for a query's refId.
 pub(super) const LONGEST_REF_ID: usize = 256;
 
-/// The datasource that a call is for. A call without one gets settings that are all empty: whoever reads
-/// them reports the missing `path`.
+/// Returns the instance settings of a call. A call without a datasource gets empty settings; their reader
+/// then reports the missing `path`.
 pub(super) fn instance_settings(context: Option<messages::PluginContext>) -> InstanceSettings {
     let context = context.unwrap_or_default();
     let datasource = context.datasource.unwrap_or_default();
@@ -36,12 +36,12 @@ pub(super) fn instance_settings(context: Option<messages::PluginContext>) -> Ins
     }
 }
 
-/// A part of a message, without the rest of it in memory for as long as the part lives.
+/// Copies a part of a message, so that the rest of the message can be freed while the part lives.
 fn detached(part: &Bytes) -> Bytes {
     Bytes::copy_from_slice(part)
 }
 
-/// The way back, for [`super::client`].
+/// Converts instance settings back to a message, for [`super::client`].
 pub(super) fn plugin_context(settings: &InstanceSettings) -> messages::PluginContext {
     messages::PluginContext {
         org_id: settings.org_id,
@@ -60,11 +60,11 @@ pub(super) fn plugin_context(settings: &InstanceSettings) -> messages::PluginCon
     }
 }
 
-/// One query of a request.
+/// Converts one query of a request.
 ///
 /// # Errors
-/// `BadQuery` when the time range is missing or outside the years that exist, or the name is long: it is written and kept in
-/// several places.
+/// `BadQuery` when the time range is missing or outside the supported years, or the refId is longer than
+/// [`LONGEST_REF_ID`]: it is written and kept in several places.
 pub(super) fn data_query(query: messages::DataQuery) -> Result<DataQuery<Bytes>> {
     if query.ref_id.len() > LONGEST_REF_ID {
         let message = format!("the query's `refId` is longer than {LONGEST_REF_ID} bytes");
@@ -91,7 +91,7 @@ fn timestamp(end: &str, milliseconds: i64) -> Result<Timestamp> {
     })
 }
 
-/// The way back, for [`super::client`]; sub-millisecond parts are lost.
+/// Converts a query back to a message, for [`super::client`]; fractions of a millisecond are lost.
 pub(super) fn query_message(query: &DataQuery<Bytes>) -> messages::DataQuery {
     messages::DataQuery {
         ref_id: query.ref_id.clone(),
@@ -105,13 +105,13 @@ pub(super) fn query_message(query: &DataQuery<Bytes>) -> messages::DataQuery {
     }
 }
 
-/// What Grafana says of queries beside them.
+/// Returns the headers that Grafana would send with these queries.
 pub(super) fn headers(queries: &[DataQuery<Bytes>]) -> HashMap<String, String> {
     let of_alert = queries.iter().any(|query| query.is_of_alert);
     of_alert.then(|| (messages::FROM_ALERT.to_owned(), "true".to_owned())).into_iter().collect()
 }
 
-/// The answer to one query.
+/// Converts the outcome of a query to a message.
 pub(super) fn data_response(outcome: QueryOutcome) -> messages::DataResponse {
     let response = outcome
         .error
@@ -121,7 +121,7 @@ pub(super) fn data_response(outcome: QueryOutcome) -> messages::DataResponse {
     messages::DataResponse { frames: vec![outcome.frame], error, ..response }
 }
 
-/// The answer to a query that came to nothing, not even an empty frame.
+/// Returns the answer to a query that has not even an empty frame.
 pub(super) fn error_response(error: &Error) -> messages::DataResponse {
     let facts = error.kind.facts();
     messages::DataResponse {
@@ -132,10 +132,10 @@ pub(super) fn error_response(error: &Error) -> messages::DataResponse {
     }
 }
 
-/// Reads one message type as another with the same field numbers: our own and the SDK's.
+/// Re-encodes a message as another type with the same field numbers: the crate's own and the SDK's.
 ///
 /// # Errors
-/// `Internal` when the two disagree about a field's type, which a test of `messages` excludes.
+/// `Internal` when the two types disagree about a field, which a test of `messages` rules out.
 pub(super) fn recode<A: Message, B: Message + Default>(message: &A) -> Result<B> {
     B::decode(message.encode_to_vec().as_slice())
         .map_err(|error| Error::internal(format!("a protocol message cannot be read: {error}")))

@@ -1,7 +1,8 @@
-//! The service `pluginv2.Data`: queries in, frames out.
+//! The service `pluginv2.Data`: takes queries, returns frames.
 //!
-//! The queries of a request run concurrently and never share a fate; those beyond a number are refused. Grafana cancels a request by resetting
-//! its HTTP/2 stream; the answer's future is then dropped, which aborts every query that still runs.
+//! The queries of a request run concurrently, and one that fails does not affect the others. Queries beyond
+//! [`MOST_QUERIES`] are refused. Grafana cancels a request by resetting its HTTP/2 stream. That drops the
+//! future of the answer, which aborts all queries that still run.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -21,9 +22,9 @@ use super::{convert, grpc};
 use crate::app::App;
 use crate::error::{Error, Kind};
 
-/// Bytes of a response that are not frames: error texts of at most 16 KB each, keys, lengths.
+/// Bytes of a response kept free for everything but frames: error texts of at most 16 KB each, keys, lengths.
 const ENVELOPE_BYTES: usize = 8 << 20;
-/// Queries of a request that are answered; each one's answer is kept until the last has come.
+/// The most queries of a request that are run; each answer is kept until the last one has come.
 const MOST_QUERIES: usize = 400;
 
 /// Serves `pluginv2.Data/QueryData`.
@@ -98,7 +99,8 @@ async fn query_data(
             }
         }
     }
-    // From here on the queue counts the texts; but not the names, which are kept until all have answered.
+    // From here on the queue counts the queries' texts, so the share is released. It does not count the
+    // names: if one is long, the share is kept until all queries have answered.
     let share = share.filter(|_| longest > convert::LONGEST_REF_ID);
     while let Some(ended) = running.join_next_with_id().await {
         let (task, response) = match ended {
@@ -119,8 +121,8 @@ fn too_many(asked: usize) -> Error {
     Error::new(Kind::Exhausted, message).hint("Send the others in another request")
 }
 
-/// Replaces the largest results by an error until the frames fit into `budget` bytes, because a message above
-/// the protocol's limit would cost the caller all of them.
+/// Replaces the largest results by errors until the frames fit into `budget` bytes: a message above the
+/// protocol's limit would lose all results of the request.
 fn fit(responses: &mut BTreeMap<String, DataResponse>, budget: usize) {
     let size = |response: &DataResponse| response.frames.iter().map(bytes::Bytes::len).sum::<usize>();
     let mut total: usize = responses.values().map(size).sum();
@@ -153,7 +155,7 @@ mod tests {
     use crate::plugin::messages::{DataQuery, DataSourceInstanceSettings, PluginContext, TimeRange};
     use crate::source::Policy;
 
-    /// What does not come from a worker gets through this edge like what does.
+    /// The gRPC edge passes on answers of any engine, not only those of a worker.
     #[tokio::test]
     async fn any_engine_answers() {
         let app = Arc::new(App::new(Ok(Policy::default())));

@@ -67,7 +67,7 @@ fn health_response(health: Health) -> CheckHealthResponse {
     CheckHealthResponse { status: status.into(), message: health.message, json_details: details }
 }
 
-/// The way back, for [`super::client`].
+/// Converts the message back to a health result, for [`super::client`].
 pub(super) fn health(response: &CheckHealthResponse) -> Result<Health> {
     let details = match response.json_details.as_slice() {
         [] => serde_json::Value::Null,

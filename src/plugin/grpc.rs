@@ -1,4 +1,5 @@
-//! What the hand-written gRPC services share: message sizes, the answer to one call, and walls against panics.
+//! Helpers of the hand-written gRPC services: message sizes, calls with one or many answers, and containment
+//! of panics.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,17 +20,17 @@ use super::budget::Share;
 use super::sending;
 use crate::error::{Error, Result};
 
-/// The largest message that is read, in bytes: 8 MiB. Twice gRPC's own limit, for requests of many queries; whoever sends
-/// larger ones would only fill the broker's memory.
+/// The largest message that is read, in bytes: 8 MiB. That is twice gRPC's default, for requests with many
+/// queries. A larger message would only fill the broker's memory.
 pub(super) const MAX_IN: usize = 8 << 20;
-/// The largest message that is sent, in bytes: all that Grafana's host reads, 2 GiB - 1.
+/// The largest message that is sent, in bytes: 2 GiB - 1, the most that Grafana reads.
 pub(super) const MAX_OUT: usize = i32::MAX as usize;
 
-/// A call's answer while it is being made. Dropping it is how a caller's cancellation arrives.
+/// The future of a call's answer. It is dropped when the caller cancels the call.
 pub(super) type Answer =
     Pin<Box<dyn Future<Output = std::result::Result<http::Response<BoxBody>, Infallible>> + Send>>;
 
-/// Answers a call of one message with one message. The handler has the request's [`Share`] of the budget.
+/// Answers a unary call. The handler gets the request's [`Share`] of the budget.
 pub(super) fn unary<Req, Res, Fut>(
     request: http::Request<BoxBody>,
     mut handler: impl FnMut(Req, Option<Arc<Share>>) -> Fut + Send + 'static,
@@ -48,7 +49,7 @@ where
     })
 }
 
-/// Answers a call of one message with a stream of messages.
+/// Answers a call with a stream of messages.
 pub(super) fn server_streaming<Req, Res, Fut, S>(
     request: http::Request<BoxBody>,
     mut handler: impl FnMut(Req) -> Fut + Send + 'static,
@@ -60,7 +61,7 @@ where
     S: Stream<Item = std::result::Result<Res, Status>> + Send + 'static,
 {
     Box::pin(async move {
-        // Until the answer begins.
+        // The share is kept until the answer begins.
         let share = request.extensions().get::<Arc<Share>>().cloned();
         let service = service_fn(move |request: Request<Req>| {
             let answer = handler(request.into_inner());
@@ -72,16 +73,16 @@ where
     })
 }
 
-/// Answers a call of a method that the service does not have.
+/// Answers a call to a method that the service does not have.
 pub(super) fn unimplemented() -> Answer {
     Box::pin(async { Ok(Status::unimplemented("no such method").into_http()) })
 }
 
-/// Runs `work` on a task of its own, so that a panic in it is an error and not the end of the connection.
+/// Runs `work` on its own task, so that a panic in it becomes an error and does not end the connection.
 /// Dropping the returned future aborts the task.
 ///
 /// # Errors
-/// `Internal` when `work` panicked; the panic itself is in the log.
+/// `Internal` when `work` panicked; the log has the panic's message.
 pub(super) async fn contain<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T> {
     let mut tasks = JoinSet::new();
     tasks.spawn(work);
@@ -91,7 +92,7 @@ pub(super) async fn contain<T: Send + 'static>(work: impl Future<Output = T> + S
     }
 }
 
-/// The error of work that panicked.
+/// Returns the error for work that panicked.
 pub(super) fn panicked() -> Error {
     Error::internal("the plugin failed while it worked on this")
         .hint("Grafana's log has the details under the logger of this plugin; please report them")

@@ -1,7 +1,8 @@
-//! The first words between Grafana and the plugin: the listening socket and the one line on stdout.
+//! The handshake between Grafana and the plugin: opens the socket and prints its address as one line on
+//! stdout.
 //!
-//! The line is go-plugin's (v1.7.0, `server.go`): core protocol 1, Grafana's protocol 2, network, address,
-//! `grpc`. Nothing else is ever written to stdout.
+//! The line has go-plugin's format (v1.7.0, `server.go`): core protocol 1, Grafana's protocol 2, network,
+//! address, `grpc`. Nothing else is ever written to stdout.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
@@ -15,11 +16,11 @@ use tokio_stream::wrappers::UnixListenerStream;
 use crate::error::{Error, Kind, Result};
 use crate::rundir::{self, RunDir};
 
-/// The name of the magic cookie's variable, as Grafana sets it for every backend plugin.
+/// The variable with go-plugin's magic cookie, as Grafana sets it for every backend plugin.
 const COOKIE_NAME: &str = "grafana_plugin_type";
-/// Its value; the same for every kind of plugin.
+/// The cookie's value; it is the same for every type of plugin.
 const COOKIE_VALUE: &str = "datasource";
-/// The environment in which a host starts a plugin.
+/// The environment variables that a host sets when it starts a plugin.
 pub(super) const HOST_ENV: [(&str, &str); 2] =
     [(COOKIE_NAME, COOKIE_VALUE), ("PLUGIN_PROTOCOL_VERSIONS", "2")];
 
@@ -29,7 +30,7 @@ pub fn is_grafana_child() -> bool {
     std::env::var_os(COOKIE_NAME).is_some_and(|value| value == COOKIE_VALUE)
 }
 
-/// Writes the handshake line.
+/// Writes the handshake line to stdout.
 fn announce(network: &str, address: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "1|2|{network}|{address}|grpc").and_then(|()| stdout.flush()).map_err(|error| {
@@ -37,23 +38,25 @@ fn announce(network: &str, address: &str) -> Result<()> {
     })
 }
 
-/// The longest path of a socket, in bytes: `sun_path` has 108 with its closing zero on Linux.
+/// The longest path of a socket in bytes: on Linux `sun_path` has 108 bytes, including the terminating zero.
 const MAX_PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
-/// What follows the parent directory: `/duckdb-perf-4194304-abcdef/plugin.sock`, and some air.
+/// Bytes reserved for the path below the parent directory: `/duckdb-perf-4194304-abcdef/plugin.sock` and a
+/// margin.
 const TAIL_BYTES: usize = 44;
 
-/// The socket that Grafana connects to. Dropping it removes the socket.
+/// The socket that Grafana connects to. Dropping this value removes the socket.
 pub(super) struct Listening {
-    /// The connections.
+    /// The stream of incoming connections.
     pub(super) incoming: UnixListenerStream,
-    /// Holds the socket; must outlive the serving.
+    /// The directory of the socket; it must outlive the server.
     pub(super) directory: RunDir,
 }
 
-/// Opens a unix socket in a fresh directory and says so on stdout. `temp_dir` is the operator's.
+/// Opens a unix socket in a new directory and prints the handshake line. `temp_dir` is the operator's
+/// setting.
 ///
 /// # Errors
-/// `Unavailable` when no directory can hold a socket or stdout is closed.
+/// `Unavailable` when no directory can hold a socket, or stdout is closed.
 pub(super) fn listen(temp_dir: Option<&Path>) -> Result<Listening> {
     let group = std::env::var("PLUGIN_UNIX_SOCKET_GROUP").ok().filter(|group| !group.is_empty());
     let mut failures = Vec::new();
@@ -63,7 +66,7 @@ pub(super) fn listen(temp_dir: Option<&Path>) -> Result<Listening> {
                 let path = directory.path().join("plugin.sock");
                 let address = path.to_str().unwrap_or_default();
                 announce("unix", address)?;
-                // After the line: the host waits for it.
+                // After the handshake line, because the host waits for it.
                 std::thread::spawn(move || {
                     for swept in rundir::sweep(&parent) {
                         tracing::info!(path = %swept.display(), "removed what a killed process left behind");
@@ -79,8 +82,9 @@ pub(super) fn listen(temp_dir: Option<&Path>) -> Result<Listening> {
         .hint("Set `temp_dir` in the ini section [plugin.duckdb-perf-datasource] to a folder that Grafana's user may write"))
 }
 
-/// Where the socket may be, best first: the host's wish, the temporary directory, `/tmp`, the operator's `temp_dir`, which
-/// is all there is on a read-only root file system; without those whose name is too long or no text.
+/// Returns the directories that may hold the socket, best first: the one that the host asks for, the
+/// temporary directory, `/tmp`, the operator's `temp_dir` (the only writable one on a read-only root file
+/// system). Paths that are too long or not UTF-8 are left out.
 fn parents(wish: Option<PathBuf>, temp_dir: Option<&Path>) -> Vec<PathBuf> {
     let mut parents = Vec::new();
     let wish = wish.filter(|path| !path.as_os_str().is_empty());
@@ -99,7 +103,7 @@ fn open(parent: &Path, group: Option<&str>) -> io::Result<(UnixListener, RunDir)
     let socket = directory.path().join("plugin.sock");
     let listener = UnixListener::bind(&socket)?;
     if let Some(group) = group {
-        // The host asks for it when it runs as another user of this group.
+        // The host names a group when it runs as another user of that group.
         let gid = group_id(group)?;
         for (path, mode) in [(directory.path(), 0o710), (&*socket, 0o660)] {
             std::os::unix::fs::chown(path, None, Some(gid))?;
@@ -109,7 +113,7 @@ fn open(parent: &Path, group: Option<&str>) -> io::Result<(UnixListener, RunDir)
     Ok((listener, directory))
 }
 
-/// The number of a group given by number or name.
+/// Returns the id of a group given by number or name.
 fn group_id(group: &str) -> io::Result<u32> {
     if let Ok(gid) = group.parse() {
         return Ok(gid);
@@ -118,7 +122,7 @@ fn group_id(group: &str) -> io::Result<u32> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no group `{group}`")))
 }
 
-/// Looks a name up in the text of `/etc/group`: `name:password:number:members`.
+/// Looks up a name in the text of `/etc/group`: `name:password:number:members`.
 fn find_group(text: &str, name: &str) -> Option<u32> {
     text.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -1,9 +1,9 @@
-//! When the plugin ends: on `Shutdown`, on a signal, and when whoever started it is gone.
+//! Decides when the plugin ends: on `Shutdown`, on a signal, and when its parent process is gone.
 //!
-//! Grafana (or a supervisor of it) can be killed without a word. The kernel then signals us, but the signal
-//! belongs to the *thread* that started us, so it also comes when merely that thread ends; and it does not
-//! come at all when the parent died before we asked for it. So it is only a hint to look at once whether the
-//! parent is still the same, which is looked at every second anyway.
+//! Grafana, or its supervisor, can be killed without notice. The kernel then sends a signal. But the signal
+//! belongs to the *thread* that started the plugin, so it also comes when only that thread ends; and it never
+//! comes if the parent died before the plugin asked for it. So the signal is only a hint to check at once
+//! whether the parent is still the same. That is checked every second anyway.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
 
-/// How often the parent is looked at.
+/// How often the parent process is checked.
 const PARENT_EVERY: Duration = Duration::from_secs(1);
 
-/// Starts watching; the returned token is cancelled when it is time to go. Must be called inside a
-/// runtime, before anything is made that would have to be cleaned up.
+/// Starts watching. The returned token is cancelled when the plugin must stop. Call it inside a runtime,
+/// before anything is created that needs a cleanup.
 ///
 /// # Errors
 /// `Unavailable` when the operating system refuses signal handlers.
@@ -55,7 +55,7 @@ pub(super) fn watch() -> Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Whether the process that started us has ended: orphans get another parent.
+/// Whether the parent process has ended: an orphan gets another parent.
 fn is_orphan(parent: Option<Pid>) -> bool {
     getppid() != parent
 }

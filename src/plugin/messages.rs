@@ -1,9 +1,9 @@
-//! The messages of Grafana's backend protocol (package `pluginv2`) that we need newer or leaner than
-//! `grafana-plugin-sdk` 0.5.0 has them, written by field number.
+//! Messages of Grafana's backend protocol (package `pluginv2`), written by field number, where
+//! `grafana-plugin-sdk` 0.5.0 lacks fields or copies too much.
 //!
-//! Newer: `DataResponse.errorSource` and `PluginContext.grafanaConfig`. Leaner: frames and bodies are
-//! [`Bytes`], so that a result is not copied on its way in. Fields that nothing here reads are left out, prost
-//! skips them, as it skips those of a Grafana newer than this file. Source of the numbers:
+//! Added fields: `DataResponse.errorSource` and `PluginContext.grafanaConfig`. Frames and bodies are
+//! [`Bytes`], so that a result is not copied on its way in. Fields that nothing here reads are left out;
+//! prost skips them, and also fields of a Grafana newer than this file. Source of the field numbers:
 //! `grafana-plugin-sdk-go` v0.281.0, `proto/backend.proto`.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use prost::Message;
 
-/// On whose behalf and for which datasource a call is made.
+/// The user and the datasource of a call.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct PluginContext {
     #[prost(int64, tag = "1")]
@@ -26,7 +26,8 @@ pub(super) struct PluginContext {
     pub(super) grafana_config: HashMap<String, String>,
 }
 
-/// Who asks. The role (4) is left out on purpose: it may be `None` or empty, and nothing depends on it.
+/// The user who makes a call. The role (field 4) is left out on purpose: it may be `None` or empty, and
+/// nothing depends on it.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct User {
     #[prost(string, tag = "1")]
@@ -48,7 +49,7 @@ pub(super) struct DataSourceInstanceSettings {
     pub(super) uid: String,
 }
 
-/// The header that is `true` where an alert rule asks.
+/// The header that is `true` for queries of an alert rule.
 pub(super) const FROM_ALERT: &str = "FromAlert";
 
 /// `pluginv2.QueryDataRequest`.
@@ -56,7 +57,7 @@ pub(super) const FROM_ALERT: &str = "FromAlert";
 pub(super) struct QueryDataRequest {
     #[prost(message, optional, tag = "1")]
     pub(super) context: Option<PluginContext>,
-    /// Not those of HTTP: what Grafana has to tell.
+    /// Headers that Grafana sets for the plugin, not HTTP headers of the browser's request.
     #[prost(map = "string, string", tag = "2")]
     pub(super) headers: HashMap<String, String>,
     #[prost(message, repeated, tag = "3")]
@@ -78,7 +79,7 @@ pub(super) struct DataQuery {
     pub(super) json: Bytes,
 }
 
-/// Both ends in milliseconds since 1970.
+/// A time range; both ends are in milliseconds since 1970.
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(super) struct TimeRange {
     #[prost(int64, tag = "1")]
@@ -107,7 +108,7 @@ pub(super) struct DataResponse {
     pub(super) error_source: String,
 }
 
-/// An HTTP request that Grafana passes on.
+/// An HTTP request that Grafana forwards to the plugin.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct CallResourceRequest {
     #[prost(message, optional, tag = "1")]
@@ -124,7 +125,7 @@ pub(super) struct CallResourceRequest {
     pub(super) body: Bytes,
 }
 
-/// A piece of an HTTP response; only the first one's status and headers count.
+/// A piece of an HTTP response; status and headers count in the first piece only.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct CallResourceResponse {
     #[prost(int32, tag = "1")]
@@ -152,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    /// Where the SDK has the same fields, its generated messages must read ours.
+    /// The SDK's generated messages must be able to read messages encoded here.
     #[test]
     fn field_numbers_agree_with_the_sdk() {
         let ours = QueryDataRequest {

@@ -1,9 +1,10 @@
-//! Edge 1: the process that Grafana starts. Handshake, gRPC services, and the way it ends.
+//! Edge 1: gRPC, in the process that Grafana starts. Handshake, services and shutdown.
 //!
-//! This is the only place that names `tonic`, `prost` and `grafana_plugin_sdk`. One file per gRPC service:
-//! [`data`], [`diagnostics`] (on the SDK's generated server), [`resource`], [`controller`]; beside them the
-//! [`messages`] and how they become the crate's types ([`convert`]), the [`handshake`], the [`lifecycle`], the
-//! [`budget`] of long requests, responses on their way ([`sending`]), and a [`client`] that does to a plugin what Grafana does.
+//! This is the only module that uses `tonic`, `prost` and `grafana_plugin_sdk`. Each gRPC service has a file:
+//! [`data`], [`diagnostics`] (on the SDK's generated server), [`resource`], [`controller`]. The other files
+//! are the protocol's [`messages`] and their conversion to the crate's types ([`convert`]), the
+//! [`handshake`], the [`lifecycle`], the [`budget`] of long requests, the sending of responses ([`sending`]),
+//! and a [`client`] that uses a plugin as Grafana does.
 
 mod budget;
 pub mod client;
@@ -34,29 +35,31 @@ use crate::error::{Error, Kind, Result};
 
 /// The plugin's id, as in `plugin.json`.
 const PLUGIN_ID: &str = "duckdb-perf-datasource";
-/// The name under which go-plugin asks for the health of a plugin.
+/// The service name in go-plugin's health checks.
 const HEALTH_SERVICE: &str = "plugin";
-/// The largest block of gRPC metadata that is read, in bytes.
+/// The largest gRPC metadata that is read, in bytes.
 const MAX_METADATA: u32 = 1 << 20;
-/// Calls that were cancelled before we came to them; with more the connection ends, and all calls on it with it. The
-/// protocol's usual twenty are for strangers: here a few viewers who go on quickly, on a busy machine, reach them.
+/// The most calls that may be cancelled before the server has accepted them. With more, the connection and
+/// all its calls end. The HTTP library's default of 20 protects against strangers; here a few viewers who
+/// switch dashboards quickly reach it on a busy machine.
 const MAX_CANCELLED: usize = 10_000;
-/// How long running calls may go on after the host asked for the end. It kills after two seconds.
+/// How long running calls may continue after the host asked the plugin to stop. The host kills it after two
+/// seconds.
 const CALLS_GRACE: Duration = Duration::from_millis(500);
-/// How long the workers may take to end, and the temp folder to go.
+/// How long the workers may take to end and the temp folder to be removed.
 const APP_GRACE: Duration = Duration::from_secs(1);
 /// How long calls may take to notice that their workers have ended.
 const REST_GRACE: Duration = Duration::from_millis(200);
 const _: () = assert!(CALLS_GRACE.as_millis() + APP_GRACE.as_millis() + REST_GRACE.as_millis() <= 1_700);
 
-/// Serves Grafana until it asks for the end, dies, or a signal comes; then stops the app and removes the socket.
-/// The process should exit right after, without waiting for tasks that are left.
+/// Serves Grafana until it asks the plugin to stop, until it dies, or until a signal comes. Then it stops the
+/// app and removes the socket. The process should exit right afterwards, without waiting for remaining tasks.
 ///
 /// `router` answers resource calls: an `axum::Router`, whose requests carry the datasource's
 /// [`InstanceSettings`](crate::app::InstanceSettings) as an extension.
 ///
 /// # Errors
-/// `Unavailable` when there is nobody to serve: no socket, no reader of stdout, no signal handlers.
+/// `Unavailable` when the socket cannot be opened, stdout is closed, or signal handlers cannot be installed.
 pub async fn serve(app: Arc<App>, router: impl Router) -> Result<()> {
     let stop = lifecycle::watch()?;
     let listening = handshake::listen(app.temp_dir())?;
@@ -84,7 +87,7 @@ pub async fn serve(app: Arc<App>, router: impl Router) -> Result<()> {
         tracing::warn!("not all workers ended in time");
     }
     if outcome.is_none() {
-        // Without workers the calls that still ran have failed, and let go of what they held.
+        // After the workers have ended, the calls that were still running fail and release what they hold.
         outcome = timeout(REST_GRACE, &mut server).await.ok();
     }
     drop(listening.directory);

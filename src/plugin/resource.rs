@@ -1,8 +1,8 @@
-//! The service `pluginv2.Resource`: HTTP requests that Grafana passes on, answered by the router of `http/`.
+//! The service `pluginv2.Resource`: HTTP requests that Grafana forwards, answered by the router of `http/`.
 //!
-//! The router is any tower service over [`Full<Bytes>`] requests, so that neither edge names the other's
-//! library. Each request carries the datasource's [`InstanceSettings`] in its extensions. Status and
-//! headers travel in the first message only, bodies in pieces as they come.
+//! The router is any tower service over [`Full<Bytes>`] requests, so that neither edge depends on the other's
+//! library. Each request carries the datasource's [`InstanceSettings`] in its extensions. Status and headers
+//! are sent in the first message only, bodies piece by piece as they come.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -24,10 +24,10 @@ use super::{convert, grpc};
 use crate::app::InstanceSettings;
 use crate::error::{Error, Result};
 
-/// The largest piece of a body in one message, in bytes.
+/// Maximum size in bytes of a piece of a body in one message.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What answers resource calls: an `axum::Router`, or any other service of this form.
+/// The service that answers resource calls: an `axum::Router`, or any other service of this form.
 pub trait Router:
     Service<
         http::Request<Full<Bytes>>,
@@ -39,7 +39,7 @@ pub trait Router:
     + Sync
     + 'static
 {
-    /// The body of its responses.
+    /// The body type of its responses.
     type Body: Body<Data = Bytes, Error: Display> + Send + 'static;
 }
 
@@ -98,8 +98,8 @@ impl<R: Router> Service<http::Request<BoxBody>> for ResourceServer<R> {
 
 type Pieces = Pin<Box<dyn Stream<Item = Result<CallResourceResponse, Status>> + Send>>;
 
-/// One request through the router. A request that cannot be passed on, and a panic on the way, are answered
-/// as HTTP too: a gRPC error would reach the browser as "Failed to call resource".
+/// Passes one request to the router. If that fails or panics, the error is an HTTP answer, too: a gRPC error
+/// would reach the browser as "Failed to call resource".
 async fn call<R: Router>(router: R, message: CallResourceRequest) -> Pieces {
     let request = match http_request(message) {
         Ok(request) => request,
@@ -138,7 +138,7 @@ fn http_request(message: CallResourceRequest) -> Result<http::Request<Full<Bytes
     Ok(request)
 }
 
-/// An error in the form of `http/`'s.
+/// Returns an error in the JSON form that `http/` uses.
 fn problem(error: &Error) -> Pieces {
     let code = i32::from(error.kind.facts().http_status);
     let body = serde_json::json!({ "message": error.message, "hint": error.hint }).to_string();
@@ -147,12 +147,12 @@ fn problem(error: &Error) -> Pieces {
     Box::pin(tokio_stream::once(Ok(CallResourceResponse { code, headers, body: body.into() })))
 }
 
-/// A response as the messages that carry it.
+/// A response as the stream of messages that carry it.
 struct BodyPieces<B> {
-    /// The first message without its body, until it is sent.
+    /// The first message without its body; `None` once it is sent.
     head: Option<CallResourceResponse>,
     body: Pin<Box<B>>,
-    /// Received and not yet sent.
+    /// The part of the body that is received but not yet sent.
     rest: Bytes,
 }
 
@@ -190,7 +190,7 @@ where
                     tracing::error!(%error, "the body of a resource response broke off");
                     return Poll::Ready(Some(Err(Status::internal("the response broke off"))));
                 }
-                // A response without a body still has its status and headers to send.
+                // A response without a body still has to send its status and headers.
                 None => return Poll::Ready(self.head.take().map(Ok)),
             }
         }
@@ -244,7 +244,7 @@ mod tests {
         }
     }
 
-    /// Grafana must see a body that breaks off as a failed call, not as its end.
+    /// Grafana must see a body that breaks off as a failed call, not as a complete body.
     #[tokio::test]
     async fn a_body_that_breaks_off_ends_with_an_error() {
         let broken = |_: http::Request<Full<Bytes>>| async {

@@ -1,5 +1,6 @@
-//! A response on its way: in pieces, so that no more than one of them lies in the connection, and with what it was made
-//! of, so that the broker's memory counts both as long as both are there.
+//! Sends a response in pieces, so that the connection buffers at most one of them. The data that the response
+//! was made from is kept until the last piece is sent, so that the broker's memory accounting counts both as
+//! long as both exist.
 
 use std::any::Any;
 use std::pin::Pin;
@@ -13,14 +14,14 @@ use tonic::Status;
 use tonic::body::BoxBody;
 use tonic::codegen::http;
 
-/// Bytes of one piece.
+/// Bytes of a piece.
 const PIECE: usize = 1 << 20;
 
-/// What a response was made of. An extension of the response, dropped with its last byte.
+/// The data that a response was made from. It is an extension of the response and dropped with its last byte.
 #[derive(Clone)]
 pub(super) struct Made(pub(super) Arc<dyn Any + Send + Sync>);
 
-/// The response with its body in pieces.
+/// Returns the response with its body split into pieces.
 pub(super) fn in_pieces(mut response: http::Response<BoxBody>) -> http::Response<BoxBody> {
     let made = response.extensions_mut().remove::<Made>().map(|Made(made)| made);
     response.map(|body| Pieces { body, rest: Bytes::new(), _made: made }.boxed_unsync())

@@ -1,5 +1,5 @@
-//! What a person asks: the query model, and the text that DuckDB gets for it ([`grafana_sql_macros`] and [`grafana_time`]). Whether the
-//! statement may run is the gate's question.
+//! What a user asks for: the query model, and the SQL that is made of it for DuckDB ([`grafana_sql_macros`]
+//! and [`grafana_time`]). Whether the statement may run is decided by the gate.
 
 mod model;
 

@@ -1,4 +1,4 @@
-//! The query model: the JSON that the frontend stores in dashboards and the APIs take.
+//! The query model: the JSON that the frontend stores in dashboards and that the APIs accept.
 
 use grafana_sql_macros::kind_of;
 use serde_json::{Map, Value as Json};
@@ -11,23 +11,23 @@ use crate::error::{Error, Result};
 /// One query as it was sent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct QueryModel {
-    /// The SQL with macros and template variables, as written.
+    /// The SQL as the user wrote it, with macros and template variables.
     pub raw_sql: String,
-    /// The wanted shape; `table` when the model names none.
+    /// The shape of the result; `table` if the model does not say.
     pub format: Format,
-    /// Template variables for callers without Grafana's frontend.
+    /// Values of template variables, for callers without Grafana's frontend.
     pub variables: Variables,
 }
 
 impl QueryModel {
-    /// Bytes of a query model: text and template variables.
+    /// Limit in bytes for the SQL and the template variables together.
     const LONGEST: usize = 512 << 10;
 
-    /// Reads the JSON object that [`QueryModel::from_members`] reads.
+    /// Reads a query model from a JSON object; see [`QueryModel::from_members`].
     ///
     /// # Errors
-    /// [`crate::error::Kind::BadQuery`] for what is no JSON object or longer than 512 KB; names the field that is missing or has the
-    /// wrong type.
+    /// [`crate::error::Kind::BadQuery`] when the text is not a JSON object or longer than 512 KB, or when a
+    /// field is missing or has the wrong type; the message names the field.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         check_length(json.len())?;
         let document: Json = serde_json::from_slice(json)
@@ -42,11 +42,13 @@ impl QueryModel {
         Self::from_members(&model)
     }
 
-    /// Reads the members of a JSON object: `rawSql` (string, required), `format` (`"table"`, `"time_series"`, or 1 and 0 as other
-    /// SQL plugins number them), `variables` (object). Others are ignored.
+    /// Reads a query model from the members of a JSON object: `rawSql` (string, required), `format`
+    /// (`"table"`, `"time_series"`, or the numbers 1 and 0 that other SQL plugins use for them), `variables`
+    /// (object). Other members are ignored.
     ///
     /// # Errors
-    /// [`crate::error::Kind::BadQuery`] that names the field that is missing or has the wrong type; for more than 512 KB.
+    /// [`crate::error::Kind::BadQuery`] when a field is missing or has the wrong type (the message names the
+    /// field), or when the texts exceed 512 KB.
     pub fn from_members(members: &Map<String, Json>) -> Result<Self> {
         let model = Self {
             raw_sql: raw_sql(members)?,
@@ -57,13 +59,13 @@ impl QueryModel {
         Ok(model)
     }
 
-    /// Bytes of its texts.
+    /// Returns the length in bytes of the SQL and the variables.
     #[must_use]
     pub fn len(&self) -> usize {
         self.raw_sql.len() + self.variables.len()
     }
 
-    /// Whether it holds no text at all.
+    /// Whether both the SQL and the variables are empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -77,7 +79,7 @@ fn check_length(bytes: usize) -> Result<()> {
     Err(too_long("the query with its template variables", QueryModel::LONGEST))
 }
 
-/// The error of a text of more than `most` bytes.
+/// Returns the error for a text longer than `most` bytes; `what` names the text.
 pub(crate) fn too_long(what: &str, most: usize) -> Error {
     Error::bad_query(format!("{what} is longer than {} KB", most >> 10))
         .hint("Shorten it: put long lists into a file of the datasource and join it")
@@ -107,10 +109,10 @@ fn format(value: Option<&Json>) -> Result<Format> {
     }
 }
 
-/// The format of this word.
+/// Reads the format's name.
 ///
 /// # Errors
-/// [`crate::error::Kind::BadQuery`] for a word that is none.
+/// [`crate::error::Kind::BadQuery`] when the word is not the name of a format.
 fn format_of_word(word: &str) -> Result<Format> {
     Format::of_word(word).ok_or_else(|| bad_format(&format!("`{word}`")))
 }

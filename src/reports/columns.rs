@@ -1,7 +1,7 @@
-//! The columns that the views over the reports know, and what a report may hold in them: a report can bring a number as text,
-//! or something that is no number at all.
+//! The columns that the views over the reports know, and which types they accept. A report may have a number
+//! as text, or something that is not a number at all.
 
-/// What the views make of a column.
+/// The type that the views give a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// A whole number: the ISO week.
@@ -10,11 +10,11 @@ pub enum Wanted {
     Text,
     /// A number.
     Number,
-    /// Yes or no.
+    /// True or false.
     Flag,
 }
 
-/// The columns of `perf_all_weeks` that it has over any reports, in its order.
+/// The columns that `perf_all_weeks` always has, in its order.
 pub const COLUMNS: [(&str, Wanted); 7] = [
     ("week", Wanted::Week),
     ("pattern", Wanted::Text),
@@ -25,10 +25,10 @@ pub const COLUMNS: [(&str, Wanted); 7] = [
     ("slow_flag", Wanted::Flag),
 ];
 
-/// Columns without which nothing of a report shows.
+/// Columns without which a report shows no data.
 pub const NEEDED: [&str; 3] = ["week", "pattern", "p95_ms"];
 
-/// How DuckDB calls its types of numbers, and those of days and moments.
+/// DuckDB's names of the integer types; below them, the floats and the types of dates and times.
 const WHOLE_NUMBERS: [&str; 10] = [
     "TINYINT",
     "SMALLINT",
@@ -44,25 +44,25 @@ const WHOLE_NUMBERS: [&str; 10] = [
 const FLOATS: [&str; 2] = ["FLOAT", "DOUBLE"];
 const TIMES: [&str; 5] =
     ["DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS WITH TIME ZONE"];
-/// The type of a column in which every value is missing.
+/// The type of a column that has only NULLs.
 pub const NOTHING: &str = "\"NULL\"";
 
-/// Texts that are weeks: `2026-W01`, `2026W01`, with a weekday behind or not, and `2026-W1`.
+/// ISO weeks as text: `2026-W01` and `2026W01`, also with a weekday; below, with one digit: `2026-W1`.
 const ISO_WEEK: &str = r"^\s*(\d{4})[-_ ]?[Ww](\d\d)(?:-?[1-7])?\s*$";
 const SHORT_WEEK: &str = r"^\s*(\d{4})[-_ ]?[Ww](\d)(?:-[1-7])?\s*$";
-/// A whole number, as text: `202601`, `202601.0`.
+/// A whole number as text: `202601`, `202601.0`.
 const WHOLE: &str = r"^\s*([-+]?\d+)(?:\.0*)?\s*$";
-/// A day, as text, with its time of day or not.
+/// A date as text, with or without a time of day.
 const DAY: &str = r"^\s*(\d{4}-\d\d-\d\d)(?:[ T][0-9:.]+ ?(?:Z|UTC|[-+][0-9:]+)?)?\s*$";
 
 impl Wanted {
-    /// What is wanted of the column of that name; none for one that the views only pass on.
+    /// Returns the type that the views give `column`; `None` for a column that they only pass on.
     #[must_use]
     pub fn of(column: &str) -> Option<Self> {
         COLUMNS.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, wanted)| *wanted)
     }
 
-    /// Whether a column of DuckDB's type `type_name` is that already.
+    /// Whether a column of DuckDB's type `type_name` can be used without a cast.
     #[must_use]
     pub fn is_met_by(self, type_name: &str) -> bool {
         let is_whole = WHOLE_NUMBERS.contains(&type_name);
@@ -77,7 +77,7 @@ impl Wanted {
         }
     }
 
-    /// Whether what it is instead mostly reads as well as what is wanted: a date as text or week does, bytes do not.
+    /// Whether values of another type usually convert well: a date does as text or week, bytes do not.
     #[must_use]
     pub fn is_harmless(self, type_name: &str) -> bool {
         let is_nested = type_name.ends_with([']', ')']) && !is_decimal(type_name);
@@ -88,7 +88,8 @@ impl Wanted {
         }
     }
 
-    /// The value of `column`, a quoted name, whatever type it has: NULL where it holds nothing of the kind.
+    /// Returns the SQL expression that converts `column` (a quoted name) of any type; values that cannot be
+    /// converted become NULL.
     #[must_use]
     pub fn expression(self, column: &str) -> String {
         let target = match self {
@@ -100,7 +101,7 @@ impl Wanted {
         format!("TRY_CAST(CAST({column} AS VARCHAR) AS {target})")
     }
 
-    /// What is wanted of a view of a database file, which nobody casts, in words.
+    /// Describes the type that a view in a database file must have, where nothing is cast.
     #[must_use]
     pub fn words_of_a_view(self) -> &'static str {
         match self {
@@ -109,7 +110,7 @@ impl Wanted {
         }
     }
 
-    /// What is wanted, in words.
+    /// Describes the type for messages.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -121,8 +122,8 @@ impl Wanted {
     }
 }
 
-/// The week of a text as the integer YYYYWW: of a number, of a week as ISO writes it, or of a day. Without operators, for which an
-/// attached file may have macros of its own.
+/// Returns the SQL expression that converts a text to the week as an integer YYYYWW; the text is a number, an
+/// ISO week or a date. It uses no operators, because an attached file may define macros for them.
 fn week_expression(text: &str) -> String {
     let replaced = |text: &str, pattern: &str, by: &str| {
         format!("system.main.regexp_replace({text}, '{pattern}', '{by}')")
@@ -136,7 +137,7 @@ fn week_expression(text: &str) -> String {
     )
 }
 
-/// Whether it is one, and no list of such.
+/// Whether the type is a DECIMAL, not a list of DECIMALs.
 fn is_decimal(type_name: &str) -> bool {
     type_name.starts_with("DECIMAL(") && type_name.ends_with(')')
 }

@@ -1,8 +1,8 @@
-//! Demo reports: a made-up shop's weekly query statistics that tell a story. Gives rows only; writing them to
-//! Parquet happens elsewhere.
+//! Demo reports: made-up weekly query statistics of a shop, in which some queries get slower, faster, appear
+//! or vanish. This module returns rows only; they are written to Parquet elsewhere.
 //!
-//! Every number comes from a hash of (seed, pattern, week) and from nothing but `+ - * /`, so that the same
-//! options give the same bits on every machine, in whatever order the weeks are asked for.
+//! Every number is computed from a hash of (seed, pattern, week) with `+ - * /` only, so that the same
+//! options give identical bits on every machine, whatever the order in which the weeks are generated.
 
 mod patterns;
 mod random;
@@ -20,7 +20,7 @@ pub const MAX_WEEKS: u32 = 1040;
 /// The most patterns a demo may have.
 pub const MAX_PATTERNS: u32 = 20_000;
 
-/// A demo, ready to give its reports one at a time.
+/// A demo whose reports are generated one at a time.
 #[derive(Debug, Clone)]
 pub struct Demo {
     options: DemoOptions,
@@ -53,19 +53,19 @@ pub fn generate(options: &DemoOptions) -> Result<Demo> {
 }
 
 impl Demo {
-    /// The weeks of the reports, oldest first.
+    /// Returns the weeks of the reports, oldest first.
     #[must_use]
     pub fn weeks(&self) -> impl ExactSizeIterator<Item = IsoWeek> + '_ {
         (0..self.options.weeks).rev().map(|back| self.options.until.plus(-i64::from(back)))
     }
 
-    /// The reports, oldest first, each made when it is asked for.
+    /// Returns the reports, oldest first; each is generated when the iterator reaches it.
     #[must_use]
     pub fn reports(&self) -> impl ExactSizeIterator<Item = DemoReport<'_>> + '_ {
         self.weeks().map(|week| self.report(week))
     }
 
-    /// The report of `week`.
+    /// Returns the report of `week`.
     #[must_use]
     pub fn report(&self, week: IsoWeek) -> DemoReport<'_> {
         let rows = self.cast.iter().filter_map(|character| character.row(&self.options, week)).collect();

@@ -1,27 +1,27 @@
-//! Names of report files: which week a file holds, and which files are not reports yet. Works on names only;
+//! Names of report files: which week a file is about, and which files are not reports. Works on names only;
 //! listing the folder and matching the glob happen elsewhere.
 
 use std::path::Path;
 
 use super::IsoWeek;
 
-/// The glob of the reports where the datasource sets none, relative to its folder.
+/// The default glob for reports, relative to the datasource's folder.
 pub const DEFAULT_REPORTS_GLOB: &str = "query_perf_weekly_*.parquet";
 
-/// What the names of Parquet files end in.
+/// File extensions of Parquet files.
 pub const PARQUET_ENDINGS: [&str; 3] = ["parquet", "parq", "pq"];
 
-/// A report by its file name.
+/// A report file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportFile {
-    /// The file's name as it was passed in.
+    /// The file's name as given.
     pub name: String,
-    /// The week its name speaks of; `None` when it speaks of none (the rows still hold their `week`).
+    /// The week in the name; `None` if the name has none (the rows still have their column `week`).
     pub week: Option<IsoWeek>,
 }
 
-/// The reports among `names`: temporary files left out, oldest week first, files without a week before all
-/// others, equal weeks by name.
+/// Returns the reports among `names` without temporary files: first the files without a week, then by week,
+/// oldest first; files of the same week are sorted by name.
 #[must_use]
 pub fn sort_reports(names: impl IntoIterator<Item = String>) -> Vec<ReportFile> {
     let mut reports: Vec<ReportFile> = names
@@ -33,9 +33,9 @@ pub fn sort_reports(names: impl IntoIterator<Item = String>) -> Vec<ReportFile> 
     reports
 }
 
-/// The week in a file's name: the last YYYYWW (six digits, no digit beside them) that names a week, as in
-/// `query_perf_weekly_202653.parquet`; `2026-W53` and `2026W53` are read too. A folder before the name is
-/// left out of the search.
+/// Returns the week in a file's name: the last six digits YYYYWW, with no digit next to them, that are a
+/// valid week, as in `query_perf_weekly_202653.parquet`. `2026-W53` and `2026W53` are recognized, too. Names
+/// of folders are not searched.
 #[must_use]
 pub fn week_of_file_name(name: &str) -> Option<IsoWeek> {
     let name = base_name(name);
@@ -49,14 +49,14 @@ pub fn week_of_file_name(name: &str) -> Option<IsoWeek> {
     })
 }
 
-/// The usual name of the report of `week`: `query_perf_weekly_202653.parquet`.
+/// Returns the usual file name for the report of `week`: `query_perf_weekly_202653.parquet`.
 #[must_use]
 pub fn report_file_name(week: IsoWeek) -> String {
     DEFAULT_REPORTS_GLOB.replace('*', &format!("{:06}", week.yyyyww()))
 }
 
-/// Whether a file is still being written or is no report by its name: dot files, `tmp_…` (DuckDB's own `COPY`),
-/// `….tmp`, `….part`, `….partial`, `…~`.
+/// Whether a file's name says that it is still being written or is no report: dot files, `tmp_…` (DuckDB's
+/// own `COPY`), `….tmp`, `….part`, `….partial`, `…~`.
 #[must_use]
 pub fn is_temporary(name: &str) -> bool {
     let name = base_name(name);
@@ -67,7 +67,7 @@ pub fn is_temporary(name: &str) -> bool {
         || ["tmp", "part", "partial"].iter().any(|temporary| ending.eq_ignore_ascii_case(temporary))
 }
 
-/// Whether a file is Parquet by how its name ends: `.parquet`, `.parq` or `.pq`.
+/// Whether a file's extension is that of Parquet: `.parquet`, `.parq` or `.pq`.
 #[must_use]
 pub fn has_ending_of_parquet(file: &Path) -> bool {
     file.extension()
@@ -78,7 +78,7 @@ fn base_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
-/// Reads `YYYYWW`, `YYYY-WWW` or `YYYYWWW` at the start of `text`, with no digit after it.
+/// Reads `YYYYWW`, `YYYY-WWW` or `YYYYWWW` at the start of `text`; no digit may follow.
 fn week_at_start(text: &str) -> Option<IsoWeek> {
     let year: i64 = digits(text.get(..4)?)?;
     let rest = text.get(4..)?;

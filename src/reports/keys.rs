@@ -1,12 +1,12 @@
-//! Columns that the names of folders tell, `env=prod/`: those below the datasource's folder. What is above it says where the
-//! reports are kept, not what they hold.
+//! Hive partition keys: columns whose values are in the names of folders, such as `env=prod/`. Only folders
+//! below the datasource's folder count: folders above it say where the reports are kept, not what they hold.
 
 use super::string_literal;
 
-/// What a folder's name says for a value that is missing.
+/// The value in a folder's name that stands for NULL.
 const MISSING: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// What the values of a column are, in all folders.
+/// The type of a key's values over all folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Values {
     Number,
@@ -14,17 +14,18 @@ enum Values {
     Text,
 }
 
-/// A column that folders tell.
+/// A column whose values are in the names of folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// Its name.
+    /// The column's name.
     pub name: String,
     values: Values,
-    /// The expression that takes the folder's part out of a path, before the key.
+    /// A regular expression for the part of a path before the key.
     folders: String,
 }
 
-/// The keys and values that the folders of `path`, one below the datasource's folder, tell; of two of one name the first.
+/// Returns the keys and values in the folder names of `path`, which is relative to the datasource's folder;
+/// if a key occurs twice, the first one counts.
 #[must_use]
 pub fn keys_of(path: &str) -> Vec<(&str, &str)> {
     let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
@@ -38,14 +39,14 @@ pub fn keys_of(path: &str) -> Vec<(&str, &str)> {
     found
 }
 
-/// Whether what a folder's name tells is a value.
+/// Whether the text after `=` in a folder's name is a value, and not empty or NULL.
 #[must_use]
 pub fn is_value(told: &str) -> bool {
     told != MISSING && !told.is_empty()
 }
 
 impl Key {
-    /// Of the values that `name` has in the folders below `roots`.
+    /// Creates the key `name` from the values that it has in the folders below `roots`.
     #[must_use]
     pub fn of<'a>(name: &str, values: impl Iterator<Item = &'a str> + Clone, roots: &[&str]) -> Self {
         let is_date = |value: &str| value.len() == 10 && value.parse::<jiff::civil::Date>().is_ok();
@@ -61,7 +62,8 @@ impl Key {
         Self { name: name.to_owned(), values, folders: format!("^(?:{})/(?:[^/]*/)*?", roots.join("|")) }
     }
 
-    /// Its value, of the path in the column `file`, in whatever case the folder has its name.
+    /// Returns the SQL expression of the key's value, given the column `file` with a path. The case of the
+    /// key in the folder's name does not matter.
     #[must_use]
     pub fn expression(&self, file: &str) -> String {
         let pattern = string_literal(&format!("{}(?i:{})=([^/=]*)/", self.folders, literally(&self.name)));
@@ -78,7 +80,7 @@ impl Key {
     }
 }
 
-/// `text` as a regular expression that matches it alone.
+/// Returns a regular expression that matches exactly `text`.
 fn literally(text: &str) -> String {
     let mut expression = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,5 @@
-//! The weekly reports: ISO weeks, file names, views over them and the demo generator. Pure: no IO, no clock.
+//! The weekly reports: ISO weeks, file names, views over them and the demo generator. This module does no I/O
+//! and reads no clock.
 
 mod columns;
 mod demo;

@@ -1,8 +1,10 @@
-//! Queries with a name, for callers who want the reports' numbers without writing SQL: the JSON API, the CSV export
-//! and the documentation take them from here. Pure: a name and parameters in, a query model out.
+//! Named queries, for callers who want the reports' numbers without writing SQL: the JSON API, the CSV export
+//! and the documentation use them. This module does no I/O: it makes a query model from a name and
+//! parameters.
 //!
-//! The texts (`named/*.sql`) are ordinary queries with macros and template variables. A parameter becomes the value
-//! of a variable, which is written into the SQL as a DuckDB literal; nothing is ever pasted in.
+//! The SQL texts (`named/*.sql`) are ordinary queries with macros and template variables. A parameter becomes
+//! the value of a variable, which is written into the SQL as a DuckDB literal; no parameter is pasted into
+//! the text.
 
 mod parameters;
 
@@ -17,19 +19,19 @@ use self::parameters::{
 use super::IsoWeek;
 use crate::error::{Error, Result};
 
-/// What stands for every week, pattern or agent, as in Grafana's variables.
+/// The value that selects every week, pattern or agent, as in Grafana's variables.
 pub const ALL: &str = "$__all";
-/// The time range where none is given: every report.
+/// The default time range: every report.
 pub const EVERYTHING: (&str, &str) = ("0001-01-01", "9999-12-31");
 
-/// A query with a name.
+/// A named query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamedQuery {
     /// All rows of the chosen weeks and patterns.
     Weeks,
-    /// Those that are slow.
+    /// The slow rows.
     Slow,
-    /// Each pattern once.
+    /// Each pattern once, with its latest numbers.
     Patterns,
     /// One pattern over the weeks.
     Pattern,
@@ -39,24 +41,24 @@ pub enum NamedQuery {
     Agents,
 }
 
-/// A named query with its parameters read.
+/// A named query with its parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
-    /// Which one.
+    /// The named query.
     pub query: NamedQuery,
-    /// Start of the time range as it was written; to be read by `TimeRange::parse`.
+    /// Start of the time range as the caller wrote it; read later by `TimeRange::parse`.
     pub from: String,
-    /// Its end.
+    /// End of the time range, likewise.
     pub to: String,
     variables: Map<String, Value>,
 }
 
 impl NamedQuery {
-    /// All of them.
+    /// All named queries.
     pub const ALL: [Self; 6] =
         [Self::Weeks, Self::Slow, Self::Patterns, Self::Pattern, Self::Regressions, Self::Agents];
 
-    /// Its name.
+    /// Returns the name of the query.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -69,7 +71,7 @@ impl NamedQuery {
         }
     }
 
-    /// Its text, with macros and template variables.
+    /// Returns the SQL with its macros and template variables.
     #[must_use]
     pub fn sql(self) -> &'static str {
         match self {
@@ -82,7 +84,7 @@ impl NamedQuery {
         }
     }
 
-    /// What it takes.
+    /// Returns the parameters of the query.
     #[must_use]
     pub fn parameters(self) -> &'static [Parameter] {
         match self {
@@ -95,11 +97,12 @@ impl NamedQuery {
         }
     }
 
-    /// Reads parameters as they come in an address: names and values, not encoded any more.
+    /// Reads the parameters of an address: decoded pairs of name and value.
     ///
     /// # Errors
-    /// `BadQuery` that names the parameter: one that the query does not have, given twice, or with a value that it
-    /// cannot have. The ends of the time range are read later, when the time is known.
+    /// `BadQuery` that names the parameter when the query does not have it, when it is given twice although
+    /// it may not repeat, or when its value is invalid. The ends of the time range are read later, when the
+    /// current time is known.
     pub fn ask(self, given: &[(String, String)]) -> Result<Asked> {
         let mut asked = Asked {
             query: self,
@@ -124,7 +127,7 @@ impl NamedQuery {
     }
 }
 
-/// Reads the name.
+/// Reads the name of a query.
 impl std::str::FromStr for NamedQuery {
     type Err = Error;
 
@@ -138,7 +141,7 @@ impl std::str::FromStr for NamedQuery {
 }
 
 impl Asked {
-    /// The members of the query model, as `POST /api/query` and Grafana's frontend have them.
+    /// Returns the members of the query model, as in `POST /api/query` and in Grafana's frontend.
     #[must_use]
     pub fn model(&self) -> Map<String, Value> {
         let variables = Value::Object(self.variables.clone());
@@ -147,8 +150,8 @@ impl Asked {
             .collect()
     }
 
-    /// Those for an export. All weeks come in the order of the reports: to sort them, DuckDB would have to hold
-    /// every row.
+    /// Returns the query model for an export. An export of all weeks is not sorted: DuckDB would have to hold
+    /// every row to sort them. Its rows come in the order of the reports.
     #[must_use]
     pub fn export_model(&self) -> Map<String, Value> {
         let mut model = self.model();
@@ -161,7 +164,7 @@ impl Asked {
         model
     }
 
-    /// The query's error in the words of whoever gave parameters and has not seen the SQL.
+    /// Rewords an error for a caller who has given parameters and does not know the SQL.
     #[must_use]
     pub fn explained(&self, error: Error) -> Error {
         let is_chosen = self.variables.get(AGENT.name).is_some_and(Value::is_array);
@@ -192,7 +195,7 @@ impl Asked {
                 return Ok(());
             }
             (ParameterKind::Weeks | ParameterKind::Texts, []) => ALL.into(),
-            // A list without values is written as NULL.
+            // An empty list is written as NULL.
             (_, []) => Value::Array(Vec::new()),
             (ParameterKind::Weeks, _) => {
                 values.iter().map(|text| week(parameter, text)).collect::<Result<Vec<_>>>()?.into()
@@ -216,7 +219,8 @@ fn week(parameter: &Parameter, text: &str) -> Result<i64> {
     Ok(week.yyyyww())
 }
 
-/// A text as the value of a variable. What stands for All in a query model would choose everything.
+/// Returns a text as the value of a variable. The text that means All in a query model is refused, because it
+/// would select everything.
 fn chosen(parameter: &Parameter, text: &str) -> Result<Value> {
     if text == ALL {
         return Err(Error::bad_query(format!("the parameter `{}` is `{ALL}`", parameter.name))
@@ -247,7 +251,7 @@ fn number(parameter: &Parameter, text: &str) -> Result<Value> {
 
 fn count(parameter: &Parameter, text: &str, least: u64) -> Result<Value> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    // What DuckDB's LIMIT takes.
+    // The most that DuckDB's LIMIT accepts.
     let most = i64::MAX.unsigned_abs();
     let count = text.parse::<u64>().ok().filter(|count| digits && (least..=most).contains(count));
     count.map(Value::from).ok_or_else(|| {
@@ -259,7 +263,7 @@ fn count(parameter: &Parameter, text: &str, least: u64) -> Result<Value> {
     })
 }
 
-/// The error with the parameter's name before it.
+/// Puts the parameter's name before the error's message.
 fn named(parameter: &Parameter, error: Error) -> Error {
     Error { message: format!("the parameter `{}`: {}", parameter.name, error.message), ..error }
 }

@@ -1,5 +1,5 @@
-//! What ships in `provisioning/` keeps its promises: five panels that the pattern and the time range filter, and
-//! five library queries with their headers. That the SQL runs is `check`'s business.
+//! Checks what ships in `provisioning/`: five panels that filter by pattern and time range, and five library
+//! queries with their headers. That the SQL runs is checked by the command `check`.
 
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ fn the_variables_choose_datasource_and_patterns() {
     assert!(DATASOURCE.contains("uid: duckdb-perf\n"));
     let pattern = named("pattern");
     assert_eq!((&pattern["multi"], &pattern["includeAll"]), (&Value::Bool(true), &Value::Bool(true)));
-    // Grafana puts this text into the query as it is; `$__conditionalAll` knows it.
+    // Grafana puts this text into the query unchanged, and `$__conditionalAll` recognizes it.
     assert_eq!(pattern["allValue"], "$__all");
     let sql = pattern["query"]["rawSql"].as_str().unwrap();
     assert!(sql.contains("__text") && sql.contains("__value") && sql.contains("$__weekFilter(week)"));

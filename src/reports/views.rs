@@ -1,26 +1,27 @@
-//! The views over the reports, as SQL. One source: `provisioning/views/create_views.sql`, which also runs in
-//! the plain DuckDB shell; here what it reads and its threshold are replaced by the datasource's.
+//! The SQL of the views over the reports. It comes from `provisioning/views/create_views.sql`, which
+//! also runs in the plain DuckDB shell. Here the reports and the threshold in it are replaced by those of the
+//! datasource.
 
 use super::{Key, Wanted};
 
-/// The file as it ships. Statements are separated by `;` at the end of a line.
+/// The file as it ships. Each statement ends with `;` at the end of a line.
 const SOURCE: &str = include_str!("../../provisioning/views/create_views.sql");
-/// The threshold in it.
+/// The threshold in the file.
 const SOURCE_THRESHOLD: &str = "100 /* slow_ms */";
-/// The branch of `perf_all_weeks` that reads the reports.
+/// The branch of `perf_all_weeks` in the file that reads the reports.
 const SOURCE_REPORTS: &str = "        UNION ALL BY NAME
         SELECT * FROM read_parquet('query_perf_weekly_*.parquet', union_by_name = true, can_have_nan = true)
 ";
-/// What the column with a file's path is called where the folders' names are read.
+/// The name of the column that holds a file's path while partition keys are read.
 const FILE: &str = "\"the file's path\"";
-/// As many rows as there are. No filter is pushed below it: in the file DuckDB would compare with the bytes that are replaced.
+/// A LIMIT that keeps all rows but stops filter pushdown: in the file, DuckDB would compare the bytes that
+/// are not UTF-8, before they are replaced.
 const ALL_ROWS: &str = "LIMIT 9223372036854775807";
-/// How each of its statements begins.
+/// The start of each statement in the file.
 const SOURCE_CREATE: &str = "CREATE OR REPLACE VIEW ";
 
-/// The names of the views, in the order in which they build on each other.
-pub const VIEW_NAMES: [&str; 5] =
-    ["perf_all_weeks", "perf_slow_patterns", "perf_top_patterns", "perf_weeks", "perf_reports"];
+/// The names of the views; each uses only those before it.
+pub const VIEW_NAMES: [&str; 3] = ["perf_all_weeks", "perf_slow_patterns", "perf_top_patterns"];
 
 /// A view and the statement that makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,25 +32,26 @@ pub struct View {
     pub sql: String,
 }
 
-/// Reports that are read in the same way.
+/// Reports that are read with one `read_parquet`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Source {
-    /// Patterns or names of Parquet files, absolute or relative to where the engine looks.
+    /// Names or globs of Parquet files, absolute or relative to the engine's search path.
     pub files: Vec<String>,
-    /// Columns that are something else than the views need, and the expressions that make what is needed of them.
+    /// Columns of another type than the views need, each with the expression that converts it.
     pub odd: Vec<(String, String)>,
-    /// Columns that the names of the folders tell and the files lack; none where DuckDB may look for them itself.
+    /// Partition keys that the files themselves lack; `None` lets DuckDB look for keys itself.
     pub keys: Option<Vec<Key>>,
-    /// Whether `?` stands in texts for what is not UTF-8.
+    /// Whether bytes that are not UTF-8 are replaced by `?`.
     pub replaces: bool,
 }
 
-/// The statements that make the views, to be run one by one in this order.
+/// Returns the statements that create the views, to be run in this order.
 ///
-/// Every pattern must match a file when the view is made, or DuckDB answers `No files found that match the pattern`. Over
-/// no source the views have the columns that every report has, and no row. `slow_ms` is the threshold of
-/// `perf_slow_patterns` and of a missing `slow_flag`, in milliseconds. With `temp` the views live in the connection
-/// alone; they then hide views of the same name in an attached file, so leave out those that it defines.
+/// Each glob must match a file when the view is created, or DuckDB fails with
+/// `No files found that match the pattern`. Without any source the views have the columns that every report
+/// has, and no rows. `slow_ms` is the threshold of `perf_slow_patterns` and the one for rows without a
+/// `slow_flag`, in milliseconds. With `temp` the views belong to the connection. They then hide views of the
+/// same name in an attached file, so leave out the views that the file defines.
 #[must_use]
 pub fn create_views(sources: &[Source], slow_ms: f64, temp: bool) -> Vec<View> {
     let threshold = number_literal(slow_ms);
@@ -60,7 +62,7 @@ pub fn create_views(sources: &[Source], slow_ms: f64, temp: bool) -> Vec<View> {
     VIEW_NAMES
         .iter()
         .filter_map(|&name| {
-            // The threshold first: a glob may look like its mark.
+            // The threshold is replaced first, because a glob might contain the text of its placeholder.
             let body =
                 source_statement(name)?.replace(SOURCE_THRESHOLD, &threshold).replace(SOURCE_REPORTS, &reads);
             let temp = if temp { "TEMP " } else { "" };
@@ -69,7 +71,7 @@ pub fn create_views(sources: &[Source], slow_ms: f64, temp: bool) -> Vec<View> {
         .collect()
 }
 
-/// The query of `perf_all_weeks` over these sources; what is slow is decided by another threshold there.
+/// Returns the query of `perf_all_weeks` over these sources, with 0 as its threshold for slow rows.
 #[must_use]
 pub fn all_weeks(sources: &[Source]) -> String {
     let views = create_views(sources, 0.0, false);
@@ -78,13 +80,13 @@ pub fn all_weeks(sources: &[Source]) -> String {
 }
 
 impl Source {
-    /// All its rows, of the types that the views need.
+    /// Returns the query of all rows of the source, with the types that the views need.
     #[must_use]
     pub fn all(&self) -> String {
         self.rows(false)
     }
 
-    /// The week of each of its rows, and the file that the row is in: `week` and `file`.
+    /// Returns the query of the week and the file path of each row: columns `week` and `file`.
     #[must_use]
     pub fn weeks(&self) -> String {
         format!(
@@ -93,7 +95,8 @@ impl Source {
         )
     }
 
-    /// All its rows, of the types that the views need, with the path of the file that a row is in or without.
+    /// Returns the query of all rows with the types that the views need, with or without the column of file
+    /// paths.
     fn rows(&self, with_file: bool) -> String {
         let mut arguments = "union_by_name = true, can_have_nan = true".to_owned();
         let keys = match &self.keys {
@@ -116,7 +119,7 @@ impl Source {
         }
         for key in keys {
             let value = key.expression(FILE);
-            // A column that the views know is of the type they know.
+            // A key that is also a column of the views gets that column's type.
             let value = Wanted::of(&key.name).map_or(value.clone(), |wanted| wanted.expression(&value));
             star.extend([", ", &value, " AS ", &name_literal(&key.name)]);
         }
@@ -130,7 +133,7 @@ impl Source {
     }
 }
 
-/// A string as a DuckDB literal: `'` doubled.
+/// Returns a string as a DuckDB literal: `'` is doubled.
 #[must_use]
 pub fn string_literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -140,7 +143,7 @@ fn name_literal(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// What follows the name of view `name` in the file, from `AS` to before the `;`.
+/// Returns the statement of view `name` in the file, from `AS` up to the `;`.
 fn source_statement(name: &str) -> Option<&'static str> {
     let start = format!("{SOURCE_CREATE}{name} ");
     let (_, rest) = SOURCE.split_once(&start)?;
@@ -155,7 +158,8 @@ fn list_literal(texts: &[String]) -> String {
     }
 }
 
-/// A double that DuckDB reads back as it is; a threshold that is no number makes no row slow.
+/// Returns a double as SQL that DuckDB reads back exactly; a threshold that is not finite becomes infinity,
+/// so that no row is slow.
 fn number_literal(value: f64) -> String {
     if value.is_finite() { format!("{value:?}::DOUBLE") } else { "'infinity'::DOUBLE".to_owned() }
 }

@@ -1,7 +1,7 @@
-//! Scalar functions written as typed Rust closures, registered through DuckDB's C API.
+//! Registers typed Rust closures as scalar functions through DuckDB's C API.
 //!
-//! The signature that DuckDB sees is derived from the Rust types, so that what is declared is what is read. A
-//! NULL argument gives NULL; an error or a panic fails the query and never unwinds into C++.
+//! The signature is derived from the Rust types, so that the declared types are those that are read. A NULL
+//! argument gives NULL. An error or a panic fails the query and never unwinds into C++.
 
 #![expect(unsafe_code, reason = "DuckDB's vectors are reached through its C API")]
 
@@ -13,29 +13,29 @@ use duckdb::ffi;
 use super::vector::{Argument, Column, LogicalType, Output, Returned};
 use crate::{Error, Result};
 
-/// One chunk of arguments: columns of equal length.
+/// The arguments of a chunk of rows: columns of equal length.
 pub(super) struct Input {
     chunk: ffi::duckdb_data_chunk,
     rows: usize,
 }
 
 impl Input {
-    /// Number of rows.
+    /// Returns the number of rows.
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Argument `index` as values of `A`, which must be its type in the signature.
+    /// Returns argument `index` as values of `A`, which must be its type in the signature.
     pub(super) fn column<A: Argument>(&self, index: usize) -> Column<'_, A> {
-        // SAFETY: the chunk has one vector per parameter, of the declared type, flattened by DuckDB, alive and
-        // unchanged during the call.
+        // SAFETY: the chunk has one vector per parameter, of the declared type, flattened by DuckDB, valid
+        // and unchanged during the call.
         unsafe { Column::new(ffi::duckdb_data_chunk_get_vector(self.chunk, index as u64), self.rows) }
     }
 }
 
 type Body = Box<dyn Fn(&Input, &mut Output) -> std::result::Result<(), String> + Send + Sync>;
 
-/// One overload of a function, not yet registered.
+/// An overload of a function that is not registered yet.
 pub(super) struct Overload {
     name: &'static str,
     parameters: Vec<fn() -> LogicalType>,
@@ -44,7 +44,7 @@ pub(super) struct Overload {
 }
 
 impl Overload {
-    /// A function of one argument.
+    /// Creates a function of one argument.
     pub(super) fn unary<A: Argument, R: Returned>(
         name: &'static str,
         function: impl for<'a> Fn(A::Item<'a>) -> Outcome<R::Item> + Send + Sync + 'static,
@@ -61,7 +61,7 @@ impl Overload {
         })
     }
 
-    /// A function of two arguments.
+    /// Creates a function of two arguments.
     pub(super) fn binary<A: Argument, B: Argument, R: Returned>(
         name: &'static str,
         function: impl for<'a> Fn(A::Item<'a>, B::Item<'a>) -> Outcome<R::Item> + Send + Sync + 'static,
@@ -78,7 +78,7 @@ impl Overload {
         })
     }
 
-    /// A function of three arguments.
+    /// Creates a function of three arguments.
     pub(super) fn ternary<A: Argument, B: Argument, C: Argument, R: Returned>(
         name: &'static str,
         function: impl for<'a> Fn(A::Item<'a>, B::Item<'a>, C::Item<'a>) -> Outcome<R::Item>
@@ -98,7 +98,7 @@ impl Overload {
         })
     }
 
-    /// Any function: `body` sees whole chunks and must put something into every row.
+    /// Creates a function with any arguments: `body` gets whole chunks and must write every row.
     pub(super) fn new<R: Returned>(
         name: &'static str,
         parameters: Vec<fn() -> LogicalType>,
@@ -107,22 +107,22 @@ impl Overload {
         Self { name, parameters, returns: R::logical_type, body: Box::new(body) }
     }
 
-    /// The name under which it is called.
+    /// Returns the function's name.
     pub(super) fn name(&self) -> &'static str {
         self.name
     }
 }
 
-/// A value, NULL, or the sentence that fails the query.
+/// A value, NULL, or the error message that fails the query.
 pub(super) type Outcome<T> = std::result::Result<Option<T>, String>;
 
-/// Registers `overloads`, all of one name.
+/// Registers `overloads`, which must all have the same name.
 ///
 /// # Safety
 /// `connection` must be open.
 ///
 /// # Errors
-/// When DuckDB refuses.
+/// DuckDB refuses them.
 pub(super) unsafe fn register(
     connection: ffi::duckdb_connection,
     name: &'static str,
@@ -130,8 +130,8 @@ pub(super) unsafe fn register(
 ) -> Result<()> {
     let refused = || Error::new(format!("DuckDB refuses the function `{name}`"));
     let c_name = CString::new(name).map_err(|_| refused())?;
-    // SAFETY: every handle made here is valid until it is destroyed below, once; DuckDB copies what is
-    // registered. The extra info is a leaked box that DuckDB gives back to `drop_body`.
+    // SAFETY: every handle created here is valid until it is destroyed below, once; DuckDB copies what is
+    // registered. The extra info is a leaked box that DuckDB passes to `drop_body`.
     unsafe {
         let mut set = ffi::duckdb_create_scalar_function_set(c_name.as_ptr());
         let mut added = true;
@@ -159,7 +159,7 @@ unsafe extern "C" fn call(
     chunk: ffi::duckdb_data_chunk,
     result: ffi::duckdb_vector,
 ) {
-    // SAFETY: DuckDB passes the extra info that `register` set, a live `Body`.
+    // SAFETY: DuckDB passes the extra info that `register` has set, a valid `Body`.
     let body = unsafe { &*ffi::duckdb_scalar_function_get_extra_info(info).cast::<Body>() };
     let outcome = guarded(|| {
         // SAFETY: the chunk is valid during the call; its size fits memory.
@@ -183,7 +183,7 @@ pub(super) fn guarded<T>(
         .unwrap_or_else(|_| Err("a time function failed inside the plugin".to_owned()))
 }
 
-/// `text` for C; an inner NUL ends it.
+/// Converts `text` to a C string; an inner NUL ends it.
 pub(super) fn c_text(text: &str) -> CString {
     CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
 }

@@ -4,15 +4,15 @@ use super::civil::{self, DAY, Date, Interval};
 use super::part::out_of_range;
 use super::zone::Zone;
 
-/// A Monday, where buckets of days and shorter start: 2000-01-03.
+/// The origin of buckets of days and shorter: Monday, 2000-01-03.
 const ORIGIN: i64 = 10_959 * DAY;
-/// Where buckets of months start: January 2000.
+/// The origin of buckets of months: January 2000.
 const ORIGIN_MONTH: i64 = 2000 * 12;
 
-/// What a bucket is measured in.
+/// The width of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Width {
-    /// A fixed time.
+    /// A fixed duration in microseconds.
     Micros(i64),
     /// Calendar days.
     Days(i64),
@@ -21,10 +21,10 @@ pub(super) enum Width {
 }
 
 impl Width {
-    /// The width that `interval` asks for.
+    /// Returns the width for `interval`.
     ///
     /// # Errors
-    /// When it is not positive, or mixes months with shorter units.
+    /// The interval is not positive, or mixes months with shorter units.
     pub(super) fn of(interval: Interval) -> Result<Self, String> {
         let Interval { months, days, micros } = interval;
         let width = match (months, days, micros) {
@@ -43,32 +43,33 @@ impl Width {
         if size > 0 { Ok(width) } else { Err("time_bucket: the width must be greater than 0".to_owned()) }
     }
 
-    /// The start of the bucket that holds `micros`, counted from the default origin.
+    /// Returns the start of the bucket that contains `micros`, counted from the default origin.
     ///
     /// # Errors
-    /// When it is outside DuckDB's range.
+    /// The start is outside DuckDB's range.
     pub(super) fn start(self, micros: i64) -> Result<i64, String> {
         self.start_from(micros, ORIGIN, ORIGIN_MONTH)
     }
 
-    /// The same with buckets counted from `origin`, which must be finite.
+    /// Like [`Self::start`], counted from `origin`, which must be finite.
     pub(super) fn start_from_origin(self, micros: i64, origin: i64) -> Result<i64, String> {
         self.start_from(micros, origin, month_of(origin))
     }
 
-    /// The same with all buckets moved by `offset`.
+    /// Like [`Self::start`], with all buckets shifted by `offset`.
     pub(super) fn start_with_offset(self, micros: i64, offset: Interval) -> Result<i64, String> {
         let back = offset.negated().and_then(|back| civil::add(micros, back)).ok_or_else(out_of_range)?;
         civil::add(self.start(back)?, offset).ok_or_else(out_of_range)
     }
 
-    /// The same by the calendar and clock of `zone`.
+    /// Like [`Self::start`], by the calendar and clock of `zone`.
     pub(super) fn start_in_zone(self, micros: i64, zone: &Zone) -> Result<i64, String> {
         if !civil::is_finite(micros) {
             return Ok(micros);
         }
         match self {
-            // Fixed widths follow elapsed time, so that the 25 hours of a day in autumn stay 25 buckets.
+            // Buckets of fixed width follow elapsed time, so that a day of 25 hours in autumn has 25 buckets
+            // of an hour.
             Self::Micros(_) => self.start_from(micros, zone.to_instant(ORIGIN)?, ORIGIN_MONTH),
             Self::Days(_) | Self::Months(_) => zone.to_instant(self.start(zone.to_local(micros)?)?),
         }

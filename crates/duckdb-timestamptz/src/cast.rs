@@ -1,11 +1,13 @@
-//! Casts that DuckDB lacks or does only in part without ICU: TIMESTAMPTZ to DATE and TIME, VARCHAR to TIMESTAMPTZ.
+//! Casts that DuckDB without ICU lacks or supports only partly: TIMESTAMPTZ to DATE and TIME, VARCHAR to
+//! TIMESTAMPTZ.
 //!
-//! And those that it lacks in any build: what pandas and polars write is `TIMESTAMPTZ_NS`, for which DuckDB has neither a cast to
-//! TIMESTAMP nor a function. With a cast to TIMESTAMPTZ that happens by itself, every function and comparison of
-//! TIMESTAMPTZ takes it, as those of TIMESTAMP take `TIMESTAMP_NS`.
+//! There are also casts that no DuckDB build has: pandas and polars write `TIMESTAMPTZ_NS`, for which DuckDB
+//! has neither a cast to TIMESTAMP nor functions. With an implicit cast to TIMESTAMPTZ, every function and
+//! comparison of TIMESTAMPTZ accepts it, as those of TIMESTAMP accept `TIMESTAMP_NS`.
 //!
-//! Nanoseconds become the microsecond that they are in. DuckDB's own casts take the nearest one, and with them every function of
-//! TIMESTAMP puts the last moment of a week, as pandas writes the end of a period, into the next week.
+//! Nanoseconds are rounded down to microseconds. DuckDB's own casts round to the nearest microsecond. With
+//! them, every function of TIMESTAMP puts the last moment of a week, as pandas writes the end of a period,
+//! into the next week.
 
 #![expect(unsafe_code, reason = "duckdb-rs has no wrapper for casts")]
 
@@ -27,9 +29,9 @@ use crate::{Error, Result};
 /// `connection` must be open.
 ///
 /// # Errors
-/// When DuckDB refuses.
+/// DuckDB refuses one of them.
 pub(super) unsafe fn register(connection: ffi::duckdb_connection) -> Result<()> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         add::<TimestampTz, Date>(connection, "TIMESTAMPTZ to DATE", None, to_date)?;
         add::<TimestampTz, Time>(connection, "TIMESTAMPTZ to TIME", None, to_time)?;
@@ -52,17 +54,17 @@ pub(super) unsafe fn register(connection: ffi::duckdb_connection) -> Result<()> 
     }
 }
 
-/// What a cast to TIMESTAMPTZ costs that happens by itself: as DuckDB's own ones do (`TargetTypeCost`), and more than one to
-/// TIMESTAMP, which `TIMESTAMP_NS` has as well.
+/// The cost of an implicit cast to TIMESTAMPTZ: as high as that of DuckDB's own (`TargetTypeCost`), and
+/// higher than that of a cast to TIMESTAMP, which `TIMESTAMP_NS` also has.
 const TO_TIMESTAMPTZ: i64 = 123;
 const TO_TIMESTAMP: i64 = 120;
 
-/// The microsecond that holds a nanosecond.
+/// Rounds nanoseconds down to microseconds.
 fn floored(ns: i64) -> i64 {
     if civil::is_finite(ns) { ns.div_euclid(1000) } else { ns }
 }
 
-/// The date in UTC; infinities stay.
+/// Returns the date in UTC; infinities stay infinite.
 pub(super) fn to_date(micros: i64) -> std::result::Result<i32, String> {
     match micros {
         INFINITY => Ok(DATE_INFINITY),
@@ -88,8 +90,9 @@ unsafe fn add<A: Argument + 'static, R: Returned + 'static>(
     implicit_cost: Option<i64>,
     function: Function<A, R>,
 ) -> Result<()> {
-    // SAFETY: every handle is valid until it is destroyed here, once; DuckDB copies what is registered. The extra
-    // info is a box that DuckDB gives back to `drop_function`. Without an implicit cost a cast has to be written.
+    // SAFETY: every handle is valid until it is destroyed below, once; DuckDB copies what is registered. The
+    // extra info is a box that DuckDB passes to `drop_function`. Without an implicit cost the cast must be
+    // written explicitly.
     let state = unsafe {
         let mut cast = ffi::duckdb_create_cast_function();
         ffi::duckdb_cast_function_set_source_type(cast, A::logical_type().raw());
@@ -117,7 +120,7 @@ unsafe extern "C" fn run<A: Argument + 'static, R: Returned + 'static>(
     source: ffi::duckdb_vector,
     target: ffi::duckdb_vector,
 ) -> bool {
-    // SAFETY: DuckDB passes the extra info that `add` set.
+    // SAFETY: DuckDB passes the extra info that `add` has set.
     let function = unsafe { *ffi::duckdb_cast_function_get_extra_info(info).cast::<Function<A, R>>() };
     // SAFETY: `info` is valid during the call.
     let trying =

@@ -1,15 +1,16 @@
-//! The proleptic Gregorian calendar in UTC, on microseconds since 1970-01-01: integers only, no zones.
+//! The proleptic Gregorian calendar in UTC, on microseconds since 1970-01-01, in integer arithmetic and
+//! without time zones.
 //!
-//! DuckDB's range (years -290308 to 294246) is wider than jiff's, so this arithmetic is done here; jiff is
-//! asked only for what depends on a time zone.
+//! DuckDB's range (years -290308 to 294246) is wider than jiff's, so this arithmetic is implemented here;
+//! jiff is used only for what depends on a time zone.
 
-/// Microseconds of one second.
+/// Microseconds in a second.
 pub(super) const SECOND: i64 = 1_000_000;
-/// Microseconds of one minute.
+/// Microseconds in a minute.
 pub(super) const MINUTE: i64 = 60 * SECOND;
-/// Microseconds of one hour.
+/// Microseconds in an hour.
 pub(super) const HOUR: i64 = 60 * MINUTE;
-/// Microseconds of one day.
+/// Microseconds in a day.
 pub(super) const DAY: i64 = 24 * HOUR;
 
 /// `infinity`, as DuckDB stores it; `-infinity` is its negative.
@@ -17,7 +18,7 @@ pub(super) const INFINITY: i64 = i64::MAX;
 /// `infinity` of a DATE; `-infinity` is its negative.
 pub(super) const DATE_INFINITY: i32 = i32::MAX;
 
-/// False for `infinity` and `-infinity`.
+/// Whether `micros` is neither `infinity` nor `-infinity`.
 pub(super) fn is_finite(micros: i64) -> bool {
     micros != INFINITY && micros != -INFINITY
 }
@@ -34,9 +35,10 @@ pub(super) struct Date {
 }
 
 impl Date {
-    /// The date `days` after 1970-01-01.
+    /// Returns the date `days` after 1970-01-01.
     pub(super) fn from_days(days: i64) -> Self {
-        // Years are counted from 1 March, so that the leap day is a year's last; 400 years repeat.
+        // Years are counted from 1 March, so that the leap day is the last day of a year; the calendar
+        // repeats every 400 years.
         let days = days + 719_468;
         let era = days.div_euclid(146_097);
         let day_of_era = days.rem_euclid(146_097);
@@ -49,7 +51,7 @@ impl Date {
         Self { year, month, day }
     }
 
-    /// Days since 1970-01-01.
+    /// Returns the days since 1970-01-01.
     pub(super) fn days(self) -> i64 {
         let year = self.year - i64::from(self.month <= 2);
         let era = year.div_euclid(400);
@@ -60,26 +62,26 @@ impl Date {
         era * 146_097 + day_of_era - 719_468
     }
 
-    /// The same date when it exists.
+    /// Returns the date, if it exists.
     pub(super) fn checked(year: i64, month: i64, day: i64) -> Option<Self> {
         let exists = (1..=12).contains(&month) && day >= 1 && day <= days_in_month(year, month);
         exists.then_some(Self { year, month, day })
     }
 
-    /// This date moved by `months`; a day that the month lacks becomes its last.
+    /// Moves the date by `months`; a day that the month lacks becomes its last day.
     pub(super) fn add_months(self, months: i64) -> Self {
         let total = self.year * 12 + self.month - 1 + months;
         let (year, month) = (total.div_euclid(12), total.rem_euclid(12) + 1);
         Self { year, month, day: self.day.min(days_in_month(year, month)) }
     }
 
-    /// Months since January of year 0.
+    /// Returns the months since January of year 0.
     pub(super) fn month_number(self) -> i64 {
         self.year * 12 + self.month - 1
     }
 }
 
-/// Length of a month, 28 to 31.
+/// Returns the length of a month, 28 to 31.
 pub(super) fn days_in_month(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -94,19 +96,19 @@ pub(super) fn split(micros: i64) -> (i64, i64) {
     (micros.div_euclid(DAY), micros.rem_euclid(DAY))
 }
 
-/// Microseconds of a day and a time of day; `None` outside DuckDB's range.
+/// Returns the microseconds of a day and a time of day; `None` outside DuckDB's range.
 pub(super) fn join(days: i64, time: i64) -> Option<i64> {
     days.checked_mul(DAY)?.checked_add(time).filter(|&micros| is_finite(micros) && micros != i64::MIN)
 }
 
-/// ISO weekday of a day number: Monday 1 to Sunday 7.
+/// Returns the ISO weekday of a day number: Monday is 1, Sunday is 7.
 pub(super) fn iso_weekday(days: i64) -> i64 {
     (days + 3).rem_euclid(7) + 1
 }
 
-/// ISO year and week of a day number.
+/// Returns the ISO year and week of a day number.
 pub(super) fn iso_week(days: i64) -> (i64, i64) {
-    // A week belongs to the year that holds its Thursday.
+    // A week belongs to the year that contains its Thursday.
     let thursday = days - iso_weekday(days) + 4;
     let year = Date::from_days(thursday).year;
     (year, (thursday - Date { year, month: 1, day: 1 }.days()) / 7 + 1)
@@ -125,7 +127,7 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    /// The opposite interval; `None` when a field has none.
+    /// Returns the opposite interval; `None` if a field overflows.
     pub(super) fn negated(self) -> Option<Self> {
         Some(Self {
             months: self.months.checked_neg()?,
@@ -135,8 +137,8 @@ impl Interval {
     }
 }
 
-/// `micros` moved by `interval` in the UTC calendar: months first (clamped to the month's end), then days, then
-/// time. Infinities stay; `None` outside DuckDB's range.
+/// Moves `micros` by `interval` in the UTC calendar: first months (clamped to the end of the month), then
+/// days, then time. Infinities stay infinite; `None` outside DuckDB's range.
 pub(super) fn add(micros: i64, interval: Interval) -> Option<i64> {
     if !is_finite(micros) {
         return Some(micros);

@@ -1,5 +1,5 @@
-//! The table of functions: every overload on TIMESTAMPTZ that DuckDB's ICU extension has and the bundled build
-//! lacks, with the same signatures, so that the same calls resolve to the same types.
+//! The table of functions: every overload on TIMESTAMPTZ that DuckDB's ICU extension has and the bundled
+//! build lacks. The signatures are the same, so that the same calls resolve to the same types.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use super::vector::{
 };
 use super::zone::Zone;
 
-/// All overloads, those of one name together.
+/// Returns all overloads; those of the same name are adjacent.
 pub(super) fn overloads() -> Vec<Overload> {
     let mut all = Vec::with_capacity(100);
     arithmetic(&mut all);
@@ -81,8 +81,8 @@ fn parts(all: &mut Vec<Overload>) {
         Ok(finite(micros).map(|micros| month_name(Part::Month.of(micros)).to_owned()))
     }));
     all.push(Overload::unary::<TimestampTz, Date>("last_day", last_day));
-    // Reached where the macros of the same names are not (see `super::MACROS`). DuckDB's optimiser replaces
-    // `date_part('year', ...)` by `year(...)` and fails unless both give the same type.
+    // These are used where the macros of the same names do not apply (see `super::MACROS`). DuckDB's
+    // optimiser replaces `date_part('year', ...)` by `year(...)` and fails unless both return the same type.
     for name in ["date_part", "datepart"] {
         all.push(keyed::<TimestampTz, BigInt, _>(name, Part::parse, move |part, micros| match part {
             Part::Epoch => Err(format!("{name} has no `epoch` of a TIMESTAMPTZ here: write `epoch(...)`")),
@@ -105,7 +105,8 @@ fn parts(all: &mut Vec<Overload>) {
     }
     for name in ["date_diff", "datediff"] {
         all.push(keyed_pair::<TimestampTz>(name, |micros| micros, Part::boundaries));
-        // DuckDB has a stand-in for this one that asks for ICU, and no other with nanoseconds.
+        // DuckDB registers a placeholder for this overload that asks for ICU, and no other overload with
+        // nanoseconds.
         all.push(keyed_pair::<TimestampTzNs>(name, |nanos| nanos.div_euclid(1000), Part::boundaries));
     }
     for name in ["date_sub", "datesub"] {
@@ -159,7 +160,7 @@ fn zones(all: &mut Vec<Overload>) {
     all.push(keyed::<TimestampTz, Timestamp, _>(NAME, Zone::named, |zone, micros| {
         zone.to_local(micros).map(Some)
     }));
-    // A DATE is taken as TIMESTAMP_NS. Zones change on whole seconds, so nanoseconds only move along.
+    // A DATE is cast to TIMESTAMP_NS. Zones change at whole seconds, so the nanoseconds stay the same.
     all.push(keyed::<TimestampNs, TimestampTzNs, _>(NAME, Zone::named, |zone, local| {
         nanos(local, |micros| zone.to_instant(micros))
     }));
@@ -194,7 +195,8 @@ fn makers(all: &mut Vec<Overload>) {
     }
 }
 
-/// A function whose first argument is a word, usually the same in every row: it is understood once.
+/// Creates a function whose first argument is a word, which is usually the same in every row, so that it is
+/// parsed once.
 fn keyed<A: Argument, R: Returned, P: 'static>(
     name: &'static str,
     understand: Understand<P>,
@@ -215,7 +217,7 @@ fn keyed<A: Argument, R: Returned, P: 'static>(
     })
 }
 
-/// `date_diff` and `date_sub`: NULL when an end is infinite.
+/// Creates `date_diff` or `date_sub`; the result is NULL if an end is infinite.
 fn keyed_pair<A: for<'a> Argument<Item<'a> = i64> + 'static>(
     name: &'static str,
     to_micros: fn(i64) -> i64,
@@ -238,7 +240,7 @@ fn keyed_pair<A: for<'a> Argument<Item<'a> = i64> + 'static>(
     })
 }
 
-/// The row whose word was understood last, and what it means.
+/// The row whose word was parsed last, and the parsed word.
 struct Memo<P>(Option<(usize, P)>);
 
 impl<P> Default for Memo<P> {
@@ -248,7 +250,7 @@ impl<P> Default for Memo<P> {
 }
 
 impl<P> Memo<P> {
-    /// What `word`, that of `row` in `words`, means.
+    /// Returns the parsed `word` of row `row` in `words`.
     fn get(
         &mut self,
         words: &Column<'_, Text>,
@@ -267,7 +269,7 @@ impl<P> Memo<P> {
 
 type Understand<P> = fn(&str) -> Result<P, String>;
 
-/// Moves nanoseconds as `convert` moves the microseconds that hold them.
+/// Applies `convert`, which shifts microseconds, to nanoseconds.
 fn nanos(value: i64, convert: impl Fn(i64) -> Result<i64, String>) -> Outcome<i64> {
     if !civil::is_finite(value) {
         return Ok(Some(value));
@@ -293,7 +295,7 @@ fn difference(end: i64, start: i64) -> Outcome<Interval> {
     Ok(Some(Interval { months: 0, days, micros: micros % DAY }))
 }
 
-/// Years, months, days and time between two instants, as PostgreSQL's `age`.
+/// Returns years, months, days and time between two instants, as PostgreSQL's `age` does.
 fn age(end: i64, start: i64) -> Option<Interval> {
     let (end, start) = (finite(end)?, finite(start)?);
     if end < start {
@@ -322,7 +324,8 @@ fn last_day(micros: i64) -> Outcome<i32> {
     cast::to_date(last.days().saturating_mul(DAY)).map(Some)
 }
 
-/// `make_timestamptz(year, month, day, hour, minute, seconds[, zone])`; fields beyond their range carry over.
+/// Implements `make_timestamptz(year, month, day, hour, minute, seconds[, zone])`; fields beyond their range
+/// carry over.
 fn make(input: &Input, output: &mut Output, zoned: bool) -> Result<(), String> {
     let fields: Vec<_> = (0..5).map(|index| input.column::<BigInt>(index)).collect();
     let seconds = input.column::<Double>(5);
@@ -349,7 +352,7 @@ fn make(input: &Input, output: &mut Output, zoned: bool) -> Result<(), String> {
 
 fn clock(numbers: &[i64], seconds: f64) -> Option<i64> {
     let [year, month, day, hour, minute] = *numbers else { return None };
-    // Far beyond DuckDB's years, so that the sums below cannot overflow.
+    // These limits are far beyond DuckDB's years, and keep the sums below from overflowing.
     if numbers.iter().any(|number| number.unsigned_abs() > 1_000_000_000_000) || year.unsigned_abs() > 400_000
     {
         return None;
@@ -363,7 +366,7 @@ fn clock(numbers: &[i64], seconds: f64) -> Option<i64> {
     i64::try_from(total).ok().and_then(finite)
 }
 
-/// A TIMETZ on a clock `offset` seconds east of Greenwich.
+/// Converts a TIMETZ to the offset `offset`, in seconds east of Greenwich.
 fn shift_time(packed: u64, offset: i64) -> u64 {
     const MAX_OFFSET: i64 = 16 * 3600 - 1;
     let time = i64::try_from(packed >> 24).unwrap_or_default();

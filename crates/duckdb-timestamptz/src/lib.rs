@@ -20,10 +20,10 @@ use std::ptr;
 
 use duckdb::{Connection, ffi};
 
-/// Shorthand used throughout the crate.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What DuckDB refused to take. It is never the fault of a query or of data.
+/// DuckDB refused to register something. Queries and data never cause this error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(String);
@@ -34,14 +34,15 @@ impl Error {
     }
 }
 
-/// Adds the functions, casts, macros and the `TimeZone` option to an instance, once, before its settings are
-/// locked. The instance is one in memory; other databases are attached afterwards, with `memory.main` in the search path.
+/// Adds the functions, casts, macros and the option `TimeZone` to an instance. Call it once, before the
+/// instance's settings are locked. The instance must be in memory; other databases are attached afterwards,
+/// with `memory.main` in the search path.
 ///
 /// # Errors
-/// When DuckDB refuses one of them: another extension has registered it, or settings are locked.
+/// DuckDB refuses one of them, because another extension has registered it or because settings are locked.
 ///
 /// # Safety
-/// `connection` and `database` belong to the same open instance.
+/// `connection` and `database` must belong to the same open instance.
 pub unsafe fn register(connection: &Connection, database: ffi::duckdb_database) -> Result<()> {
     let mut by_name: BTreeMap<&'static str, Vec<bridge::Overload>> = BTreeMap::new();
     for overload in function::overloads() {
@@ -62,12 +63,13 @@ pub unsafe fn register(connection: &Connection, database: ffi::duckdb_database) 
         .map_err(|error| Error::new(format!("the time macros are refused: {error}")))
 }
 
-/// What has no arguments is a macro over `now()`, so that all of a query's current times agree; DuckDB reads
-/// `current_date`, `current_time`, `localtime` and `localtimestamp` as calls of these. `date_part`, as which
-/// `extract` is read, gives a type that depends on the part: only DuckDB's own can do that, so that a TIMESTAMPTZ
-/// goes to it as a TIMESTAMP. DATE and TIMESTAMP are named so that they are not cast to TIMESTAMPTZ on the way.
+/// Functions without arguments are macros that use `now()`, so that all current times in a query are equal;
+/// DuckDB reads `current_date`, `current_time`, `localtime` and `localtimestamp` as calls of these macros.
+/// The result type of `date_part` (and of `extract`) depends on the part, which only DuckDB's own function
+/// supports. So a macro passes a TIMESTAMPTZ to it as TIMESTAMP. DATE and TIMESTAMP are handled explicitly,
+/// so that they are not cast to TIMESTAMPTZ.
 ///
-/// They live in the in-memory database, whose schema `memory.main` must be in the search path.
+/// The macros are in the in-memory database, so its schema `memory.main` must be in the search path.
 const MACROS: &str = r#"
 CREATE MACRO memory.main."current_date"() AS CAST(CAST(system.main.now() AS TIMESTAMP) AS DATE);
 CREATE MACRO memory.main.today() AS CAST(CAST(system.main.now() AS TIMESTAMP) AS DATE);
@@ -90,7 +92,8 @@ struct RawConnection(ffi::duckdb_connection);
 impl RawConnection {
     fn open(database: ffi::duckdb_database) -> Result<Self> {
         let mut connection = ptr::null_mut();
-        // SAFETY: the caller of `register` keeps the database open; a null handle is answered with an error.
+        // SAFETY: the caller of `register` keeps the database open; for a null handle DuckDB returns an
+        // error.
         let state = unsafe { ffi::duckdb_connect(database, &raw mut connection) };
         if state == ffi::DuckDBSuccess {
             Ok(Self(connection))
@@ -100,7 +103,7 @@ impl RawConnection {
     }
 
     fn execute(&self, sql: &std::ffi::CStr) -> Result<()> {
-        // SAFETY: the connection is open and the text ends in NUL; no result is asked for.
+        // SAFETY: the connection is open and the text ends in NUL; no result is requested.
         let state = unsafe { ffi::duckdb_query(self.0, sql.as_ptr(), ptr::null_mut()) };
         if state == ffi::DuckDBSuccess {
             Ok(())
@@ -109,9 +112,9 @@ impl RawConnection {
         }
     }
 
-    /// `current_setting('TimeZone')` is `UTC`.
+    /// Adds the option `TimeZone`, so that `current_setting('TimeZone')` is `UTC`.
     fn add_time_zone_option(&self) -> Result<()> {
-        // SAFETY: the handles are valid until they are destroyed here, once; DuckDB copies texts and values.
+        // SAFETY: the handles are valid until they are destroyed below, once; DuckDB copies texts and values.
         let state = unsafe {
             let mut option = ffi::duckdb_create_config_option();
             let mut value = ffi::duckdb_create_varchar(c"UTC".as_ptr());
@@ -136,7 +139,7 @@ impl RawConnection {
 
 impl Drop for RawConnection {
     fn drop(&mut self) {
-        // SAFETY: opened by `open`, closed once.
+        // SAFETY: the connection was opened by `open` and is closed once.
         unsafe { ffi::duckdb_disconnect(&raw mut self.0) };
     }
 }

@@ -1,7 +1,7 @@
 //! Date parts of a TIMESTAMPTZ in UTC: names, values, truncation, differences.
 //!
-//! The results are those of DuckDB's TIMESTAMP functions on the same microseconds, also before 1970 and before
-//! year 1, where DuckDB's ICU extension gives other ones.
+//! The results equal those of DuckDB's TIMESTAMP functions for the same microseconds. Before 1970 and before
+//! year 1, DuckDB's ICU extension gives other results.
 
 use super::civil::{self, DAY, Date, HOUR, MINUTE, SECOND};
 
@@ -35,10 +35,10 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// The part that DuckDB knows under `name`, in any case.
+    /// Returns the part with DuckDB's name `name`, in any case.
     ///
     /// # Errors
-    /// When there is none.
+    /// There is no such part.
     pub(super) fn parse(name: &str) -> Result<Self, String> {
         Ok(match name.to_ascii_lowercase().as_str() {
             "year" | "yr" | "y" | "years" | "yrs" => Self::Year,
@@ -73,7 +73,7 @@ impl Part {
         })
     }
 
-    /// This part of a finite instant; of [`Part::Epoch`] and [`Part::Julian`] the whole number below.
+    /// Returns this part of a finite instant; [`Part::Epoch`] and [`Part::Julian`] are rounded down.
     pub(super) fn of(self, micros: i64) -> i64 {
         let (days, time) = civil::split(micros);
         let year = || Date::from_days(days).year;
@@ -106,7 +106,7 @@ impl Part {
         }
     }
 
-    /// This part as `date_part` gives it, with the fractions of [`Part::Epoch`] and [`Part::Julian`].
+    /// Returns this part as `date_part` does, with the fractions of [`Part::Epoch`] and [`Part::Julian`].
     #[expect(clippy::cast_precision_loss, reason = "date_part gives DOUBLE")]
     pub(super) fn as_double(self, micros: i64) -> f64 {
         match self {
@@ -119,10 +119,10 @@ impl Part {
         }
     }
 
-    /// The start of the period of this part that holds a finite instant.
+    /// Returns the start of the period of this part that contains a finite instant.
     ///
     /// # Errors
-    /// When a part has no periods, or the start is outside DuckDB's range.
+    /// The part has no periods, or the start is outside DuckDB's range.
     pub(super) fn truncate(self, micros: i64) -> Result<i64, String> {
         let (days, time) = civil::split(micros);
         let unit = match self {
@@ -157,13 +157,13 @@ impl Part {
         civil::join(day, time).ok_or_else(out_of_range)
     }
 
-    /// Boundaries of this part between two finite instants (`date_diff`).
+    /// Counts the boundaries of this part between two finite instants (`date_diff`).
     ///
     /// # Errors
-    /// When the part cannot be counted.
+    /// The part cannot be counted.
     pub(super) fn boundaries(self, start: i64, end: i64) -> Result<i64, String> {
         if matches!(self, Self::Week | Self::YearWeek) {
-            // Weeks are the distance between the dates, not the Mondays passed.
+            // DuckDB counts weeks as the distance between the dates divided by 7, not as Mondays passed.
             return Ok((civil::split(end).0 - civil::split(start).0) / 7);
         }
         let number = |micros: i64| -> Result<i64, String> {
@@ -187,10 +187,10 @@ impl Part {
         number(end)?.checked_sub(number(start)?).ok_or_else(out_of_range)
     }
 
-    /// Whole units of this part between two finite instants (`date_sub`).
+    /// Counts the whole units of this part between two finite instants (`date_sub`).
     ///
     /// # Errors
-    /// When the part cannot be counted.
+    /// The part cannot be counted.
     pub(super) fn whole_units(self, start: i64, end: i64) -> Result<i64, String> {
         let unit = match self {
             Self::Era => return self.boundaries(start, end),
@@ -224,12 +224,12 @@ impl Part {
 /// Julian day number of 1970-01-01.
 const JULIAN_EPOCH: i64 = 2_440_588;
 
-/// Century or millennium: 1 is the first of our era, -1 the one before.
+/// Returns the century or millennium of a year: 1 is the first of our era, -1 the one before.
 fn period(year: i64, length: i64) -> i64 {
     if year > 0 { (year - 1) / length + 1 } else { year / length - 1 }
 }
 
-/// Complete months from `start` to `end`, both finite; the last day of a month completes it.
+/// Returns the complete months from `start` to `end`, both finite; the last day of a month completes it.
 fn months(start: i64, end: i64) -> i64 {
     if start > end {
         return -months(end, start);
@@ -242,12 +242,12 @@ fn months(start: i64, end: i64) -> i64 {
     to.month_number() - from.month_number() - i64::from(!complete)
 }
 
-/// What a result outside DuckDB's range is answered with.
+/// Returns the error message for a result outside DuckDB's range.
 pub(super) fn out_of_range() -> String {
     "timestamp out of range".to_owned()
 }
 
-/// English name of an ISO weekday.
+/// Returns the English name of an ISO weekday.
 pub(super) fn day_name(iso_weekday: i64) -> &'static str {
     match iso_weekday {
         1 => "Monday",
@@ -260,7 +260,7 @@ pub(super) fn day_name(iso_weekday: i64) -> &'static str {
     }
 }
 
-/// English name of a month.
+/// Returns the English name of a month.
 pub(super) fn month_name(month: i64) -> &'static str {
     match month {
         1 => "January",

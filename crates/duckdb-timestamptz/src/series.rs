@@ -1,16 +1,17 @@
-//! The instants of `range` and `generate_series` on TIMESTAMPTZ, as lists.
+//! Lists of instants for `range` and `generate_series` on TIMESTAMPTZ.
 
 use super::civil::{self, Interval};
 use super::part::out_of_range;
 
-/// More values than this in one list fail the query: a list is held in memory whole, and no deadline can stop its
-/// making.
+/// The most values in a list; more fail the query, because a list is built completely in memory, and no
+/// deadline can interrupt that.
 const LONGEST: usize = 10_000_000;
 
-/// The instants from `start` by `step` up to `end`, with `end` itself when `closed`. A step of nothing gives none.
+/// Returns the instants from `start` to `end` in steps of `step`, including `end` if `closed`. A zero step
+/// gives an empty list.
 ///
 /// # Errors
-/// When a bound is infinite, the step mixes signs, or there are too many values.
+/// A bound is infinite, the step mixes signs, or there are too many values.
 pub(super) fn list(start: i64, end: i64, step: Interval, closed: bool) -> Result<Vec<i64>, String> {
     if !civil::is_finite(start) || !civil::is_finite(end) {
         return Err("a series cannot have an infinite bound".to_owned());

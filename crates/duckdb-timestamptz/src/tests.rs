@@ -1,4 +1,5 @@
-//! What people write, against what DuckDB with ICU answers: `cases.tsv`, one `expression<TAB>text` per line.
+//! Compares the results of typical expressions with those of DuckDB with ICU, which are in `cases.tsv`, one
+//! `expression<TAB>text` per line.
 
 use std::ptr;
 use std::time::{Duration, Instant};
@@ -7,16 +8,17 @@ use duckdb::{Connection, ffi};
 
 use super::register;
 
-/// An instance with the functions registered. It is never closed: the test process ends soon.
+/// Returns a connection to an instance with the functions registered. The instance is never closed, because
+/// the test process ends soon.
 fn connect() -> Connection {
     open().0
 }
 
-/// The same, and how long registering took.
+/// Returns the same connection, and how long the registration took.
 fn open() -> (Connection, Duration) {
     let mut database = ptr::null_mut();
     let mut config = ptr::null_mut();
-    // SAFETY: all pointers are valid; the database stays open for the whole process.
+    // SAFETY: all pointers are valid, and the database stays open for the whole process.
     let connection = unsafe {
         ffi::duckdb_create_config(&raw mut config);
         for option in [c"autoload_known_extensions", c"autoinstall_known_extensions"] {
@@ -30,12 +32,12 @@ fn open() -> (Connection, Duration) {
         Connection::open_from_raw(database).unwrap()
     };
     let start = Instant::now();
-    // SAFETY: both are of the instance that was opened just now.
+    // SAFETY: both belong to the instance that was just opened.
     unsafe { register(&connection, database) }.unwrap();
     (connection, start.elapsed())
 }
 
-/// The text of an expression; NULL is `NULL`, an error its message with `ERR ` before it.
+/// Returns the text of an expression; NULL becomes `NULL`, and an error its message after `ERR `.
 fn evaluate(connection: &Connection, expression: &str) -> String {
     let sql = format!("SELECT CAST(({expression}) AS VARCHAR)");
     match connection.query_row(&sql, [], |row| row.get::<_, Option<String>>(0)) {
@@ -124,7 +126,7 @@ fn what_icu_has_not() {
             "2026-11-01 00:00:00+00",
         ),
         ("strptime('2026-02-03 04:05:06 +0100', '%Y-%m-%d %H:%M:%S %z')", "2026-02-03 03:05:06+00"),
-        // Before year 1 and 1970 the answers are those for a TIMESTAMP.
+        // Before year 1 and before 1970 the results are those for a TIMESTAMP.
         ("year(TIMESTAMPTZ '-0044-03-15')", "-44"),
         ("epoch(TIMESTAMPTZ '1969-12-31 23:59:59.999999')", "-1e-06"),
         ("make_timestamptz(-1, 2, 3, 4, 5, 6)", "0002-02-03 (BC) 04:05:06+00"),

@@ -1,15 +1,15 @@
-//! Reading a TIMESTAMPTZ from text: DuckDB's own grammar, with named zones.
+//! Parses TIMESTAMPTZ from text: DuckDB's own grammar, and named zones.
 //!
-//! A registered cast replaces DuckDB's, so this takes all that DuckDB takes:
+//! A registered cast replaces DuckDB's, so this parser accepts all that DuckDB accepts:
 //! `YYYY-MM-DD[( |T)HH:MM[:SS[.US]][Z | ±HH[[:]MM[:SS]] | ZONE]]`, `infinity`, `epoch`, ` (BC)`.
 
 use super::civil::{self, DAY, Date, HOUR, INFINITY, MINUTE, SECOND};
 use super::zone::Zone;
 
-/// The instant that `text` names; without an offset or zone it is UTC.
+/// Returns the instant that `text` names; without an offset or zone it is in UTC.
 ///
 /// # Errors
-/// What is wrong, in DuckDB's words.
+/// A message in DuckDB's words.
 pub(super) fn parse(text: &str) -> Result<i64, String> {
     let mut cursor = Cursor { bytes: text.as_bytes(), at: 0 };
     let malformed = || {
@@ -46,7 +46,7 @@ pub(super) fn parse(text: &str) -> Result<i64, String> {
     }
 }
 
-/// The same in nanoseconds since 1970; what lies outside their years is an error.
+/// Returns the instant in nanoseconds since 1970; an instant outside the range of nanoseconds is an error.
 ///
 /// # Errors
 /// As [`parse`].
@@ -66,7 +66,7 @@ pub(super) fn parse_nanoseconds(text: &str) -> Result<i64, String> {
 }
 
 enum Suffix<'a> {
-    /// Microseconds east of UTC.
+    /// An offset in microseconds east of UTC.
     Offset(i64),
     Zone(&'a str),
 }
@@ -95,7 +95,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A run of at most `longest` digits, at least one.
+    /// Reads a run of one to `longest` digits.
     fn digits(&mut self, longest: usize) -> Option<i64> {
         let mut value: Option<i64> = None;
         for _ in 0..longest {
@@ -111,7 +111,7 @@ impl<'a> Cursor<'a> {
         self.bytes.get(start).is_some_and(u8::is_ascii_digit)
     }
 
-    /// `[-]infinity`, its short form `inf`, or `epoch`.
+    /// Reads `[-]infinity`, its short form `inf`, or `epoch`.
     fn special(&self) -> Option<i64> {
         let word = self.bytes.get(self.at..)?.trim_ascii_end().to_ascii_lowercase();
         match word.as_slice() {
@@ -147,7 +147,7 @@ impl<'a> Cursor<'a> {
         Some((year, month, day))
     }
 
-    /// `HH:MM[:SS[.fraction]]`; the last number may be missing after its colon.
+    /// Reads `HH:MM[:SS[.fraction]]`; the last number may be missing after its colon.
     fn time(&mut self) -> Option<i64> {
         self.skip_spaces();
         let hours = self.digits(10)?;
@@ -165,7 +165,7 @@ impl<'a> Cursor<'a> {
                 unit /= 10;
             }
         }
-        // What follows must be able to start an offset or a zone.
+        // The rest must be able to start an offset or a zone.
         if !self.done()
             && !self.peek().is_some_and(|byte| matches!(byte, b'Z' | b'+' | b'-') || is_space(byte))
         {
@@ -174,7 +174,7 @@ impl<'a> Cursor<'a> {
         hours.checked_mul(HOUR)?.checked_add(minutes * MINUTE + seconds.unwrap_or_default() * SECOND + micros)
     }
 
-    /// Up to two digits below 60; none at the end of the time is 0.
+    /// Reads up to two digits below 60; at the end of the time, no digit means 0.
     fn sixtieth(&mut self) -> Option<i64> {
         if self.done() || matches!(self.peek(), Some(b'Z' | b'+' | b'-')) || self.peek().is_some_and(is_space)
         {
@@ -215,7 +215,7 @@ impl<'a> Cursor<'a> {
         self.done().then_some(suffix)
     }
 
-    /// `HH`, `HHMM`, `HH:MM` or `HH:MM:SS`.
+    /// Reads `HH`, `HHMM`, `HH:MM` or `HH:MM:SS`.
     fn offset(&mut self) -> Option<i64> {
         let mut micros = self.two_digits()? * HOUR;
         let colon = self.take(b':').is_some();

@@ -1,4 +1,4 @@
-//! DuckDB's flat vectors as typed columns: the Rust type decides the DuckDB type and the layout.
+//! DuckDB's flat vectors as typed columns: the Rust type determines the DuckDB type and the memory layout.
 
 #![expect(unsafe_code, reason = "DuckDB's vectors are reached through its C API")]
 
@@ -14,19 +14,19 @@ use super::civil::Interval;
 pub(super) struct LogicalType(ffi::duckdb_logical_type);
 
 impl LogicalType {
-    /// A type without parameters.
+    /// Creates a type without parameters.
     pub(super) fn of(id: ffi::DUCKDB_TYPE) -> Self {
-        // SAFETY: makes a new handle, which Drop destroys.
+        // SAFETY: creates a new handle, which Drop destroys.
         Self(unsafe { ffi::duckdb_create_logical_type(id) })
     }
 
-    /// A list of `self`.
+    /// Returns the type of lists of `self`.
     pub(super) fn list(self) -> Self {
         // SAFETY: `self` is alive; the new handle does not refer to it.
         Self(unsafe { ffi::duckdb_create_list_type(self.0) })
     }
 
-    /// The handle, valid as long as `self`.
+    /// Returns the handle, which is valid as long as `self`.
     pub(super) fn raw(&self) -> ffi::duckdb_logical_type {
         self.0
     }
@@ -34,18 +34,18 @@ impl LogicalType {
 
 impl Drop for LogicalType {
     fn drop(&mut self) {
-        // SAFETY: created by this type, destroyed once.
+        // SAFETY: the handle was created by this type and is destroyed once.
         unsafe { ffi::duckdb_destroy_logical_type(&raw mut self.0) };
     }
 }
 
-/// A type that functions take.
+/// A type that functions accept as argument.
 pub(super) trait Argument {
-    /// What one row holds.
+    /// The value of one row.
     type Item<'a>;
-    /// How a vector stores it.
+    /// How a vector stores one row.
     type Cell: Copy;
-    /// The DuckDB type.
+    /// Returns the DuckDB type.
     fn logical_type() -> LogicalType;
     /// Reads a cell.
     ///
@@ -56,9 +56,9 @@ pub(super) trait Argument {
 
 /// A type that functions return.
 pub(super) trait Returned {
-    /// What one row holds.
+    /// The value of one row.
     type Item;
-    /// The DuckDB type.
+    /// Returns the DuckDB type.
     fn logical_type() -> LogicalType;
     /// Writes a row.
     ///
@@ -67,7 +67,7 @@ pub(super) trait Returned {
     unsafe fn write(vector: ffi::duckdb_vector, data: *mut c_void, row: usize, item: Self::Item);
 }
 
-/// Types stored as one plain value per row.
+/// Implements types that are stored as one plain value per row.
 macro_rules! plain {
     ($($(#[$doc:meta])* $name:ident = $item:ty as $id:ident;)*) => { $(
         $(#[$doc])*
@@ -80,7 +80,7 @@ macro_rules! plain {
                 LogicalType::of(ffi::$id)
             }
             unsafe fn read<'a>(cell: *const $item) -> Self::Item<'a> {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe { *cell }
             }
         }
@@ -91,7 +91,7 @@ macro_rules! plain {
                 LogicalType::of(ffi::$id)
             }
             unsafe fn write(_vector: ffi::duckdb_vector, data: *mut c_void, row: usize, item: $item) {
-                // SAFETY: the caller's promise; the vector stores this type.
+                // SAFETY: guaranteed by the caller; the vector stores this type.
                 unsafe { data.cast::<$item>().add(row).write(item) };
             }
         }
@@ -101,11 +101,11 @@ macro_rules! plain {
 plain! {
     /// TIMESTAMP WITH TIME ZONE: microseconds since 1970-01-01 UTC.
     TimestampTz = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP_TZ;
-    /// TIMESTAMP: microseconds since 1970-01-01 of some clock.
+    /// TIMESTAMP: microseconds since 1970-01-01 in an unspecified zone.
     Timestamp = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP;
     /// `TIMESTAMPTZ_NS`: nanoseconds since 1970-01-01 UTC.
     TimestampTzNs = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP_TZ_NS;
-    /// `TIMESTAMP_NS`: nanoseconds since 1970-01-01 of some clock.
+    /// `TIMESTAMP_NS`: nanoseconds since 1970-01-01 in an unspecified zone.
     TimestampNs = i64 as DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP_NS;
     /// DATE: days since 1970-01-01.
     Date = i32 as DUCKDB_TYPE_DUCKDB_TYPE_DATE;
@@ -131,8 +131,8 @@ impl Argument for Text {
         LogicalType::of(ffi::DUCKDB_TYPE_DUCKDB_TYPE_VARCHAR)
     }
     unsafe fn read<'a>(cell: *const ffi::duckdb_string_t) -> Self::Item<'a> {
-        // SAFETY: the cell is a valid string, inlined or not; DuckDB keeps VARCHAR as valid UTF-8, and bytes that
-        // are not give an empty text.
+        // SAFETY: the cell is a valid string, inlined or not. DuckDB keeps VARCHAR as valid UTF-8; bytes that
+        // are not become an empty text.
         unsafe {
             let length = ffi::duckdb_string_t_length(*cell) as usize;
             let data = ffi::duckdb_string_t_data(cell.cast_mut()).cast::<u8>();
@@ -147,7 +147,7 @@ impl Returned for Text {
         <Self as Argument>::logical_type()
     }
     unsafe fn write(vector: ffi::duckdb_vector, _data: *mut c_void, row: usize, item: String) {
-        // SAFETY: the caller's promise; DuckDB copies the text.
+        // SAFETY: guaranteed by the caller; DuckDB copies the text.
         unsafe {
             ffi::duckdb_vector_assign_string_element_len(
                 vector,
@@ -159,7 +159,7 @@ impl Returned for Text {
     }
 }
 
-/// `VARCHAR[]`, as an argument whose content is not looked at.
+/// `VARCHAR[]`, for an argument whose content is not read.
 pub(super) struct TextList;
 
 impl Argument for TextList {
@@ -180,7 +180,7 @@ impl Returned for TimestampTzList {
         <TimestampTz as Argument>::logical_type().list()
     }
     unsafe fn write(vector: ffi::duckdb_vector, data: *mut c_void, row: usize, item: Vec<i64>) {
-        // SAFETY: the child is grown before it is written; entries are offset and length within it.
+        // SAFETY: the child vector is enlarged before it is written; entries are offset and length within it.
         unsafe {
             let offset = ffi::duckdb_list_vector_get_size(vector);
             let length = item.len() as u64;
@@ -199,7 +199,7 @@ impl Returned for TimestampTzList {
     }
 }
 
-/// One argument of a chunk.
+/// An argument of a function for a chunk of rows.
 pub(super) struct Column<'a, A: Argument> {
     cells: *const A::Cell,
     validity: *const u64,
@@ -211,13 +211,13 @@ impl<'a, A: Argument> Column<'a, A> {
     /// # Safety
     /// `vector` must be a flat vector of `A` with `rows` rows that lives, unchanged, for `'a`.
     pub(super) unsafe fn new(vector: ffi::duckdb_vector, rows: usize) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let (cells, validity) =
             unsafe { (ffi::duckdb_vector_get_data(vector).cast(), ffi::duckdb_vector_get_validity(vector)) };
         Self { cells, validity, rows, lifetime: PhantomData }
     }
 
-    /// Row `row`; `None` for NULL.
+    /// Returns the value of row `row`; `None` for NULL.
     pub(super) fn get(&self, row: usize) -> Option<A::Item<'a>> {
         if row >= self.rows {
             return None;
@@ -231,19 +231,19 @@ impl<'a, A: Argument> Column<'a, A> {
 }
 
 impl Column<'_, Text> {
-    /// True when both rows hold the same bytes in the same place, which a constant argument does in every row.
+    /// Whether both rows hold the same bytes at the same address, as in every row of a constant argument.
     pub(super) fn same(&self, left: usize, right: usize) -> bool {
         if left >= self.rows || right >= self.rows {
             return false;
         }
         let cells = self.cells.cast::<[u64; 2]>();
-        // SAFETY: both rows are within the vector; a string is 16 bytes, aligned to 8, with zeroes after a short
-        // text.
+        // SAFETY: both rows are within the vector; a string is 16 bytes, aligned to 8, with zeroes after a
+        // short text.
         unsafe { *cells.add(left) == *cells.add(right) }
     }
 }
 
-/// The vector that a function or cast fills.
+/// The vector that a function or cast writes its results to.
 pub(super) struct Output {
     vector: ffi::duckdb_vector,
     data: *mut c_void,
@@ -254,11 +254,11 @@ impl Output {
     /// # Safety
     /// `vector` must be a flat vector with room for `rows` rows, of the type that is then put into it.
     pub(super) unsafe fn new(vector: ffi::duckdb_vector, rows: usize) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         Self { vector, data: unsafe { ffi::duckdb_vector_get_data(vector) }, rows }
     }
 
-    /// Writes row `row`; `None` is NULL.
+    /// Writes row `row`; `None` becomes NULL.
     pub(super) fn put<R: Returned>(&mut self, row: usize, item: Option<R::Item>) {
         match item {
             // SAFETY: the row is within the vector, whose type is `R`.

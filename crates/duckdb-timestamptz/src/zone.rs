@@ -1,8 +1,8 @@
-//! Time zones: names, offsets, and the two directions of `AT TIME ZONE`.
+//! Time zones: names, offsets, and both directions of `AT TIME ZONE`.
 //!
-//! The rules are those compiled into the binary (IANA, through jiff), so that an answer depends neither on the
-//! machine nor on what a sandboxed worker may read. jiff knows the years -9999 to 9999; beyond them the rules of
-//! the same year in the nearest 400-year cycle apply.
+//! The rules are compiled into the binary (IANA, through jiff), so that results depend neither on the machine
+//! nor on the files that a sandboxed worker may read. jiff supports the years -9999 to 9999; beyond them, the
+//! rules of the corresponding year in the nearest 400-year cycle apply.
 
 use std::sync::OnceLock;
 
@@ -13,21 +13,22 @@ use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use super::civil::{self, DAY, Date, HOUR, MINUTE, SECOND};
 use super::part::out_of_range;
 
-/// A time zone that was asked for by name.
+/// A named time zone.
 #[derive(Debug, Clone)]
 pub(super) struct Zone(TimeZone);
 
 impl Zone {
-    /// The zone called `name`, in any case: an IANA name, one of ICU's short names (`PST`), or `UTC`/`GMT` with
-    /// hours and minutes east of Greenwich (`UTC+2`, `GMT-03:30`).
+    /// Returns the zone called `name`, in any case: an IANA name, one of ICU's short names (`PST`), or
+    /// `UTC`/`GMT` with hours and minutes east of Greenwich (`UTC+2`, `GMT-03:30`).
     ///
     /// # Errors
-    /// A sentence with the nearest names.
+    /// A message with the most similar names.
     pub(super) fn named(name: &str) -> Result<Self, String> {
         if let Some(offset) = fixed_offset(name) {
             return Ok(Self(TimeZone::fixed(offset)));
         }
-        // ICU's short names come first: three of them (`EST`, `MST`, `HST`) are IANA names with the same meaning.
+        // ICU's short names are looked up first; three of them (`EST`, `MST`, `HST`) are also IANA names with
+        // the same meaning.
         let canonical = SHORT_NAMES
             .iter()
             .find(|(short, _)| short.eq_ignore_ascii_case(name))
@@ -35,17 +36,17 @@ impl Zone {
         database().get(canonical).map(Self).map_err(|_| unknown(name))
     }
 
-    /// Seconds east of Greenwich at a finite instant.
+    /// Returns the offset in seconds east of Greenwich at a finite instant.
     pub(super) fn offset_at(&self, instant: i64) -> i64 {
         let (shifted, _) = into_jiff_range(instant);
         let offset = Timestamp::from_microsecond(shifted).map(|timestamp| self.0.to_offset(timestamp));
         i64::from(offset.unwrap_or(Offset::UTC).seconds())
     }
 
-    /// What a clock in this zone shows at `instant`.
+    /// Returns the local time in this zone at `instant`.
     ///
     /// # Errors
-    /// When that is outside DuckDB's range.
+    /// The local time is outside DuckDB's range.
     pub(super) fn to_local(&self, instant: i64) -> Result<i64, String> {
         if !civil::is_finite(instant) {
             return Ok(instant);
@@ -53,11 +54,12 @@ impl Zone {
         moved(instant, self.offset_at(instant))
     }
 
-    /// The instant at which a clock in this zone shows `local`. A time that a change to summer time skips is read
-    /// with the offset before the change, one that occurs twice is the later: as DuckDB's ICU extension does.
+    /// Returns the instant of the local time `local` in this zone. As in DuckDB's ICU extension, a time that
+    /// is skipped by a change to summer time is read with the offset before the change, and of a time that
+    /// occurs twice the later one is meant.
     ///
     /// # Errors
-    /// When that is outside DuckDB's range.
+    /// The instant is outside DuckDB's range.
     pub(super) fn to_instant(&self, local: i64) -> Result<i64, String> {
         if !civil::is_finite(local) {
             return Ok(local);
@@ -66,7 +68,7 @@ impl Zone {
         let timestamp = date_time(shifted)
             .and_then(|clock| self.0.to_ambiguous_timestamp(clock).later().ok())
             .ok_or_else(out_of_range)?;
-        // The offset, not the instant, comes back from jiff: the microseconds stay ours.
+        // Only the offset is taken from jiff, so that the microseconds are kept.
         let offset = (shifted - timestamp.as_microsecond()) / SECOND;
         debug_assert!(cycles == 0 || shifted != local);
         moved(local, -offset)
@@ -77,10 +79,11 @@ fn moved(micros: i64, seconds: i64) -> Result<i64, String> {
     micros.checked_add(seconds * SECOND).filter(|&micros| civil::is_finite(micros)).ok_or_else(out_of_range)
 }
 
-/// `micros` moved by whole 400-year cycles into the years that jiff knows, and the number of cycles.
+/// Moves `micros` by whole 400-year cycles into the years that jiff supports; returns the number of cycles,
+/// too.
 fn into_jiff_range(micros: i64) -> (i64, i64) {
     const CYCLE: i64 = 146_097 * DAY;
-    // A margin of a year at either end leaves room for offsets.
+    // A margin of a year at each end leaves room for offsets.
     const FIRST: i64 = -377_000_000_000 * SECOND;
     const LAST: i64 = 253_000_000_000 * SECOND;
     let cycles = if micros > LAST {
@@ -113,7 +116,7 @@ fn database() -> &'static TimeZoneDatabase {
     DATABASE.get_or_init(TimeZoneDatabase::bundled)
 }
 
-/// `UTC+2`, `GMT-03:30`, `UTC+0530`.
+/// Reads an offset such as `UTC+2`, `GMT-03:30`, `UTC+0530`.
 fn fixed_offset(name: &str) -> Option<Offset> {
     let bytes = name.as_bytes();
     let prefix = bytes.get(..3)?;
@@ -142,7 +145,7 @@ fn fixed_offset(name: &str) -> Option<Offset> {
     Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
 }
 
-/// The sentence for a zone that does not exist.
+/// Returns the message for an unknown zone.
 fn unknown(name: &str) -> String {
     if name.starts_with(['+', '-']) {
         return format!("unknown time zone `{name}`: write an offset as `UTC{name}`");
@@ -166,12 +169,12 @@ fn unknown(name: &str) -> String {
     }
 }
 
-/// Edits between two names, ignoring case.
+/// Returns the edit distance between two names, ignoring case.
 fn distance(left: &str, right: &str) -> usize {
     strsim::levenshtein(&left.to_ascii_lowercase(), &right.to_ascii_lowercase())
 }
 
-/// Names that ICU, and so DuckDB elsewhere, takes beside IANA's.
+/// Short names that ICU (and so DuckDB with ICU) accepts beside the IANA names.
 const SHORT_NAMES: &[(&str, &str)] = &[
     ("ACT", "Australia/Darwin"),
     ("AET", "Australia/Sydney"),

@@ -1,5 +1,5 @@
-//! One value as text, the way `CAST(x AS VARCHAR)` writes it in `DuckDB`: for types that Grafana does not have,
-//! and for leaves inside JSON.
+//! Writes values as text, as `DuckDB`'s `CAST(x AS VARCHAR)` does: for types that Grafana does not have, and
+//! for leaves in JSON.
 
 use std::io::Write;
 
@@ -20,20 +20,20 @@ use crate::{Error, Kind, Result};
 const SECOND: i64 = 1_000_000_000;
 const DAY_NS: i128 = 86_400_000_000_000;
 
-/// A column as text; nulls stay null.
+/// Converts a column to text; nulls stay null.
 pub(super) fn to_text(array: &ArrayRef, column: &str) -> Result<StringArray> {
     let (offsets, bytes, nulls) = Cells::write(array, column, |row, out| write_text(array, row, out))?;
     StringArray::try_new(offsets, bytes, nulls).map_err(|e| arrow_error(&e))
 }
 
-/// The buffers of a text or bytes column, filled cell by cell.
+/// Builds the buffers of a text or bytes column, cell by cell.
 pub(super) struct Cells;
 
 impl Cells {
-    /// Calls `write` for each row that is not null.
+    /// Calls `write` for each row that is not null and returns the buffers.
     ///
     /// # Errors
-    /// [`Kind::TooLarge`] when the cells of one batch come to more than 2 GiB, the limit of an Arrow column.
+    /// [`Kind::TooLarge`] when the cells of one batch exceed 2 GiB, the limit of an Arrow column.
     pub(super) fn write(
         array: &ArrayRef,
         column: &str,
@@ -55,7 +55,7 @@ impl Cells {
         Ok((OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(bytes), nulls))
     }
 
-    /// The same as bytes, which Grafana reads as JSON.
+    /// Builds a bytes column, which Grafana reads as JSON; see [`Self::write`].
     pub(super) fn write_json(
         array: &ArrayRef,
         column: &str,
@@ -66,7 +66,7 @@ impl Cells {
     }
 }
 
-/// Appends the value in this row; the row is there and not null. (Writing to a `Vec` cannot fail.)
+/// Appends the value in this row, which must exist and not be null. (Writing into a `Vec` cannot fail.)
 pub(super) fn write_text(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
     macro_rules! integer {
         ($kind:ty) => {{
@@ -130,7 +130,7 @@ pub(super) fn write_text(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             write_interval(array.as_primitive::<IntervalMonthDayNanoType>().value(row), out);
         }
-        // Floats, and whatever a later Arrow brings: Arrow's own text.
+        // Floats, and types of later Arrow versions, are written with Arrow's own formatter.
         _ => push(out, &array_value_to_string(array, row).unwrap_or_default()),
     }
 }
@@ -139,7 +139,8 @@ fn push(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// `DuckDB`'s text of a BLOB: printable ASCII as it is, everything else `\xAB`. It can be cast back.
+/// Writes a BLOB as `DuckDB` does: printable ASCII as it is, everything else as `\xAB`. The text can be cast
+/// back.
 fn write_blob(bytes: &[u8], out: &mut Vec<u8>) {
     for &byte in bytes {
         if (b' '..=b'~').contains(&byte) && !matches!(byte, b'\\' | b'\'' | b'"') {
@@ -167,7 +168,7 @@ fn write_timestamp(value: i64, factor: i64, zoned: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// `12:34:56`, with as many digits after it as there are.
+/// Writes `12:34:56`, with as many fractional digits as needed.
 fn write_time(ns: i64, out: &mut Vec<u8>) {
     let seconds = ns / SECOND;
     let _ = write!(out, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -178,8 +179,8 @@ fn write_time(ns: i64, out: &mut Vec<u8>) {
     }
 }
 
-/// The day's date in the proleptic Gregorian calendar (Howard Hinnant's `civil_from_days`); `DuckDB`'s years go far
-/// beyond those of calendar libraries.
+/// Writes a day as a date of the proleptic Gregorian calendar (Howard Hinnant's `civil_from_days`);
+/// `DuckDB`'s years go far beyond those of calendar libraries.
 fn write_date(days: i64, out: &mut Vec<u8>) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -197,7 +198,7 @@ fn write_date(days: i64, out: &mut Vec<u8>) {
     }
 }
 
-/// `1 year 2 months 3 days 04:05:06`, parts that are zero left out.
+/// Writes `1 year 2 months 3 days 04:05:06` without parts that are zero.
 fn write_interval(interval: IntervalMonthDayNano, out: &mut Vec<u8>) {
     let start = out.len();
     let parts = [(interval.months / 12, "year"), (interval.months % 12, "month"), (interval.days, "day")];

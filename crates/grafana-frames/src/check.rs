@@ -1,12 +1,13 @@
-//! Judges a frame that comes from another process before anybody reads it.
+//! Checks a frame from another process before anything else reads it.
 //!
-//! A process that was taken over can send any bytes. Readers of Arrow files trust them: Grafana's own (`ipc/file_reader.go`
-//! of `arrow-go`, `data/arrow.go` of `grafana-plugin-sdk-go`) allocates what a compressed buffer says it holds, reads a part of the
-//! file as often as the footer names it, and panics where an offset leads out of its buffer, all of it in Grafana's process.
-//! So only what [`super::FrameWriter`] writes passes: columns of the types it knows, uncompressed, every part of the file used once
-//! and in order, and metadata of the form it gives them. Then a reader takes no more than a small multiple of the file.
+//! A compromised process can send any bytes, and readers of Arrow files trust them. Grafana's own reader
+//! (`ipc/file_reader.go` of `arrow-go`, `data/arrow.go` of `grafana-plugin-sdk-go`) allocates as much as a
+//! compressed buffer claims, reads a part of the file as often as the footer refers to it, and panics if an
+//! offset points outside its buffer, all in Grafana's process. So only files as [`super::FrameWriter`] writes
+//! them pass: columns of the known types, uncompressed, every part of the file used once and in order, and
+//! metadata of the known structure. Then a reader uses no more memory than a small multiple of the file.
 //!
-//! Of values only JSON is looked at, and where texts begin and end.
+//! Values are not checked, except that JSON must be valid and that texts must lie within their buffer.
 
 use arrow::ipc::{
     Endianness, Field, KeyValue, MetadataVersion, Precision, Schema, TimeUnit, Type, root_as_footer,
@@ -21,17 +22,18 @@ use super::meta::Severity;
 use crate::shape::{self, Each, Text, Under};
 use crate::{Error, Kind, Result};
 
-/// What begins a message, before its length.
+/// The marker at the start of a message, before its length.
 const MARK: [u8; 4] = [0xff; 4];
-/// Bytes that a field's description takes at least, beside its texts.
+/// The least number of bytes of a field's description, without its texts.
 const LEAST_FIELD: usize = 24;
-/// The same of a key with its value.
+/// The least number of bytes of a key with its value, without their texts.
 const LEAST_PAIR: usize = 16;
 
-/// Whether `file` is a frame as [`super::FrameWriter`] writes it for [`super::Options::max_bytes`] of `most_bytes`. How many rows it has.
+/// Checks that `file` is a frame as [`super::FrameWriter`] writes it with [`super::Options::max_bytes`] of
+/// `most_bytes`, and returns its number of rows.
 ///
 /// # Errors
-/// [`Kind::Unsound`] with what is wrong.
+/// [`Kind::Unsound`] that says what is wrong.
 pub fn check(file: &[u8], most_bytes: u64) -> Result<u64> {
     look(file, most_bytes)
         .map_err(|what| Error::new(Kind::Unsound, format!("a frame that is not sound: {what}")))
@@ -39,16 +41,16 @@ pub fn check(file: &[u8], most_bytes: u64) -> Result<u64> {
 
 type Checked<T> = std::result::Result<T, &'static str>;
 
-/// How a column's values lie in the file.
+/// How a column's values are stored.
 #[derive(Debug, Clone, Copy)]
 enum Layout {
-    /// One bit each.
+    /// One bit per value.
     Bits,
-    /// So many bytes each.
+    /// So many bytes per value.
     Fixed(usize),
-    /// Where each begins and ends, and all of them in one.
+    /// Offsets, and a buffer of all texts.
     Long,
-    /// The same of JSON values: readers put them into their own JSON as they are.
+    /// Like [`Self::Long`], for JSON values, which readers copy into their own JSON unchanged.
     Json,
 }
 
@@ -90,12 +92,12 @@ fn look(file: &[u8], most_bytes: u64) -> Checked<u64> {
     if least > most_bytes { Err("it has more values than its limit allows") } else { Ok(rows) }
 }
 
-/// The columns, in order.
+/// Returns the columns in order.
 fn columns(schema: Schema<'_>, footer_length: usize) -> Checked<Vec<Column>> {
     if schema.endianness() != Endianness::Little {
         return Err("its bytes are in another order");
     }
-    // Parts of a footer can be named more than once, and a reader copies them as often.
+    // A footer may refer to a part of itself several times, and a reader copies that part each time.
     let mut cost = Cost { left: footer_length };
     for pair in schema.custom_metadata().into_iter().flatten() {
         cost.pair(pair)?;
@@ -147,7 +149,7 @@ fn layout(field: Field<'_>) -> Option<Layout> {
     }
 }
 
-/// Judges one batch. Its rows.
+/// Checks one batch and returns its number of rows.
 fn batch(header: &[u8], body: &[u8], columns: &[Column]) -> Checked<usize> {
     let message = header.strip_prefix(&MARK).ok_or("a batch does not begin with its mark")?;
     let (length, message) = message.split_first_chunk().ok_or("a batch has no length")?;
@@ -207,16 +209,16 @@ fn batch(header: &[u8], body: &[u8], columns: &[Column]) -> Checked<usize> {
     if buffers.next().is_some() { Err("a batch has too many buffers") } else { Ok(rows) }
 }
 
-/// Whether `offsets` say where each of `rows` texts begins and ends within `length` bytes, each after the one before it.
+/// Whether `offsets` are the ascending positions of `rows` texts within `length` bytes.
 fn are_places(offsets: &[u8], rows: usize, length: usize) -> bool {
     if rows == 0 && offsets.is_empty() {
         return true;
     }
-    // Arrow's own reader panics where a part of one is left over.
+    // Arrow's reader panics on an incomplete last offset.
     let (offsets, []) = offsets.as_chunks::<4>() else { return false };
     let Some(offsets) = offsets.get(..=rows) else { return false };
     let place = |bytes: &[u8; 4]| i32::from_le_bytes(*bytes);
-    // Without a way out of the loop the compiler compares many at a time.
+    // A loop without an early exit can be vectorized by the compiler.
     let follow =
         offsets.iter().zip(offsets.iter().skip(1)).fold(true, |all, (a, b)| all & (place(a) <= place(b)));
     let (first, last) = (offsets.first().map(place), offsets.last().map(place));
@@ -225,7 +227,8 @@ fn are_places(offsets: &[u8], rows: usize, length: usize) -> bool {
         && last.is_some_and(|last| size(last).is_ok_and(|last| last <= length))
 }
 
-/// Whether each of the values at sound `offsets` that `marks`, where there are any, do not call null is one JSON value.
+/// Whether each value at the valid `offsets` is one JSON value; nulls, according to the bits in `marks` (if
+/// any), are skipped.
 fn are_json(offsets: &[u8], values: &[u8], marks: &[u8]) -> bool {
     let (offsets, _) = offsets.as_chunks::<4>();
     let place = |bytes: &[u8; 4]| size(i32::from_le_bytes(*bytes)).unwrap_or(usize::MAX);
@@ -236,7 +239,7 @@ fn are_json(offsets: &[u8], values: &[u8], marks: &[u8]) -> bool {
     })
 }
 
-/// What a reader copies of the footer, which may be no more than the footer.
+/// The bytes of the footer that a reader may still copy; in total no more than the footer's length.
 struct Cost {
     left: usize,
 }
@@ -261,7 +264,7 @@ fn of_form<'a, T: Deserialize<'a>>(json: &'a str) -> Checked<()> {
     shape::check::<T>(json.as_bytes()).map_err(|_| "its metadata have another form than those of a frame")
 }
 
-/// The form of a frame's `meta`, see [`super::meta::Meta::to_arrow`].
+/// The structure of a frame's `meta`, see [`super::meta::Meta::to_arrow`].
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "a form: nothing is read from it")]
@@ -281,7 +284,7 @@ struct Notice {
     text: Text,
 }
 
-/// The form of a field's `config`.
+/// The structure of a field's `config`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "a form: nothing is read from it")]

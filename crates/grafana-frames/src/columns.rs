@@ -1,22 +1,22 @@
-//! What each column of a result becomes in the frame, total over Arrow's types.
+//! Decides which kind of field each column of a result becomes, for every Arrow type.
 //!
 //! Grafana's reader knows integers, floats, booleans, UTF-8 text, nanosecond timestamps and JSON (as Arrow
-//! Binary); any other Arrow type fails the whole response. So the plan is made once per result, from the
-//! schema, and every type has a place in it:
+//! Binary); any other Arrow type fails the whole response. So all columns are planned once per result, from
+//! the schema:
 //!
 //! | in | out |
 //! |---|---|
 //! | integers, floats, booleans, text | as they are; a notice when integers lie beyond ±2^53 |
 //! | HUGEINT, UHUGEINT, BIGNUM, DECIMAL | float64; a notice when digits are lost |
 //! | DATE, TIMESTAMP of any unit or zone | time; a notice for infinities and years outside 1677–2262 |
-//! | a number named `time` or `timeend` | time, its unit told from its magnitude, as in Grafana's SQL sources |
-//! | ENUM (dictionary), UUID, TIME, INTERVAL, BLOB and other bytes | text, as `CAST(x AS VARCHAR)` writes it |
+//! | a number named `time` or `timeend` | time; its unit is guessed from the magnitude, as Grafana does |
+//! | ENUM (dictionary), UUID, TIME, INTERVAL, BLOB, other bytes | text, as `CAST(x AS VARCHAR)` writes it |
 //! | LIST, ARRAY, STRUCT, MAP, UNION, JSON | JSON |
-//! | NULL | text without values |
+//! | NULL | text that is always NULL |
 //!
-//! Why JSON and not text for nested values: Grafana's table panel shows such a field indented and readable,
-//! transformations ("extract fields") take it apart, and alert rules leave it out, where a text column
-//! would become a label of every alert.
+//! Nested values become JSON and not text, because Grafana's table panel shows a JSON field indented,
+//! transformations ("extract fields") split it, and alert rules ignore it. A text column would become a label
+//! of every alert.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -30,12 +30,12 @@ use super::times::Times;
 use super::{SQL_TYPE, arrow_error, cell, counted, json, nulls, numbers, times};
 use crate::Result;
 
-/// One column: its plan, and what was lost in it so far.
+/// A column: its target, and what was lost in it so far.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
-    /// Unique and not empty.
+    /// The field's name; unique and not empty.
     pub(super) name: String,
-    /// What it is made into.
+    /// The kind of field that it becomes.
     pub(super) target: Target,
     /// The type without dictionary or run-length encoding.
     pub(super) plain: DataType,
@@ -44,18 +44,18 @@ pub(super) struct Column {
     lost_times: u64,
 }
 
-/// What a column is made into.
+/// The kind of field that a column becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
-    /// Passed on: integers, float32/64, booleans, text.
+    /// The same type: integers, float32/64, booleans, text.
     Same,
     /// float64, from decimals and half floats.
     Float,
     /// Time, from dates and timestamps.
     Time,
-    /// Time, from a number by its magnitude.
+    /// Time, from a number whose unit is guessed from its magnitude.
     Epoch,
-    /// Time, the Monday of an integer YYYYWW; chosen by time series only.
+    /// Time, from an integer YYYYWW: the Monday of the week. Only for the format `time_series`.
     Week,
     /// Text.
     Text,
@@ -63,11 +63,11 @@ pub(super) enum Target {
     Json,
     /// JSON, from text of `DuckDB`'s type JSON.
     JsonText,
-    /// Text without values.
+    /// Text that is always NULL.
     Null,
 }
 
-/// The plan for a result with this schema.
+/// Plans the columns of a result with this schema.
 ///
 /// # Errors
 /// [`Kind::Unfit`] for a type that nests too deep to be written as JSON.
@@ -94,8 +94,8 @@ pub(super) fn plan(schema: &Schema) -> Result<Vec<Column>> {
         .collect()
 }
 
-/// A second `x` becomes `x_1` (the rule of `DuckDB`'s own subqueries), an empty name `column3` by its place:
-/// Grafana's panels find fields by their name, and labels must not meet.
+/// Returns a unique name: a second `x` becomes `x_1` (the rule of `DuckDB`'s own subqueries), and an empty
+/// name becomes `column3` by its position. Grafana's panels find fields by name, and labels must differ.
 fn unique_name(name: &str, position: usize, taken: &mut HashSet<String>) -> String {
     let base = if name.trim().is_empty() { format!("column{}", position + 1) } else { name.to_owned() };
     let mut unique = base.clone();
@@ -118,7 +118,7 @@ fn unwrapped(data_type: &DataType) -> DataType {
 fn target(name: &str, plain: &DataType, tag: &str) -> Target {
     use DataType as T;
     let is_json = tag.eq_ignore_ascii_case("json");
-    // Integers wider than any of Arrow's come as their digits.
+    // Integers wider than any of Arrow's are given as text of their digits.
     let is_digits = tag == "UHUGEINT" || tag == "BIGNUM";
     let epoch = ["time", "timeend"].iter().any(|epoch| name.eq_ignore_ascii_case(epoch));
     match plain {
@@ -149,7 +149,7 @@ fn target(name: &str, plain: &DataType, tag: &str) -> Target {
 }
 
 impl Column {
-    /// The frame's field. Nullable, as every column of a query is.
+    /// Returns the frame's field. It is nullable, as every column of a query is.
     pub(super) fn field(&self) -> Field {
         let data_type = match self.target {
             Target::Same => self.plain.clone(),
@@ -172,7 +172,7 @@ impl Column {
         self.target == Target::Float || self.target == Target::Same && self.plain.is_numeric()
     }
 
-    /// The values as the frame's field wants them.
+    /// Converts values to the type of the frame's field.
     pub(super) fn convert(&mut self, array: &ArrayRef) -> Result<ArrayRef> {
         let array = self.decoded(array)?;
         let converted: ArrayRef = match self.target {
@@ -194,7 +194,7 @@ impl Column {
         Ok(nulls::zeroed(converted))
     }
 
-    /// The values as doubles, for a time series; nulls where the column is not a number.
+    /// Converts values to doubles, for a time series; nulls if the column is not a number.
     pub(super) fn floats(&mut self, array: &ArrayRef) -> Result<Float64Array> {
         let array = self.decoded(array)?;
         if !self.is_number() {
@@ -205,7 +205,7 @@ impl Column {
         Ok(floats)
     }
 
-    /// The values as times.
+    /// Converts values to times.
     pub(super) fn times(&mut self, array: &ArrayRef) -> Result<arrow::array::TimestampNanosecondArray> {
         let array = self.decoded(array)?;
         let (times, lost): Times = match self.target {
@@ -217,7 +217,7 @@ impl Column {
         Ok(times)
     }
 
-    /// The values as text, for a label: booleans are `true` and `false`.
+    /// Converts values to texts, for labels; booleans become `true` and `false`.
     pub(super) fn labels(&mut self, array: &ArrayRef) -> Result<StringArray> {
         let array = if self.plain == DataType::Boolean {
             cast(&self.decoded(array)?, &DataType::Utf8).map_err(|e| arrow_error(&e))?
@@ -227,7 +227,7 @@ impl Column {
         Ok(array.as_string::<i32>().clone())
     }
 
-    /// The values without dictionary or run-length encoding.
+    /// Returns the values without dictionary or run-length encoding.
     pub(super) fn decoded(&self, array: &ArrayRef) -> Result<ArrayRef> {
         if self.encoded && array.data_type() != &self.plain {
             cast(array, &self.plain).map_err(|e| arrow_error(&e))
@@ -236,7 +236,7 @@ impl Column {
         }
     }
 
-    /// What was lost in this column.
+    /// Returns notices about what was lost in this column.
     pub(super) fn notices(&self) -> impl Iterator<Item = Notice> {
         let name = &self.name;
         let sql = quoted(name);
@@ -261,7 +261,7 @@ impl Column {
     }
 }
 
-/// The name as it can be written in SQL.
+/// Returns the name quoted for SQL.
 fn quoted(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

@@ -1,12 +1,14 @@
-//! Rows as CSV (RFC 4180): record batches in, bytes out, whole rows per write. The one writer behind downloads and the
-//! command line.
+//! Writes record batches as CSV (RFC 4180); each write to the sink holds whole rows. Downloads and the
+//! command line share this writer.
 //!
-//! Nothing is rounded: integers and decimals keep every digit, a float is the shortest text that reads back as it is
-//! (`NaN`, `Infinity`, `-Infinity`). Times are RFC 3339 in UTC, dates `2026-03-02`; nested values and JSON are JSON; every
-//! other type is the text of `CAST(x AS VARCHAR)`. NULL is an empty field, an empty text is `""`.
+//! Nothing is rounded: integers and decimals keep every digit, and a float is the shortest text that reads
+//! back exactly (`NaN`, `Infinity`, `-Infinity`). Times are RFC 3339 in UTC, dates `2026-03-02`; nested
+//! values and JSON are JSON; every other type is the text of `CAST(x AS VARCHAR)`. NULL is an empty field, an
+//! empty text is `""`.
 //!
-//! A spreadsheet takes a text such as `=1+1` for a formula, and any text may come from a stranger. So a text that could
-//! be one gets a `'` in front (CWE-1236), unless the caller wants it raw. Numbers are never changed.
+//! A spreadsheet reads a text such as `=1+1` as a formula, and texts may come from strangers. So a text that
+//! could be a formula gets a `'` in front (CWE-1236), unless the caller wants it raw. Numbers are never
+//! changed.
 
 use std::io::Write;
 
@@ -18,17 +20,17 @@ use super::table::SLICE;
 use super::{Flow, SQL_TYPE, Summary, cell, counted, ipc, times};
 use crate::{Error, Kind, Result};
 
-/// Bytes that are gathered before they are given to the sink.
+/// Bytes that are buffered before they are written to the sink.
 const BUFFER: usize = 128 << 10;
 
-/// How a result is written as CSV.
+/// Options of the CSV writer.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct CsvOptions {
-    /// Rows at most; the rest is left out, and [`Summary::cut`] says so.
+    /// The most rows to write; further rows are left out, and [`Summary::cut`] is set.
     pub max_rows: Option<u64>,
-    /// Rows that are allowed; one more is an error.
+    /// The most rows that are allowed; more are an error.
     pub most_rows: Option<u64>,
-    /// Whether texts that a spreadsheet would take for formulas stay as they are.
+    /// Whether texts that a spreadsheet would read as formulas stay unchanged.
     pub raw: bool,
 }
 
@@ -47,26 +49,26 @@ pub struct CsvWriter<W: Write> {
 /// How a column's values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Never quoted, never a formula: numbers, truth values, times.
+    /// Numbers, booleans and times: never quoted, never a formula.
     Plain,
-    /// Shortest text that reads back.
+    /// The shortest text that reads back exactly.
     Float32,
     Float64,
     Timestamp,
-    /// A number that stands for an instant, as in frames.
+    /// A number that is a time, as in frames.
     Epoch,
-    /// Text that may be anything.
+    /// Any text.
     Text,
-    /// JSON, made or checked by us.
+    /// JSON that this crate has written or checked.
     Json,
     Null,
 }
 
 impl<W: Write> CsvWriter<W> {
-    /// Writes the header: the columns' names, made unique as in frames.
+    /// Starts the CSV text with a header: the columns' names, made unique as in frames.
     ///
     /// # Errors
-    /// [`Kind::Unfit`] when a column nests too deep, and those of [`CsvWriter::push`].
+    /// [`Kind::Unfit`] when a column nests too deep; otherwise as [`CsvWriter::push`].
     pub fn new(schema: &Schema, options: CsvOptions, sink: W) -> Result<Self> {
         let planned = columns::plan(schema)?.into_iter().zip(schema.fields());
         let columns: Vec<_> = planned
@@ -86,10 +88,11 @@ impl<W: Write> CsvWriter<W> {
         Ok(writer)
     }
 
-    /// Adds rows; the batch has the schema given to [`CsvWriter::new`].
+    /// Adds rows; the batch must have the schema given to [`CsvWriter::new`].
     ///
     /// # Errors
-    /// [`Kind::ReaderGone`] or [`Kind::Sink`] when the sink fails, [`Kind::TooManyRows`] when there are more rows than are allowed.
+    /// [`Kind::ReaderGone`] or [`Kind::Sink`] when the sink fails, [`Kind::TooManyRows`] when there are more
+    /// than [`CsvOptions::most_rows`].
     pub fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
         let mut at = 0;
         while at < batch.num_rows() {
@@ -105,17 +108,17 @@ impl<W: Write> CsvWriter<W> {
         Ok(Flow::More)
     }
 
-    /// Writes what is left.
+    /// Writes the remaining bytes.
     ///
     /// # Errors
-    /// Those of the sink.
+    /// [`Kind::ReaderGone`] or [`Kind::Sink`] when the sink fails.
     pub fn finish(mut self) -> Result<Summary> {
         self.flush()?;
         self.sink.flush().map_err(|error| ipc::sink_error(&error))?;
         Ok(Summary { rows: self.rows, bytes: self.bytes, cut: self.cut })
     }
 
-    /// How many of the next `wanted` rows may be written.
+    /// Returns how many of the next `wanted` rows may be written.
     fn allowed(&self, wanted: usize) -> Result<usize> {
         let left = |most: u64| usize::try_from(most.saturating_sub(self.rows)).unwrap_or(usize::MAX);
         let allowed = self.options.max_rows.map_or(wanted, |most| left(most).min(wanted));
@@ -144,7 +147,7 @@ impl<W: Write> CsvWriter<W> {
                 }
                 cells.write(row, self.options.raw, &mut self.buffer);
             }
-            // Most readers skip an empty line.
+            // Most CSV readers skip an empty line.
             if alone && self.buffer.len() == start {
                 self.buffer.extend_from_slice(b"\"\"");
             }
@@ -161,17 +164,17 @@ impl<W: Write> CsvWriter<W> {
         self.sink.write_all(&self.buffer).map_err(|error| ipc::sink_error(&error))?;
         self.bytes += self.buffer.len() as u64;
         self.buffer.clear();
-        // One long row is not a reason to keep its room.
+        // A single long row must not keep its memory.
         self.buffer.shrink_to(4 * BUFFER);
         Ok(())
     }
 }
 
-/// A column's values in one batch.
+/// The values of a column in one batch.
 struct Cells {
     array: ArrayRef,
     form: Form,
-    /// Where the form is [`Form::Epoch`].
+    /// The times of a column of form [`Form::Epoch`].
     times: Option<TimestampNanosecondArray>,
 }
 
@@ -215,7 +218,7 @@ impl Cells {
             Form::Timestamp => write_time(&self.array, row, out),
             Form::Epoch => match &self.times {
                 Some(times) if times.is_valid(row) => write_time(times, row, out),
-                // No instant that could be shown: the number itself.
+                // The number does not fit a time, so it is written as it is.
                 _ => cell::write_text(&self.array, row, out),
             },
             Form::Text => {
@@ -226,7 +229,8 @@ impl Cells {
                 cell::write_text(&self.array, row, &mut text);
                 write_text(&text, raw, out);
             }
-            // It begins with one of `{["tfn-0123456789` or a blank, and with `-` only if it is a number.
+            // JSON begins with one of `{["tfn-0123456789` or a space, and with `-` only if it is a number, so
+            // it cannot be a formula.
             Form::Json => write_text(self.array.as_binary::<i32>().value(row), true, out),
         }
     }
@@ -243,14 +247,14 @@ fn form(column: &Column, field: &Field) -> Form {
         (_, DataType::Timestamp(..)) => Form::Timestamp,
         (Target::Float | Target::Time, _) => Form::Plain,
         (_, plain) if plain.is_primitive() || *plain == DataType::Boolean => Form::Plain,
-        // DuckDB's own words, which no one chooses.
+        // DuckDB formats these types, so they cannot contain a formula.
         _ if matches!(tag, "UUID" | "BIT" | "TIME WITH TIME ZONE") => Form::Plain,
         _ => Form::Text,
     }
 }
 
-/// `2026-03-02T10:30:00Z` from DuckDB's text of a timestamp; years that RFC 3339 does not know and the infinities stay as
-/// that text.
+/// Writes `2026-03-02T10:30:00Z` from DuckDB's text of a timestamp; years that RFC 3339 does not allow and
+/// the infinities keep DuckDB's text.
 fn write_time(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
     let start = out.len();
     cell::write_text(array, row, out);
@@ -277,7 +281,7 @@ fn write_float(
     } else if infinite {
         out.extend_from_slice(if positive { b"Infinity" } else { b"-Infinity" });
     } else {
-        // Writing to a Vec cannot fail.
+        // Writing into a Vec cannot fail.
         let _ = out.write_fmt(digits);
         if out.ends_with(b".0") {
             out.truncate(out.len() - 2);
@@ -285,7 +289,7 @@ fn write_float(
     }
 }
 
-/// A field of text, quoted where it must be.
+/// Writes a text field, quoted if necessary.
 fn write_text(text: &[u8], raw: bool, out: &mut Vec<u8>) {
     let mark = !raw && may_be_formula(text);
     let quoted = text.is_empty() || text.iter().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n'));
@@ -308,8 +312,8 @@ fn write_text(text: &[u8], raw: bool, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Whether a spreadsheet could read `text` as a formula: it begins with one of `=+-@`, with their full-width forms, or
-/// with a control character that some programs drop before they look, with or without blanks before it.
+/// Whether a spreadsheet could read `text` as a formula: after optional spaces it begins with one of `=+-@`,
+/// with one of their full-width forms, or with a control character that some programs drop first.
 fn may_be_formula(text: &[u8]) -> bool {
     const WIDE: [&str; 4] = ["＝", "＋", "－", "＠"];
     let blanks = text.iter().take_while(|byte| **byte == b' ').count();

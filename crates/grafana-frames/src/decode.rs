@@ -1,4 +1,4 @@
-//! Reads a frame back: for the command line's own output and for tests.
+//! Reads a frame back, for the output of the command line and for tests.
 
 use std::fmt;
 use std::io::Cursor;
@@ -15,11 +15,11 @@ use crate::{Error, Result};
 /// A frame that was read back.
 #[derive(Debug, Clone)]
 pub struct Decoded {
-    /// Fields with their `labels` and `config`; times are nanoseconds in UTC, JSON is Binary.
+    /// The fields with their metadata `labels` and `config`. Times are nanoseconds in UTC, JSON is Binary.
     pub schema: SchemaRef,
-    /// The rows; may be none.
+    /// The rows; possibly no batches.
     pub batches: Vec<RecordBatch>,
-    /// The query's letter.
+    /// The query's refId.
     pub ref_id: String,
     /// The `meta` document.
     pub meta: serde_json::Value,
@@ -28,7 +28,7 @@ pub struct Decoded {
 /// Reads an Arrow IPC file as [`super::FrameWriter`] writes it.
 ///
 /// # Errors
-/// [`Kind::Internal`] when the bytes are not such a file.
+/// [`crate::Kind::Internal`] when the bytes are not such a file.
 pub fn decode(bytes: &[u8]) -> Result<Decoded> {
     let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(|e| arrow_error(&e))?;
     let schema = reader.schema();
@@ -44,14 +44,14 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded> {
 }
 
 impl Decoded {
-    /// Rows of all batches.
+    /// Returns the number of rows in all batches.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 }
 
-/// The whole frame as text, for comparisons: meta, then a line per field, then a line per row.
+/// Writes the whole frame as text, for comparisons: meta, then a line per field, then a line per row.
 impl fmt::Display for Decoded {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "{} {}", self.ref_id, self.meta)?;
@@ -73,7 +73,7 @@ impl fmt::Display for Decoded {
     }
 }
 
-/// The type in the words of Grafana's `data.FieldType`.
+/// Returns the type's name in Grafana's `data.FieldType`.
 fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 => "string".to_owned(),

@@ -1,6 +1,6 @@
-//! A frame as Grafana's `/api/ds/query` answers it to the browser (`data/frame_json.go` of `grafana-plugin-sdk-go`): a
-//! schema and one list of values per field. Times are milliseconds since 1970; what is lost beside them (nanoseconds,
-//! NaN, infinities) stands in lists of its own.
+//! A frame as JSON in the form in which Grafana's `/api/ds/query` returns it to the browser
+//! (`data/frame_json.go` of `grafana-plugin-sdk-go`): a schema, and one list of values per field. Times are
+//! milliseconds since 1970. What the values cannot hold (nanoseconds, NaN, infinities) is in separate lists.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use super::rows::{Cell, cell, slices};
 
 const NS_PER_MS: i64 = 1_000_000;
 
-/// The document `{"schema": {"refId", "meta", "fields"}, "data": {"values", "nanos", "entities"}}` in pieces.
+/// Returns the document `{"schema": {"refId", "meta", "fields"}, "data": {"values", "nanos", "entities"}}` in
+/// pieces.
 pub fn document(frame: Decoded) -> impl Iterator<Item = Vec<u8>> + Send {
     let fields: Vec<Value> = frame.schema.fields().iter().map(|field| describe(field)).collect();
     let schema = json!({ "refId": frame.ref_id, "meta": frame.meta, "fields": fields });
@@ -57,7 +58,7 @@ fn describe(field: &Field) -> Value {
     Value::Object(document)
 }
 
-/// The values of one piece of a column, separated by commas.
+/// Returns the values of one piece of a column, separated by commas.
 fn values(column: &dyn Array, first: &mut bool) -> Vec<u8> {
     let mut out = Vec::new();
     let times = column.as_primitive_opt::<TimestampNanosecondType>();
@@ -72,7 +73,7 @@ fn values(column: &dyn Array, first: &mut bool) -> Vec<u8> {
             }
             (None, Cell::Float(number)) if !number.is_finite() => out.extend_from_slice(b"null"),
             (None, Cell::Text(text)) => {
-                // A string can always be written to a Vec.
+                // Serializing a string into a Vec cannot fail.
                 let _ = serde_json::to_writer(&mut out, text);
             }
             (None, other) => out.extend_from_slice(other.plain().as_bytes()),
@@ -81,7 +82,7 @@ fn values(column: &dyn Array, first: &mut bool) -> Vec<u8> {
     out
 }
 
-/// `,"entities":[…],"nanos":[…]` where a field has any.
+/// Returns `,"entities":[…],"nanos":[…]`, each only if a field needs it.
 fn tail(frame: &Decoded) -> String {
     let fields = 0..frame.schema.fields().len();
     let columns = |at: usize| frame.batches.iter().filter_map(move |batch| batch.columns().get(at));
@@ -90,14 +91,15 @@ fn tail(frame: &Decoded) -> String {
     let mut text = String::new();
     for (name, lists) in [("entities", entities), ("nanos", nanos)] {
         if lists.iter().any(|list| !list.is_null()) {
-            // A String cannot fail.
+            // Writing into a String cannot fail.
             let _ = write!(text, ",\"{name}\":{}", Value::from(lists));
         }
     }
     text
 }
 
-/// Rows that hold NaN or an infinity: `{"NaN": [3], "Inf": [], "NegInf": []}`, or null.
+/// Returns the rows with NaN or an infinity: `{"NaN": [3], "Inf": [], "NegInf": []}`, or null if there are
+/// none.
 fn entities<'a>(columns: impl Iterator<Item = &'a arrow::array::ArrayRef>) -> Value {
     let mut found: [Vec<usize>; 3] = Default::default();
     let mut start = 0;
@@ -135,7 +137,7 @@ fn entities<'a>(columns: impl Iterator<Item = &'a arrow::array::ArrayRef>) -> Va
     Value::Object(document)
 }
 
-/// Nanoseconds beyond the millisecond of each time, or null where all are zero.
+/// Returns the nanoseconds of each time beyond its millisecond, or null if all are zero.
 fn nanos<'a>(columns: impl Iterator<Item = &'a arrow::array::ArrayRef>) -> Value {
     let mut found = Vec::new();
     for column in columns {

@@ -1,13 +1,13 @@
-//! Why there is no frame, for the person who wrote the query.
+//! Errors, for the person who wrote the query.
 
-/// Shorthand used throughout the crate.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why there is no frame.
+/// An error that prevents a frame or CSV text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    /// What sort of failure it is.
+    /// The kind of failure.
     pub kind: Kind,
     /// What happened: one sentence without a final period, literals in backticks.
     pub message: String,
@@ -18,19 +18,20 @@ pub struct Error {
 /// The kinds of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The result cannot be such a frame: it has no time, no number, or nests too deep. The query's fault.
+    /// The result cannot have the requested format: it has no time or no number, or nests too deep. The query
+    /// must be changed.
     Unfit,
-    /// The frame would be larger than is allowed, or than the format can hold.
+    /// The frame would be larger than allowed, or than the file format can hold.
     TooLarge,
-    /// A CSV text would have more rows than are allowed.
+    /// A CSV text would have more rows than allowed.
     TooManyRows,
-    /// Whoever reads what is written went away.
+    /// The reader of the output has closed it.
     ReaderGone,
-    /// What is written could not be taken.
+    /// The output cannot be written.
     Sink,
-    /// A frame that came from elsewhere is not one.
+    /// A frame from another process is invalid.
     Unsound,
-    /// A mistake of this crate or of its caller.
+    /// A bug in this crate or in its caller.
     Internal,
 }
 

@@ -1,15 +1,16 @@
-//! The empty buckets of time series: where they lie, and what comes into them.
+//! Adds rows for the empty buckets of time series, and decides their values.
 
 use crate::{Error, Result};
 use grafana_time::{Fill, FillMode, TimeRange};
 
-/// The times of the frame's rows with a row for every bucket of the range, and where each old row went.
+/// Returns the times of the frame with a row for every bucket of the range, and the new index of each
+/// existing row.
 ///
-/// Rows that lie beside the buckets or outside the range stay; nothing is moved or summed up (Grafana's own
+/// Rows between buckets or outside the range are kept unchanged; nothing is moved or summed up (Grafana's own
 /// `ResampleWideFrame` would drop all but one value per bucket).
 ///
 /// # Errors
-/// [`Kind::Unfit`] when that makes more than `limit` rows.
+/// [`crate::Kind::Unfit`] when there would be more than `limit` rows.
 pub(super) fn with_buckets(
     times: &[i64],
     fill: Fill,
@@ -56,7 +57,7 @@ fn clamped(time: jiff::Timestamp) -> i64 {
     i64::try_from(ns).unwrap_or(if ns < 0 { i64::MIN } else { i64::MAX })
 }
 
-/// Fills cells of one field from row to row.
+/// Chooses the values of one field's empty cells, from row to row.
 pub(super) struct Filler {
     mode: FillMode,
     last: Option<f64>,
@@ -72,7 +73,7 @@ impl Filler {
         self.last = Some(number);
     }
 
-    /// What an absent cell gets; `None` is null.
+    /// Returns the value of an empty cell; `None` is null.
     pub(super) fn absent(&self) -> Option<f64> {
         match self.mode {
             FillMode::Null => None,

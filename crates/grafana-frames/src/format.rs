@@ -1,20 +1,20 @@
-//! The shapes of a result.
+//! The formats of a result.
 
 use serde::{Deserialize, Serialize};
 
-/// What a result is shaped into.
+/// The format of a result's frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Rows and columns as they come.
     #[default]
     Table,
-    /// One time column, one column per series.
+    /// Time series in wide form: one time column, one column per series.
     TimeSeries,
 }
 
 impl Format {
-    /// The word in query models: `table` or `time_series`.
+    /// Returns the format's name in query models: `table` or `time_series`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -23,7 +23,7 @@ impl Format {
         }
     }
 
-    /// The format of this word.
+    /// Returns the format with this name.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
         [Self::Table, Self::TimeSeries].into_iter().find(|format| format.as_str() == word)

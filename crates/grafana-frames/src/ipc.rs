@@ -1,8 +1,8 @@
-//! The Arrow IPC *file* format, written as batches come, with metadata that are known only at the end.
+//! Writes the Arrow IPC *file* format batch by batch, with metadata that is known only at the end.
 //!
-//! `arrow`'s own `FileWriter` fixes the schema's metadata at the start, before there can be a notice. Readers
-//! of files (Go's `ipc.NewFileReader` among them) look only at the schema in the footer, so this writer puts
-//! a bare schema at the front and the complete one into the footer. No dictionaries, no compression.
+//! `arrow`'s own `FileWriter` fixes the schema's metadata at the start, before any notice exists. Readers of
+//! files (Go's `ipc.NewFileReader` among them) use only the schema in the footer. So this writer puts a bare
+//! schema at the front and the complete one into the footer. There are no dictionaries and no compression.
 
 use std::io::{self, Write};
 
@@ -17,12 +17,12 @@ use super::meta::Meta;
 use super::{Summary, arrow_error};
 use crate::{Error, Kind, Result};
 
-/// Magic word of the format, padded to the alignment at the front and bare at the end.
+/// The format's magic bytes: padded to the alignment at the front, bare at the end.
 pub(super) const MAGIC: &[u8; 6] = b"ARROW1";
 /// The smallest alignment that the format allows; 64 would bloat small frames.
 pub(super) const ALIGNMENT: usize = 8;
 
-/// Writes one file. The encoder's buffers go to the sink as they are: no copy of the values is made.
+/// Writes one file. The encoder's buffers go to the sink directly, without a copy of the values.
 pub(super) struct IpcWriter<W> {
     sink: W,
     encoder: StreamEncoder,
@@ -42,7 +42,8 @@ impl<W> std::fmt::Debug for IpcWriter<W> {
 }
 
 impl<W: Write> IpcWriter<W> {
-    /// `schema` carries the fields' metadata (`labels`, `config`); its own are given to [`IpcWriter::finish`].
+    /// Starts a file. `schema` has the fields' metadata (`labels`, `config`); the schema's own metadata is
+    /// given to [`IpcWriter::finish`].
     pub(super) fn new(schema: SchemaRef, sink: W) -> Result<Self> {
         let bare = schema.fields().iter().map(|field| bare(field)).collect::<Vec<_>>();
         let options =
@@ -55,21 +56,21 @@ impl<W: Write> IpcWriter<W> {
         Ok(writer)
     }
 
-    /// Rows written so far.
+    /// Returns the number of rows written so far.
     pub(super) fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Bytes written so far.
+    /// Returns the number of bytes written so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Writes one batch; its columns have the types of the schema.
+    /// Writes one batch; its columns must have the types of the schema.
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         let buffers = self.encoder.encode(batch).map_err(|e| arrow_error(&e))?;
-        // Before the first batch the encoder puts the schema, a message without a body. So the batch's
-        // message is the last one, and starts where a header says so.
+        // Before the first batch the encoder also emits the schema, a message without a body. The batch's
+        // message comes after it and starts with its header.
         let mut header = None;
         let mut at = self.bytes;
         let mut buffers = buffers.as_slice();
@@ -108,7 +109,7 @@ impl<W: Write> IpcWriter<W> {
         let encoder =
             StreamEncoder::try_new_with_options(&Schema::empty(), options).map_err(|e| arrow_error(&e))?;
         let encoder = std::mem::replace(&mut self.encoder, encoder);
-        // The end-of-stream mark, and the schema where no batch has brought it.
+        // The end-of-stream marker, after the schema if no batch has written it.
         if self.blocks.is_empty() {
             for buffer in encoder.finish().map_err(|e| arrow_error(&e))? {
                 self.write(&buffer)?;
@@ -133,15 +134,15 @@ impl<W: Write> IpcWriter<W> {
     }
 }
 
-/// A file without fields.
+/// Writes a file without fields.
 pub(super) fn write_empty<W: Write>(meta: &Meta, sink: W) -> Result<Summary> {
     IpcWriter::new(Schema::empty().into(), sink)?.finish(meta)
 }
 
-/// The footer: schema, and where the batches lie.
+/// Returns the footer: the schema and the positions of the batches.
 fn footer(schema: &Schema, blocks: &[Block]) -> Vec<u8> {
     let mut encoder = IpcSchemaEncoder::new();
-    // The way to a flatbuffer builder that needs no dependency of our own on `flatbuffers`.
+    // This gives access to a flatbuffer builder without a direct dependency on `flatbuffers`.
     let mut builder = encoder.schema_to_fb(&Schema::empty());
     builder.reset();
     let dictionaries = builder.create_vector::<Block>(&[]);
@@ -159,8 +160,8 @@ fn footer(schema: &Schema, blocks: &[Block]) -> Vec<u8> {
     builder.finished_data().to_vec()
 }
 
-/// Length of the message header at the front of `buffers`: mark and length (4 bytes each), then the metadata
-/// with their padding.
+/// Returns the length of the message header at the front of `buffers`: marker and length (4 bytes each), then
+/// the metadata with padding.
 fn message_header_len(buffers: &[Buffer]) -> Result<usize> {
     buffers
         .first()
@@ -183,7 +184,7 @@ fn too_large() -> Error {
         .hint("Select fewer columns or series")
 }
 
-/// What a failed write means.
+/// Converts an I/O error of the sink.
 pub(super) fn sink_error(error: &io::Error) -> Error {
     use io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionReset, Interrupted, NotConnected, WriteZero,

@@ -1,5 +1,5 @@
-//! Nested values and `DuckDB`'s type JSON as JSON fields (Arrow Binary). Every cell must be valid JSON, or
-//! Grafana's answer to the browser breaks.
+//! Converts nested values and `DuckDB`'s type JSON to JSON fields (Arrow Binary). Every cell must be valid
+//! JSON, or Grafana's answer to the browser is broken.
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray};
 use arrow::compute::cast;
@@ -13,10 +13,10 @@ use super::cell::{self, Cells};
 use super::{arrow_error, numbers};
 use crate::{Error, Result};
 
-/// Nesting of types that is written; deeper ones would be read by nobody and cost stack.
+/// The deepest nesting of types that is written; deeper values are not readable and cost stack.
 const MAX_DEPTH: usize = 64;
 
-/// Refuses types that nest deeper than is written.
+/// Refuses types that nest deeper than [`MAX_DEPTH`].
 pub(super) fn check_depth(field: &Field) -> Result<()> {
     if fits(field.data_type(), MAX_DEPTH) {
         return Ok(());
@@ -42,14 +42,14 @@ fn fits(data_type: &DataType, depth: usize) -> bool {
     }
 }
 
-/// LIST, ARRAY, STRUCT, MAP and UNION as `to_json` writes them, but for numbers that a browser would round:
-/// those are text.
+/// Converts LIST, ARRAY, STRUCT, MAP and UNION to JSON as `to_json` writes it, except that numbers which a
+/// browser would round become texts.
 pub(super) fn from_nested(array: &ArrayRef, column: &str) -> Result<BinaryArray> {
     Cells::write_json(array, column, |row, out| write_json(array, row, out))
 }
 
-/// Text that should be JSON. `DuckDB` takes more than the standard does (`NaN`, comments); such a cell becomes
-/// a JSON string of its text.
+/// Converts text of the type JSON. `DuckDB` accepts more than the standard (`NaN`, comments); such a cell
+/// becomes a JSON string of its text.
 pub(super) fn from_text(array: &ArrayRef, column: &str) -> Result<BinaryArray> {
     let array = cast(array, &DataType::Utf8).map_err(|e| arrow_error(&e))?;
     let texts = array.as_string::<i32>();
@@ -99,7 +99,7 @@ fn write_json(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// The place in the dictionary; `DuckDB` writes unsigned keys.
+/// Returns the index into the dictionary; `DuckDB` writes unsigned keys.
 fn key(keys: &dyn Array, row: usize) -> Option<usize> {
     match keys.data_type() {
         DataType::UInt8 => Some(usize::from(keys.as_primitive::<UInt8Type>().value(row))),
@@ -179,6 +179,6 @@ fn write_map(entries: &arrow::array::StructArray, out: &mut Vec<u8>) {
 }
 
 fn write_string(text: &str, out: &mut Vec<u8>) {
-    // A string can always be written to a Vec.
+    // Serializing a string into a Vec cannot fail.
     let _ = serde_json::to_writer(out, text);
 }

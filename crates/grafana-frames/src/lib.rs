@@ -44,67 +44,68 @@ use meta::Meta;
 use series::Series;
 use table::Table;
 
-/// Key of an Arrow field's metadata under which the database's own name of the type stands, where Arrow's does not tell it: `JSON` in a
-/// column of text becomes JSON, `UHUGEINT` and `BIGNUM` numbers; `UUID`, `BIT` and `TIME WITH TIME ZONE` are nobody's own words.
+/// The key in a field's metadata for the database's own type name, where Arrow's type does not tell it: text
+/// of type `JSON` becomes JSON; `UHUGEINT` and `BIGNUM` become numbers; `UUID`, `BIT` and
+/// `TIME WITH TIME ZONE` are texts that no user wrote.
 pub const SQL_TYPE: &str = "sql_type";
 
-/// What the frame of one query shall be.
+/// Options of one query's frame.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The query's letter, Grafana's `refId`.
+    /// The query's `refId`.
     pub ref_id: String,
-    /// Rows as they are, or time series in wide form.
+    /// The shape: rows as they are, or time series in wide form.
     pub format: Format,
-    /// Rows to read at most; `None` is unlimited.
+    /// The most rows to read; `None` is unlimited.
     pub max_rows: Option<u64>,
-    /// Bytes of the encoded frame at most, each value counted as [`LEAST_VALUE`] at least.
+    /// The most bytes of the encoded frame; each value counts at least [`LEAST_VALUE`].
     pub max_bytes: u64,
-    /// What fills empty buckets of a time series.
+    /// How empty buckets of a time series are filled.
     pub fill: Option<Fill>,
-    /// Where `fill` starts and ends.
+    /// The time range in which empty buckets are filled.
     pub range: TimeRange,
-    /// The SQL as it was run, shown by Grafana's query inspector.
+    /// The executed query string, shown in Grafana's query inspector.
     pub executed_query: String,
-    /// The setting that a notice about `max_rows` names.
+    /// The name of the setting for notices about `max_rows`.
     pub row_limit_setting: String,
-    /// The setting that notices and errors about `max_bytes` name.
+    /// The name of the setting for notices and errors about `max_bytes`.
     pub byte_limit_setting: String,
 }
 
-/// Whether more rows are wanted.
+/// Whether the writer accepts more rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
-    /// Go on.
+    /// Continue.
     More,
-    /// A cap is reached: what comes after is thrown away, so stop reading.
+    /// A limit is reached: stop reading, further rows are discarded.
     Full,
 }
 
-/// What a frame will show, just before it is finished.
+/// What a frame will show, described just before it is finished.
 #[derive(Debug, Clone, Copy)]
 pub struct Drawn<'a> {
-    /// Whether the result had no rows at all.
+    /// Whether the result has no rows.
     pub is_empty: bool,
-    /// Of time series the points' times in the order of the rows, in nanoseconds since 1970; none of a table.
+    /// The times of a time series' rows, in their order, in nanoseconds since 1970; empty for a table.
     pub times: &'a [i64],
-    /// Whether these come from a column of ISO weeks.
+    /// Whether the times come from a column of ISO weeks.
     pub are_weeks: bool,
 }
 
-/// What a finished frame or CSV text holds.
+/// The size of a finished frame or CSV text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
-    /// Rows in it.
+    /// Number of rows.
     pub rows: u64,
-    /// Bytes given to the sink.
+    /// Bytes written to the sink.
     pub bytes: u64,
-    /// Whether rows were left out of a CSV text; a frame says so in a notice.
+    /// Whether rows were left out of a CSV text; a frame has a notice instead.
     pub cut: bool,
 }
 
-/// Turns record batches into one frame, written to `sink` as Arrow IPC file while they come.
+/// Converts record batches to one frame and writes it to `sink` as an Arrow IPC file, batch by batch.
 ///
-/// The sink gets many small writes; give it a buffer where a write is a system call.
+/// The sink gets many small writes; use a buffer if each write is a system call.
 #[derive(Debug)]
 pub struct FrameWriter<W: Write> {
     body: Body<W>,
@@ -121,8 +122,8 @@ impl<W: Write> FrameWriter<W> {
     /// Starts the frame of a result with this schema.
     ///
     /// # Errors
-    /// [`Kind::Unfit`] when the format is `time_series` and no column can be its time or its value, and when a
-    /// column nests too deep.
+    /// [`Kind::Unfit`] when the format is `time_series` and the schema has no time or no value column, or
+    /// when a column nests too deep.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a shared pointer, handed over as Arrow's own writers take it"
@@ -135,10 +136,11 @@ impl<W: Write> FrameWriter<W> {
         Ok(Self { body, notices: Vec::new() })
     }
 
-    /// Adds rows; the batch has the schema given to [`FrameWriter::new`].
+    /// Adds rows; the batch must have the schema given to [`FrameWriter::new`].
     ///
     /// # Errors
-    /// [`Kind::ReaderGone`] or [`Kind::Sink`] when the sink fails, [`Kind::TooLarge`] when a time series has too many labels.
+    /// [`Kind::ReaderGone`] or [`Kind::Sink`] when the sink fails, [`Kind::TooLarge`] when a time series has
+    /// too many series or too large labels.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<Flow> {
         match &mut self.body {
             Body::Table(table) => table.push(batch),
@@ -146,22 +148,22 @@ impl<W: Write> FrameWriter<W> {
         }
     }
 
-    /// Adds a notice for the person who looks at the panel.
+    /// Adds a notice, which the panel shows.
     pub fn notice(&mut self, notice: Notice) {
         self.notices.push(notice);
     }
 
-    /// Writes what is left and the footer. A result without rows becomes a frame without fields, which
-    /// Grafana and its alert rules take as "no data".
+    /// Writes the remaining rows and the footer. A result without rows becomes a frame without fields, which
+    /// Grafana and its alert rules treat as "no data".
     ///
     /// # Errors
-    /// As [`FrameWriter::push`]; [`Kind::Unfit`] when filling makes too many rows, [`Kind::TooLarge`] when the wide form
-    /// is larger than `max_bytes`.
+    /// As [`FrameWriter::push`]; [`Kind::Unfit`] when filling empty buckets makes too many rows,
+    /// [`Kind::TooLarge`] when the wide form is larger than `max_bytes`.
     pub fn finish(self) -> Result<Summary> {
         self.finish_with(|_| None)
     }
 
-    /// The same with a last notice about what will be drawn.
+    /// Finishes like [`FrameWriter::finish`], with a last notice that may depend on what will be drawn.
     ///
     /// # Errors
     /// As [`FrameWriter::finish`].
@@ -173,28 +175,30 @@ impl<W: Write> FrameWriter<W> {
     }
 }
 
-/// A frame without fields: what goes with an error, so that the query inspector still shows the SQL.
+/// Returns a frame without fields. It accompanies an error, so that the query inspector still shows the SQL.
 #[must_use]
 pub fn empty_frame(ref_id: &str, executed_query: &str, notices: &[Notice]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let meta = Meta { notices: notices.to_vec(), ..Meta::new(ref_id, executed_query) };
-    // A Vec cannot fail as sink, and a schema without fields cannot fail to encode.
+    // Writing into a Vec cannot fail, and a schema without fields can always be encoded.
     match ipc::write_empty(&meta, &mut bytes) {
         Ok(_) => bytes,
         Err(_) => Vec::new(),
     }
 }
 
-/// An error of the Arrow library. It is our own mistake: its input comes from the engine, not from a person.
+/// Converts an error of the Arrow library. It is an internal error, because Arrow's input comes from the
+/// engine.
 fn arrow_error(error: &arrow::error::ArrowError) -> Error {
     Error::internal(format!("the frame could not be made: {error}"))
 }
 
-/// Bytes that a value counts against [`Options::max_bytes`] at least. Grafana's reader keeps a pointer and a value of its own for
-/// each, so that a column of booleans, one bit each in the file, would take it a hundred times the file.
+/// The least number of bytes that a value counts against [`Options::max_bytes`]. Grafana's reader keeps a
+/// pointer and a copy of each value, so that a column of booleans (one bit each in the file) would take a
+/// hundred times the file's size.
 const LEAST_VALUE: usize = 4;
 
-/// The notice of a result cut at `rows`.
+/// Returns the notice for a result that was cut at `rows` rows.
 fn row_cap_notice(rows: u64, setting: &str) -> Notice {
     Notice::warning(format!(
         "Results have been limited to {} because of the row limit `{setting}`. Raise it, or return fewer rows \
@@ -203,7 +207,7 @@ fn row_cap_notice(rows: u64, setting: &str) -> Notice {
     ))
 }
 
-/// The notice of a result cut at `rows` because it grew to `bytes`.
+/// Returns the notice for a result that was cut at `rows` rows because it reached `bytes` bytes.
 fn byte_cap_notice(rows: u64, bytes: u64, setting: &str) -> Notice {
     Notice::warning(format!(
         "Results have been limited to {} because they reached {} of the size limit `{setting}`. \
@@ -213,13 +217,13 @@ fn byte_cap_notice(rows: u64, bytes: u64, setting: &str) -> Notice {
     ))
 }
 
-/// A size for a person.
+/// Formats a size for people.
 fn megabytes(bytes: u64) -> String {
     const MB: u64 = 1 << 20;
     if bytes >= MB { format!("{} MB", bytes.div_ceil(MB)) } else { format!("{bytes} bytes") }
 }
 
-/// A count with its noun: `1 row`, `2 rows`.
+/// Returns a count with its noun: `1 row`, `2 rows`.
 fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

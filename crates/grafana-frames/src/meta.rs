@@ -3,49 +3,49 @@
 use arrow::datatypes::Metadata;
 use serde::{Deserialize, Serialize};
 
-/// A line that Grafana shows at the panel's corner. (`inspect` is never set: the Go SDK wants a number
-/// there, other SDKs write a word, and a wrong one fails the whole response.)
+/// A notice, which Grafana shows in the panel's corner. `inspect` is never set: the Go SDK expects a number
+/// there, other SDKs write a word, and a wrong type fails the whole response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// One or more sentences.
     pub text: String,
 }
 
-/// How bad a notice is.
+/// The severity of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Good to know.
+    /// Information.
     Info,
-    /// The data is not all that was asked for.
+    /// The data is incomplete.
     Warning,
     /// The data is wrong.
     Error,
 }
 
 impl Notice {
-    /// Good to know.
+    /// Creates a notice of severity [`Severity::Info`].
     pub fn info(text: impl Into<String>) -> Self {
         Self { severity: Severity::Info, text: text.into() }
     }
 
-    /// The data is not all that was asked for.
+    /// Creates a notice of severity [`Severity::Warning`].
     pub fn warning(text: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, text: text.into() }
     }
 }
 
-/// What the schema's metadata carry.
+/// The schema's metadata.
 #[derive(Debug, Clone)]
 pub(super) struct Meta {
     pub(super) ref_id: String,
-    /// `timeseries-wide` or `numeric-long`, always as version [0,1]. A plain table stays untyped: alert
-    /// rules take an untyped table as far as they can, and log a warning at each evaluation of one typed
-    /// `table` (`pkg/expr/dataplane.go`).
+    /// The frame's type: `timeseries-wide` or `numeric-long`, always with version [0,1]. A table has no type:
+    /// alert rules read an untyped table as far as they can, but log a warning at each evaluation of a frame
+    /// of type `table` (`pkg/expr/dataplane.go`).
     pub(super) frame_type: Option<&'static str>,
-    /// What Explore shows it as.
+    /// The visualization in Explore.
     pub(super) visualisation: Option<&'static str>,
     pub(super) executed_query: String,
     pub(super) notices: Vec<Notice>,
@@ -76,7 +76,7 @@ impl Meta {
         }
     }
 
-    /// The key/values of the Arrow schema.
+    /// Returns the metadata of the Arrow schema.
     pub(super) fn to_arrow(&self) -> Metadata {
         let document = Document {
             frame_type: self.frame_type,
@@ -85,16 +85,18 @@ impl Meta {
             executed_query_string: &self.executed_query,
             notices: &self.notices,
         };
-        // Strings and fixed keys only: it cannot fail, and an empty object would be read as no meta.
+        // Serialization cannot fail, because there are only strings and fixed keys. Grafana would read an
+        // empty object as no metadata.
         let json = serde_json::to_string(&document).unwrap_or_else(|_| "{}".to_owned());
         Metadata::from([("name", String::new()), ("refId", self.ref_id.clone()), ("meta", json)])
     }
 }
 
-/// Bytes of a text that goes with the answer, for whoever looks what was run.
+/// The most bytes of an executed query string.
 const SHOWN: usize = 16 << 10;
 
-/// As much of a text as goes with an answer; what is left out is counted in its last line.
+/// Returns the text cut to the maximum length for an answer; its last line then says how many bytes are left
+/// out.
 #[must_use]
 pub fn shown(sql: &str) -> String {
     if sql.len() <= SHOWN {

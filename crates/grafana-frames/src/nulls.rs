@@ -1,5 +1,5 @@
-//! What lies under nulls. DuckDB leaves old memory there; it must not travel to whoever reads the frame, and the
-//! same query must give the same bytes.
+//! Clears the values under nulls. DuckDB leaves old memory there, which must not reach the readers of a
+//! frame; and the same query must give the same bytes.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 
-/// The column with zeros under its nulls. Text and JSON have nothing there.
+/// Returns the column with zeros under its nulls. Text and JSON columns have no bytes there.
 pub(super) fn zeroed(array: ArrayRef) -> ArrayRef {
     let Some(nulls) = array.nulls().filter(|nulls| nulls.null_count() > 0).cloned() else { return array };
     let array = array.as_ref();

@@ -1,6 +1,6 @@
-//! Numbers that Grafana's browser side cannot hold exactly: it keeps every number as a double, so integers
-//! beyond ±2^53 and decimals of more than 15 digits come out rounded. They are sent all the same, and
-//! counted, so that a notice can say so.
+//! Numbers that a browser cannot hold exactly: it stores every number as a double, so integers beyond ±2^53
+//! and decimals of more than 15 digits are rounded. They are sent anyway and counted, so that a notice can
+//! say so.
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, PrimitiveArray, StringArray};
 use arrow::buffer::NullBuffer;
@@ -13,10 +13,10 @@ use arrow::datatypes::{
 use super::arrow_error;
 use crate::Result;
 
-/// The largest integer below which a double holds each one.
+/// The largest integer up to which a double holds every integer exactly.
 pub(super) const SAFE: i64 = 1 << 53;
 
-/// How many valid integers of the column lie beyond ±2^53.
+/// Counts the integers in the column that are beyond ±2^53.
 pub(super) fn count_unsafe(array: &ArrayRef) -> u64 {
     match array.data_type() {
         DataType::Int64 => {
@@ -27,16 +27,16 @@ pub(super) fn count_unsafe(array: &ArrayRef) -> u64 {
     }
 }
 
-/// One branch-free pass tells whether there is any; only then they are counted.
+/// A first pass without branches checks whether there are any; only then they are counted.
 fn count<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, beyond: impl Fn(T::Native) -> bool) -> u64 {
     if !array.values().iter().fold(false, |seen, &value| seen | beyond(value)) {
         return 0;
     }
-    // The slots under nulls may hold anything.
+    // The values under nulls are arbitrary.
     array.iter().flatten().filter(|&value| beyond(value)).count() as u64
 }
 
-/// Any number column as doubles, and how many of its values lost digits on the way.
+/// Converts a column of numbers to doubles, and counts the values that lost digits.
 pub(super) fn to_f64(array: &ArrayRef) -> Result<(Float64Array, u64)> {
     match array.data_type() {
         DataType::Decimal32(_, scale) => {
@@ -61,7 +61,7 @@ pub(super) fn to_f64(array: &ArrayRef) -> Result<(Float64Array, u64)> {
     }
 }
 
-/// Integers written out, of any width.
+/// Converts integers of any size, given as decimal digits.
 fn digits(array: &StringArray) -> (Float64Array, u64) {
     let mut lost = 0;
     let floats = array
@@ -81,7 +81,8 @@ fn decimals(
     nulls: Option<&NullBuffer>,
     scale: i8,
 ) -> (Float64Array, u64) {
-    // Up to 2^53 over a power of ten that a double holds exactly (10^22), the quotient is the nearest double.
+    // A quotient of an integer up to 2^53 and a power of ten up to 10^22 is the nearest double, because a
+    // double holds both exactly.
     let divisor = 10f64.powi(i32::from(scale));
     let limit = i128::from(SAFE);
     let mut large = false;
@@ -101,8 +102,8 @@ fn decimals(
         .map(|(row, value)| {
             let (value, scale) = trimmed(value, scale);
             if value.unsigned_abs() > SAFE as u128 && nulls.is_none_or(|nulls| nulls.is_valid(row)) {
-                // A power of two and its likes survive; they are as good as any. The cast back saturates at the
-                // largest integer, which no double holds.
+                // Some large integers, such as powers of two, are exact doubles and do not count. The cast
+                // back saturates at the largest i128, which no double holds exactly.
                 lost += u64::from(scale > 0 || value == i128::MAX || value as f64 as i128 != value);
             }
             value as f64 / 10f64.powi(i32::from(scale))
@@ -111,7 +112,7 @@ fn decimals(
     (Float64Array::new(exact.into(), nulls.cloned()), lost)
 }
 
-/// Without the zeros at the end of the fraction.
+/// Removes trailing zeros of the fraction.
 fn trimmed(mut value: i128, mut scale: i8) -> (i128, i8) {
     while scale > 0 && value % 10 == 0 {
         value /= 10;

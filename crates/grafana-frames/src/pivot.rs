@@ -1,10 +1,13 @@
-//! From long to wide: one row per time, one field per series and value column, as the Go SDK's `LongToWide`
-//! does, but for rows in any order and without losing one.
+//! Turns long rows into wide ones: one row per time, one field per series and value column. This is the Go
+//! SDK's `LongToWide`, but for rows in any order and without losing rows.
 //!
-//! - Fields: value columns in the query's order, then series sorted by their label values, so that colours stay
-//!   the same from refresh to refresh. The time is named `Time`, as Grafana's own SQL sources name it.
-//! - A single value column shows its series by the label values alone (`pattern_1`, not `p95_ms pattern_1`).
-//! - A series with two rows of one time keeps both: the second goes to another row of the same time.
+//! - Fields are ordered by value column (in the query's order), then by the series' label values, so that
+//!   colours stay the same on each refresh. The time field is named `Time`, as in Grafana's own SQL data
+//!   sources.
+//! - With a single value column, series are displayed by their label values alone (`pattern_1`, not
+//!   `p95_ms pattern_1`).
+//! - If a series has two rows of the same time, both are kept: the second one goes to another row of that
+//!   time.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -21,7 +24,7 @@ use super::{Options, Summary, arrow_error, counted, megabytes, times};
 use crate::{Error, Kind, Result};
 use grafana_time::FillMode;
 
-/// Cells made at a time; bounds memory beside the long rows.
+/// Cells per batch; limits the memory used beside the long rows.
 const CHUNK_CELLS: usize = 1 << 20;
 
 /// Writes the frame of these rows (at least one).
@@ -58,15 +61,15 @@ pub(super) fn write<W: Write>(long: &Long, options: &Options, mut meta: Meta, si
     writer.finish(&meta)
 }
 
-/// Where each long row goes.
+/// The position of each long row in the frame.
 struct Layout {
-    /// Long rows by time; equal times in the order of arrival.
+    /// Long rows by time; rows of equal times in order of arrival.
     order: Vec<u32>,
-    /// For each of `order` its row in the frame, ascending by time.
+    /// For each entry of `order` its row in the frame, ascending by time.
     rows: Vec<u32>,
-    /// Per row of the frame its time.
+    /// The time of each row of the frame.
     times: Vec<i64>,
-    /// Rows whose time their series already had.
+    /// Number of rows whose series already had a row of that time.
     repeated: u64,
 }
 
@@ -79,7 +82,8 @@ impl Layout {
         }
         let mut layout =
             Self { rows: Vec::with_capacity(order.len()), times: Vec::new(), order, repeated: 0 };
-        // Per series the first frame row of the time where it was last seen, and how often it was seen there.
+        // For each series: the first frame row of the time at which it was last seen, and how often it was
+        // seen there.
         let mut seen = vec![(u32::MAX, 0_u32); long.labels.len()];
         let mut first = 0_u32;
         for &row in &layout.order {
@@ -107,7 +111,7 @@ impl Layout {
     }
 }
 
-/// Series by their label values.
+/// Returns the series sorted by their label values.
 fn sorted_series(long: &Long) -> Vec<usize> {
     let mut order: Vec<usize> = (0..long.labels.len()).collect();
     order.sort_by(|&a, &b| long.labels.get(a).cmp(&long.labels.get(b)));
@@ -115,7 +119,7 @@ fn sorted_series(long: &Long) -> Vec<usize> {
 }
 
 fn schema(long: &Long, order: &[usize]) -> Schema {
-    // Alert rules read a typed frame only when its time cannot be null.
+    // Alert rules read a frame with a type only if its time field is not nullable.
     let mut fields = vec![Field::new("Time", times::time_type(), false)];
     for values in &long.values {
         for labels in order.iter().filter_map(|&series| long.labels.get(series)) {
@@ -142,7 +146,8 @@ fn field_metadata(long: &Long, labels: &[String]) -> Metadata {
     metadata
 }
 
-/// Many times, each in few of many series, make far more cells than there were rows.
+/// Checks the size of the wide form: many times with few of many series each make far more cells than there
+/// were rows.
 fn check_size(layout: &Layout, long: &Long, schema: &Schema, options: &Options) -> Result<()> {
     let max_bytes = options.max_bytes;
     let fields = long.labels.len() * long.values.len();
@@ -168,21 +173,21 @@ fn check_size(layout: &Layout, long: &Long, schema: &Schema, options: &Options) 
     )))
 }
 
-/// A time, and per field a number and a bit.
+/// Returns the bytes of a row: a time, and a number and a bit per field.
 fn bytes_per_row(fields: usize) -> u64 {
     8 + 8 * fields as u64 + (fields as u64).div_ceil(8)
 }
 
-/// Makes the columns of some rows at a time.
+/// Builds the columns chunk by chunk.
 struct Chunks<'a> {
     long: &'a Long,
     layout: &'a Layout,
-    /// Per series its place among the sorted ones.
+    /// The rank of each series in the sorted order.
     ranks: Vec<usize>,
     validity: Vec<Option<NullBuffer>>,
     fillers: Vec<Filler>,
     rows_at_a_time: usize,
-    /// The next row of the frame, and the next of `layout.order`.
+    /// The next row of the frame, and the next entry of `layout.order`.
     row: usize,
     cell: usize,
 }
@@ -196,7 +201,7 @@ impl<'a> Chunks<'a> {
             }
         }
         let fields = long.labels.len() * long.values.len();
-        // Null is what an absent cell is anyway.
+        // Empty cells are null anyway, so filling with null needs no work.
         let fillers = match fill {
             Some(mode) if mode != FillMode::Null => (0..fields).map(|_| Filler::new(mode)).collect(),
             _ => Vec::new(),
@@ -253,8 +258,8 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    /// Fills cells that no row of the result is behind. A NULL of the result stays, and so do the other
-    /// series' cells where one repeats a time: those are no empty buckets.
+    /// Fills the cells that have no row of the result. A NULL of the result stays. Cells of other series also
+    /// stay empty in a repeated row of the same time, because that is no empty bucket.
     fn fill(&mut self, start: usize, times: &[i64], grid: &mut Grid) {
         let before = start.checked_sub(1).and_then(|row| self.layout.times.get(row)).copied();
         for (field, filler) in self.fillers.iter_mut().enumerate() {
@@ -273,15 +278,15 @@ impl<'a> Chunks<'a> {
     }
 }
 
-/// The cells of some rows, field by field in one allocation that the columns then share.
+/// The cells of some rows, field by field, in one allocation that the columns then share.
 struct Grid {
     rows: usize,
-    /// Cells from one field to the next: the rows, rounded up so that each field's bits start with a word.
+    /// Cells per field: the number of rows, rounded up so that the bits of each field start at a word.
     stride: usize,
     fields: usize,
     numbers: Vec<f64>,
     valid: Vec<u8>,
-    /// Cells with a row of the result behind them; kept only where cells are filled.
+    /// Marks cells that have a row of the result; tracked only if cells are filled.
     present: Vec<u8>,
 }
 

@@ -1,5 +1,5 @@
-//! A frame's rows, one value at a time: what the command line and the JSON API print. The names of columns are those
-//! that Grafana shows; times are ISO 8601 in UTC.
+//! Returns a frame's rows value by value, for the command line and the JSON API. Columns have the names that
+//! Grafana shows; times are ISO 8601 in UTC.
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Decoded;
 
-/// Rows that are written in one piece.
+/// Rows in each piece of output.
 const PIECE_ROWS: usize = 4_096;
 
 /// One value of a frame.
@@ -20,11 +20,11 @@ const PIECE_ROWS: usize = 4_096;
 pub enum Cell<'a> {
     /// NULL.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// An integer as decimal digits.
     Integer(String),
-    /// A number, perhaps NaN or infinite.
+    /// A float, possibly NaN or infinite.
     Float(f64),
     /// A text.
     Text(&'a str),
@@ -35,7 +35,7 @@ pub enum Cell<'a> {
 }
 
 impl Cell<'_> {
-    /// The value as one text, without loss; NULL is empty.
+    /// Returns the value as text without loss; NULL becomes empty.
     #[must_use]
     pub fn plain(&self) -> String {
         match self {
@@ -48,7 +48,7 @@ impl Cell<'_> {
     }
 }
 
-/// The value in this row.
+/// Returns the value in this row.
 #[must_use]
 pub fn cell(column: &dyn Array, row: usize) -> Cell<'_> {
     if column.is_null(row) {
@@ -70,7 +70,7 @@ pub fn cell(column: &dyn Array, row: usize) -> Cell<'_> {
         DataType::UInt32 => integer!(UInt32Type),
         DataType::UInt64 => integer!(UInt64Type),
         DataType::Float64 => Cell::Float(column.as_primitive::<Float64Type>().value(row)),
-        // By its text, so that 0.1 stays 0.1.
+        // Converted through its text, so that 0.1 stays 0.1.
         DataType::Float32 => {
             let number = column.as_primitive::<Float32Type>().value(row);
             Cell::Float(number.to_string().parse().unwrap_or_else(|_| f64::from(number)))
@@ -83,7 +83,7 @@ pub fn cell(column: &dyn Array, row: usize) -> Cell<'_> {
             Ok(json) => Cell::Json(json),
             Err(_) => Cell::Null,
         },
-        // A frame has no other types.
+        // Frames have no other types.
         _ => array_value_to_string(column, row).map_or(Cell::Null, Cell::Integer),
     }
 }
@@ -92,7 +92,7 @@ fn time(ns: i64) -> String {
     Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| ns.to_string(), |instant| instant.to_string())
 }
 
-/// A float that reads back as it is; at most 17 digits.
+/// Formats a float so that it reads back exactly; at most 17 digits.
 #[must_use]
 pub fn float(number: f64) -> String {
     if number.is_nan() {
@@ -105,7 +105,7 @@ pub fn float(number: f64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
-/// The columns' names as Grafana shows them, made unique with `_1`, `_2`.
+/// Returns the columns' names as Grafana shows them, made unique with `_1`, `_2`.
 #[must_use]
 pub fn names(schema: &SchemaRef) -> Vec<String> {
     let mut taken = std::collections::HashSet::new();
@@ -123,7 +123,7 @@ pub fn names(schema: &SchemaRef) -> Vec<String> {
     names
 }
 
-/// The name that the frame gives the field, or its name with its labels: `p95_ms {pattern="a"}`.
+/// Returns the field's display name, or its name with its labels: `p95_ms {pattern="a"}`.
 #[must_use]
 pub fn display_name(field: &Field) -> String {
     let document = |key: &str| -> Option<Value> { serde_json::from_str(field.metadata().get(key)?).ok() };
@@ -141,8 +141,8 @@ pub fn display_name(field: &Field) -> String {
     }
 }
 
-/// The rows as an array of objects, one per line, in pieces of a few thousand rows. NaN and infinities, which JSON
-/// lacks, become null; [`not_in_json`] counts them.
+/// Returns the rows as a JSON array of objects, one per line, in pieces of a few thousand rows. NaN and
+/// infinities become null, because JSON cannot hold them; [`not_in_json`] counts them.
 pub fn json(frame: Decoded) -> impl Iterator<Item = Vec<u8>> + Send {
     let keys: Vec<String> =
         names(&frame.schema).into_iter().map(|name| Value::from(name).to_string()).collect();
@@ -168,7 +168,7 @@ pub fn json(frame: Decoded) -> impl Iterator<Item = Vec<u8>> + Send {
     std::iter::once(b"[".to_vec()).chain(rows).chain(std::iter::once(end.to_vec()))
 }
 
-/// How many numbers of the frame JSON cannot hold.
+/// Counts the numbers of the frame that JSON cannot hold.
 #[must_use]
 pub fn not_in_json(frame: &Decoded) -> usize {
     let columns = frame.batches.iter().flat_map(RecordBatch::columns);
@@ -186,7 +186,7 @@ pub fn not_in_json(frame: &Decoded) -> usize {
     lost.sum()
 }
 
-/// The batch in pieces.
+/// Splits the batch into pieces.
 pub(super) fn slices(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> + Send {
     let rows = batch.num_rows();
     (0..rows).step_by(PIECE_ROWS).map(move |start| batch.slice(start, PIECE_ROWS.min(rows - start)))
@@ -194,7 +194,7 @@ pub(super) fn slices(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> + 
 
 fn write_json(cell: &Cell<'_>, out: &mut Vec<u8>) {
     let text = |text: &str, out: &mut Vec<u8>| {
-        // A string can always be written to a Vec.
+        // Serializing a string into a Vec cannot fail.
         let _ = serde_json::to_writer(out, text);
     };
     match cell {

@@ -1,9 +1,9 @@
-//! Format `time_series`: finds the time, label and value columns and collects the rows ("long" form). The rows
-//! become fields in [`super::pivot`].
+//! Format `time_series`: chooses the time, label and value columns, and collects the rows ("long" form).
+//! [`super::pivot`] turns the rows into fields.
 //!
-//! Time: the column `time`; without one the first TIMESTAMP or DATE; without one an integer `week` holding
-//! YYYYWW. Labels: every text and boolean column. Values: every number, as float64. Anything else (nested
-//! values, further times) can be neither and is left out with a notice.
+//! Time is the column `time`, or else the first TIMESTAMP or DATE, or else an integer column `week` with
+//! YYYYWW. Labels are all text and boolean columns. Values are all numbers, as float64. Other columns (nested
+//! values, further times) are left out with a notice.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -25,21 +25,22 @@ use super::{
 };
 use crate::{Error, Kind, Result};
 
-/// More series than this are an error: no panel can show them, and a browser stalls long before.
+/// The most series of a result; more are an error, because no panel can show them, and a browser stalls long
+/// before.
 pub(super) const MAX_SERIES: usize = 10_000;
-/// Between the values of a key. No UTF-8 text contains this byte, so keys cannot be confused.
+/// The byte between the values of a key. UTF-8 never contains it, so keys are unambiguous.
 const SEPARATOR: u8 = 0xff;
-/// In the place of a text that is missing; neither does it contain this one.
+/// The byte for a NULL in a key. UTF-8 never contains it either.
 const MISSING: u8 = 0xfe;
 
-/// Time series in the making.
+/// Time series whose rows are being collected.
 #[derive(Debug)]
 pub(super) struct Series<W> {
     options: Options,
     sink: W,
     columns: Vec<Column>,
     roles: Roles,
-    /// Per series its label values in one text, and the way back.
+    /// The key of each series (its label values, joined); `ids` maps keys to series.
     keys: Vec<Arc<[u8]>>,
     ids: HashMap<Arc<[u8]>, usize>,
     long: Long,
@@ -48,7 +49,7 @@ pub(super) struct Series<W> {
     cap: Option<Notice>,
 }
 
-/// Places of columns in the result.
+/// Indexes of the result's columns by role.
 #[derive(Debug)]
 struct Roles {
     time: usize,
@@ -57,22 +58,22 @@ struct Roles {
     left_out: Vec<usize>,
 }
 
-/// The rows in the order of their arrival.
+/// The rows in long form, in order of arrival.
 #[derive(Debug, Default)]
 pub(super) struct Long {
     /// Names of the label columns.
     pub(super) label_names: Vec<String>,
-    /// Per series the values of its labels.
+    /// The label values of each series.
     pub(super) labels: Vec<Vec<String>>,
-    /// Per row nanoseconds since 1970.
+    /// The time of each row, in nanoseconds since 1970.
     pub(super) times: Vec<i64>,
-    /// Per row the index into `labels`.
+    /// The series of each row: an index into `labels`.
     pub(super) series: Vec<u32>,
-    /// Per value column its name and numbers.
+    /// The value columns.
     pub(super) values: Vec<Values>,
 }
 
-/// One value column.
+/// A value column.
 #[derive(Debug)]
 pub(super) struct Values {
     pub(super) name: String,
@@ -81,7 +82,7 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Which numbers are there; `None` when all are.
+    /// Returns which numbers are not NULL; `None` if all are.
     pub(super) fn validity(&self) -> Option<NullBuffer> {
         self.nulls.finish_cloned()
     }
@@ -119,7 +120,7 @@ impl<W: Write> Series<W> {
             let wanted = (batch.num_rows() - at).min(SLICE);
             let read = self.long.times.len() as u64 + self.without_time;
             let by_rows = self.options.max_rows.map_or(u64::MAX, |max| max.saturating_sub(read));
-            // Time, series and one float with its null per value: what a row takes here.
+            // Memory of a row: time, series, and a float and a null flag per value column.
             let row_bytes = 12 + 9 * self.long.values.len() as u64;
             let by_bytes = self.options.max_bytes.saturating_sub(read * row_bytes) / row_bytes;
             let allowed = usize::try_from(by_rows.min(by_bytes)).unwrap_or(usize::MAX).min(wanted);
@@ -139,7 +140,8 @@ impl<W: Write> Series<W> {
         Ok(if self.cap.is_some() { Flow::Full } else { Flow::More })
     }
 
-    /// Where rows with a missing text and rows with an empty one would be series of the same labels, the missing one is `NULL`.
+    /// Replaces a NULL label by `NULL` where a series with an empty label would otherwise have the same
+    /// labels.
     fn tell_missing_apart(&mut self) {
         let with_empty =
             |key: &[u8]| key.iter().copied().filter(|byte| *byte != MISSING).collect::<Vec<u8>>();
@@ -190,7 +192,7 @@ impl<W: Write> Series<W> {
                 time.name
             )));
         }
-        // What was lost in the time column has been said.
+        // Losses in the time column are already in a notice.
         let others = self.columns.iter().enumerate().filter(|(place, _)| *place != self.roles.time);
         notices.extend(others.flat_map(|(_, column)| column.notices()));
         let times = self.long.times.as_slice();
@@ -210,7 +212,7 @@ impl<W: Write> Series<W> {
         pivot::write(&self.long, &self.options, meta, self.sink)
     }
 
-    /// Appends the rows of a slice.
+    /// Appends the rows of a batch.
     fn collect(&mut self, batch: &RecordBatch) -> Result<()> {
         let missing = || Error::internal("a batch lacks a column of its schema");
         let array = |place: usize| batch.columns().get(place).ok_or_else(missing);
@@ -241,7 +243,7 @@ impl<W: Write> Series<W> {
         self.identify(&labels, self.long.times.len() - before)
     }
 
-    /// Gives each row its series.
+    /// Appends the series of each row.
     fn identify(&mut self, labels: &[StringArray], rows: usize) -> Result<()> {
         let mut key = Vec::new();
         let mut last = 0;
@@ -257,8 +259,9 @@ impl<W: Write> Series<W> {
                     key.push(MISSING);
                 }
             }
-            // Rows mostly come ordered by series, or by time with the series in the same order each time:
-            // then it is the last one or the next, and comparing is much cheaper than hashing.
+            // Rows mostly come ordered by series, or by time with the series in the same order each time. So
+            // the series is probably the last row's or the one after it, and comparing is much cheaper than
+            // hashing.
             let next = if last + 1 < self.keys.len() { last + 1 } else { 0 };
             let is = |guess: usize| self.keys.get(guess).is_some_and(|known| **known == *key);
             let id = if is(last) {
@@ -288,7 +291,7 @@ impl<W: Write> Series<W> {
             )
             .hint("Return the most important ones only, or GROUP BY fewer columns"));
         }
-        // A label is held twice here and written twice, as label and as name.
+        // A label is in memory twice here and is written twice, as label and in the display name.
         self.label_bytes += 4 * key.len() as u64;
         if self.label_bytes > self.options.max_bytes {
             let limit = megabytes(self.options.max_bytes);
@@ -304,7 +307,7 @@ impl<W: Write> Series<W> {
         let id = self.keys.len();
         let key: Arc<[u8]> = key.into();
         self.keys.push(Arc::clone(&key));
-        // A missing text is an empty label, as in the Go SDK's LongToWide.
+        // NULL becomes an empty label, as in the Go SDK's `LongToWide`.
         let text = |texts: &StringArray| {
             if texts.is_valid(row) { texts.value(row).to_owned() } else { String::new() }
         };
@@ -328,7 +331,7 @@ fn append(values: &mut Values, floats: &Float64Array) {
     }
 }
 
-/// Gives each column its part.
+/// Assigns each column a role.
 fn roles(columns: &mut [Column]) -> Result<Roles> {
     let time = time_column(columns)?;
     let mut roles = Roles { time, labels: Vec::new(), values: Vec::new(), left_out: Vec::new() };
@@ -386,7 +389,7 @@ fn time_column(columns: &mut [Column]) -> Result<usize> {
     )))
 }
 
-/// Column names for a sentence, not too many.
+/// Returns column names for a message, up to a limit.
 fn names<'a>(columns: impl IntoIterator<Item = &'a Column>) -> String {
     const SHOWN: usize = 12;
     let columns: Vec<_> = columns.into_iter().collect();

@@ -1,18 +1,17 @@
-//! JSON that is judged and not kept: whether a text from a worker has the form that it should have, at the cost of reading
-//! it once.
+//! Checks the structure of JSON from a worker without keeping it, in a single pass.
 //!
-//! What is read into maps and strings takes many times its length, so a short text could take much memory. These types
-//! stand for the parts of a document and hold nothing.
+//! JSON parsed into maps and strings takes many times its length, so that a short text could take much
+//! memory. The types here describe parts of a document and hold no data.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Whether `text` is JSON of the form of `T`, without keeping any of it.
+/// Checks that `text` is JSON with the structure `T`, without keeping any of it.
 ///
 /// # Errors
-/// Where it is not.
+/// The JSON parser's error when it is not.
 pub fn check<'a, T: Deserialize<'a>>(text: &'a [u8]) -> serde_json::Result<()> {
     serde_json::from_slice::<T>(text).map(drop)
 }
@@ -25,7 +24,7 @@ pub struct Text;
 #[derive(Debug)]
 pub struct Each<T>(PhantomData<T>);
 
-/// An object whose values are `T`, under any names.
+/// An object with any names, whose values are `T`.
 #[derive(Debug)]
 pub struct Under<T>(PhantomData<T>);
 

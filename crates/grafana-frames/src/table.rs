@@ -1,4 +1,4 @@
-//! Format `table`: each batch is converted and written as it comes.
+//! Format `table`: converts and writes each batch as it comes.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -12,22 +12,23 @@ use super::meta::{Meta, Notice};
 use super::{Drawn, Flow, LEAST_VALUE, Options, Summary, arrow_error, byte_cap_notice, row_cap_notice};
 use crate::{Error, Result};
 
-/// Rows converted at a time: small enough for the processor's cache, and for nested values that grow as text.
+/// Rows that are converted at a time: few enough for the processor's cache, and for nested values that grow
+/// as text.
 pub(super) const SLICE: usize = 16_384;
 
-/// A table in the making.
+/// A table that is being written.
 #[derive(Debug)]
 pub(super) struct Table<W: Write> {
     options: Options,
     columns: Vec<Column>,
     schema: SchemaRef,
     output: Output<W>,
-    /// What the batches so far count against the size limit.
+    /// Bytes of the batches so far, as counted against the size limit.
     counted: u64,
     cap: Option<Notice>,
 }
 
-/// Nothing is written before the first row: a result without rows has no fields.
+/// The output; nothing is written before the first row, because a result without rows has no fields.
 #[derive(Debug)]
 enum Output<W> {
     NoRows(Option<W>),
@@ -122,14 +123,14 @@ impl<W: Write> Table<W> {
     }
 }
 
-/// `numeric-long` lets alert rules take each row's numbers with its texts as labels, nulls kept as nulls. Only
-/// where every column plays a part in that: alert rules would drop a time or JSON column without a word.
+/// Returns the frame type `numeric-long` if all columns are texts or numbers. With it, alert rules take each
+/// row's numbers with its texts as labels and keep nulls. They would silently drop a time or JSON column.
 fn frame_type(columns: &[Column]) -> Option<&'static str> {
     let suits = columns.iter().all(|column| column.is_text() || column.is_number());
     (suits && columns.iter().any(Column::is_number)).then_some("numeric-long")
 }
 
-/// How many of the batch's rows count as at most `budget` bytes.
+/// Returns how many of the batch's rows count as at most `budget` bytes.
 fn rows_within(batch: &RecordBatch, budget: u64) -> usize {
     let rows = batch.num_rows();
     if counted_len(batch, rows) <= budget {
@@ -143,7 +144,8 @@ fn rows_within(batch: &RecordBatch, budget: u64) -> usize {
     low
 }
 
-/// Bytes that the first `rows` rows count, the message's header included: those in the file, or more where values are small.
+/// Returns the bytes that the first `rows` rows count, including the message's header: their size in the
+/// file, or more if values are small.
 fn counted_len(batch: &RecordBatch, rows: usize) -> u64 {
     let columns = batch.columns().iter().map(|column| {
         let values = match column.data_type() {

@@ -1,4 +1,4 @@
-//! Whole frames as text: batches in, the file written, read back and compared.
+//! Tests whole frames as text: batches are written to a file, read back and compared.
 
 mod reader;
 mod series;
@@ -41,7 +41,7 @@ fn options(format: Format) -> Options {
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let fields: Vec<_> =
         columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
-    // Not `try_from_iter`: names may repeat.
+    // `try_from_iter` is not used, because names may repeat.
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, array)| array).collect())
         .unwrap()
 }
@@ -84,7 +84,7 @@ fn failure(columns: Vec<(&str, ArrayRef)>) -> String {
     frame(&[batch(columns)], options(Format::TimeSeries)).map(drop).map_err(full_text).unwrap_err()
 }
 
-/// Message and hint in one text.
+/// Returns message and hint as one text.
 fn full_text(error: Error) -> String {
     match error.hint {
         Some(hint) => format!("{}. {hint}", error.message),
@@ -109,7 +109,7 @@ fn texts(values: &[&str]) -> ArrayRef {
     Arc::new(StringArray::from(values.to_vec()))
 }
 
-/// Minutes after 2026-01-01.
+/// Returns times in minutes after 2026-01-01.
 fn minutes(values: &[i64]) -> ArrayRef {
     let start = 1_767_225_600_000_000;
     Arc::new(TimestampMicrosecondArray::from_iter_values(values.iter().map(|m| start + m * 60_000_000)))

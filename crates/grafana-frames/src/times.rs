@@ -1,7 +1,7 @@
-//! Everything that becomes a time field: nanoseconds since 1970 in UTC, the only unit that Grafana reads
-//! (it takes any Arrow timestamp's integer as nanoseconds, whatever its type says).
+//! Converts columns to time fields: nanoseconds since 1970 in UTC. Grafana reads the integer of any Arrow
+//! timestamp as nanoseconds, whatever its type says.
 //!
-//! What does not fit into them (the infinities, years outside 1677–2262) becomes null and is counted.
+//! Values outside this range (the infinities, years outside 1677–2262) become null and are counted.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::{arrow_error, numbers};
 use crate::Result;
 use grafana_time::IsoWeek;
 
-/// Times, and how many were there but could not be shown.
+/// Times, and the number of values that were lost.
 pub(super) type Times = (TimestampNanosecondArray, u64);
 
 const SECOND: i64 = 1_000_000_000;
@@ -28,7 +28,7 @@ pub(super) fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Nanosecond, Some(Arc::from("UTC")))
 }
 
-/// DATE and TIMESTAMP of any unit. Other types give nulls; the caller has looked at the type.
+/// Converts DATE and TIMESTAMP of any unit. Other types would give nulls; the caller has checked the type.
 pub(super) fn from_temporal(array: &ArrayRef) -> Times {
     let nulls = array.nulls();
     match array.data_type() {
@@ -54,9 +54,9 @@ pub(super) fn from_temporal(array: &ArrayRef) -> Times {
     }
 }
 
-/// Multiplies in bulk; only a batch that holds something outside the range is walked value by value.
+/// Multiplies all values at once; values are checked one by one only if the batch has a value out of range.
 fn scale(values: &ScalarBuffer<i64>, nulls: Option<&NullBuffer>, factor: i64) -> Times {
-    // ±i64::MAX are the infinities; divided by the factor they bound the years as well.
+    // ±i64::MAX are the infinities. Divided by the factor, the limit also excludes years out of range.
     let limit = if factor == 1 { i64::MAX - 1 } else { i64::MAX / factor };
     let fits = |value: i64| (-limit..=limit).contains(&value);
     let outside = values.iter().fold(false, |seen, &value| seen | !fits(value));
@@ -68,13 +68,14 @@ fn scale(values: &ScalarBuffer<i64>, nulls: Option<&NullBuffer>, factor: i64) ->
     if !outside {
         return (as_times(scaled, nulls.cloned()), 0);
     }
-    // The slots under nulls may hold anything, so only valid ones count as lost.
+    // The values under nulls are arbitrary, so only valid values count as lost.
     keep_valid(scaled, nulls, |row| values.get(row).is_some_and(|&value| fits(value)))
 }
 
-/// Integers and floats as points in time. Their unit is told from the magnitude as Grafana does
-/// (`epochPrecisionToMS` in `sqleng`): ten digits are seconds, nineteen nanoseconds, else milliseconds; beyond
-/// that, what would lie outside the calendar as milliseconds is read as micro- or nanoseconds.
+/// Converts integers and floats to times. The unit is guessed from the magnitude as Grafana does
+/// (`epochPrecisionToMS` in `sqleng`): ten digits are seconds, nineteen are nanoseconds, others are
+/// milliseconds. In addition, numbers that would be beyond the calendar as milliseconds are read as micro- or
+/// nanoseconds.
 pub(super) fn from_epoch(array: &ArrayRef) -> Result<Times> {
     if array.data_type().is_integer() {
         let array = cast(array, &DataType::Int64).map_err(|e| arrow_error(&e))?;
@@ -84,7 +85,7 @@ pub(super) fn from_epoch(array: &ArrayRef) -> Result<Times> {
     Ok(from_floats(&numbers))
 }
 
-/// Integers YYYYWW as the Mondays of their weeks; what is none is lost.
+/// Converts integers YYYYWW to the Mondays of their weeks; other integers are lost.
 pub(super) fn from_weeks(array: &ArrayRef) -> Result<Times> {
     let array = cast(array, &DataType::Int64).map_err(|e| arrow_error(&e))?;
     Ok(from_integers(array.as_primitive::<Int64Type>(), |number| {
@@ -93,7 +94,7 @@ pub(super) fn from_weeks(array: &ArrayRef) -> Result<Times> {
 }
 
 fn from_integers(array: &Int64Array, to_ns: impl Fn(i64) -> Option<i64>) -> Times {
-    // Weeks and seconds repeat: the last answer is often the next one, too.
+    // Weeks and seconds repeat, so the last result is reused for an equal value.
     let mut last = None;
     let times: Vec<Option<i64>> = array
         .values()
@@ -142,7 +143,7 @@ fn epoch_ns(value: i64) -> Option<i64> {
     value.checked_mul(factor).filter(|&ns| ns != i64::MAX && ns > -i64::MAX)
 }
 
-/// Nulls the rows that are not `good`, and counts those that had a value.
+/// Turns the rows that are not `good` into nulls, and counts those that had a value.
 fn keep_valid(values: ScalarBuffer<i64>, nulls: Option<&NullBuffer>, good: impl Fn(usize) -> bool) -> Times {
     let good = NullBuffer::from((0..values.len()).map(good).collect::<Vec<_>>());
     let kept = NullBuffer::union(nulls, Some(&good));

@@ -1,4 +1,4 @@
-//! The databases that the macros write for, and how each writes an instant.
+//! The SQL dialects that macros are written in, and how each writes an instant.
 
 use std::fmt::Write;
 
@@ -8,26 +8,27 @@ use serde::{Deserialize, Serialize};
 
 /// The database that a query is for.
 ///
-/// Text, comments, identifiers and dollar quotes are read by DuckDB's rules in all dialects. PostgreSQL (with
-/// `standard_conforming_strings`, its default) and DataFusion read them in the same way, except that PostgreSQL does not know
-/// `` `a` ``, which is an error there.
+/// In all dialects, strings, comments, identifiers and dollar quotes are read by DuckDB's rules. PostgreSQL
+/// (with `standard_conforming_strings`, its default) and DataFusion have the same rules, except that `` `a`
+/// `` is an error in PostgreSQL.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
     /// DuckDB 1.0 and later. Times are TIMESTAMP in UTC.
     #[default]
     DuckDb,
-    /// PostgreSQL 14 and later. Times are TIMESTAMPTZ, whatever the session's time zone; TIMESTAMP columns are taken for UTC.
+    /// PostgreSQL 14 and later. Times are TIMESTAMPTZ, whatever the session's time zone; TIMESTAMP columns
+    /// are read as UTC.
     Postgres,
     /// Apache DataFusion 50 and later. Times are TIMESTAMP (nanoseconds) in UTC; the years are 1678 to 2261.
     DataFusion,
 }
 
 impl Dialect {
-    /// All of them.
+    /// All dialects.
     pub const ALL: &[Self] = &[Self::DuckDb, Self::Postgres, Self::DataFusion];
 
-    /// Its name in settings and files: `duckdb`, `postgres`, `datafusion`.
+    /// Returns the dialect's name in settings and files: `duckdb`, `postgres`, `datafusion`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -37,13 +38,14 @@ impl Dialect {
         }
     }
 
-    /// An instant that is compared with a column of any type of time. Microseconds, rounded towards the past. `None` where the
-    /// dialect's times do not reach.
+    /// Returns SQL for an instant that is compared with a column of any time type, in microseconds rounded
+    /// towards the past. `None` if the dialect's times do not include the instant.
     ///
-    /// - DuckDB: `TIMESTAMP`, which is several times faster than TIMESTAMPTZ and needs no ICU.
-    /// - PostgreSQL: a literal without a type, as Grafana's own datasource writes it: it becomes what the column is. A typed one would
-    ///   be compared in the session's time zone with columns of the other type.
-    /// - DataFusion: with the zone UTC: one without is taken for local time beside a column with a zone.
+    /// - DuckDB: a `TIMESTAMP`, which is several times faster than TIMESTAMPTZ and needs no ICU.
+    /// - PostgreSQL: an untyped literal, as in Grafana's own datasource, which takes the type of the column.
+    ///   A typed literal would be compared in the session's time zone with columns of the other type.
+    /// - DataFusion: a time in the zone UTC. A time without zone would be read as local time when compared
+    ///   with a column with a zone.
     pub(crate) fn instant(self, instant: Timestamp) -> Option<String> {
         Some(match self {
             Self::DuckDb => self.timestamp(instant)?,
@@ -55,7 +57,7 @@ impl Dialect {
         })
     }
 
-    /// An instant as a value of the type that times have in this dialect.
+    /// Returns SQL for an instant as a value of the dialect's time type.
     pub(crate) fn timestamp(self, instant: Timestamp) -> Option<String> {
         Some(match self {
             Self::DuckDb => {
@@ -68,7 +70,7 @@ impl Dialect {
         })
     }
 
-    /// The type of numbers with fractions.
+    /// Returns the type of floating-point numbers.
     pub(crate) fn double(self) -> &'static str {
         match self {
             Self::DuckDb | Self::DataFusion => "DOUBLE",
@@ -76,7 +78,8 @@ impl Dialect {
         }
     }
 
-    /// What begins a cast to BIGINT; that gives NULL for a text that is no number where the dialect can.
+    /// Returns the start of a cast to BIGINT. If the dialect supports it, a text that is not a number becomes
+    /// NULL.
     pub(crate) fn try_cast(self) -> &'static str {
         match self {
             Self::DuckDb | Self::DataFusion => "TRY_CAST(",
@@ -85,7 +88,7 @@ impl Dialect {
     }
 }
 
-/// The name for people.
+/// Writes the dialect's name for people.
 impl std::fmt::Display for Dialect {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(match self {
@@ -96,7 +99,7 @@ impl std::fmt::Display for Dialect {
     }
 }
 
-/// An instant in UTC: the year, and `03-01 00:00:00.123`.
+/// An instant in UTC: the year, and the rest as `03-01 00:00:00.123`.
 struct Civil {
     year: i16,
     rest: String,
@@ -104,7 +107,7 @@ struct Civil {
 
 fn civil(instant: Timestamp) -> Civil {
     if instant == Timestamp::MAX {
-        // It stands for the calendar's last 26 hours.
+        // `Timestamp::MAX` stands for the calendar's last 26 hours.
         return Civil { year: 9999, rest: "12-31 23:59:59.999999".to_owned() };
     }
     let microseconds = instant.as_nanosecond().div_euclid(1_000);
@@ -127,14 +130,14 @@ fn civil(instant: Timestamp) -> Civil {
     Civil { year: civil.year(), rest }
 }
 
-/// `2026-03-01T00:00:00Z`; PostgreSQL counts the years before 1 from 1 and says so behind them.
+/// Returns `2026-03-01T00:00:00Z`; years before 1 are written as in PostgreSQL, with `BC` at the end.
 fn postgres_text(instant: Timestamp) -> String {
     let Civil { year, rest } = civil(instant);
     let rest = rest.replace(' ', "T");
     if year < 1 { format!("{:04}-{rest}Z BC", 1 - year) } else { format!("{year:04}-{rest}Z") }
 }
 
-/// `2026-03-01 00:00:00`, if it is one of the years that nanoseconds reach as a whole.
+/// Returns `2026-03-01 00:00:00`, if the whole year is in the range of nanoseconds.
 fn nanosecond_text(instant: Timestamp) -> Option<String> {
     let Civil { year, rest } = civil(instant);
     (1678..=2261).contains(&year).then(|| format!("{year:04}-{rest}"))
@@ -152,7 +155,7 @@ mod tests {
             ("1969-12-31T23:59:59.9999995Z", "TIMESTAMP '1969-12-31 23:59:59.999999'"),
             ("0001-01-01T00:00:00.000001Z", "TIMESTAMP '0001-01-01 00:00:00.000001'"),
             ("-000001-03-01T00:00:00Z", "TIMESTAMP '-0001-03-01 00:00:00'"),
-            // To the end of the calendar.
+            // Up to the end of the calendar.
             ("9999-12-30T22:00:00.999999999Z", "TIMESTAMP '9999-12-31 23:59:59.999999'"),
         ];
         for (instant, expected) in cases {

@@ -1,9 +1,9 @@
-//! What is wrong with a query, for the person who wrote it.
+//! Errors in a query, for the person who wrote it.
 
-/// Shorthand used throughout the crate.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What is wrong with a query, a macro's argument or a template variable. Whose fault it is, is never in doubt: the query's.
+/// An error in a query, a macro's argument or a template variable. It is always the query's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -11,7 +11,7 @@ pub struct Error {
     pub message: String,
     /// What to write instead, in the same style.
     pub hint: Option<String>,
-    /// Byte offset in the query as it was written.
+    /// Byte offset in the original query.
     pub position: Option<usize>,
 }
 
@@ -30,7 +30,7 @@ impl Error {
         self
     }
 
-    /// Message and hint in one text, for places that show a single string.
+    /// Returns message and hint as one text, for places that show a single string.
     #[must_use]
     pub fn full_text(&self) -> String {
         match &self.hint {
@@ -40,7 +40,7 @@ impl Error {
     }
 }
 
-/// A time or an interval of the query; where it stands is not known.
+/// Converts the error of a time or interval in the query; its position is unknown.
 impl From<grafana_time::Error> for Error {
     fn from(error: grafana_time::Error) -> Self {
         Self { message: error.message, hint: error.hint, position: None }

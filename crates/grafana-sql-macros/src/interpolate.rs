@@ -1,9 +1,9 @@
-//! Writes the value of a template variable into SQL: `$name`, `${name}`, `${name:format}`, `[[name]]`.
+//! Writes the values of template variables into SQL: `$name`, `${name}`, `${name:format}`, `[[name]]`.
 //!
-//! Two places, two rules. In the open, a value becomes a DuckDB literal (`'` doubled; a list becomes
-//! `'a','b'`). Inside a string or a quoted identifier it gets no quotes of its own, only what that literal
-//! needs to hold it. The formats are Grafana's, except that `singlequote` and `sqlstring` both give
-//! DuckDB literals: Grafana's own write `\'` and `\"`, which DuckDB reads differently.
+//! Outside quotes, a value becomes a DuckDB literal (`'` doubled; a list becomes `'a','b'`). Inside a string
+//! or a quoted identifier, it gets no quotes of its own and is only escaped as that literal requires. The
+//! formats are Grafana's, except that `singlequote` and `sqlstring` both give DuckDB literals: Grafana writes
+//! `\'` and `\"`, which DuckDB reads differently.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -17,18 +17,18 @@ use crate::{Error, Result};
 /// The formats of `${name:format}`.
 const FORMATS: &str = "raw, csv, pipe, json, regex, glob, singlequote, sqlstring, doublequote, text; and date, date:iso, date:seconds, date:YYYY-MM-DD for the time range";
 
-/// A template variable as it stands in the text.
+/// A reference to a template variable in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reference<'a> {
-    /// All of it: `${name:csv}`.
+    /// The whole reference, such as `${name:csv}`.
     pub(super) text: &'a str,
-    /// `name`.
+    /// The variable's name.
     pub(super) name: &'a str,
-    /// `csv`.
+    /// The format, such as `csv`.
     pub(super) format: Option<&'a str>,
 }
 
-/// The reference that `text` starts with.
+/// Returns the reference at the start of `text`.
 pub(super) fn reference_at(text: &str) -> Option<Reference<'_>> {
     let cut = |open: &str, inside: &str, close: &str, format: bool| {
         let content = text.get(open.len()..)?.get(..inside.len())?;
@@ -58,7 +58,7 @@ pub(super) fn reference_at(text: &str) -> Option<Reference<'_>> {
     cut("$", name, "", false)
 }
 
-/// The value of a name: the caller's variable, or one that every query has.
+/// Returns the value of a name: the caller's variable, or a built-in one.
 pub(super) fn lookup<'v>(name: &str, context: &Context<'v>) -> Option<Cow<'v, Variable>> {
     let range = context.range;
     let range_ms = range.to_ms().saturating_sub(range.from_ms());
@@ -82,16 +82,16 @@ pub(super) fn lookup<'v>(name: &str, context: &Context<'v>) -> Option<Cow<'v, Va
     })))
 }
 
-/// What a reference becomes.
+/// The text that replaces a reference.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Written {
-    /// One or more literals or identifiers; must not grow together with their neighbours.
+    /// One or more literals or identifiers, which must not merge with the text around them.
     Literal(String),
-    /// Text that the author wants exactly so.
+    /// Text that is inserted unchanged.
     Verbatim(String),
 }
 
-/// The text for a reference that stands in the open.
+/// Returns the text for a reference outside quotes.
 pub(super) fn in_the_open(reference: Reference<'_>, variable: &Variable) -> Result<Written> {
     let values = values(reference, variable)?;
     Ok(match reference.format {
@@ -107,7 +107,8 @@ pub(super) fn in_the_open(reference: Reference<'_>, variable: &Variable) -> Resu
     })
 }
 
-/// The text for a reference inside a literal that `quote` ends; `escapes` when `\` has a meaning there.
+/// Returns the text for a reference inside a literal that ends with `quote`; `escapes` says whether `\` is an
+/// escape character there.
 pub(super) fn in_quotes(
     reference: Reference<'_>,
     variable: &Variable,
@@ -181,7 +182,7 @@ fn formatted(
     })
 }
 
-/// Grafana's date formats read the value as milliseconds since 1970.
+/// Reads the value as milliseconds since 1970, as Grafana's date formats do.
 fn date(reference: Reference<'_>, values: &[Value]) -> Result<moment::Instant> {
     let ms = match values {
         [value] => value.text.parse().ok(),
@@ -199,14 +200,14 @@ fn join(values: &[Value], separator: &str, write: impl Fn(&Value) -> String) -> 
 
 fn literal(value: &Value) -> String {
     match value {
-        // `x -$n` must not become the comment `x --1`.
+        // Parentheses keep `x -$n` from becoming the comment `x --1`.
         Value { text, bare: true } if text.starts_with('-') => format!("({text})"),
         Value { text, bare: true } => text.clone(),
         Value { text, bare: false } => single_quoted(text),
     }
 }
 
-/// `text` as a DuckDB string literal.
+/// Returns `text` as a DuckDB string literal.
 pub(super) fn single_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

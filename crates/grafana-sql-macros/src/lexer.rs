@@ -1,39 +1,41 @@
-//! Splits SQL text into tokens where DuckDB 2.0's own scanner does: what is a string, a comment, a dollar quote or a
-//! quoted identifier, and what is not. Lossless: the tokens' texts joined are the input. Never fails: what is left open
-//! at the end of the text is a token with `closed: false`.
+//! Splits SQL into tokens as DuckDB 2.0's own scanner does: it distinguishes strings, comments, dollar quotes
+//! and quoted identifiers from other text. The tokens' texts joined are the input. It never fails: a token
+//! that is still open at the end of the text has `closed: false`.
 //!
-//! Not for judging a query: the engine's gate asks DuckDB's own tokenizer. This one reads texts that still hold macros and
-//! template variables, and a test in the gate compares the two on random texts. They differ where a text could not run
-//! anyway: `$tag$` without its twin opens no dollar quote here, and `a${b}` ends the identifier before a template variable.
+//! It must not be used to judge a query; the engine's gate uses DuckDB's own tokenizer for that. This lexer
+//! reads texts that still contain macros and template variables. A test in the gate compares the two on
+//! random texts. They differ only in texts that could not run anyway: `$tag$` without a second `$tag$` opens
+//! no dollar quote here, and `a${b}` ends the identifier before a template variable.
 
 mod blanks;
 
 use std::collections::HashMap;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
-    /// Spaces, line ends, and the Unicode spaces that DuckDB takes for spaces.
+    /// Spaces, line breaks, and the Unicode spaces that DuckDB treats as spaces.
     Whitespace,
-    /// `-- …` (without its line end) or `/* … */`, nested.
+    /// `-- …` (without its line break) or `/* … */`, which may be nested.
     Comment,
-    /// `'…'`, where `''` is a quote. The prefixes of `x'…'` and `b'…'` are identifiers of their own.
+    /// `'…'`, where `''` is a quote. The prefixes of `x'…'` and `b'…'` are separate identifiers.
     String,
-    /// `E'…'` with its prefix, where `\` escapes too.
+    /// `E'…'` with its prefix, where `\` also escapes.
     EscapeString,
     /// `"…"` or `` `…` ``.
     QuotedIdent,
     /// `$$…$$` or `$tag$…$tag$`.
     DollarQuote,
-    /// Digits with what belongs to them.
+    /// A number: digits, point, exponent.
     Number,
-    /// A bare word; may hold `$` inside, but ends before `${…}`.
+    /// A bare word. It may contain `$`, but ends before `${…}`.
     Ident,
-    /// `$name`: macro, template variable or named parameter.
+    /// `$name`: a macro, a template variable or a named parameter.
     Name,
-    /// `${…}`: template variable. Not closed, and only `${`, when no `}` comes before a quote, `$`, comment or line end.
+    /// `${…}`: a template variable. If no `}` comes before a quote, `$`, comment or line break, the token is
+    /// only `${` and not closed.
     Braced,
-    /// `$1`: a query parameter.
+    /// `$1`: a positional parameter.
     Parameter,
     /// Any other single character.
     Punct,
@@ -42,52 +44,52 @@ pub enum TokenKind {
 /// A piece of SQL text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token<'a> {
-    /// What it is.
+    /// The token's kind.
     pub kind: TokenKind,
-    /// Its text, quotes and all.
+    /// The token's text, including quotes.
     pub text: &'a str,
     /// Byte offset of its first byte.
     pub start: usize,
-    /// Whether a quoted token or comment has its end.
+    /// Whether a quoted token or comment is terminated.
     pub closed: bool,
 }
 
 impl Token<'_> {
-    /// Byte offset after its last byte.
+    /// Returns the byte offset after the token.
     #[must_use]
     pub fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
-    /// Whether it means nothing to the parser.
+    /// Whether the token is whitespace or a comment.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         matches!(self.kind, TokenKind::Whitespace | TokenKind::Comment)
     }
 }
 
-/// The tokens of `sql`, in order, in time linear in its length.
+/// Returns the tokens of `sql` in order, in time linear in its length.
 #[must_use]
 pub fn tokens(sql: &str) -> Tokens<'_> {
     Tokens { sql, position: 0, last_tags: None, blanks: blanks::replaced(sql) }
 }
 
-/// The text with plain spaces for the Unicode spaces that mean one, as DuckDB's scanner gets it.
+/// Replaces the Unicode spaces that DuckDB treats as spaces by plain spaces, as DuckDB does before scanning.
 #[must_use]
 pub fn with_plain_spaces(sql: &str) -> String {
     let blanks = blanks::replaced(sql);
     sql.char_indices().map(|(at, c)| if blanks.binary_search(&at).is_ok() { ' ' } else { c }).collect()
 }
 
-/// Iterator of [`tokens`].
+/// The iterator returned by [`tokens`].
 #[derive(Debug, Clone)]
 pub struct Tokens<'a> {
     sql: &'a str,
     position: usize,
-    /// Where each `$tag$` occurs last; made when the first one is met, so that no search for a missing twin
-    /// is ever repeated.
+    /// The last position of each `$tag$`. It is built when the first one is met, so that no text is searched
+    /// repeatedly for a missing second tag.
     last_tags: Option<HashMap<&'a str, usize>>,
-    /// Where the Unicode spaces are that mean a space, in order.
+    /// The positions of the Unicode spaces that count as spaces, in order.
     blanks: Vec<usize>,
 }
 
@@ -105,7 +107,7 @@ impl<'a> Iterator for Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// Kind, length in bytes and whether it is closed, of the token that `rest` (not empty) starts with.
+    /// Returns kind, length in bytes and `closed` of the first token of `rest`, which is not empty.
     fn scan(&mut self, rest: &'a str) -> (TokenKind, usize, bool) {
         let bytes = rest.as_bytes();
         let first = rest.chars().next().unwrap_or_default();
@@ -130,8 +132,8 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Whether the character at `at` bytes behind the position is a blank: an ASCII one, or a Unicode one that DuckDB
-    /// replaces by a space.
+    /// Whether the character `at` bytes after the current position is whitespace: in ASCII, or a Unicode
+    /// space that DuckDB replaces by a space.
     fn is_space(&self, at: usize, c: char) -> bool {
         match c {
             ' ' | '\t'..='\r' => true,
@@ -140,12 +142,13 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Length in bytes of the longest start of `rest` whose characters, with their places in it, all pass.
+    /// Returns the length in bytes of the longest prefix of `rest` whose characters (with their offsets) all
+    /// `pass`.
     fn run(rest: &str, pass: impl Fn(usize, char) -> bool) -> usize {
         rest.char_indices().find(|(at, c)| !pass(*at, *c)).map_or(rest.len(), |(at, _)| at)
     }
 
-    /// Length in bytes of the bare word that `rest` starts with.
+    /// Returns the length in bytes of the bare word at the start of `rest`.
     fn ident(&self, rest: &str) -> usize {
         Self::run(rest, |at, c| match c {
             '$' => braced(rest.get(at..).unwrap_or_default()).is_none(),
@@ -177,7 +180,7 @@ impl<'a> Tokens<'a> {
                 None => (TokenKind::Braced, 2, false),
             },
             b'0'..=b'9' => (TokenKind::Parameter, 1 + number(bytes.get(1..).unwrap_or_default()), true),
-            // The letter is the prefix of the literal behind it.
+            // The letter is the prefix of the literal that follows.
             b'e' | b'E' | b'x' | b'X' | b'b' | b'B' | b'n' | b'N' if bytes.get(2) == Some(&b'\'') => {
                 (TokenKind::Punct, 1, true)
             }
@@ -189,22 +192,22 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// A character of a template variable's or macro's name.
+/// Whether the character may be in the name of a template variable or macro.
 pub(super) fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// A character that may stand in `${…}`. The end of the scan at the next `$` keeps it linear.
+/// Whether the character may be in `${…}`. A `$` ends the scan, which keeps it linear.
 pub(super) fn is_inside_braces(c: char) -> bool {
     !matches!(c, '}' | '{' | '$' | '\'' | '"' | '`' | '\n' | '\r')
 }
 
-/// Length in bytes of the longest start of `text` whose characters all pass.
+/// Returns the length in bytes of the longest prefix of `text` whose characters all `pass`.
 pub(super) fn run(text: &str, pass: impl Fn(char) -> bool) -> usize {
     text.find(|c| !pass(c)).unwrap_or(text.len())
 }
 
-/// Letters, `_`, what is not ASCII, and the control characters that are no blanks.
+/// Letters, `_`, non-ASCII characters, and control characters that are not whitespace.
 fn is_ident_start(c: char) -> bool {
     c.is_ascii_alphabetic()
         || c == '_'
@@ -212,19 +215,19 @@ fn is_ident_start(c: char) -> bool {
         || (c.is_ascii_control() && !matches!(c, '\t'..='\r'))
 }
 
-/// Length in bytes of the `${…}` that `text` starts with.
+/// Returns the length in bytes of the `${…}` at the start of `text`.
 fn braced(text: &str) -> Option<usize> {
     let inside = text.strip_prefix("${")?;
     let inside = inside.get(..run(inside, is_inside_braces)).filter(|inside| {
-        // DuckDB would see the comment.
+        // DuckDB would read a comment here.
         !inside.contains("--") && !inside.contains("/*")
     })?;
     let length = 2 + inside.len();
     (text.as_bytes().get(length) == Some(&b'}')).then_some(length + 1)
 }
 
-/// Digits and dots with `_` between digits, and exponents where a number can have one. What follows an exponent's mark
-/// without a digit does not belong to it, but at the end of the text.
+/// Returns the length of a number: digits and dots, `_` between digits, and an exponent where a number may
+/// have one. An exponent's `e` without digits does not belong to the number, except at the end of the text.
 fn number(bytes: &[u8]) -> usize {
     let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
     let is_initial = |byte: u8| byte.is_ascii_digit() || byte == b'.';
@@ -249,7 +252,7 @@ fn number(bytes: &[u8]) -> usize {
     end
 }
 
-/// End of the literal whose opening quote is at `open`; a doubled quote stands for itself.
+/// Returns the end of the literal whose opening quote is at `open`; a doubled quote does not end it.
 fn quoted(bytes: &[u8], open: usize, escapes: bool) -> (usize, bool) {
     let quote = bytes.get(open).copied();
     let mut at = open + 1;
@@ -290,7 +293,7 @@ fn block_comment(bytes: &[u8]) -> (usize, bool) {
     (bytes.len(), false)
 }
 
-/// Length of the `$tag$` or `$$` that `text` starts with; `is_space` tells blanks by their place in it.
+/// Returns the length of the `$tag$` or `$$` at the start of `text`; `is_space` gets offsets into `text`.
 fn dollar_tag(text: &str, is_space: impl Fn(usize, char) -> bool) -> Option<usize> {
     let is_tag =
         |at: usize, c: char| (c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii()) && !is_space(at, c);

@@ -25,16 +25,17 @@ pub use macros::{MacroDoc, has_macro_in_quotes, macro_table, week_condition};
 pub use offsets::Offsets;
 pub use variables::{Value, Variable, Variables, kind_of};
 
-/// What macros and variables are filled from.
+/// The values for macros and variables.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The database that the text is for.
+    /// The dialect to write.
     pub dialect: Dialect,
-    /// The dashboard's or alert rule's time range.
+    /// The time range of the dashboard or alert rule.
     pub range: TimeRange,
-    /// The interval Grafana suggests; zero = unknown, then it is the range over `max_data_points`.
+    /// The interval that Grafana suggests. Zero means unknown; then the range is divided by
+    /// `max_data_points`.
     pub interval: Duration,
-    /// How many points the panel can show; zero or less = unknown.
+    /// The most points that the panel can show; zero or less means unknown.
     pub max_data_points: i64,
     /// Template variables by name, without `$`.
     pub variables: &'a Variables,
@@ -43,9 +44,8 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The interval that `$__interval` stands for, never under a millisecond. Variable queries and bare
-    /// API calls send none; then the range is cut into `max_data_points` (100 when unknown, as
-    /// `/api/ds/query` has it).
+    /// Returns the value of `$__interval`, at least a millisecond. Variable queries and direct API calls send
+    /// no interval; then the range is divided by `max_data_points` (100 if unknown, as in `/api/ds/query`).
     pub(crate) fn effective_interval(&self) -> Duration {
         let least = Duration::from_millis(1);
         if !self.interval.is_zero() {
@@ -57,24 +57,25 @@ impl Context<'_> {
     }
 }
 
-/// A query ready for its database.
+/// A query with its variables and macros filled in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
-    /// The text with variables and macros replaced.
+    /// The SQL for the database.
     pub sql: String,
-    /// What `$__timeGroup` said about empty buckets; for the `time_series` format.
+    /// How `$__timeGroup` wants empty buckets filled; for the format `time_series`.
     pub fill: Option<Fill>,
-    /// Whether it asks for weeks: it has `$__weekFilter` or another macro of theirs.
+    /// Whether the query uses `$__weekFilter` or another macro for weeks.
     pub is_weekly: bool,
-    /// The way back from positions in `sql` to positions in the text as written.
+    /// Maps positions in `sql` to positions in the original text.
     pub offsets: Offsets,
 }
 
 /// Replaces template variables and macros in `raw_sql`.
 ///
 /// # Errors
-/// With the position in `raw_sql` and what to do: an empty query, an unterminated string, identifier or comment, an unknown macro
-/// or variable, a wrong argument, a query parameter, a macro that the dialect does not have.
+/// An empty query, an unterminated string, identifier or comment, an unknown macro or variable, a wrong
+/// argument, a query parameter, or a macro that the dialect does not have. The error has the position in
+/// `raw_sql` and a hint.
 pub fn prepare(raw_sql: &str, context: &Context<'_>) -> Result<Prepared> {
     macros::expand(raw_sql, context)
 }

@@ -1,14 +1,15 @@
-//! Dates as Grafana's frontend writes them in `${__from:date:YYYY-MM-DD}`: with the letters of Moment.js, in English and
-//! UTC.
+//! Formats dates as Grafana's frontend does in `${__from:date:YYYY-MM-DD}`: with Moment.js format tokens, in
+//! English and UTC.
 
 use jiff::ToSpan;
 use jiff::civil::{DateTime, date};
 
-/// What a format can hold, for a sentence.
+/// The supported format tokens, for an error message.
 pub(super) const TOKENS: &str =
     "YYYY YY Q MMMM MMM MM M DDDD DDD DD D GGGG GG WW W dddd ddd E HH H hh h A a mm m ss s SSS X x Z ZZ";
 
-/// Milliseconds since 1970, and the same as UTC's date and time. No `Timestamp`, which ends before the calendar does.
+/// Milliseconds since 1970, and the same instant as date and time in UTC. It is not a `Timestamp`, whose
+/// range ends before the calendar's.
 #[derive(Clone, Copy)]
 pub(super) struct Instant {
     pub(super) ms: i64,
@@ -16,7 +17,7 @@ pub(super) struct Instant {
 }
 
 impl Instant {
-    /// `None` beyond the calendar.
+    /// Returns the instant; `None` if it is outside the calendar.
     pub(super) fn of_ms(ms: i64) -> Option<Self> {
         let epoch = date(1970, 1, 1).at(0, 0, 0, 0);
         let span = 0.seconds().try_milliseconds(ms).ok()?;
@@ -24,10 +25,10 @@ impl Instant {
     }
 }
 
-/// The date in this format; what stands in `[…]` is taken as it is.
+/// Formats the date; text in `[…]` is copied.
 ///
 /// # Errors
-/// The first run of a letter that means nothing here.
+/// The first run of a letter that is not a format token.
 pub(super) fn format(pattern: &str, instant: Instant) -> Result<String, String> {
     let mut text = String::new();
     let mut rest = pattern;
@@ -48,7 +49,7 @@ pub(super) fn format(pattern: &str, instant: Instant) -> Result<String, String> 
     Ok(text)
 }
 
-/// One run of a letter.
+/// Formats one run of a letter.
 fn token(run: &str, Instant { ms, civil }: Instant) -> Option<String> {
     let directive = match run {
         "YYYY" => "%Y",
@@ -84,7 +85,7 @@ fn token(run: &str, Instant { ms, civil }: Instant) -> Option<String> {
         "x" => return Some(ms.to_string()),
         "Z" => "+00:00",
         "ZZ" => "+0000",
-        // The T of ISO 8601, which nobody puts into brackets, and Moment.js does not ask for.
+        // The T of ISO 8601, which users do not put into brackets, and which Moment.js copies.
         "T" => "T",
         _ => return None,
     };
@@ -95,7 +96,7 @@ fn token(run: &str, Instant { ms, civil }: Instant) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// The right values are Moment.js's own.
+    /// The expected values were computed with Moment.js.
     #[test]
     fn dates_as_grafana_writes_them() {
         let instant = Instant::of_ms(1_798_988_645_678).unwrap();

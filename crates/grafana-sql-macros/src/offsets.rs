@@ -1,11 +1,11 @@
-//! The text being written and the way back from its positions to the text as the person wrote it.
+//! Writes the expanded text, and maps its positions back to the original text.
 
 use serde::{Deserialize, Serialize};
 
 /// Maps byte offsets in the expanded text to byte offsets in the text as written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offsets {
-    /// Where the pieces of the expanded text start, ascending.
+    /// The pieces of the expanded text, in ascending order.
     pieces: Vec<Piece>,
 }
 
@@ -13,19 +13,19 @@ pub struct Offsets {
 struct Piece {
     expanded: usize,
     original: usize,
-    /// Copied byte for byte; otherwise all of it stands for what is at `original`.
+    /// Whether the piece is copied byte for byte; otherwise all of it stands for the text at `original`.
     copied: bool,
 }
 
 impl Offsets {
-    /// Bytes of memory that it takes.
+    /// Returns the bytes of memory in use.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.pieces.len() * size_of::<Piece>()
     }
 
-    /// The place in the text as written that the byte at `expanded` comes from: itself for copied text
-    /// (also inside a macro's arguments), the start of the macro or variable for inserted text.
+    /// Returns the position in the original text for the byte at `expanded`: the same byte for copied text
+    /// (also in a macro's arguments), the start of the macro or variable for inserted text.
     #[must_use]
     pub fn to_original(&self, expanded: usize) -> usize {
         let after = self.pieces.partition_point(|piece| piece.expanded <= expanded);
@@ -37,17 +37,17 @@ impl Offsets {
     }
 }
 
-/// The expanded text while it is being written.
+/// The expanded text that is being written.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     pub(super) text: String,
     pub(super) offsets: Offsets,
-    /// A quoted value was written last; it must not grow together with what follows.
+    /// Whether a quoted value was written last; it must not merge with the text that follows.
     after_value: bool,
 }
 
 impl Output {
-    /// Text taken over from `original` on.
+    /// Copies text from position `original`.
     pub(super) fn copy(&mut self, text: &str, original: usize) {
         self.separate(text, original);
         let expanded = self.text.len();
@@ -60,14 +60,14 @@ impl Output {
         self.text.push_str(text);
     }
 
-    /// Text that stands for what is at `original`.
+    /// Inserts text that stands for the text at `original`.
     pub(super) fn insert(&mut self, text: &str, original: usize) {
         self.separate(text, original);
         self.put(text, original);
     }
 
-    /// A quoted value: kept apart from its neighbours by a space where they would become one token, as
-    /// in `'a'` after `E`, or two literals side by side.
+    /// Inserts a quoted value. A space separates it from text with which it would merge into one token, such
+    /// as an `E` before `'a'`, or another literal.
     pub(super) fn insert_value(&mut self, text: &str, original: usize) {
         if self.text.chars().next_back().is_some_and(joins) {
             self.put(" ", original);
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn copied_text_maps_to_its_place_and_inserted_text_to_its_start() {
-        // "SELECT $x, y" with $x = 'abc'
+        // "SELECT $x, y" with $x = 'abc'.
         let mut output = Output::default();
         output.copy("SELECT ", 0);
         output.insert_value("'abc'", 7);

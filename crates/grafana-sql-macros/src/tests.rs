@@ -1,4 +1,4 @@
-//! Tests of the whole way from raw to prepared text.
+//! Tests the whole expansion, from raw SQL to prepared SQL.
 
 mod golden;
 mod quotes;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The context of the macro table's examples, with `variables`.
+/// Calls `work` with the context of the macro table's examples and these variables.
 fn with<T>(variables: &Variables, work: impl FnOnce(&Context<'_>) -> T) -> T {
     in_dialect(Dialect::DuckDb, variables, work)
 }
@@ -73,7 +73,7 @@ fn macros() {
             "SELECT x, $__unixEpochGroup(s, '1s') AS Time",
             "SELECT x, make_timestamp(CAST(floor((s) / 1) AS BIGINT) * 1 * 1000000) AS Time",
         ),
-        // A number where it is one.
+        // A call that is not the whole column named `time` stays a number.
         ("SELECT 60 + $__unixEpochFrom() AS time", "SELECT 60 + 1772409600 AS time"),
         ("SELECT $__unixEpochFrom() AS timer", "SELECT 1772409600 AS timer"),
         ("time = $__unixEpochFrom()", "time = 1772409600"),
@@ -108,14 +108,14 @@ fn macros() {
             "$__unixEpochGroup(s, 1M)",
             "CAST(epoch(date_trunc('month', make_timestamp(CAST(floor(s) AS BIGINT) * 1000000))) AS BIGINT)",
         ),
-        // All.
+        // The choice All.
         ("$__conditionalAll(p IN ($everything), $everything)", "1=1"),
         ("$__conditionalAll(p IN ($everything), '${everything:raw}')", "1=1"),
         ("$__conditionalAll(p IN ($pattern), $pattern)", "(p IN ('a','b'))"),
         ("$__conditionalAll(p IN ('a','b'), 'a','b')", "(p IN ('a','b'))"),
         ("$__conditionalAll(p = 'x', 'x')", "(p = 'x')"),
         ("$__conditionalAll(p = 'x', $__all)", "1=1"),
-        // Left alone.
+        // Texts that must stay unchanged.
         (
             "'$__timeFilter(a)' -- $__nope($1)\n/* $x */ $$ $one $$ \"$__time(a)\"",
             "'$__timeFilter(a)' -- $__nope($1)\n/* $x */ $$ $one $$ \"$__time(a)\"",
@@ -124,7 +124,7 @@ fn macros() {
             "SELECT * FROM 'query_perf_weekly_*.parquet' WHERE p = 'id = $1' AND [[1,2],[a]][1] = ?",
             "SELECT * FROM 'query_perf_weekly_*.parquet' WHERE p = 'id = $1' AND [[1,2],[a]][1] = ?",
         ),
-        // An own variable outranks a built-in one.
+        // A variable of the caller overrides a built-in one.
         ("$__mine", "'own'"),
     ];
     for (sql, expected) in cases {
@@ -331,7 +331,7 @@ fn long_texts_take_no_time() {
     for piece in pieces {
         let sql = piece.repeat(100_000 / piece.len());
         for sql in [format!("SELECT {sql}"), format!("'{sql}'"), format!("$__time({sql})")] {
-            // Quadratic work on 100 kB would take far longer; the margin is for busy machines.
+            // Quadratic work on 100 kB would take far longer; the limit leaves room for busy machines.
             let start = Instant::now();
             let _ = expand(&sql);
             assert!(start.elapsed() < Duration::from_secs(20), "{piece}: {:?}", start.elapsed());
@@ -339,7 +339,7 @@ fn long_texts_take_no_time() {
     }
 }
 
-/// Texts that look like queries with something wrong.
+/// Texts that look like invalid queries.
 const PIECES: &str = r#"(\$__(time|timeFilter|timeGroup|week|weekTime|interval|conditionalAll|from|x)|[$'"`/*\-\\\n (){},:\[\]aeE1é]|\$(one|pattern|v)|\$\{(one|v:csv)\}|\[\[v\]\]|\$\$|--|/\*|\*/|\PC){0,40}"#;
 
 proptest! {
@@ -360,7 +360,7 @@ proptest! {
         }
     }
 
-    /// Whatever the value and wherever it stands, it stays one literal: the other tokens are the same as for `x`.
+    /// Any value at any place stays a single literal: the other tokens are the same as with the value `x`.
     #[test]
     fn a_value_is_one_literal(
         sql in PIECES,
@@ -376,7 +376,7 @@ proptest! {
             let kinds: Vec<_> = tokens(&prepared.sql).map(|token| (token.kind, token.closed)).collect();
             Some((kinds, prepared.sql))
         };
-        // `${v:csv}` puts the text in verbatim, which is what it is for.
+        // `${v:csv}` inserts the text unquoted by design.
         prop_assume!(!sql.contains("v:csv"));
         let (Some((expected, _)), Some((found, text))) = (shape("x"), shape(&value)) else { return Ok(()) };
         prop_assert_eq!(found, expected, "{}", text);

@@ -1,5 +1,5 @@
-//! Template variables: what a caller without Grafana's frontend sends along with its query.
-//! How a value is written into SQL is in `interpolate`.
+//! Template variables, which callers without Grafana's frontend send with a query. `interpolate` writes their
+//! values into SQL.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::{Error, Result};
 
-/// What Grafana stores for the choice "All".
+/// The value that Grafana stores for the choice All.
 const ALL: &str = "$__all";
 
 /// Template variables by name, without `$`.
@@ -18,15 +18,15 @@ pub struct Variables(pub BTreeMap<String, Variable>);
 /// The chosen value of a template variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Variable {
-    /// Everything; only `$__conditionalAll` can use it.
+    /// The choice All; only `$__conditionalAll` can use it.
     All,
     /// One value.
     One(Value),
-    /// The values of a multi-value variable, perhaps none.
+    /// The values of a multi-value variable, possibly none.
     Many(Vec<Value>),
 }
 
-/// A single value: a text, which SQL gets quoted, or a number or truth value, which it gets bare.
+/// A single value: a text, which is quoted in SQL, or a number or boolean, which is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
     pub(super) text: String,
@@ -34,30 +34,31 @@ pub struct Value {
 }
 
 impl Value {
-    /// A text.
+    /// Creates a text value.
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), bare: false }
     }
 
-    /// Something that is safe to stand bare in SQL; so only for what this module has made or checked.
+    /// Creates a value that is written without quotes; only for texts that this module has made or checked.
     pub(super) fn bare(text: &impl ToString) -> Self {
         Self { text: text.to_string(), bare: true }
     }
 }
 
 impl From<&str> for Variable {
-    /// A text, or All for `$__all`.
+    /// Converts a text; `$__all` becomes [`Variable::All`].
     fn from(text: &str) -> Self {
         if text == ALL { Self::All } else { Self::One(Value::text(text)) }
     }
 }
 
 impl Variables {
-    /// Reads the object `variables` of a query model: name → string, number, boolean, list of these, or
-    /// `"$__all"` (also alone in a list). An object with a `value`, as dashboards store the current choice, counts as its value.
+    /// Reads the object `variables` of a query model: each name with a string, number, boolean, a list of
+    /// these, or `"$__all"` (also as the only item of a list). For an object with a `value`, as dashboards
+    /// store the current choice, its `value` is read.
     ///
     /// # Errors
-    /// Names the variable whose value is something else.
+    /// A value of another type; the message names the variable.
     pub fn from_json(json: Option<&Json>) -> Result<Self> {
         match json {
             None | Some(Json::Null) => Ok(Self::default()),
@@ -69,7 +70,7 @@ impl Variables {
         }
     }
 
-    /// Bytes of all names and values.
+    /// Returns the length in bytes of all names and values.
     #[must_use]
     pub fn len(&self) -> usize {
         let of = |variable: &Variable| match variable {
@@ -80,18 +81,18 @@ impl Variables {
         self.0.iter().map(|(name, variable)| name.len() + of(variable)).sum()
     }
 
-    /// Whether there is none.
+    /// Whether there are no variables.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Adds or replaces one.
+    /// Adds or replaces a variable.
     pub fn insert(&mut self, name: impl Into<String>, variable: Variable) {
         self.0.insert(name.into(), variable);
     }
 
-    /// The variable of this name.
+    /// Returns the variable with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Variable> {
         self.0.get(name)
@@ -104,7 +105,7 @@ impl FromIterator<(String, Variable)> for Variables {
     }
 }
 
-/// Reads what [`Variables::from_json`] reads.
+/// Reads the same JSON as [`Variables::from_json`].
 impl<'de> Deserialize<'de> for Variables {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Json::deserialize(deserializer)?;
@@ -112,7 +113,7 @@ impl<'de> Deserialize<'de> for Variables {
     }
 }
 
-/// A JSON value's type, in words: `a list`.
+/// Returns the type of a JSON value in words, such as `a list`.
 #[must_use]
 pub fn kind_of(value: &Json) -> &'static str {
     match value {

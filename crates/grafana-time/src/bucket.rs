@@ -1,4 +1,4 @@
-//! Buckets of time and what fills the empty ones.
+//! Time buckets, and how empty ones are filled.
 
 use std::time::Duration;
 
@@ -11,43 +11,43 @@ use crate::{Error, Result};
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
 const WEEK: i64 = 7 * DAY;
-/// 1970-01-05T00:00Z, the first Monday: where weeks are counted from.
+/// 1970-01-05T00:00Z, the first Monday, from which weeks are counted.
 const MONDAY: i64 = 4 * DAY;
 
-/// The width of a bucket, as `$__timeGroup` makes them and gaps are filled by.
+/// The width of a bucket, for `$__timeGroup` and for filling gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Bucket {
-    /// A fixed width in nanoseconds (> 0), aligned to 1970-01-01T00:00Z.
+    /// A fixed width in nanoseconds (> 0); buckets are aligned to 1970-01-01T00:00Z.
     Nanos(i64),
-    /// Calendar weeks (> 0), starting on Monday; several weeks are counted from 1970-01-05.
+    /// Calendar weeks (> 0), which start on Monday; groups of weeks are counted from 1970-01-05.
     Weeks(i32),
-    /// Calendar months (> 0), starting on the first; several months are counted from 1970-01.
+    /// Calendar months (> 0), which start on the first day; groups of months are counted from 1970-01.
     Months(i32),
 }
 
-/// What an empty bucket of a time series gets.
+/// The value of an empty bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum FillMode {
     /// A null.
     Null,
-    /// The last value seen.
+    /// The last value before it.
     Previous,
     /// This number.
     Value(f64),
 }
 
-/// The third argument of `$__timeGroup`, kept for when the frame is made.
+/// The third argument of `$__timeGroup`, kept until the frame is made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Fill {
-    /// Where the buckets lie.
+    /// The width of the buckets.
     pub bucket: Bucket,
-    /// What fills the empty ones.
+    /// The value of empty buckets.
     pub mode: FillMode,
 }
 
 impl Bucket {
-    /// Start of the bucket that holds the instant `ns` (nanoseconds since 1970, UTC). Saturates at the ends of
-    /// the range of `i64`.
+    /// Returns the start of the bucket that contains the instant `ns` (nanoseconds since 1970, UTC).
+    /// Saturates at the ends of the range of `i64`.
     #[must_use]
     pub fn floor(self, ns: i64) -> i64 {
         match self {
@@ -60,8 +60,8 @@ impl Bucket {
         }
     }
 
-    /// Start of the bucket after the one that starts at `floor_ns`. Saturates like [`Bucket::floor`]: at the
-    /// end of the range it returns `i64::MAX`, which may be its argument.
+    /// Returns the start of the bucket after the one that starts at `floor_ns`. Saturates like
+    /// [`Bucket::floor`]: at the end of the range it returns `i64::MAX`, which may equal its argument.
     #[must_use]
     pub fn next(self, floor_ns: i64) -> i64 {
         match self {
@@ -71,7 +71,7 @@ impl Bucket {
         }
     }
 
-    /// Its width; a month counts 30 days, a full year 365.
+    /// Returns the width as a duration; a month counts 30 days, a full year 365.
     #[must_use]
     pub fn width(self) -> Duration {
         let days = |days: i32| Duration::from_secs(u64::try_from(days).unwrap_or(0).saturating_mul(86_400));
@@ -84,8 +84,9 @@ impl Bucket {
         }
     }
 
-    /// The width as a whole number of the largest unit that fits, in English and in one: `(90, "second")`, `(2, "day")`, `(1, "year")`.
-    /// Of fixed widths the finest unit is the microsecond, the resolution of SQL's timestamps; what is finer is cut off.
+    /// Returns the width as a whole number of the largest possible unit, in English and in the singular:
+    /// `(90, "second")`, `(2, "day")`, `(1, "year")`. Fixed widths are cut off to microseconds, the
+    /// resolution of SQL timestamps.
     #[must_use]
     pub fn in_units(self) -> (i64, &'static str) {
         match self {
@@ -101,7 +102,7 @@ impl Bucket {
         }
     }
 
-    /// Where buckets are counted from, as seconds since 1970: a Monday for weeks, 1970-01-01 for all others.
+    /// Returns the origin of the buckets in seconds since 1970: a Monday for weeks, otherwise 1970-01-01.
     #[must_use]
     pub fn origin_seconds(self) -> i64 {
         match self {
@@ -116,14 +117,14 @@ fn floor_from(origin: i64, width: i64, ns: i64) -> i64 {
     ns.saturating_sub(i64::try_from(over).unwrap_or(i64::MAX))
 }
 
-/// Months since 1970-01 of an instant.
+/// Returns the number of months from 1970-01 to an instant.
 fn month_of(ns: i64) -> i64 {
     let Ok(instant) = Timestamp::from_nanosecond(ns.into()) else { return 0 };
     let date = Offset::UTC.to_datetime(instant).date();
     (i64::from(date.year()) - 1970) * 12 + i64::from(date.month()) - 1
 }
 
-/// First instant of a month counted from 1970-01.
+/// Returns the first instant of a month counted from 1970-01.
 fn month_start(month: i64) -> i64 {
     let beyond = if month < 0 { i64::MIN } else { i64::MAX };
     let first = || {
@@ -151,11 +152,12 @@ const FIXED: &[(&[&str], &str, i64)] = &[
 const CALENDAR: &[(&[&str], &str, i32)] =
     &[(&["M", "mon"], "month", 1), (&["Q"], "quarter", 3), (&["y"], "year", 12)];
 
-/// Reads `5m`, `1h30m`, `1.5h`, `10 seconds`, `1w`, `1M`, `1y`, `month`. Fixed units are
-/// us, ms, s, m, h, d, w; calendar units M, Q, y (or their English names) stand alone. A whole number of weeks,
-/// also as `7d`, gives calendar weeks, because Grafana's own interval is never written in weeks.
+/// Reads `5m`, `1h30m`, `1.5h`, `10 seconds`, `1w`, `1M`, `1y`, `month`. Fixed units are us, ms, s, m, h, d,
+/// w. Calendar units are M, Q, y and their English names; they cannot be combined with other units. A whole
+/// number of weeks, also written as `7d`, becomes calendar weeks, because Grafana's own interval is never
+/// written in weeks.
 ///
-/// The error has no position: the caller knows where the text stands.
+/// The error has no position, which only the caller knows.
 impl std::str::FromStr for Bucket {
     type Err = Error;
 
@@ -210,8 +212,8 @@ impl std::str::FromStr for Bucket {
     }
 }
 
-/// The interval that is meant where a unit stands in the wrong case, such as `1q` or `1D`; `None` where something else is
-/// wrong.
+/// Returns the interval with its unit in the right case, for units such as in `1q` or `1D`; `None` if
+/// something else is wrong.
 fn in_right_case(text: &str) -> Option<String> {
     let text = text.trim();
     let (number, unit) = text.split_at(super::run(text, |c| c.is_ascii_digit() || c == '.'));
@@ -219,7 +221,7 @@ fn in_right_case(text: &str) -> Option<String> {
     let names = names.chain(CALENDAR.iter().flat_map(|(short, ..)| *short));
     let found = names.copied().find(|name| name.eq_ignore_ascii_case(unit.trim()))?;
     let right = format!("{number}{found}");
-    // No endless way back here: this one's unit is known.
+    // This cannot recurse without end, because the unit of the new text is known.
     (right != text && right.parse::<Bucket>().is_ok()).then_some(right)
 }
 
@@ -233,13 +235,13 @@ fn calendar_unit(unit: &str) -> Option<i32> {
     found.map(|(_, _, months)| *months)
 }
 
-/// Whether `unit` is the English word, in any case, one or many.
+/// Whether `unit` is the English word, in any case, singular or plural.
 fn is_word(unit: &str, word: &str) -> bool {
     unit.eq_ignore_ascii_case(word)
         || unit.strip_suffix(['s', 'S']).is_some_and(|single| single.eq_ignore_ascii_case(word))
 }
 
-/// `number` (digits with at most one point) times `unit`, exactly, rounded down.
+/// Returns `number` (digits with at most one point) times `unit`, computed exactly and rounded down.
 fn scaled(number: &str, unit: i64) -> Option<i128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let longest = 15;

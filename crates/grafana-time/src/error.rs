@@ -1,11 +1,11 @@
-//! What is wrong with a time, an interval or a week.
+//! Errors of times, intervals and weeks.
 
 use serde::{Deserialize, Serialize};
 
-/// Shorthand used throughout the crate.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A text that is no time, interval or week, for the person who wrote it.
+/// A text that is not a valid time, interval or week, described for the person who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -13,11 +13,11 @@ pub struct Error {
     pub message: String,
     /// What to write instead, in the same style.
     pub hint: Option<String>,
-    /// The end of a range that it is about, if it is about one.
+    /// The end of the range that the error is about, if any.
     pub end: Option<End>,
 }
 
-/// An end of a time range: it decides where rounding goes.
+/// An end of a time range; it determines the direction of rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {

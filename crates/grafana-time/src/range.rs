@@ -1,4 +1,4 @@
-//! Time ranges and intervals as text. All of it in UTC.
+//! Reads and formats time ranges and intervals, all in UTC.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Bucket, relative};
 use crate::{End, Error, Result};
 
-/// A time range; both ends belong to it, as in Grafana.
+/// A time range that includes both ends, as in Grafana.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeRange {
     /// Its first instant.
@@ -20,7 +20,8 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    /// From milliseconds since 1970, as Grafana's protocol has them; saturates in the years -9999 and 9999.
+    /// Creates a range from milliseconds since 1970, as in Grafana's protocol; saturates at the years -9999
+    /// and 9999.
     #[must_use]
     pub fn from_millis(from: i64, to: i64) -> Self {
         let instant = |ms: i64| {
@@ -30,25 +31,25 @@ impl TimeRange {
         Self { from: instant(from), to: instant(to) }
     }
 
-    /// `from` in milliseconds since 1970, rounded towards the past.
+    /// Returns `from` in milliseconds since 1970, rounded towards the past.
     #[must_use]
     pub fn from_ms(self) -> i64 {
         floor_milliseconds(self.from)
     }
 
-    /// `to` in milliseconds since 1970, rounded towards the past.
+    /// Returns `to` in milliseconds since 1970, rounded towards the past.
     #[must_use]
     pub fn to_ms(self) -> i64 {
         floor_milliseconds(self.to)
     }
 
-    /// Reads the two ends as a person writes them: `now-6h`, `now-26w/w`, `now/w` (a rounded `from` goes to the
-    /// start of the unit, `to` to its last millisecond, weeks start on Monday), RFC 3339, `2026-03-01`,
-    /// `2026-03-01 12:00` (UTC), ISO weeks `2026-W10` or `202610`, milliseconds since 1970.
-    /// A day or week given as `to` is meant with its whole length.
+    /// Reads both ends as a person writes them: `now-6h`, `now-26w/w`, `now/w` (rounding moves `from` to the
+    /// start of the unit and `to` to its last millisecond; weeks start on Monday), RFC 3339, `2026-03-01`,
+    /// `2026-03-01 12:00` (UTC), ISO weeks `2026-W10` or `202610`, milliseconds since 1970. A day or week
+    /// given as `to` is included completely.
     ///
     /// # Errors
-    /// A text that is none of these, or a range that ends before it starts; without position.
+    /// A text in none of these forms, or a range that ends before it starts. The error has no position.
     pub fn parse(from: &str, to: &str, now: Timestamp) -> Result<Self> {
         let range =
             Self { from: relative::parse(from, now, End::From)?, to: relative::parse(to, now, End::To)? };
@@ -65,28 +66,29 @@ impl TimeRange {
     }
 }
 
-/// The last millisecond of the year 9999, which is beyond [`Timestamp::MAX`] by 26 hours, since any offset must fit.
-/// The time picker of Grafana offers it, so `Timestamp::MAX` stands for it.
+/// The last millisecond of the year 9999, which Grafana's time picker offers. It is up to 26 hours after
+/// [`Timestamp::MAX`], which leaves room for any offset; `Timestamp::MAX` stands for it.
 const LAST_MS: i64 = 253_402_300_799_999;
 
-/// The instant of milliseconds since 1970; the calendar's last 26 hours are [`Timestamp::MAX`]. `None` beyond the years
-/// -9999 and 9999.
+/// Returns the instant of milliseconds since 1970; the calendar's last 26 hours become [`Timestamp::MAX`].
+/// `None` beyond the years -9999 and 9999.
 #[must_use]
 pub fn instant_of_ms(ms: i64) -> Option<Timestamp> {
     let last = || (Timestamp::MAX.as_millisecond()..=LAST_MS).contains(&ms).then_some(Timestamp::MAX);
     Timestamp::from_millisecond(ms).ok().or_else(last)
 }
 
-/// Width of an interval such as `30s`, `5m`, `1w`; a month counts 30 days, a year 365.
-/// For buckets parse a [`Bucket`], which keeps calendar units apart.
+/// Reads the width of an interval such as `30s`, `5m`, `1w`; a month counts 30 days, a year 365. For buckets
+/// parse a [`Bucket`], which distinguishes calendar units.
 ///
 /// # Errors
-/// A text that is not an interval; without position.
+/// A text that is not an interval. The error has no position.
 pub fn parse_interval(text: &str) -> Result<Duration> {
     text.parse().map(Bucket::width)
 }
 
-/// One number and one unit of y, d, h, m, s, ms, truncated: Grafana's `gtime.FormatInterval`. At least `1ms`.
+/// Formats an interval as a truncated number with one of the units y, d, h, m, s, ms, as Grafana's
+/// `gtime.FormatInterval` does. At least `1ms`.
 #[must_use]
 pub fn format_interval(interval: Duration) -> String {
     let units = [("y", 31_536_000_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
@@ -97,8 +99,9 @@ pub fn format_interval(interval: Duration) -> String {
     }
 }
 
-/// The first instant behind a range that ends with `last`: ends are in whole milliseconds, and all of the last one belongs to the
-/// range, or a week that ends with 23:59:59.999 would lack its last moments. `None` where there is no later one.
+/// Returns the first instant after a range that ends with `last`. Ends are in whole milliseconds, and the
+/// last millisecond belongs to the range completely; otherwise a week that ends with 23:59:59.999 would lack
+/// its last moments. `None` if there is no later instant.
 #[must_use]
 pub fn behind(last: Timestamp) -> Option<Timestamp> {
     let step = if last.as_nanosecond() % 1_000_000 == 0 { 1_000_000 } else { 1_000 };
@@ -106,7 +109,7 @@ pub fn behind(last: Timestamp) -> Option<Timestamp> {
     Timestamp::from_nanosecond(next).ok().filter(|_| last != Timestamp::MAX)
 }
 
-/// Seconds since 1970, rounded towards the past.
+/// Returns seconds since 1970, rounded towards the past.
 #[must_use]
 pub fn unix_seconds(instant: Timestamp) -> i64 {
     if instant == Timestamp::MAX {
@@ -122,7 +125,7 @@ fn floor_milliseconds(instant: Timestamp) -> i64 {
     i64::try_from(instant.as_nanosecond().div_euclid(1_000_000)).unwrap_or_default()
 }
 
-/// A timestamp as text, so that its whole range and resolution survive.
+/// Serializes a timestamp as text, so that its full range and resolution are kept.
 mod rfc3339 {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -167,7 +170,7 @@ mod tests {
         assert_eq!(json, r#"{"from":"1969-12-31T23:59:59.999Z","to":"2026-03-01T00:00:00.123Z"}"#);
         assert_eq!(serde_json::from_str::<TimeRange>(&json).unwrap(), range);
         assert_eq!(TimeRange::from_millis(i64::MIN, i64::MAX).to, Timestamp::MAX);
-        // To the end of the calendar.
+        // A range up to the end of the calendar.
         let range = TimeRange::from_millis(0, LAST_MS);
         assert_eq!((range.to_ms(), unix_seconds(range.to)), (LAST_MS, LAST_MS / 1_000));
         for (ms, there) in [(LAST_MS, true), (LAST_MS - 90_000_000, true), (LAST_MS + 1, false)] {

@@ -1,5 +1,5 @@
-//! One end of a time range as a person writes it. The words are Grafana's date math
-//! (`now-26w/w`); the command line and the JSON API take them, Grafana itself sends instants.
+//! Reads one end of a time range as a person writes it, including Grafana's date math (`now-26w/w`). The
+//! command line and the JSON API use it; Grafana itself sends instants.
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
@@ -8,7 +8,7 @@ use jiff::{Span, Timestamp, ToSpan};
 use super::instant_of_ms;
 use crate::{End, Error, IsoWeek, Result};
 
-/// The instant that `text` means; see [`super::TimeRange::parse`].
+/// Returns the instant that `text` stands for; see [`super::TimeRange::parse`].
 pub(super) fn parse(text: &str, now: Timestamp, end: End) -> Result<Timestamp> {
     let trimmed = text.trim();
     let found = match trimmed.strip_prefix("now") {
@@ -30,7 +30,7 @@ fn absolute(text: &str, end: End) -> Option<Timestamp> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant);
     }
-    // Six digits are a week: as milliseconds they would mean the first minutes of 1970.
+    // Six digits are a week: as milliseconds they would be in the first minutes of 1970.
     if text.contains(['W', 'w']) || (text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit())) {
         let week: IsoWeek = text.parse().ok()?;
         return span_end(week.monday().into(), 1.week(), end);
@@ -41,12 +41,12 @@ fn absolute(text: &str, end: End) -> Option<Timestamp> {
     if text.len() <= "2026-03-01".len() {
         return span_end(text.parse::<Date>().ok()?.into(), 1.day(), end);
     }
-    // The calendar's last hours are beyond what a `Timestamp` can be.
+    // The calendar's last hours are beyond the range of `Timestamp`.
     let civil: DateTime = text.strip_suffix('Z').unwrap_or(text).parse().ok()?;
     Some(instant(civil).unwrap_or(if civil.year() < 0 { Timestamp::MIN } else { Timestamp::MAX }))
 }
 
-/// `-26w/w` after `now`: steps and roundings, left to right.
+/// Applies steps and roundings such as `-26w/w` to `now`, from left to right.
 fn date_math(steps: &str, now: Timestamp, end: End) -> Option<Timestamp> {
     let mut at = Offset::UTC.to_datetime(now);
     let mut rest = steps.trim_start();
@@ -103,7 +103,8 @@ fn round(at: DateTime, unit: char, end: End) -> Option<DateTime> {
     }
 }
 
-/// `start`, or the last millisecond of what begins there; the calendar's last days have no end of their own.
+/// Returns `start`, or for the end of a range the last millisecond of the period that begins there. For the
+/// calendar's last days that is the calendar's end.
 fn span_end(start: DateTime, length: Span, end: End) -> Option<Timestamp> {
     match end {
         End::From => instant(start),

@@ -1,89 +1,91 @@
-//! ISO weeks and their YYYYWW integers. The only place that does arithmetic on them.
+//! ISO weeks and their integers YYYYWW. All arithmetic on weeks is done here.
 
 use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 
 use crate::Error;
 
-/// The years that a number YYYYWW may name. A number outside of them is a mistake or a mark for no week, such as 999952.
+/// The years that an integer YYYYWW may name. Other years are mistakes, or markers for "no week" such as
+/// 999952.
 const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
 
 /// An ISO 8601 week, e.g. 2026-W53. Databases mostly hold it as the integer YYYYWW (`202653`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IsoWeek {
-    /// Its Monday; the order of weeks is the order of their Mondays.
+    /// The Monday of the week; weeks are ordered by it.
     monday: Date,
 }
 
 impl IsoWeek {
-    /// The week with this number in this ISO year; `None` when the year has no such week (2025-W53).
+    /// Returns the week with this number in this ISO year; `None` if the year has no such week (2025-W53).
     #[must_use]
     pub fn new(year: i16, week: i8) -> Option<Self> {
         ISOWeekDate::new(year, week, Weekday::Monday).ok().map(|day| Self { monday: day.date() })
     }
 
-    /// The week of a YYYYWW integer; `None` for an integer that names no week (`202600`, `202553`,
-    /// `42`), and for one outside the years 1970 to 2199: `2601` is the year 2026 written short, and `999952` a mark for no week.
+    /// Returns the week of an integer YYYYWW. `None` if no such week exists (`202600`, `202553`, `42`), or if
+    /// it is outside the years 1970 to 2199: `2601` is a short form of 2026, and `999952` a marker for "no
+    /// week".
     #[must_use]
     pub fn from_yyyyww(number: i64) -> Option<Self> {
         let year = i16::try_from(number / 100).ok().filter(|year| YEARS.contains(year))?;
         Self::new(year, i8::try_from(number % 100).ok()?)
     }
 
-    /// The oldest and the newest number that [`Self::from_yyyyww`] knows.
+    /// Returns the oldest and the newest integer that [`Self::from_yyyyww`] accepts.
     #[must_use]
     pub fn bounds() -> (i64, i64) {
         let (oldest, newest) = (i64::from(*YEARS.start()) * 100 + 1, i64::from(*YEARS.end()) * 100);
         (oldest, newest + if Self::from_yyyyww(newest + 53).is_some() { 53 } else { 52 })
     }
 
-    /// The week as the integer YYYYWW.
+    /// Returns the week as an integer YYYYWW.
     #[must_use]
     pub fn yyyyww(self) -> i64 {
         let week = self.monday.iso_week_date();
         i64::from(week.year()) * 100 + i64::from(week.week())
     }
 
-    /// The week that holds this instant, in UTC.
+    /// Returns the week that contains this instant, in UTC.
     #[must_use]
     pub fn containing(instant: Timestamp) -> Self {
         Self::of_date(instant.to_zoned(TimeZone::UTC).date())
     }
 
-    /// The week that holds this day.
+    /// Returns the week that contains this day.
     #[must_use]
     pub fn of_date(date: Date) -> Self {
         let days = i64::from(date.weekday().to_monday_zero_offset());
         Self { monday: date.saturating_sub(days.days()) }
     }
 
-    /// Its first day.
+    /// Returns the first day of the week.
     #[must_use]
     pub fn monday(self) -> Date {
         self.monday
     }
 
-    /// Its first instant, nanoseconds since 1970 in UTC; saturates outside 1677–2262.
+    /// Returns the first instant of the week in nanoseconds since 1970, in UTC; saturates outside 1677–2262.
     #[must_use]
     pub fn start_ns(self) -> i64 {
         let days = self.monday.since(Date::constant(1970, 1, 1)).map_or(0, |span| i64::from(span.get_days()));
         days.saturating_mul(86_400_000_000_000)
     }
 
-    /// The week `weeks` later (earlier when negative); saturates at the ends of the calendar.
+    /// Returns the week `weeks` later (earlier if negative); saturates at the ends of the calendar.
     #[must_use]
     pub fn plus(self, weeks: i64) -> Self {
         Self { monday: self.monday.saturating_add(weeks.clamp(-500_000, 500_000).weeks()) }
     }
 
-    /// Whole weeks from `other` to `self`.
+    /// Returns the number of weeks from `other` to `self`.
     #[must_use]
     pub fn weeks_since(self, other: Self) -> i64 {
         self.monday.since(other.monday).map_or(0, |span| i64::from(span.get_days()) / 7)
     }
 }
 
-/// Written as ISO does: `2026-W53`.
+/// Formats the week as in ISO 8601: `2026-W53`.
 impl std::fmt::Display for IsoWeek {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let week = self.monday.iso_week_date();

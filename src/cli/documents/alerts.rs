@@ -1,4 +1,4 @@
-//! Alert rules and datasources as provisioning files have them, YAML or JSON.
+//! Reads alert rules and datasources from provisioning files in YAML or JSON.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::document::{Document, Query};
 use super::json::{objects, text};
 use super::owner::{Datasources, Owner};
 
-/// The datasources that a provisioning file defines.
+/// Returns the datasources that a provisioning file defines.
 pub(in crate::cli) fn datasources(json: &Value) -> Datasources {
     let mut found = Datasources::default();
     let Some(object) = json.as_object() else { return found };
@@ -19,7 +19,7 @@ pub(in crate::cli) fn datasources(json: &Value) -> Datasources {
     found
 }
 
-/// The queries of the alert rules in a provisioning or export file; `None` when it holds no rules.
+/// Returns the queries of the alert rules in a provisioning or export file; `None` if it has no rules.
 pub(in crate::cli) fn read_alerts(json: &Value, known: &Datasources) -> Option<Document> {
     let object = json.as_object()?;
     let mut rules = objects(object, "groups").flat_map(|group| objects(group, "rules")).peekable();
@@ -58,7 +58,7 @@ fn read_query(document: &mut Document, title: &str, query: &Map<String, Value>, 
         ref_id: text(query, "refId").or_else(|| text(model, "refId")).unwrap_or("A").to_owned(),
         model: model.clone(),
         range: relative_range(query),
-        // What Grafana puts into a rule that says nothing.
+        // Grafana's default for rules.
         max_data_points: number("maxDataPoints").unwrap_or(43_200),
         interval: Some(format!("{}ms", number("intervalMs").unwrap_or(1_000))),
         repeat: None,
@@ -66,7 +66,7 @@ fn read_query(document: &mut Document, title: &str, query: &Map<String, Value>, 
     });
 }
 
-/// Seconds before now.
+/// Returns the time range of a rule's query, which is given in seconds before now.
 fn relative_range(query: &Map<String, Value>) -> Option<(String, String)> {
     let range = query.get("relativeTimeRange")?.as_object()?;
     let seconds = |key: &str| range.get(key).and_then(Value::as_i64).unwrap_or(0);

@@ -1,6 +1,6 @@
-//! Dashboards as Grafana saves and exports them (classic JSON, `schemaVersion`): panels, rows, library panels,
-//! annotations, variables. The newer resource forms are read too: v1 wraps a classic dashboard, and v2 is made one
-//! ([`resource`]).
+//! Reads dashboards as Grafana saves and exports them (classic JSON, `schemaVersion`): panels, rows, library
+//! panels, annotations, variables. The newer resource formats are also read: v1 wraps a classic dashboard,
+//! and v2 is converted to one ([`resource`]).
 
 use serde_json::{Map, Value};
 
@@ -10,15 +10,16 @@ use super::owner::{Datasources, Owner};
 use super::resource;
 use super::variables::{Source, Variable, entries};
 
-/// Rows hold panels, and rows were once nested; deeper than this nothing is looked for.
+/// Maximum nesting of rows: rows contain panels, and in old dashboards also rows.
 const MAX_DEPTH: usize = 8;
 
-/// Whether `json` is a dashboard, or a library panel of its own.
+/// Whether `json` is a dashboard or a library panel.
 pub(in crate::cli) fn is_dashboard(json: &Value) -> bool {
     json.as_object().is_some_and(|object| unwrapped(object).is_some() || newer(object).is_some())
 }
 
-/// The queries of a dashboard that are for our datasource. `known` are datasources that other files define.
+/// Returns the queries of a dashboard that are for this plugin. `known` are datasources that other files
+/// define.
 pub(in crate::cli) fn read_dashboard(json: &Value, known: &Datasources) -> Document {
     let document = Document::default();
     let Some(object) = json.as_object() else { return document };
@@ -54,8 +55,8 @@ pub(in crate::cli) fn read_dashboard(json: &Value, known: &Datasources) -> Docum
     reader.document
 }
 
-/// The dashboard itself: bare, under `dashboard` (HTTP API), under `spec` (resource form v1); or a library panel's
-/// model, which reads like a panel.
+/// Returns the dashboard itself: the object, its `dashboard` (HTTP API) or its `spec` (resource format v1).
+/// For a library panel, returns its model, which reads like a panel.
 fn unwrapped(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
     let is_one = |object: &&Map<String, Value>| {
         ["panels", "rows"].iter().any(|key| object.get(*key).is_some_and(Value::is_array))
@@ -70,7 +71,8 @@ fn unwrapped(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
         .or_else(|| library().filter(is_one))
 }
 
-/// The `spec` of a dashboard v2: under `spec`, under `dashboard.spec`, or bare, as the JSON model shows it.
+/// Returns the `spec` of a dashboard v2: under `spec`, under `dashboard.spec`, or the object itself, as the
+/// JSON model shows it.
 fn newer(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
     fn spec(object: Option<&Map<String, Value>>) -> Option<&Map<String, Value>> {
         object?.get("spec")?.as_object()
@@ -80,7 +82,8 @@ fn newer(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
     specs.into_iter().flatten().find(|spec| resource::is_v2(spec))
 }
 
-/// Variables of type `datasource` and the inputs of an exported dashboard, with the plugin they stand for.
+/// Returns the variables of type `datasource` and the inputs of an exported dashboard, each with its plugin's
+/// id.
 fn named_datasources(dashboard: &Map<String, Value>) -> impl Iterator<Item = (&str, &str)> {
     let variables = entries(dashboard)
         .filter(|entry| text(entry, "type") == Some("datasource"))
@@ -123,7 +126,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A library panel's model: beside its reference (older exports), or among the dashboard's elements.
+    /// Returns a library panel's model, which is next to its reference (older exports) or among the
+    /// dashboard's elements.
     fn library_model(&self, library: &'a Map<String, Value>) -> Option<&'a Map<String, Value>> {
         let elements = || {
             let uid = text(library, "uid")?;
@@ -180,7 +184,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether to take a query; one whose owner is not to be told is noted when it looks like ours.
+    /// Whether to take a query. If its datasource is unknown and it has SQL, it is noted as skipped.
     fn is_ours(&mut self, owner: Owner, title: &str, has_sql: bool) -> bool {
         match owner {
             Owner::Ours => true,
@@ -200,7 +204,7 @@ fn title(panel: &Map<String, Value>) -> &str {
 }
 
 impl Document {
-    /// The queries of variables, by the variable's name.
+    /// Returns the queries of variables with the variables' names.
     pub(in crate::cli) fn variable_queries(&self) -> impl Iterator<Item = (&str, &Map<String, Value>)> {
         self.variables.iter().filter_map(|variable| match &variable.source {
             Source::Query(model) => Some((variable.name.as_str(), model)),
@@ -291,7 +295,7 @@ mod tests {
         assert!(!is_dashboard(&json!({"name": "package"})) && !is_dashboard(&json!([1])));
     }
 
-    /// The same dashboard in both versions of the newer form, as Grafana exports them.
+    /// The same dashboard in both versions of the v2 format, as Grafana exports them.
     #[test]
     fn the_resource_form_v2() {
         let plugin = "duckdb-perf-datasource";

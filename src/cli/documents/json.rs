@@ -1,18 +1,18 @@
-//! Members of JSON objects.
+//! Helpers for JSON objects.
 
 use serde_json::{Map, Value};
 
-/// The non-empty text under `key`.
+/// Returns the text under `key`, if there is one and it is not empty.
 pub(super) fn text<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     object.get(key)?.as_str().filter(|text| !text.trim().is_empty())
 }
 
-/// The list under `key`; empty when there is none.
+/// Returns the list under `key`; empty if there is none.
 pub(super) fn list<'a>(object: &'a Map<String, Value>, key: &str) -> &'a [Value] {
     object.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The objects of the list under `key`.
+/// Returns the objects of the list under `key`.
 pub(super) fn objects<'a>(
     object: &'a Map<String, Value>,
     key: &str,

@@ -1,5 +1,5 @@
-//! What files ask of a datasource: dashboards, alert rules, query files. Pure: takes parsed JSON or text, gives
-//! queries; running them happens elsewhere.
+//! Finds the queries in dashboards, alert rules and query files. This module does no I/O: it takes parsed
+//! JSON or text and returns queries, which are run elsewhere.
 
 mod alerts;
 mod dashboard;

@@ -1,4 +1,4 @@
-//! Whose a query is: ours, another datasource's, or not to be told.
+//! Decides whether a query is for this plugin, for another datasource, or unclear.
 
 use std::collections::BTreeMap;
 
@@ -6,49 +6,49 @@ use serde_json::{Map, Value};
 
 use super::variables::reference_name;
 
-/// Plugin ids of our datasource: its own, and those it also answers to (`aliasIDs` of `plugin.json`).
+/// Ids of this plugin: its own, and those in `aliasIDs` of `plugin.json`.
 pub(in crate::cli) const PLUGIN_IDS: [&str; 3] =
     ["duckdb-perf-datasource", "grafana-duckdb-datasource", "motherduck-duckdb-datasource"];
-/// Uids that Grafana has given away: expressions, several at once, another panel's result, built-in annotations.
+/// Uids that Grafana reserves: expressions, mixed datasources, another panel's result, built-in annotations.
 const RESERVED: [&str; 6] =
     ["__expr__", "-100", "-- Mixed --", "-- Dashboard --", "-- Grafana --", "grafana"];
 
-/// Whose a query is.
+/// The datasource that a query is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// Our datasource's.
+    /// This plugin's datasource.
     Ours,
-    /// Another one's.
+    /// Another plugin's datasource.
     Others,
-    /// Not to be told; why, as a clause.
+    /// Unclear; the text is the reason, as a clause.
     Unknown(String),
 }
 
-/// Datasources whose type is known: by uid, by name, or as the variable that chooses one.
+/// Datasources whose type is known, by uid, by name, or by the variable that selects one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::cli) struct Datasources {
     types: BTreeMap<String, String>,
-    /// Whether one that is named and not known is ours.
+    /// Whether unknown datasources count as this plugin's.
     rest_is_ours: bool,
 }
 
 impl Datasources {
-    /// Adds one under its uid or name.
+    /// Adds a datasource under its uid or name.
     pub(in crate::cli) fn insert(&mut self, key: impl Into<String>, plugin_id: impl Into<String>) {
         self.types.insert(key.into(), plugin_id.into());
     }
 
-    /// Adds all of `other`.
+    /// Adds all datasources of `other`.
     pub(in crate::cli) fn extend(&mut self, other: Self) {
         self.types.extend(other.types);
     }
 
-    /// Takes those that are named and not known for ours: of a file that somebody asks to check alone.
+    /// Counts unknown datasources as this plugin's, because the user asked to check a single file.
     pub(in crate::cli) fn take_rest_for_ours(&mut self) {
         self.rest_is_ours = true;
     }
 
-    /// Whose a query with this `datasource` is: `{type, uid}`, a uid or name, or nothing.
+    /// Decides for a query with this `datasource`: `{type, uid}`, a uid, a name, or none.
     pub(super) fn owner(&self, datasource: Option<&Value>) -> Owner {
         match datasource {
             Some(Value::Object(object)) => self.owner_of_object(object),

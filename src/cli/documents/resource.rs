@@ -1,21 +1,21 @@
-//! Dashboards in the resource form v2 (`dashboard.grafana.app/v2…`), as the classic ones that they stand for: elements and a
-//! layout become panels, and what is wrapped in `kind` and `spec` is unwrapped. Of a panel only what its queries need is
-//! there.
+//! Converts dashboards in the resource format v2 (`dashboard.grafana.app/v2…`) to classic ones: elements and
+//! layout become panels, and wrappers of `kind` and `spec` are removed. Only what a panel's queries need is
+//! converted.
 
 use serde_json::{Map, Value, json};
 
 use super::json::{objects, text};
 
-/// Layouts hold layouts; deeper than this nothing is looked for.
+/// Maximum nesting of layouts.
 const MAX_DEPTH: usize = 16;
 
-/// Whether `spec` is that of a dashboard v2.
+/// Whether `spec` belongs to a dashboard v2.
 pub(super) fn is_v2(spec: &Map<String, Value>) -> bool {
     spec.get("elements").is_some_and(Value::is_object)
         && ["layout", "timeSettings", "variables"].iter().any(|key| spec.contains_key(*key))
 }
 
-/// The classic dashboard.
+/// Returns the classic dashboard.
 pub(super) fn classic(spec: &Map<String, Value>) -> Map<String, Value> {
     let empty = Map::new();
     let elements = spec.get("elements").and_then(Value::as_object).unwrap_or(&empty);
@@ -40,7 +40,7 @@ pub(super) fn classic(spec: &Map<String, Value>) -> Map<String, Value> {
     dashboard
 }
 
-/// The variable that each element is repeated for, by itself or with the row or tab it is in.
+/// Collects for each element the variable for which it is repeated, alone or with its row or tab.
 fn collect_repeats(layout: &Value, outer: Option<&Value>, repeats: &mut Map<String, Value>, depth: usize) {
     let own = |spec: &Map<String, Value>| spec.get("repeat")?.get("value").cloned();
     match layout {
@@ -76,7 +76,7 @@ fn panel(element: &Value, repeat: Option<&Value>) -> Value {
     panel.into()
 }
 
-/// A query's model, with `refId` and `datasource` as classic dashboards have them.
+/// Returns a query's model with `refId` and `datasource` as in classic dashboards.
 fn target(query: &Map<String, Value>) -> Value {
     let (mut model, datasource) = model(query);
     if let Some(ref_id) = query.get("refId") {
@@ -86,8 +86,8 @@ fn target(query: &Map<String, Value>) -> Value {
     model.into()
 }
 
-/// The model in `query`, and the datasource: since v2beta1 both are in the `DataQuery`, with the plugin as its `group`; in
-/// v2alpha1 the plugin is the query's `kind`, and the datasource lies beside.
+/// Returns the model in `query`, and its datasource. Since v2beta1 both are in the `DataQuery`, with the
+/// plugin as its `group`; in v2alpha1 the plugin is the query's `kind`, and the datasource is next to it.
 fn model(query: &Map<String, Value>) -> (Map<String, Value>, Value) {
     let inner = query.get("query").and_then(Value::as_object).cloned().unwrap_or_default();
     let plugin_id =
@@ -102,7 +102,7 @@ fn model(query: &Map<String, Value>) -> (Map<String, Value>, Value) {
 fn variable(variable: &Map<String, Value>) -> Value {
     let mut entry = inside(variable);
     let kind = text(variable, "kind").unwrap_or_default().trim_end_matches("Variable").to_lowercase();
-    // A datasource variable names its plugin where others have a query.
+    // A datasource variable has its plugin where other variables have a query.
     let kind = match kind.as_str() {
         "text" => "textbox".to_owned(),
         "datasource" => {
@@ -128,7 +128,7 @@ fn annotation(annotation: &Map<String, Value>) -> Value {
     json!({ "name": spec.get("name"), "datasource": datasource, "target": target })
 }
 
-/// What `spec` holds.
+/// Returns the content of `spec`.
 fn inside(object: &Map<String, Value>) -> Map<String, Value> {
     object.get("spec").and_then(Value::as_object).cloned().unwrap_or_default()
 }

@@ -13,7 +13,8 @@ use super::document::{Document, Query};
 use crate::cli::vars;
 use crate::query::{Token, TokenKind, tokens};
 
-/// The statements of a query file; `None` for SQL without any `-- name:`, which is something else (views).
+/// Returns the statements of a query file; `None` for SQL without any `-- name:`, which is another kind of
+/// file (views).
 pub(in crate::cli) fn read_statements(sql: &str) -> Option<Document> {
     let mut document = Document::default();
     let mut has_name = false;
@@ -37,7 +38,7 @@ pub(in crate::cli) fn read_statements(sql: &str) -> Option<Document> {
     has_name.then_some(document)
 }
 
-/// The texts between `;` that hold more than comments and spaces.
+/// Splits at `;` and drops parts that have only comments and spaces.
 fn split(sql: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut start = 0;
@@ -80,7 +81,8 @@ impl<'a> Header<'a> {
             };
             let value = value.trim();
             match key.trim() {
-                // The file's own header may describe the keys; the last name is the statement's.
+                // A header of the file may explain the keys; the last name before the statement is the
+                // statement's.
                 "name" => header = Self { name: Some(value), ..Self::default() },
                 "format" if header.name.is_some() => header.format = Some(value),
                 "var" if header.name.is_some() => match vars::parse(value) {

@@ -1,56 +1,57 @@
-//! A dashboard's template variables: where their values come from, which are chosen, and how a text takes them.
+//! A dashboard's template variables: where their values come from, which are chosen, and how they are put
+//! into SQL.
 
 use serde_json::{Map, Value};
 
 use super::json::{list, objects, text};
 
-/// What Grafana stores for the choice "All".
+/// The value that Grafana stores for the choice All.
 const ALL: &str = "$__all";
 
 /// A template variable.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::cli) struct Variable {
-    /// Without `$`.
+    /// Its name, without `$`.
     pub(in crate::cli) name: String,
     /// Where its values come from.
     pub(in crate::cli) source: Source,
-    /// Whether several can be chosen.
+    /// Whether several values can be chosen.
     multi: bool,
     /// Whether All can be chosen.
     include_all: bool,
-    /// What stands for All, put into the query as it is.
+    /// The text that replaces the variable when All is chosen.
     all_value: Option<String>,
-    /// What the file says is chosen.
+    /// The chosen values, according to the file.
     current: Vec<String>,
     is_interval: bool,
-    /// Of an interval variable: into how many steps "auto" cuts the time range, and the shortest step.
+    /// For an interval variable: into how many steps `auto` divides the time range, and the minimum step.
     auto: (i64, String),
 }
 
-/// Where values come from.
+/// The origin of a variable's values.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::cli) enum Source {
-    /// A query of our datasource: its model, and the `datasource` it names.
+    /// A query of this plugin's datasource: its model, and the `datasource` that it names.
     Query(Map<String, Value>),
-    /// The file.
+    /// The file itself.
     Values(Vec<String>),
-    /// Something that is not there: another datasource, a list of datasources.
+    /// Something that is not available here: another datasource, or a list of datasources.
     Elsewhere,
 }
 
-/// What a variable stands for.
+/// The value of a variable.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::cli) enum Choice {
-    /// A value or a list, as `variables` of the query model has them.
+    /// A value or a list, in the form of the query model's `variables`.
     Value(Value),
-    /// A text that takes the variable's place before anything else is read (`allValue`).
+    /// A text that replaces the variable in the SQL before anything else (`allValue`).
     Raw(String),
-    /// An interval that suits the time range: that many steps of at least that width.
+    /// An interval that fits the time range: the number of steps, and the minimum step.
     Auto(i64, String),
 }
 
 impl Variable {
-    /// Reads an entry of `templating.list`. `is_ours` tells whether a query's `datasource` is ours.
+    /// Reads an entry of `templating.list`. `is_ours` says whether a query's `datasource` is this plugin's.
     pub(super) fn read(entry: &Map<String, Value>, is_ours: impl Fn(Option<&Value>) -> bool) -> Option<Self> {
         let flag = |key| entry.get(key).and_then(Value::as_bool).unwrap_or(false);
         let kind = text(entry, "type").unwrap_or_default();
@@ -79,8 +80,8 @@ impl Variable {
         })
     }
 
-    /// What it stands for, given the values it has now: the file's choice as far as it still exists, else All,
-    /// else the first value.
+    /// Returns the variable's value, given its possible values: those chosen in the file that still exist,
+    /// else All, else the first value.
     pub(in crate::cli) fn choose(&self, values: &[String]) -> Choice {
         let is_all = |value: &String| value == ALL;
         if let [value] = self.current.as_slice()
@@ -111,7 +112,7 @@ impl Variable {
     }
 }
 
-/// The query of a variable: an object, or a bare text as older dashboards have it.
+/// Returns the query of a variable: an object, or only the SQL text in older dashboards.
 fn query_model(entry: &Map<String, Value>) -> Option<Map<String, Value>> {
     let mut model = match entry.get("query")? {
         Value::Object(model) => model.clone(),
@@ -125,7 +126,7 @@ fn query_model(entry: &Map<String, Value>) -> Option<Map<String, Value>> {
     Some(model)
 }
 
-/// Values written in the file: `a, label : b`.
+/// Returns the values that are listed in the file: `a, label : b`.
 fn file_values(entry: &Map<String, Value>, kind: &str) -> Vec<String> {
     let options: Vec<String> = objects(entry, "options")
         .filter_map(|option| option.get("value").map(texts))
@@ -147,7 +148,7 @@ fn split_list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// A value or a list of values as texts.
+/// Returns a value or a list of values as texts.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().flat_map(texts).collect(),
@@ -158,7 +159,7 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// The entries of `templating.list`.
+/// Returns the entries of `templating.list`.
 pub(super) fn entries(dashboard: &Map<String, Value>) -> impl Iterator<Item = &Map<String, Value>> {
     let list = dashboard
         .get("templating")
@@ -167,12 +168,12 @@ pub(super) fn entries(dashboard: &Map<String, Value>) -> impl Iterator<Item = &M
     list.iter().filter_map(Value::as_object)
 }
 
-/// Whether `sql` names the variable.
+/// Whether `sql` uses the variable.
 pub(in crate::cli) fn mentions(sql: &str, name: &str) -> bool {
     references(sql, name).next().is_some()
 }
 
-/// `sql` with `value` wherever the variable stands, whatever its format.
+/// Replaces the variable in `sql` by `value`, in any of its formats.
 pub(in crate::cli) fn substitute(sql: &str, name: &str, value: &str) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut copied = 0;
@@ -185,7 +186,8 @@ pub(in crate::cli) fn substitute(sql: &str, name: &str, value: &str) -> String {
     out
 }
 
-/// Where the variable stands: `$name`, `${name}`, `${name:format}`, `[[name]]`, `[[name:format]]`.
+/// Returns where `sql` uses the variable: `$name`, `${name}`, `${name:format}`, `[[name]]`,
+/// `[[name:format]]`.
 fn references(sql: &str, name: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -216,7 +218,7 @@ fn reference_len(text: &str, name: &str) -> Option<usize> {
     (!rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')).then_some(1 + name.len())
 }
 
-/// The name in `$name`, `${name}` or `${name:format}`, when that is all of `text`.
+/// Returns the name if `text` is exactly `$name`, `${name}` or `${name:format}`.
 pub(super) fn reference_name(text: &str) -> Option<&str> {
     let rest = text.strip_prefix('$')?;
     let name = rest.strip_prefix('{').and_then(|inside| inside.strip_suffix('}')).unwrap_or(rest);

@@ -1,5 +1,5 @@
-//! Templates, contact points, notification policies and alert rules: looks at what Grafana has, decides, and does
-//! it unless the run is dry.
+//! Provisions templates, contact points, notification policies and alert rules: reads the object in Grafana,
+//! decides, and applies the decision unless it is a dry run.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ const POLICIES: &str = "/api/v1/provisioning/policies";
 const RULES: &str = "/api/v1/provisioning/alert-rules";
 
 impl Run<'_> {
-    /// Makes everything that is needed for alerts to arrive, and the rules when their folders are there.
+    /// Provisions alerting; the rules only if their folders exist.
     pub(super) fn alerts(&mut self, bundle: &Bundle, has_folders: bool) {
         self.templates(bundle);
         let there = match self.contacts(bundle) {
@@ -37,7 +37,8 @@ impl Run<'_> {
         }
     }
 
-    /// Whether a group's rules all come from Grafana's files, which then have a folder of their own for them.
+    /// Whether all rules of a group come from Grafana's provisioning files; Grafana then has a separate
+    /// folder for them.
     pub(super) fn is_from_files(&self, group: &Group) -> bool {
         group.rules.iter().all(|rule| {
             let has = self.grafana.get(&rule_path(rule), "read the alert rules");
@@ -45,7 +46,7 @@ impl Run<'_> {
         })
     }
 
-    /// Removes it; gives the uids of the rules that are gone.
+    /// Removes alerting; returns the uids of the removed rules.
     pub(super) fn remove_alerts(&mut self, bundle: &Bundle) -> Vec<String> {
         let gone = bundle.groups.iter().flat_map(|group| self.remove_rules(group)).collect();
         self.remove_policies(&bundle.routes);
@@ -81,7 +82,7 @@ impl Run<'_> {
         }
     }
 
-    /// Grafana's receivers, with their secrets where the account may read them.
+    /// Returns Grafana's receivers, with their secrets if the account may read them.
     fn receivers(&self) -> Result<Vec<Value>> {
         let doing = "read the contact points";
         let listed = self.grafana.need(CONTACTS, doing)?;
@@ -102,7 +103,7 @@ impl Run<'_> {
         Ok(listed)
     }
 
-    /// Makes the contact points; gives the names of all that are there then.
+    /// Provisions the contact points; returns the names of all that exist afterwards.
     fn contacts(&mut self, bundle: &Bundle) -> Result<Vec<String>> {
         let all = self.receivers()?;
         let ours: Vec<&str> = bundle.contacts.iter().map(|contact| contact.uid.as_str()).collect();
@@ -165,7 +166,7 @@ impl Run<'_> {
         }
     }
 
-    /// Reads the tree of policies, changes it, and writes it when something changed.
+    /// Reads the tree of policies, applies `change`, and writes the tree if it differs.
     fn tree(&mut self, routes: &[Value], change: fn(&mut Value, &[Value]) -> Vec<Change>) {
         let changed = self.grafana.need(POLICIES, "read the notification policies").and_then(|mut tree| {
             let (editable, from_files) = (is_editable(Some(&tree)), is_from_files(&tree));
@@ -219,14 +220,15 @@ impl Run<'_> {
             all &= end.is_ok();
             self.report.add_with("alert rule", of(&wants, "title"), end, notices);
         }
-        // A group is there when its first rule is; its interval is not the rules'. That of files is the files'.
+        // A rule group exists once it has a rule, but its interval must be set separately. The interval of a
+        // group from provisioning files is left alone.
         if all && !from_files {
             let end = interval.and_then(|has| self.set_interval(group, has.as_ref()));
             self.report.add("rule group", &group.name, end);
         }
     }
 
-    /// What Grafana has of a group, before this run.
+    /// Returns the group as it was in Grafana before this run.
     fn interval(&self, group: &Group) -> Result<Option<Value>> {
         self.grafana.get(&group_path(group), &format!("read the rule group `{}`", group.name))
     }
@@ -266,7 +268,8 @@ impl Run<'_> {
     }
 }
 
-/// A rule that names a contact point which is not there goes the way of the policies instead.
+/// Removes the contact point of a rule if it does not exist, so that the notification policies route its
+/// alerts.
 fn with_receiver(rule: &Value, there: &[String]) -> (Value, Vec<String>) {
     let receiver = rule.get("notification_settings").map(|settings| of(settings, "receiver"));
     let Some(receiver) = receiver.filter(|receiver| !there.iter().any(|there| there == receiver)) else {
@@ -282,7 +285,7 @@ fn with_receiver(rule: &Value, there: &[String]) -> (Value, Vec<String>) {
     (rule, vec![notice])
 }
 
-/// Grafana's exports double every dollar sign.
+/// Replaces `$$` by `$`, because Grafana's exports double every dollar sign.
 fn undoubled(value: &Value) -> Value {
     match value {
         Value::String(text) => text.replace("$$", "$").into(),

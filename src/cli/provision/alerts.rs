@@ -1,5 +1,5 @@
-//! Alerting as provisioning files have it, turned into what the API takes. Pure. Where Grafana's files and its
-//! API have different names or defaults, the file's hold.
+//! Converts alerting from provisioning files to the form of Grafana's API. This module does no I/O. Where
+//! file and API have different names or defaults, those of the file apply.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use super::expand::{Env, Expand};
 use super::same;
 use crate::error::{Error, Result};
 
-/// Keys of an alerting file that ask for something that is not made here.
+/// Keys of an alerting file that are not supported here.
 const NOT_MADE: [&str; 6] = [
     "muteTimes",
     "deleteRules",
@@ -19,10 +19,10 @@ const NOT_MADE: [&str; 6] = [
     "resetPolicies",
 ];
 
-/// Adds what `tree` has of alerting to `bundle`.
+/// Adds the alerting objects in `tree` to `bundle`.
 ///
 /// # Errors
-/// [`crate::error::Kind::BadSettings`] for what lacks its name, uid or a duration.
+/// [`crate::error::Kind::BadSettings`] when an object has no name or uid, or an invalid duration.
 pub(super) fn take(bundle: &mut Bundle, tree: &Value, env: Env) -> Result<()> {
     for template in list(tree, "templates") {
         bundle.templates.push(Template {
@@ -85,7 +85,7 @@ fn group(folder: &Folder, written: &Value, env: Env) -> Result<Group> {
 }
 
 fn rule(folder: &Folder, group: &str, written: &Value, env: Env) -> Result<Value> {
-    // Grafana fills variables in these, and neither in queries nor in annotations.
+    // Grafana expands variables in these fields, but not in queries and annotations.
     let mut expand = Expand::new(env);
     let text = |key: &str, default: &str| {
         let given = written.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -121,7 +121,7 @@ fn rule(folder: &Folder, group: &str, written: &Value, env: Env) -> Result<Value
     if let Some(count) = written.get("missing_series_evals_to_resolve").filter(|count| count.is_number()) {
         put("missingSeriesEvalsToResolve", count.clone());
     }
-    // Only where the file says so: people pause rules in Grafana.
+    // Set only if the file says so, because users pause rules in Grafana.
     if let Some(Value::Bool(paused)) = written.get("isPaused") {
         put("isPaused", (*paused).into());
     }
@@ -132,7 +132,7 @@ fn query(written: &Value) -> Value {
     let mut model = written.get("model").cloned().unwrap_or_else(|| json!({}));
     let ref_id = written.get("refId").or_else(|| model.get("refId")).cloned().unwrap_or_else(|| json!("A"));
     if let Value::Object(model) = &mut model {
-        // What Grafana puts in when a rule is saved.
+        // Grafana adds these defaults when it saves a rule.
         for (key, value) in [("intervalMs", json!(1000)), ("maxDataPoints", json!(43_200))] {
             model.entry(key).or_insert(value);
         }
@@ -145,7 +145,7 @@ fn query(written: &Value) -> Value {
     })
 }
 
-/// The policies without those whose receiver is not there, and these receivers' names.
+/// Returns the policies whose receivers exist, and the names of the missing receivers.
 pub(super) fn usable(routes: &[Value], is_there: &dyn Fn(&str) -> bool) -> (Vec<Value>, Vec<String>) {
     let mut left_out = Vec::new();
     let good = routes.iter().filter_map(|route| usable_route(route, is_there, &mut left_out)).collect();

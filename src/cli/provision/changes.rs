@@ -1,4 +1,5 @@
-//! What differs between what Grafana has and what a file wants, as lines for a person. Pure.
+//! Describes the differences between an object in Grafana and the one that a file wants. This module does no
+//! I/O.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +8,19 @@ use serde_json::Value;
 use super::same;
 use crate::cli::render::shortened;
 
-/// Lines that are written out; the others are counted.
+/// The most lines that are written out; further ones are counted.
 const MOST: usize = 8;
-/// Characters of a value that are shown.
+/// The most characters of a value that are shown.
 const LONGEST: usize = 60;
-/// What tells the items of a list apart, the first that is there.
+/// Fields that identify an item of a list; the first one that it has is used.
 const NAMES: [&str; 4] = ["title", "name", "refId", "uid"];
 
-/// One line for each value that changes, such as `` `slowMs`: 250 → 100 ``, where all of `has` counts.
+/// Returns a line for each value that differs, such as `` `slowMs`: 250 → 100 ``; all fields of `has` count.
 pub(super) fn all(has: &Value, wants: &Value) -> Vec<String> {
     lines(has, wants, true)
 }
 
-/// … where only what `wants` names counts.
+/// Returns the same lines, but only for fields that `wants` names.
 pub(super) fn named(has: &Value, wants: &Value) -> Vec<String> {
     lines(has, wants, false)
 }

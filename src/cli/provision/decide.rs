@@ -1,5 +1,5 @@
-//! What is to be done about one object: from what Grafana has and what a file wants to make, change, leave or
-//! refuse. Pure; an error says that the object is not ours to change.
+//! Decides for one object what to do, given the object in Grafana and the one that a file wants: create,
+//! update, keep or refuse. This module does no I/O. An error says that the object belongs to somebody else.
 
 use serde_json::{Map, Value, json};
 
@@ -8,35 +8,35 @@ use super::{changes, same};
 use crate::cli::documents::PLUGIN_IDS;
 use crate::error::{Error, Kind, Result};
 
-/// What the versions of dashboards that come from here begin their message with.
+/// The start of the version message of dashboards that this command saves.
 pub(super) const MESSAGE: &str = "duckdb-perf provision";
 
-/// Annotations that say which panel an alert rule belongs to.
+/// Annotations that name the panel of an alert rule.
 pub(super) const PANEL: [&str; 2] = ["__dashboardUid__", "__panelId__"];
 
-/// What is to be done to have an object as wanted.
+/// What to do so that an object is as wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Want {
-    /// Make it, with this body.
+    /// Create it with this body.
     Create(Value),
-    /// Change it, to this body; what changes, as lines.
+    /// Update it to this body; the lines describe the changes.
     Update(Value, Vec<String>),
-    /// Nothing.
+    /// Do nothing.
     Nothing,
 }
 
-/// What is to be done to be rid of an object.
+/// What to do to remove an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Rid {
-    /// Remove it.
+    /// Delete it.
     Delete,
-    /// It is not there.
+    /// Do nothing, because it does not exist.
     Absent,
-    /// Leave it; why, as a clause.
+    /// Keep it; the text is the reason, as a clause.
     Keep(String),
 }
 
-/// Fields of a datasource that a change must repeat.
+/// Fields of a datasource that an update must repeat.
 const DATASOURCE: [&str; 11] = [
     "uid",
     "name",
@@ -51,8 +51,8 @@ const DATASOURCE: [&str; 11] = [
     "isDefault",
 ];
 
-/// A datasource; `has` is the one with its uid, `named` the one with its name. Settings that people made beside
-/// ours stay, and so does what only a new one gets.
+/// Decides about a datasource; `has` is the one with its uid, `named` the one with its name. Settings that
+/// users have added stay, and so do those that only a new datasource gets.
 pub(super) fn datasource(has: Option<&Value>, named: Option<&Value>, wants: &Datasource) -> Result<Want> {
     let name = wants.name();
     let Some(has) = has else {
@@ -78,7 +78,7 @@ pub(super) fn datasource(has: Option<&Value>, named: Option<&Value>, wants: &Dat
     }
     let mut visible = wants.said();
     let secrets = visible.remove("secureJsonData");
-    // A secret cannot be read, so it is sent again.
+    // Grafana does not return secrets, so they are always sent again.
     if secrets.is_none() && same::holds(has, &Value::Object(visible.clone())) {
         return Ok(Want::Nothing);
     }
@@ -102,7 +102,7 @@ pub(super) fn datasource(has: Option<&Value>, named: Option<&Value>, wants: &Dat
     Ok(Want::Update(Value::Object(body), changes))
 }
 
-/// What stays of a datasource though a new one would have it otherwise.
+/// Returns a line for each setting that differs from the default of a new datasource and is kept.
 pub(super) fn kept(has: &Value, wants: &Datasource) -> Vec<String> {
     let set = |name: &String| has.get("jsonData")?.get(name).filter(|value| !value.is_null());
     let new = |name: &String| wants.made.get("jsonData")?.get(name);
@@ -113,7 +113,7 @@ pub(super) fn kept(has: &Value, wants: &Datasource) -> Vec<String> {
     differs.collect()
 }
 
-/// Being rid of a datasource; `has` is the one with its uid.
+/// Decides about removing a datasource; `has` is the one with its uid.
 pub(super) fn rid_of_datasource(has: Option<&Value>) -> Rid {
     match has {
         None => Rid::Absent,
@@ -125,7 +125,7 @@ pub(super) fn rid_of_datasource(has: Option<&Value>) -> Rid {
     }
 }
 
-/// A dashboard; `has` is Grafana's answer for its uid, with its `meta`.
+/// Decides about a dashboard; `has` is Grafana's answer for its uid, including `meta`.
 pub(super) fn dashboard(has: Option<&Value>, wants: &Value, folder: &Folder) -> Result<Want> {
     let mut model = wants.clone();
     if let Value::Object(model) = &mut model {
@@ -163,7 +163,7 @@ pub(super) fn dashboard(has: Option<&Value>, wants: &Value, folder: &Folder) -> 
     Ok(Want::Update(body, changes))
 }
 
-/// Being rid of a dashboard.
+/// Decides about removing a dashboard.
 pub(super) fn rid_of_dashboard(has: Option<&Value>, folder: &Folder) -> Rid {
     let Some(meta) = has.and_then(|has| has.get("meta")) else { return Rid::Absent };
     if of(meta, "folderUid") != folder.uid {
@@ -175,7 +175,7 @@ pub(super) fn rid_of_dashboard(has: Option<&Value>, folder: &Folder) -> Rid {
     Rid::Delete
 }
 
-/// A message template.
+/// Decides about a message template.
 pub(super) fn template(has: Option<&Value>, wants: &Template) -> Result<Want> {
     let body = json!({"template": wants.text});
     let Some(has) = has else { return Ok(Want::Create(body)) };
@@ -188,7 +188,7 @@ pub(super) fn template(has: Option<&Value>, wants: &Template) -> Result<Want> {
     Ok(Want::Update(body, vec!["its text".to_owned()]))
 }
 
-/// A receiver of a contact point; `all` are Grafana's, `ours` the uids of the files.
+/// Decides about a receiver of a contact point; `all` are Grafana's receivers, `ours` the uids in the files.
 pub(super) fn contact(all: &[Value], wants: &Contact, ours: &[&str]) -> Result<Want> {
     let Some(has) = all.iter().find(|has| of(has, "uid") == wants.uid) else {
         let mut named = all.iter().filter(|has| of(has, "name") == wants.name).peekable();
@@ -208,7 +208,7 @@ pub(super) fn contact(all: &[Value], wants: &Contact, ours: &[&str]) -> Result<W
     if parts.iter().all(|key| same::same(&part(has, key), &part(&wants.body, key))) {
         return Ok(Want::Nothing);
     }
-    // Not the values: addresses of webhooks are secrets.
+    // The values are not shown, because addresses of webhooks are secrets.
     let differs = parts.iter().filter(|key| !same::same(&part(has, key), &part(&wants.body, key)));
     let changes: Vec<String> = differs.map(|key| format!("its `{key}`")).collect();
     if is_from_files(has) {
@@ -217,10 +217,10 @@ pub(super) fn contact(all: &[Value], wants: &Contact, ours: &[&str]) -> Result<W
     Ok(Want::Update(wants.body.clone(), changes))
 }
 
-/// An alert rule; `has` is the one with its uid.
+/// Decides about an alert rule; `has` is the one with its uid.
 pub(super) fn rule(has: Option<&Value>, wants: &Value) -> Result<Want> {
     let Some(has) = has else { return Ok(Want::Create(wants.clone())) };
-    // Rules from files are in a folder of that name, whose uid Grafana has chosen.
+    // Rules that Grafana provisions from files may be in a folder of the same name with another uid.
     if !is_from_files(has) && of(has, "folderUID") != of(wants, "folderUID") {
         return Err(taken(
             &format!("the uid `{}`", of(wants, "uid")),
@@ -230,12 +230,12 @@ pub(super) fn rule(has: Option<&Value>, wants: &Value) -> Result<Want> {
     }
     let mut wants = wants.clone();
     if let Value::Object(wants) = &mut wants {
-        // A rule that someone paused stays paused.
+        // A rule that a user has paused stays paused.
         wants.entry("isPaused").or_insert_with(|| has.get("isPaused").cloned().unwrap_or(Value::Bool(false)));
     }
     let (mut stored, mut wanted) = (same::rule(has), same::rule(&wants));
     if is_from_files(has) {
-        // They know their panel without these, too.
+        // Rules from files also work without folder uid and panel annotations.
         for rule in [&mut stored, &mut wanted] {
             if let Value::Object(rule) = rule {
                 rule.remove("folderUID");
@@ -244,7 +244,7 @@ pub(super) fn rule(has: Option<&Value>, wants: &Value) -> Result<Want> {
                 annotations.retain(|key, _| !PANEL.contains(&key.as_str()));
             }
         }
-        // Files cannot know Grafana's address.
+        // A file cannot know Grafana's address, so its runbook link may be relative.
         if let Some(path) = wanted.pointer("/annotations/runbook_url").and_then(Value::as_str)
             && let Some(theirs) = stored.pointer_mut("/annotations/runbook_url")
             && theirs
@@ -264,7 +264,8 @@ pub(super) fn rule(has: Option<&Value>, wants: &Value) -> Result<Want> {
     Ok(Want::Update(wants, changes))
 }
 
-/// Being rid of something of alerting; `elsewhere` says that it is not where ours is.
+/// Decides about removing an alerting object; `elsewhere` says that it is in another folder than the files
+/// want.
 pub(super) fn rid_of_alerting(has: Option<&Value>, elsewhere: bool) -> Rid {
     match has {
         None => Rid::Absent,
@@ -274,20 +275,22 @@ pub(super) fn rid_of_alerting(has: Option<&Value>, elsewhere: bool) -> Rid {
     }
 }
 
-/// Whether people may go on changing it in Grafana. What was made through the API with its lock stays locked.
+/// Whether users may change the object in Grafana. An object that was created through the API as locked stays
+/// locked.
 pub(super) fn is_editable(has: Option<&Value>) -> bool {
     has.is_none_or(|has| of(has, "provenance") != "api")
 }
 
-/// Whether it comes from Grafana's provisioning folder.
+/// Whether the object comes from Grafana's provisioning folder.
 pub(super) fn is_from_files(has: &Value) -> bool {
     of(has, "provenance") == "file"
 }
 
-/// Why what comes from files is kept.
+/// The reason for keeping an object that comes from provisioning files.
 pub(super) const FROM_FILES: &str = "it comes from Grafana's provisioning files";
 
-/// The error for what comes from files and is not as wanted; `changes` are the differences, as far as they are shown.
+/// Returns the error for an object that differs but comes from provisioning files; `changes` are the
+/// differences that can be shown.
 pub(super) fn provisioned(what: &str, changes: &[String]) -> Error {
     let list = if changes.is_empty() { String::new() } else { format!(" ({})", changes.join("; ")) };
     Error::new(
@@ -301,7 +304,7 @@ fn taken(what: &str, by: &str, hint: &str) -> Error {
     Error::new(Kind::Forbidden, format!("{what} is taken: {by}")).hint(hint)
 }
 
-/// The text under `key`; empty when there is none.
+/// Returns the text under `key`; empty if there is none.
 pub(super) fn of<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }

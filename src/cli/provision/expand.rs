@@ -1,27 +1,27 @@
-//! Variables in provisioning files, as Grafana fills them: `$NAME`, `${NAME}`, `$__env{NAME}`, and `$$` for a
-//! dollar sign. Pure: the environment is passed in.
+//! Expands variables in provisioning files as Grafana does: `$NAME`, `${NAME}`, `$__env{NAME}`, and `$$` for
+//! a dollar sign. This module does no I/O: the environment is passed in.
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
-/// What looks up a variable; `None` and empty text are the same to Grafana.
+/// Looks up an environment variable; Grafana treats `None` and an empty text alike.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Fills texts and remembers which variables had no value.
+/// Expands texts and remembers which variables had no value.
 pub(super) struct Expand<'a> {
     env: Env<'a>,
-    /// Variables without a value, in their order, each once.
+    /// Variables without a value, in order of appearance, each once.
     pub(super) missing: Vec<String>,
 }
 
 impl<'a> Expand<'a> {
-    /// Starts with nothing missing.
+    /// Creates an expander without missing variables.
     pub(super) fn new(env: Env<'a>) -> Self {
         Self { env, missing: Vec::new() }
     }
 
-    /// Every text in `value`, keys left as they are.
+    /// Expands every text in `value`; keys stay unchanged.
     ///
     /// # Errors
     /// As [`Self::text`].
@@ -40,10 +40,10 @@ impl<'a> Expand<'a> {
         })
     }
 
-    /// One text.
+    /// Expands one text.
     ///
     /// # Errors
-    /// For `$__file{…}`, whose file is on Grafana's machine.
+    /// `BadSettings` for `$__file{…}`, because that file is on Grafana's machine.
     pub(super) fn text(&mut self, text: &str) -> Result<String> {
         let mut filled = String::with_capacity(text.len());
         let mut rest = text;
@@ -83,7 +83,7 @@ impl<'a> Expand<'a> {
     }
 }
 
-/// `` `A` and `B` are not set ``.
+/// Returns the clause `` `A` and `B` are not set ``.
 pub(super) fn not_set(missing: &[String]) -> String {
     let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
     let verb = if names.len() == 1 { "is" } else { "are" };

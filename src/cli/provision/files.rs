@@ -1,13 +1,14 @@
-//! Where the provisioning files come from: the ones this executable was built with, or a folder of the same shape.
+//! Reads the provisioning files: those built into this executable, or those in a folder of the same
+//! structure.
 
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
 
-// `FILES`: name below `provisioning/` and text, made by build.rs.
+// `build.rs` generates `FILES`: each file's name below `provisioning/`, and its text.
 include!(concat!(env!("OUT_DIR"), "/provisioning.rs"));
 
-/// The subfolders that are read; the others hold no provisioning.
+/// The subfolders that are read; others hold no provisioning files.
 const FOLDERS: [&str; 4] = ["datasources", "dashboards", "alerting", "contact_points"];
 
 /// A provisioning file.
@@ -15,19 +16,19 @@ const FOLDERS: [&str; 4] = ["datasources", "dashboards", "alerting", "contact_po
 pub(super) struct File {
     /// Its path below the folder, `dashboards/a.json`.
     pub(super) name: String,
-    /// What it holds.
+    /// Its content.
     pub(super) text: String,
 }
 
-/// The files of this version.
+/// Returns the files that are built in.
 pub(super) fn built_in() -> Vec<File> {
     FILES.iter().map(|&(name, text)| File { name: name.to_owned(), text: text.to_owned() }).collect()
 }
 
-/// The files of `dir`, by name.
+/// Returns the files of `dir`, sorted by name.
 ///
 /// # Errors
-/// When it has none of the subfolders or something in them cannot be read.
+/// `NotFound` when the folder has none of the subfolders, or something in them cannot be read.
 pub(super) fn from_folder(dir: &Path) -> Result<Vec<File>> {
     let mut files = Vec::new();
     for folder in FOLDERS {
@@ -52,7 +53,7 @@ fn read(dir: &Path, folder: &str, files: &mut Vec<File>) -> Result<()> {
     for entry in std::fs::read_dir(&path).map_err(|error| cannot(&path, error))? {
         let entry = entry.map_err(|error| cannot(&path, error))?;
         let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
-        // A link to a folder is not followed: it may lead in a circle.
+        // Links to folders are not followed, because they may form a cycle.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             read(dir, &name, files)?;
         } else if [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) {

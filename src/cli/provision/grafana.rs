@@ -1,4 +1,4 @@
-//! Grafana's HTTP API as far as provisioning needs it: what each status means, and what to do about it.
+//! The part of Grafana's HTTP API that provisioning needs: what each status means, and what to do about it.
 
 use serde_json::Value;
 
@@ -6,25 +6,25 @@ use super::http::{Answer, Http, Verb};
 use super::target::KEY;
 use crate::error::{Error, Kind, Result};
 
-/// Our plugin's id.
+/// The plugin's id.
 pub(super) const PLUGIN: &str = "duckdb-perf-datasource";
-/// Characters of Grafana's own words that are shown.
+/// The most characters of Grafana's own message that are shown.
 const LONGEST_WORDS: usize = 300;
 
-/// A Grafana that answered, and an account that it knows.
+/// A Grafana that has answered and accepted the credentials.
 pub(super) struct Grafana {
     http: Http,
-    /// What it says about itself, for the report's first line.
+    /// A description of it, for the first line of the report.
     pub(super) about: String,
-    /// Its address as browsers have it, without a slash at the end.
+    /// Its address in browsers, without a trailing slash.
     pub(super) root: String,
 }
 
 impl Grafana {
-    /// Makes sure that a Grafana is there and takes the credentials.
+    /// Checks that a Grafana answers and accepts the credentials.
     ///
     /// # Errors
-    /// [`Kind::Unavailable`] when none is there, [`Kind::Forbidden`] for wrong credentials.
+    /// [`Kind::Unavailable`] when no Grafana answers, [`Kind::Forbidden`] when it rejects the credentials.
     pub(super) fn connect(http: Http) -> Result<Self> {
         let base = http.target.base.clone();
         let health = http.ask(Verb::Get, "/api/health", None, false)?;
@@ -42,10 +42,10 @@ impl Grafana {
         Ok(grafana)
     }
 
-    /// Makes sure that Grafana has loaded our plugin.
+    /// Checks that Grafana has loaded this plugin.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] with how to install it.
+    /// [`Kind::NotFound`] when it has not; the hint says how to install it.
     pub(super) fn check_plugin(&self) -> Result<()> {
         let answer = self.http.ask(Verb::Get, &format!("/api/plugins/{PLUGIN}/settings"), None, false)?;
         match answer.status {
@@ -64,7 +64,7 @@ impl Grafana {
         }
     }
 
-    /// The actions that the account may do; `None` where Grafana does not tell.
+    /// Returns the actions that the account may perform; `None` if Grafana does not say.
     pub(super) fn actions(&self) -> Result<Option<Vec<String>>> {
         let answer = self.http.ask(Verb::Get, "/api/access-control/user/actions", None, false)?;
         let Some(Value::Object(actions)) = answer.json().filter(|_| answer.status == 200) else {
@@ -73,7 +73,7 @@ impl Grafana {
         Ok(Some(actions.into_iter().filter(|(_, may)| may != false).map(|(action, _)| action).collect()))
     }
 
-    /// What is at `path`; `None` when nothing is.
+    /// Returns the object at `path`; `None` if there is none.
     pub(super) fn get(&self, path: &str, doing: &str) -> Result<Option<Value>> {
         let answer = self.http.ask(Verb::Get, path, None, false)?;
         match answer.status {
@@ -86,7 +86,7 @@ impl Grafana {
         }
     }
 
-    /// What is at `path`, which must be there.
+    /// Returns the object at `path`, which must exist.
     pub(super) fn need(&self, path: &str, doing: &str) -> Result<Value> {
         self.get(path, doing)?.ok_or_else(|| {
             Error::new(Kind::NotFound, format!("Grafana does not know `{path}`, which is needed to {doing}"))
@@ -94,7 +94,7 @@ impl Grafana {
         })
     }
 
-    /// Changes what is at `path`. `editable` as in [`Http::ask`].
+    /// Changes the object at `path`. `editable` as in [`Http::ask`].
     pub(super) fn send(
         &self,
         verb: Verb,
@@ -110,15 +110,16 @@ impl Grafana {
         }
     }
 
-    /// What the health check of our datasource says: whether it is well, and its words.
+    /// Runs the datasource's health check; returns whether it passed, and its message.
     pub(super) fn health(&self, uid: &str) -> Result<(bool, String)> {
         let answer = self.http.ask(Verb::Get, &format!("/api/datasources/uid/{uid}/health"), None, false)?;
         Ok(((200..300).contains(&answer.status), answer.words()))
     }
 }
 
-/// The address of a Grafana that is reached at `base` and says of itself that it is at `told` (`root_url` of its section
-/// `[server]`). That is `localhost` until somebody sets it.
+/// Returns the address of a Grafana in browsers: the one that it reports (`told`, its `root_url` in the
+/// section `[server]`), or `base` if it reports a local address but is not reached at one. `root_url` is
+/// `localhost` by default.
 fn root(base: &str, told: &str) -> String {
     let is_local = |url: &str| {
         let host = url.split("://").nth(1).unwrap_or_default();
@@ -128,7 +129,7 @@ fn root(base: &str, told: &str) -> String {
     (if usable { told } else { base }).trim_end_matches('/').to_owned()
 }
 
-/// How an unsigned plugin is allowed, as a clause.
+/// How to allow an unsigned plugin, as a clause.
 const UNSIGNED: &str = "allow it with `allow_loading_unsigned_plugins = duckdb-perf-datasource` in the section [plugins] of grafana.ini \
 (GF_PLUGINS_ALLOW_LOADING_UNSIGNED_PLUGINS in a container)";
 
@@ -137,7 +138,7 @@ impl Answer {
         serde_json::from_str(&self.text).ok()
     }
 
-    /// Grafana's own words in it.
+    /// Returns Grafana's own message in the answer.
     fn words(&self) -> String {
         let json = self.json();
         let said = |key: &str| json.as_ref()?.get(key)?.as_str().filter(|text| !text.is_empty());
@@ -164,7 +165,7 @@ fn no_grafana(base: &str, answer: &Answer) -> Error {
     .hint("Check host, port and subpath: the address is what the browser shows before `/d/…` or `/login`, such as https://example.org/grafana")
 }
 
-/// What a status that is no success means. `doing` completes "Grafana refuses to …".
+/// Returns the error for a status that is not a success. `doing` completes "Grafana refuses to …".
 fn refused(answer: &Answer, doing: &str) -> Error {
     let words = answer.words();
     let said = format!("Grafana refuses to {doing} (HTTP {}): {words}", answer.status);

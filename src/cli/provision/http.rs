@@ -1,5 +1,5 @@
-//! One request to Grafana and what came back, or why nothing did. The only place that names `ureq`. What an
-//! answer means is [`super::grafana`]'s business.
+//! Sends one request to Grafana and returns its answer, or why there is none. This is the only module that
+//! uses `ureq`. What an answer means is decided in [`super::grafana`].
 
 use std::io;
 use std::time::Duration;
@@ -13,48 +13,50 @@ use crate::error::{Error, Kind, Result};
 
 const CONNECT: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_mins(1);
-/// Answers are lists of rules and dashboards; one that is larger is no answer.
+/// The largest answer that is read, in bytes. Answers are lists of rules and dashboards, so a larger one must
+/// be wrong.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// The methods that are used.
+/// The HTTP methods that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
-    /// Reads.
+    /// Reads an object.
     Get,
-    /// Makes.
+    /// Creates an object.
     Post,
-    /// Replaces.
+    /// Replaces an object.
     Put,
-    /// Removes.
+    /// Deletes an object.
     Delete,
 }
 
-/// What came back.
+/// An HTTP answer.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     /// The HTTP status.
     pub(super) status: u16,
-    /// Where a redirect leads.
+    /// The target of a redirect.
     pub(super) location: Option<String>,
     /// The body.
     pub(super) text: String,
 }
 
-/// A way to one Grafana.
+/// An HTTP client for one Grafana.
 pub(super) struct Http {
     agent: ureq::Agent,
-    /// Whom it leads to.
+    /// The address and account of that Grafana.
     pub(super) target: Target,
 }
 
 impl Http {
-    /// Opens nothing yet. Certificates are checked as the system does (`SSL_CERT_FILE` adds to them), and the
-    /// system's proxy variables hold.
+    /// Creates a client without connecting. Certificates are checked as the operating system does
+    /// (`SSL_CERT_FILE` adds certificates), and the system's proxy variables apply.
     pub(super) fn new(target: Target) -> Self {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            // A redirect would carry the credentials elsewhere; it means another address anyway.
+            // A redirect would send the credentials to another host; and it means that the configured address
+            // is wrong.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(CONNECT))
@@ -65,10 +67,11 @@ impl Http {
         Self { agent: config.into(), target }
     }
 
-    /// Asks once. `editable` says that people may change in Grafana what is made (it concerns alerting only).
+    /// Sends one request. `editable` says whether users may change the created object in Grafana (alerting
+    /// only).
     ///
     /// # Errors
-    /// [`Kind::Unavailable`] when nothing came back.
+    /// [`Kind::Unavailable`] when there is no answer.
     pub(super) fn ask(&self, verb: Verb, path: &str, body: Option<&Value>, editable: bool) -> Result<Answer> {
         let method = match verb {
             Verb::Get => Method::GET,
@@ -151,7 +154,7 @@ fn host_not_found() -> (String, &'static str) {
 
 fn io_reason(error: &io::Error) -> (String, &'static str) {
     match error.kind() {
-        // The standard library has no kind for it.
+        // The standard library has no error kind for a failed name lookup.
         _ if error.to_string().contains("lookup address") => host_not_found(),
         io::ErrorKind::ConnectionRefused => (
             "the connection is refused, nothing listens there".to_owned(),

@@ -1,4 +1,4 @@
-//! Which datasource is meant, and dashboards and rules that ask it.
+//! Chooses the datasource of a run, and lets dashboards and rules refer to it.
 
 use serde_json::Value;
 
@@ -9,18 +9,18 @@ use super::grafana::Grafana;
 use crate::cli::documents::PLUGIN_IDS;
 use crate::error::{Error, Kind, Result};
 
-/// The datasource that a run is about.
+/// The datasource of a run.
 #[derive(Debug, PartialEq, Eq)]
 struct Meant {
-    /// Its uid.
+    /// The uid of the datasource.
     uid: String,
-    /// Its name in Grafana, where it is there.
+    /// Its name in Grafana, if it exists there.
     name: Option<String>,
-    /// What a person should know about the choice.
+    /// A notice that explains the choice.
     notice: Option<String>,
 }
 
-/// Finds out which datasource is meant, and lets everything in `bundle` ask that; gives the uid that the file has.
+/// Chooses the datasource and lets everything in `bundle` refer to it; returns the uid in the file.
 pub(super) fn choose(grafana: &Grafana, bundle: &mut Bundle, args: &Args) -> Result<String> {
     let [file] = &bundle.datasources[..] else {
         return match args.uid {
@@ -32,7 +32,7 @@ pub(super) fn choose(grafana: &Grafana, bundle: &mut Bundle, args: &Args) -> Res
         };
     };
     let (uid, name) = (file.uid().to_owned(), file.name().to_owned());
-    // What files of somebody's own say holds.
+    // For the user's own files, the uid in the file applies.
     if args.delete || args.from.is_some() && args.uid.is_none() {
         return Ok(uid);
     }
@@ -42,7 +42,7 @@ pub(super) fn choose(grafana: &Grafana, bundle: &mut Bundle, args: &Args) -> Res
             let all = all.as_array().map_or(&[][..], Vec::as_slice);
             datasource(all, args.uid.as_deref(), &uid, &name, path)?
         }
-        // Who only brings dashboards need not see datasources.
+        // An account that may only write dashboards need not be able to list datasources.
         Err(error) if error.kind == Kind::Forbidden || error.kind == Kind::NotFound => {
             let asked = args.uid.as_deref();
             let notice = format!(
@@ -69,11 +69,12 @@ pub(super) fn choose(grafana: &Grafana, bundle: &mut Bundle, args: &Args) -> Res
     Ok(uid)
 }
 
-/// Chooses: the one that was `asked` for, else the one with the file's uid, else one that is there and is the only
-/// one that it can be. `all` is Grafana's list, `path` where the reports are, where somebody said it.
+/// Chooses the datasource: the one with the uid `asked`, else the one with the file's `uid`, else the only
+/// existing one with the file's `name` or with `path`. If there is none, a new one gets the file's `uid`.
+/// `all` is Grafana's list; `path` is where the reports are, if it is known.
 ///
 /// # Errors
-/// [`crate::error::Kind::BadSettings`] when it could be any of several.
+/// [`crate::error::Kind::BadSettings`] when several datasources fit.
 fn datasource(
     all: &[Value],
     asked: Option<&str>,
@@ -129,7 +130,7 @@ fn list(all: &[&Value]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Lets dashboards and rules ask the datasource `meant` instead of the one with the uid `old`.
+/// Replaces the datasource with the uid `old` by `meant` in dashboards and rules.
 fn rebind(bundle: &mut Bundle, old: &str, meant: &Meant) {
     let rules = bundle.groups.iter_mut().flat_map(|group| &mut group.rules);
     for document in bundle.dashboards.iter_mut().chain(rules) {
@@ -143,7 +144,7 @@ fn rebind_in(value: &mut Value, old: &str, meant: &Meant) {
         Value::Object(map) => {
             let names_plugin =
                 map.get("type").and_then(Value::as_str).is_some_and(|id| PLUGIN_IDS.contains(&id));
-            // What a variable of datasources starts with.
+            // The initial value of a datasource variable.
             if map.get("value").and_then(Value::as_str) == Some(old)
                 && let Some(name) = &meant.name
             {
@@ -197,7 +198,7 @@ mod tests {
         assert_eq!(uid(&[&clicked, &ours], None, Some("/r")), "duckdb-perf");
         let named = has("n", "DuckDB Perf", "duckdb-perf-datasource", "/elsewhere");
         assert_eq!(uid(&[&named], None, Some("/r")), "n", "its name is taken otherwise");
-        // One for other files is never changed to read these.
+        // A datasource for other files is never changed to read these.
         let new = meant(&[&other], None, Some("/r")).unwrap();
         assert_eq!((new.uid.as_str(), &new.name), ("duckdb-perf", &None));
         assert!(new.notice.unwrap().contains("`Metrics` (uid `o`)"));

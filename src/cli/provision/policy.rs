@@ -1,29 +1,29 @@
-//! The tree of notification policies, which is one document for everybody: ours are put in and taken out, the
-//! others stay as they are. Pure.
+//! The tree of notification policies, a single document that all users share: adds and removes this command's
+//! policies and leaves the others unchanged. This module does no I/O.
 
 use serde_json::Value;
 
 use super::same;
 
-/// What putting one policy in or taking it out does to the tree.
+/// What adding or removing a policy does to the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    /// It was not there and is now.
+    /// The policy was added.
     Added,
-    /// It was there, otherwise.
+    /// The policy was there and was changed.
     Changed,
-    /// Nothing.
+    /// The policy was already as wanted.
     None,
-    /// It was there and is no more.
+    /// The policy was removed.
     Removed,
-    /// It was not there to be taken out.
+    /// The policy was not there, so there was nothing to remove.
     Absent,
-    /// It is there and the tree is not ours to change.
+    /// The policy was not removed, because the tree comes from provisioning files.
     Kept,
 }
 
-/// Puts each of `ours` below the tree's root: in the place of the one that is there, at the end otherwise, so that
-/// the policies that people have keep their precedence. One change for each.
+/// Puts each of `ours` below the tree's root: replaces the existing one, or appends it at the end, so that
+/// the users' own policies keep their precedence. Returns one change per policy.
 pub(super) fn put(tree: &mut Value, ours: &[Value]) -> Vec<Change> {
     let mut below = below(tree);
     let changes = ours
@@ -44,7 +44,7 @@ pub(super) fn put(tree: &mut Value, ours: &[Value]) -> Vec<Change> {
     changes
 }
 
-/// Takes each of `ours` out.
+/// Removes each of `ours`; returns one change per policy.
 pub(super) fn take(tree: &mut Value, ours: &[Value]) -> Vec<Change> {
     let mut below = below(tree);
     let changes = ours
@@ -61,7 +61,7 @@ pub(super) fn take(tree: &mut Value, ours: &[Value]) -> Vec<Change> {
     changes
 }
 
-/// The policies below the root.
+/// Returns the policies below the root.
 fn below(tree: &Value) -> Vec<Value> {
     tree.get("routes").and_then(Value::as_array).cloned().unwrap_or_default()
 }
@@ -76,8 +76,8 @@ fn set_below(tree: &mut Value, below: Vec<Value>) {
     }
 }
 
-/// Where `route` is: the one with its matchers, which hold our label. Its receiver counts too where several of
-/// ours or of the others have these matchers, or where there are none.
+/// Returns the index of `route` in the tree: of the policy with the same matchers, which include our label.
+/// The receiver must match, too, if `route` has no matchers, or if several policies have the same ones.
 fn find(below: &[Value], route: &Value, ours: &[Value]) -> Option<usize> {
     let key = |route: &Value| route.as_object().map(same::matchers).unwrap_or_default();
     let wanted = key(route);

@@ -1,4 +1,4 @@
-//! What became of each object: as lines for a person, as JSON for machines.
+//! The outcome of each object: as lines for people and as JSON for programs.
 
 use std::io::{self, Write};
 
@@ -8,37 +8,37 @@ use serde_json::{Value, json};
 use crate::cli::report::count;
 use crate::error::{Error, Result};
 
-/// What became of one object.
+/// The outcome of one object.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    /// What it is, `dashboard`.
+    /// The type of the object, such as `dashboard`.
     pub(super) kind: &'static str,
-    /// What it is called.
+    /// The name of the object.
     pub(super) name: String,
-    /// What became of it.
+    /// What was done.
     pub(super) end: End,
-    /// What a person should know beside that.
+    /// Notices for the user.
     pub(super) notices: Vec<String>,
 }
 
-/// What became of it.
+/// What was done with an object.
 #[derive(Debug)]
 pub(super) enum End {
-    /// It was not there and is now.
+    /// It was created.
     Created,
-    /// It was otherwise; what changed, as lines.
+    /// It was updated; the lines describe the changes.
     Updated(Vec<String>),
-    /// It was as wanted.
+    /// It was already as wanted.
     Unchanged,
-    /// It was there and is no more.
+    /// It was deleted.
     Deleted,
-    /// It was not there, and need not be.
+    /// It did not exist, so there was nothing to delete.
     Absent,
-    /// It is there and not ours to remove; why.
+    /// It was not deleted, because it belongs to somebody else; the text is the reason.
     Kept(String),
-    /// It was not made; why.
+    /// It was not created; the text is the reason.
     Skipped(String),
-    /// It could not be made or removed.
+    /// It could not be created, updated or deleted.
     Failed(Error),
 }
 
@@ -57,26 +57,26 @@ impl End {
     }
 }
 
-/// What became of everything.
+/// The outcomes of a run.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    /// Which Grafana.
+    /// A description of the Grafana.
     pub(super) about: String,
-    /// Whether nothing was really changed.
+    /// Whether it was a dry run, which changes nothing.
     pub(super) dry_run: bool,
-    /// Each object, in the order of the work.
+    /// The outcome of each object, in the order of the run.
     pub(super) outcomes: Vec<Outcome>,
-    /// What a person should know about the whole.
+    /// Notices about the whole run.
     pub(super) notices: Vec<String>,
 }
 
 impl Report {
-    /// Adds what became of an object.
+    /// Adds the outcome of an object.
     pub(super) fn add(&mut self, kind: &'static str, name: &str, end: Result<End>) {
         self.add_with(kind, name, end, Vec::new());
     }
 
-    /// … with notices.
+    /// Adds the outcome of an object with notices.
     pub(super) fn add_with(
         &mut self,
         kind: &'static str,
@@ -93,7 +93,7 @@ impl Report {
         !self.outcomes.iter().any(|outcome| matches!(outcome.end, End::Failed(_)))
     }
 
-    /// What became of an object, or in a dry run what would.
+    /// Returns the word for an outcome; in a dry run, for what would be done.
     fn word(&self, end: &End) -> &'static str {
         match end {
             End::Created if self.dry_run => "to create",
@@ -103,7 +103,7 @@ impl Report {
         }
     }
 
-    /// `5 objects: 4 unchanged, 1 updated`.
+    /// Returns a summary: `5 objects: 4 unchanged, 1 updated`.
     pub(super) fn sentence(&self) -> String {
         let words = ["created", "updated", "unchanged", "deleted", "absent", "kept", "skipped", "failed"]
             .map(|word| (self.outcomes.iter().filter(|outcome| outcome.end.word() == word).count(), word));
@@ -116,7 +116,7 @@ impl Report {
         format!("{}: {}{end}", count(self.outcomes.len(), "object"), parts.join(", "))
     }
 
-    /// Writes it as lines.
+    /// Writes the report as lines.
     pub(super) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", style(&self.about).bold())?;
         let width = self.outcomes.iter().map(|outcome| outcome.kind.len()).max().unwrap_or(0);
@@ -151,7 +151,7 @@ impl Report {
         Ok(())
     }
 
-    /// The whole as one JSON document.
+    /// Returns the report as one JSON document.
     pub(super) fn to_json(&self) -> Value {
         let objects: Vec<Value> = self.outcomes.iter().map(outcome_json).collect();
         json!({

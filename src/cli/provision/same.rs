@@ -1,9 +1,10 @@
-//! Whether what Grafana has is what a file wants, after what Grafana adds, orders or writes differently. Pure.
+//! Compares an object in Grafana with the one that a file wants, ignoring what Grafana adds, sorts or writes
+//! differently. This module does no I/O.
 
 use serde_json::{Map, Value};
 
-/// Whether `has` holds everything that `wants` says; what it holds beside is Grafana's. Nothing, null, false and
-/// empty are the same; lists must agree in length.
+/// Whether `has` contains everything in `wants`; further fields of `has` are Grafana's. A missing value,
+/// null, false and empty are equal; lists must have the same length.
 pub(super) fn holds(has: &Value, wants: &Value) -> bool {
     match (has, wants) {
         (Value::Object(has), Value::Object(wants)) => {
@@ -27,12 +28,12 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// Whether both hold the same, nothing left out on either side. As [`holds`] otherwise.
+/// Whether both objects have the same fields and values, compared as in [`holds`].
 pub(super) fn same(a: &Value, b: &Value) -> bool {
     holds(a, b) && holds(b, a)
 }
 
-/// A dashboard without what differs from save to save.
+/// Returns a dashboard without the fields that change with every save.
 pub(super) fn dashboard(model: &Value) -> Value {
     let mut model = model.clone();
     if let Value::Object(map) = &mut model {
@@ -43,7 +44,7 @@ pub(super) fn dashboard(model: &Value) -> Value {
     model
 }
 
-/// Fields of an alert rule that are the file's; the others are Grafana's.
+/// Fields of an alert rule that files define; Grafana sets all others.
 const RULE: [&str; 15] = [
     "uid",
     "folderUID",
@@ -62,7 +63,7 @@ const RULE: [&str; 15] = [
     "missingSeriesEvalsToResolve",
 ];
 
-/// An alert rule as both sides write it.
+/// Returns an alert rule in a form in which both sides can be compared.
 pub(super) fn rule(rule: &Value) -> Value {
     let rule = rule.as_object();
     let kept = RULE.iter().filter_map(|&key| {
@@ -77,7 +78,7 @@ pub(super) fn rule(rule: &Value) -> Value {
     Value::Object(kept)
 }
 
-/// A notification policy and those below it, as both sides write them.
+/// Returns a notification policy and the policies below it in a form in which both sides can be compared.
 pub(super) fn route(route: &Value) -> Value {
     let mut route = with_durations(route);
     if let Value::Object(map) = &mut route {
@@ -97,7 +98,7 @@ pub(super) fn route(route: &Value) -> Value {
     route
 }
 
-/// The matchers of a policy in one order.
+/// Returns the matchers of a policy, sorted.
 pub(super) fn matchers(route: &Map<String, Value>) -> Vec<Value> {
     let listed = route.get("object_matchers").and_then(Value::as_array);
     let mut sorted: Vec<Value> = listed.into_iter().flatten().cloned().collect();
@@ -115,7 +116,8 @@ fn with_durations(value: &Value) -> Value {
     value
 }
 
-/// A duration as milliseconds, whatever its units; what is none stays as it is. Zero is nothing.
+/// Returns a duration as milliseconds, whatever its units; zero becomes null, and anything that is not a
+/// duration stays unchanged.
 fn duration(value: &Value) -> Value {
     match value.as_str().and_then(milliseconds) {
         Some(0) => Value::Null,
@@ -124,7 +126,7 @@ fn duration(value: &Value) -> Value {
     }
 }
 
-/// The milliseconds of `1w2d3h4m5s6ms`.
+/// Returns the milliseconds of a duration such as `1w2d3h4m5s6ms`.
 pub(super) fn milliseconds(text: &str) -> Option<u64> {
     let mut rest = text.trim();
     if rest == "0" {
@@ -154,7 +156,7 @@ pub(super) fn milliseconds(text: &str) -> Option<u64> {
     }
 }
 
-/// A message template as Grafana keeps it.
+/// Returns a message template in the form in which Grafana stores it.
 pub(super) fn template(text: &str) -> String {
     text.replace("\r\n", "\n").trim().to_owned()
 }

@@ -1,19 +1,19 @@
-//! Which Grafana is meant and who asks: the address, the credentials and the organisation. Pure: takes what the
-//! environment and the options say.
+//! The target Grafana and the account: address, credentials and organisation. This module does no I/O:
+//! options and environment are passed in.
 
 use crate::error::{Error, Result};
 
-/// Where the credentials come from, for messages.
+/// The variable that holds the credentials.
 pub(super) const KEY: &str = "GRAFANA_API_KEY";
 
-/// A Grafana and the account at it.
+/// A Grafana and an account in it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Target {
-    /// Its address without a slash at the end, with its subpath.
+    /// Its address with subpath, without a trailing slash.
     pub(super) base: String,
     /// The `Authorization` header.
     pub(super) authorization: String,
-    /// The organisation, where it is not the account's own.
+    /// The id of the organisation, unless it is the account's default.
     pub(super) org: Option<u64>,
 }
 
@@ -21,7 +21,7 @@ impl Target {
     /// Reads the address, the key (a token or `user:password`) and the organisation's id.
     ///
     /// # Errors
-    /// [`crate::error::Kind::BadSettings`] naming the variable that is missing or wrong.
+    /// [`crate::error::Kind::BadSettings`] that names the variable that is missing or wrong.
     pub(super) fn read(url: Option<&str>, key: Option<&str>, org: Option<&str>) -> Result<Self> {
         let given =
             |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
@@ -44,7 +44,7 @@ impl Target {
             Error::bad_settings(format!("`GRAFANA_ORG_ID` must be a number, not `{org}`"))
                 .hint("Leave it away to use the account's own organisation")
         })?;
-        // A token has no colon in it.
+        // A token contains no colon.
         let authorization = if key.contains(':') {
             format!("Basic {}", base64(key.as_bytes()))
         } else {
@@ -79,7 +79,7 @@ fn base(url: &str) -> Result<String> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// Base64 as the `Authorization` header wants it (RFC 4648, with padding).
+/// Encodes as Base64 for the `Authorization` header (RFC 4648, with padding).
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
@@ -94,7 +94,7 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// `text` as one segment of a path.
+/// Percent-encodes `text` as one segment of a path.
 pub(super) fn segment(text: &str) -> String {
     text.bytes().fold(String::new(), |mut path, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -1,4 +1,4 @@
-//! A wide time series for a person's eyes: a line per series, a column per time, the newest ones.
+//! Prints a wide time series: one line per series, one column for each of the newest times.
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Field, TimestampNanosecondType};
@@ -10,14 +10,14 @@ use crate::frame::Decoded;
 use crate::frame::rows::{Cell, cell, display_name};
 use crate::reports::IsoWeek;
 
-/// Columns that a series' name may take, at least and at most.
+/// Minimum and maximum width of a series' name in columns.
 const NAME_WIDTH: (usize, usize) = (24, 60);
-/// Columns that a value takes with the space before it.
+/// Width of a value in columns, including the space before it.
 const VALUE_WIDTH: usize = 10;
-/// The label that, where there is one, names the series alone.
+/// If a series has this label, it alone is the series' name.
 const NAME_LABEL: &str = "name";
-/// The label by which the dashboards tell how a series is drawn, and its value for what is no series but the week of
-/// each time: the header has that here.
+/// The label that tells the dashboards how to draw a series. With this value, the series only holds the week
+/// of each time; it is not printed, because the header has the weeks.
 const WEEK_LABEL: (&str, &str) = ("line", "week");
 
 /// Whether the frame is a wide time series.
@@ -25,8 +25,8 @@ pub(in crate::cli) fn is_series(frame: &Decoded) -> bool {
     frame.meta.get("type").and_then(Value::as_str) == Some("timeseries-wide")
 }
 
-/// The newest `times` times of each series as text, about `width` columns wide. Times that are all Mondays are
-/// written as ISO weeks.
+/// Returns the newest `times` times of each series as text, about `width` columns wide. If all times are
+/// Mondays, they are written as ISO weeks.
 pub(in crate::cli) fn series(frame: &Decoded, times: usize, width: usize) -> String {
     let name_width = width.saturating_sub(times * VALUE_WIDTH).clamp(NAME_WIDTH.0, NAME_WIDTH.1);
     let mut columns = frame.schema.fields().iter().enumerate();

@@ -1,4 +1,4 @@
-//! Aligned text for a person's eyes: numbers to the right with few digits, long texts cut, NULL visible.
+//! Prints a table for people: numbers right-aligned with few digits, long texts cut, NULL visible.
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use console::{measure_text_width, truncate_str};
@@ -6,24 +6,24 @@ use console::{measure_text_width, truncate_str};
 use crate::frame::Decoded;
 use crate::frame::rows::{Cell, cell, float, names};
 
-/// Columns that a text may take, widest first: the first that makes the table fit is used.
+/// Maximum widths of texts in columns, widest first; the first with which the table fits is used.
 const WIDTHS: [usize; 5] = [80, 60, 44, 32, 24];
-/// Digits after the point, for columns of numbers that are not all tiny.
+/// Decimals in a column of numbers.
 const DECIMALS: usize = 3;
-/// The same for columns with numbers below 0.01.
+/// Decimals in a column with numbers below 0.01.
 const FINE_DECIMALS: usize = 6;
 
-/// Where and how much.
+/// The available space.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cli) struct Layout {
-    /// Columns of the terminal; `None` when there is none.
+    /// Width of the terminal in columns; `None` if stdout is not a terminal.
     pub(in crate::cli) width: Option<usize>,
-    /// Rows to show.
+    /// How many rows to show.
     pub(in crate::cli) rows: usize,
 }
 
-/// The rows as text, and how many texts were cut. A single row, such as a query plan, keeps its line ends and is
-/// shown whole.
+/// Returns the rows as text, and how many texts were cut. A single row, such as a query plan, keeps its line
+/// breaks and is not cut.
 pub(in crate::cli) fn table(frame: &Decoded, layout: Layout) -> (String, usize) {
     let whole = frame.rows() == 1;
     let header = names(&frame.schema);
@@ -57,7 +57,7 @@ pub(in crate::cli) fn table(frame: &Decoded, layout: Layout) -> (String, usize) 
     (grid(header, rows, &to_the_right), cut)
 }
 
-/// Text in columns under a header and a line; `to_the_right` says which columns are numbers.
+/// Returns text in columns below a header and a line; `to_the_right` says which columns are right-aligned.
 pub(super) fn grid(
     header: Vec<String>,
     rows: impl Iterator<Item = Vec<String>>,
@@ -67,7 +67,7 @@ pub(super) fn grid(
         return String::new();
     }
     let mut table = Table::new();
-    // Between columns is a padding and a junction, each one space wide.
+    // Each column ends with a padding and a junction, one space each.
     let line = LineStyle::none().fill('─').junction('─');
     table.load_style(TableStyle::new().header_separator(line)).set_header(header).add_rows(rows);
     for (column, &right) in table.column_iter_mut().zip(to_the_right) {
@@ -81,12 +81,12 @@ pub(super) fn grid(
     text
 }
 
-/// A text of at most `limit` columns, with `…` where it was cut.
+/// Returns a text of at most `limit` columns, with `…` if it was cut.
 pub(in crate::cli) fn shortened(text: &str, limit: usize) -> String {
     truncate_str(text, limit, "…").into_owned()
 }
 
-/// The widest limit under which the table fits.
+/// Returns the widest limit for texts with which the table fits.
 fn limit(header: &[String], columns: &[Vec<String>], width: Option<usize>) -> usize {
     let Some(width) = width else { return WIDTHS[0] };
     let widths: Vec<usize> = header
@@ -113,7 +113,8 @@ pub(super) fn shown(cell: &Cell<'_>, digits: usize, whole: bool) -> String {
     }
 }
 
-/// Runs of spaces and line ends become one space; control characters, which a terminal would obey, are written out.
+/// Replaces runs of spaces and line breaks by one space, and escapes control characters, which a terminal
+/// would obey.
 pub(super) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     one_line_keeping_spaces(&words.join(" "))
@@ -131,7 +132,7 @@ fn one_line_keeping_spaces(text: &str) -> String {
     out
 }
 
-/// Digits after the point that a column of numbers needs, within reason.
+/// Returns how many decimals a column of numbers needs, up to a limit.
 pub(super) fn decimals(cells: &[Cell<'_>]) -> usize {
     let numbers =
         || cells.iter().filter_map(|cell| if let Cell::Float(number) = cell { Some(*number) } else { None });

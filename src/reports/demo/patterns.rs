@@ -1,9 +1,9 @@
-//! The demo's SQL: the leads of the story by hand, everybody else put together from a shop's tables.
+//! The demo's SQL texts: lead patterns written by hand, and others generated from the tables of a shop.
 
 use super::random::pick;
 use super::role::{Role, weeks_ago};
 
-/// A pattern written by hand, with its part in the story.
+/// A pattern written by hand, with its role.
 #[derive(Debug)]
 pub(super) struct Lead {
     pub(super) pattern: &'static str,
@@ -16,7 +16,8 @@ const fn lead(pattern: &'static str, role: Role, p95_ms: f64, samples: f64) -> L
     Lead { pattern, role, p95_ms, samples }
 }
 
-/// The leads: what the issue of the week is about, names that are hard on a dashboard, and the busiest queries.
+/// The lead patterns: those that change, those whose text is difficult for a dashboard, and those that run
+/// most often.
 pub(super) const LEADS: [Lead; 18] = [
     lead(
         "SELECT * FROM orders WHERE customer_id = ? ORDER BY created_at DESC LIMIT ?",
@@ -69,7 +70,7 @@ pub(super) const LEADS: [Lead; 18] = [
         190.0,
         1_700.0,
     ),
-    // A name with quotes, braces and a dollar sign, as variables must carry it.
+    // A text with quotes, braces and a dollar sign, which variables must carry unchanged.
     lead(
         "SELECT payload->>'$.it''s' FROM events WHERE tags @> '{a,b}' AND kind = ?",
         Role::Steady,
@@ -91,7 +92,7 @@ pub(super) const LEADS: [Lead; 18] = [
         9.3,
         33_000.0,
     ),
-    // The month's closing.
+    // The monthly closing of accounts.
     lead(
         "WITH booked AS (SELECT account_id, sum(amount) AS total FROM ledger_entries WHERE booked_at >= ? GROUP BY account_id) SELECT a.id, a.name, b.total FROM accounts a LEFT JOIN booked b ON b.account_id = a.id ORDER BY a.id",
         Role::Monthly,
@@ -258,8 +259,8 @@ const TABLES: [(&str, [&str; 8]); 24] = [
     ),
 ];
 
-/// Shapes of statements: `{t}` a table, `{a}` and `{b}` two of its columns, `{u}` another table, `{c}` a column of it,
-/// `{k}` the column that refers to it.
+/// Templates of statements: `{t}` is a table, `{a}` and `{b}` are two of its columns, `{u}` is another table,
+/// `{c}` one of its columns, `{k}` the column that refers to it.
 const SHAPES: [&str; 16] = [
     "SELECT * FROM {t} WHERE {a} = ?",
     "SELECT id, {a}, {b} FROM {t} WHERE {a} = ? ORDER BY {b} DESC LIMIT ?",
@@ -279,7 +280,8 @@ const SHAPES: [&str; 16] = [
     "WITH latest AS (SELECT {k}, max({a}) AS newest FROM {t} GROUP BY {k}) SELECT u.id, u.{c}, l.newest FROM {u} u JOIN latest l ON l.{k} = u.id",
 ];
 
-/// The pattern for `key`; another key may give the same one. `None` when two columns or tables came out alike.
+/// Generates the pattern for `key`; two keys may give the same pattern. `None` if the same column or table
+/// was drawn twice.
 pub(super) fn invent(seed: u64, key: u64) -> Option<String> {
     let shape = pick(seed, &[key, 11], &SHAPES)?;
     let (table, columns) = pick(seed, &[key, 12], &TABLES)?;

@@ -1,35 +1,35 @@
-//! What becomes of a pattern, and when.
+//! How patterns change over the weeks.
 
-/// How many weeks before the newest report something happened.
+/// How many weeks before the newest report each change happens.
 pub(super) mod weeks_ago {
-    /// The regression: slow from this week on.
+    /// The regression: the pattern is slow from this week on.
     pub(in super::super) const REGRESSION: i64 = 5;
-    /// The fix: fast from this week on.
+    /// The fix: the pattern is fast from this week on.
     pub(in super::super) const FIX: i64 = 9;
-    /// The new pattern's first week.
+    /// The first week of the new pattern.
     pub(in super::super) const APPEARS: i64 = 7;
-    /// The old pattern's last week.
+    /// The last week of the old pattern.
     pub(in super::super) const VANISHES: i64 = 4;
-    /// The slow drifts begin.
+    /// The week in which the slow drifts begin.
     pub(in super::super) const DRIFT: i64 = 40;
-    /// In the newest report itself: what a comparison of the last two reports finds.
+    /// A change in the newest report itself, so that a comparison of the last two reports finds it.
     pub(in super::super) const LAST: i64 = 0;
 }
 
-/// What becomes of a pattern.
+/// How a pattern changes over the weeks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Role {
-    /// Stays as it is.
+    /// Does not change.
     Steady,
-    /// Grows by this factor between [`weeks_ago::DRIFT`] and the newest report.
+    /// Becomes slower gradually, by this factor between [`weeks_ago::DRIFT`] and the newest report.
     Drift(f64),
-    /// Becomes slower by this factor at once, so many weeks ago.
+    /// Becomes slower at once, by this factor, so many weeks ago.
     Regression(f64, i64),
-    /// Becomes faster by this factor at once, so many weeks ago.
+    /// Becomes faster at once, by this factor, so many weeks ago.
     Fix(f64, i64),
-    /// Is not there at first.
+    /// Is missing in the first weeks.
     Appears,
-    /// Is gone at the end.
+    /// Is missing in the last weeks.
     Vanishes,
     /// Runs in every fourth week only.
     Monthly,

@@ -1,31 +1,31 @@
-//! What a demo is made of: its options and its rows.
+//! Options and rows of a demo.
 
 use crate::reports::IsoWeek;
 
 /// The p95 above which a row is flagged slow, in milliseconds.
 pub const SLOW_MS: f64 = 100.0;
-/// What to make.
+/// Options of a demo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoOptions {
-    /// Number of reports, 1 to [`super::MAX_WEEKS`]; the story wants about 20 of them.
+    /// Number of reports, 1 to [`super::MAX_WEEKS`]; about 20 are needed to show the changes.
     pub weeks: u32,
-    /// Number of patterns, 1 to [`super::MAX_PATTERNS`]; the whole cast is there from 20 on.
+    /// Number of patterns, 1 to [`super::MAX_PATTERNS`]; from 20 on all lead patterns are included.
     pub patterns: u32,
-    /// Another seed gives other patterns and numbers, and the same story.
+    /// The seed of all random numbers; another seed gives other patterns and numbers with the same changes.
     pub seed: u64,
     /// The week of the newest report.
     pub until: IsoWeek,
 }
 
 impl DemoOptions {
-    /// 60 weeks of 200 patterns up to `until`.
+    /// Returns the options for 60 weeks of 200 patterns up to `until`.
     #[must_use]
     pub fn new(until: IsoWeek) -> Self {
         Self { weeks: 60, patterns: 200, seed: 1, until }
     }
 }
 
-/// A row of a report; the fields are the columns. The `week` column is the report's.
+/// A row of a report; the fields are its columns, beside the column `week`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DemoRow<'a> {
     /// The normalised SQL text.

@@ -1,5 +1,6 @@
-//! Who is in the demo and how each of them changes over the weeks. Times are counted back from the newest report,
-//! so that the story, but for the beginning of the slow drifts, lies within the dashboard's half year whatever the date is.
+//! The patterns of a demo and how each changes over the weeks. Times count back from the newest report, so
+//! that all changes (except the beginning of the slow drifts) are within the dashboard's half year, whatever
+//! the date is.
 
 use std::collections::HashSet;
 
@@ -10,20 +11,20 @@ use super::random::{between, unit, wobble};
 use super::role::{Role, weeks_ago};
 use super::row::{DemoOptions, DemoRow, SLOW_MS};
 
-/// A pattern with its habits.
+/// A pattern with its usual numbers and its role.
 #[derive(Debug, Clone)]
 pub(super) struct Character {
     pattern: String,
-    /// What its numbers are hashed with.
+    /// The key for hashing its numbers.
     key: u64,
     role: Role,
-    /// p95 in ms before anything happens.
+    /// p95 in ms before any change.
     p95_ms: f64,
-    /// Runs in an ordinary week.
+    /// Number of runs in an ordinary week.
     samples: f64,
 }
 
-/// The leads, then as many others as there is room for; all patterns differ.
+/// Returns the lead patterns, then generated ones up to the wanted number; all patterns differ.
 pub(super) fn cast(options: &DemoOptions) -> Vec<Character> {
     let seed = options.seed;
     let wanted = usize::try_from(options.patterns).unwrap_or(usize::MAX);
@@ -53,8 +54,8 @@ pub(super) fn cast(options: &DemoOptions) -> Vec<Character> {
     cast
 }
 
-/// One of the crowd: most are fast, some near the threshold, some always above it. The `rank`-th in the cast runs
-/// less often than the one before.
+/// Returns a generated pattern: most are fast, some near the threshold, some always above it. A pattern of
+/// higher `rank` runs less often.
 fn extra(seed: u64, key: u64, pattern: String, rank: usize) -> Character {
     let kind = unit(seed, &[key, 1]);
     let (role, low, high) = match kind {
@@ -64,7 +65,7 @@ fn extra(seed: u64, key: u64, pattern: String, rank: usize) -> Character {
         k if k < 0.97 => (Role::Drift(between(seed, &[key, 2], 1.3, 2.4)), 20.0, 60.0),
         _ => (Role::Monthly, 60.0, 180.0),
     };
-    // Squared: more of them at the lower end.
+    // Squared, so that most values are near the lower end.
     let along = unit(seed, &[key, 3]);
     let p95_ms = low + (high - low) * along * along;
     let rank = f64::from(u32::try_from(rank).unwrap_or(u32::MAX));
@@ -73,7 +74,7 @@ fn extra(seed: u64, key: u64, pattern: String, rank: usize) -> Character {
 }
 
 impl Character {
-    /// Its row in the report of `week`; `None` when it did not run.
+    /// Returns the pattern's row in the report of `week`; `None` when it did not run.
     pub(super) fn row(&self, options: &DemoOptions, week: IsoWeek) -> Option<DemoRow<'_>> {
         let seed = options.seed;
         let ago = options.until.weeks_since(week);
@@ -104,7 +105,8 @@ impl Character {
         })
     }
 
-    /// Its latency in the week `ago` weeks before the newest report, as a factor; `None` when it is not there.
+    /// Returns the factor on its latency `ago` weeks before the newest report; `None` when the pattern is
+    /// missing in that week.
     fn level(&self, ago: i64) -> Option<f64> {
         match self.role {
             Role::Steady | Role::Monthly => Some(1.0),
@@ -120,7 +122,7 @@ impl Character {
     }
 }
 
-/// How busy the shop is in `week`: quiet over New Year, quieter in summer, busiest before Christmas.
+/// Returns how busy the shop is in `week`: quiet over New Year, quieter in summer, busiest before Christmas.
 fn season(week: IsoWeek) -> f64 {
     match week.yyyyww() % 100 {
         1 | 52 | 53 => 0.55,
@@ -133,7 +135,7 @@ fn season(week: IsoWeek) -> f64 {
     }
 }
 
-/// Rounded to two decimals, and never zero.
+/// Rounds to two decimals, and never to zero.
 fn cents(ms: f64) -> f64 {
     ((ms * 100.0).round() / 100.0).max(0.01)
 }

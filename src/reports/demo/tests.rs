@@ -1,4 +1,4 @@
-//! The story is in the rows, and the rows are what a report holds.
+//! The demo's rows show the planned changes, and they are valid rows of a report.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +11,8 @@ fn options(weeks: u32, patterns: u32) -> DemoOptions {
     DemoOptions { weeks, patterns, seed: 1, until }
 }
 
-/// p95 of the lead with `role`, newest week first; `None` where it has no row.
+/// Returns the p95 values of the lead pattern with `role`, newest week first; `None` for a week without a
+/// row.
 fn p95_of(demo: &Demo, role: fn(&Role) -> bool) -> Vec<Option<f64>> {
     let pattern = LEADS.iter().find(|lead| role(&lead.role)).unwrap().pattern;
     let mut history: Vec<_> = demo
@@ -56,7 +57,7 @@ fn the_story_is_told() {
     assert!(fix[..=at].iter().flatten().all(|&ms| ms < SLOW_MS), "{fix:?}");
     assert!(fix[at + 1..].iter().flatten().all(|&ms| ms > 2.0 * SLOW_MS), "{fix:?}");
 
-    // What the comparison of the last two reports opens with.
+    // The first rows of a comparison of the last two reports.
     let slower = p95_of(&demo, |role| matches!(role, Role::Regression(_, weeks_ago::LAST)));
     assert!(slower[0].unwrap() > 1.5 * slower[1].unwrap(), "{slower:?}");
     let faster = p95_of(&demo, |role| matches!(role, Role::Fix(_, weeks_ago::LAST)));
@@ -79,7 +80,7 @@ fn the_story_is_told() {
     assert_eq!(monthly.iter().flatten().count(), 15, "{monthly:?}");
 }
 
-/// The browser test (`tests/page/page.mjs`) looks for these bars in a demo that ends in the week it runs in.
+/// The browser test (`tests/page/page.mjs`) expects these bars in a demo that ends in the current week.
 #[test]
 fn the_pages_bars_are_slow_and_slower_in_whatever_week_it_is_tested() {
     let first = IsoWeek::new(2026, 40).unwrap();
@@ -87,19 +88,19 @@ fn the_pages_bars_are_slow_and_slower_in_whatever_week_it_is_tested() {
         let demo = generate(&DemoOptions::new(until)).unwrap();
         let mut rows = demo.report(until).rows;
         rows.sort_by(|one, other| other.p95_ms.total_cmp(&one.p95_ms));
-        // The one that is given an empty name.
+        // The pattern that the test gives an empty name.
         let named = |row: &DemoRow| row.pattern.starts_with("SELECT date_trunc(?, created_at) AS day");
         let at: Vec<_> = (0..rows.len()).filter(|&at| named(&rows[at])).collect();
         assert!(at.len() == 1 && at[0] < 10, "{until}: {at:?}");
 
         let p95: Vec<_> = rows[..10].iter().map(|row| row.p95_ms).collect();
-        // From a second on a bar has another unit.
+        // From one second on, a bar shows another unit.
         assert!(p95.iter().all(|&ms| 100.0 < ms && ms < 1000.0), "{until}: {p95:?}");
-        // Bars show whole milliseconds, and those are compared.
+        // Bars show whole milliseconds, and the test compares those.
         let bars: Vec<_> = p95.iter().map(|ms| ms.round()).collect();
         assert!(bars.iter().any(|&ms| ms > 250.0), "{until}: {p95:?}");
         assert!(bars.iter().any(|&ms| 100.0 < ms && ms < 250.0), "{until}: {p95:?}");
-        // So they tell on which side of a threshold of 250.495 ms the value is.
+        // So each value is clearly above or below a threshold of 250.495 ms.
         assert!(!p95.iter().any(|&ms| 250.49 < ms && ms < 250.5), "{until}: {p95:?}");
     }
 }

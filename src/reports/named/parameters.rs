@@ -1,24 +1,24 @@
-//! The parameters of the named queries: what each is called, what it means, what its values are. Addresses, documentation
-//! and the `OpenAPI` document are all read from here.
+//! The parameters of the named queries: names, meanings and types of values. The API's addresses, the
+//! documentation and the `OpenAPI` document are all generated from this table.
 
 /// A parameter of a named query.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
-    /// As it is written: `slow_ms`.
+    /// The name as written in an address, such as `slow_ms`.
     pub name: &'static str,
-    /// What it is for, and what is meant without it.
+    /// What the parameter does, and what applies without it.
     pub doc: &'static str,
-    /// An example of its value.
+    /// An example value.
     pub example: &'static str,
-    /// What its values are.
+    /// The type of its values.
     pub kind: ParameterKind,
-    /// What its value is where none is given.
+    /// The default value.
     pub default: Option<&'static str>,
-    /// What stands for "not chosen", as dashboards write it.
+    /// The value with which dashboards say "not chosen".
     pub unchosen: Option<&'static str>,
 }
 
-/// What the values of a parameter are.
+/// The type of a parameter's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterKind {
     /// One end of the time range.
@@ -31,16 +31,16 @@ pub enum ParameterKind {
     Text,
     /// A text; may be repeated.
     Texts,
-    /// One of these.
+    /// One of these words.
     Choice(&'static [&'static str]),
-    /// A number that is not negative.
+    /// A number, zero or above.
     Number,
-    /// A whole number from this one on.
+    /// A whole number, this one or above.
     Count(u64),
 }
 
 impl ParameterKind {
-    /// Whether it may be given more than once.
+    /// Whether the parameter may be given more than once.
     #[must_use]
     pub fn repeats(self) -> bool {
         matches!(self, Self::Weeks | Self::Texts)
@@ -71,7 +71,7 @@ pub(super) const WEEK: Parameter = Parameter::new(
     "202653",
     "An ISO week, 202653 or 2026-W53; may be repeated. Without it: every week of the time range.",
 );
-/// Of a comparison: the later weeks.
+/// The later weeks of a comparison.
 pub(super) const LATER: Parameter = Parameter {
     unchosen: Some("newest"),
     ..Parameter::new(
@@ -81,7 +81,7 @@ pub(super) const LATER: Parameter = Parameter {
         "An ISO week, 202653 or 2026-W53; may be repeated. Without it, or with `newest`: the newest report of the time range.",
     )
 };
-/// Of a comparison: the earlier week.
+/// The earlier week of a comparison.
 pub(super) const BEFORE: Parameter = Parameter {
     unchosen: Some("previous"),
     ..Parameter::new(
@@ -91,7 +91,7 @@ pub(super) const BEFORE: Parameter = Parameter {
         "The ISO week to compare with: its report, or the newest one before it. Without it, or with `previous`: the report before.",
     )
 };
-/// The one week of a list that is about one.
+/// The week of a query that is about one week.
 pub(super) const CURRENT: Parameter = Parameter {
     unchosen: Some("newest"),
     ..Parameter::new(
@@ -136,7 +136,7 @@ pub(super) const LIMIT: Parameter = Parameter::new(
     "100",
     "Rows at most. Without it: as many as the datasource's `maxRows` allows.",
 );
-/// Of the slow rows, in an address of their own.
+/// `limit` of the query for slow rows, which has another default in `/api/perf/slow`.
 pub(super) const SLOW_LIMIT: Parameter =
     Parameter { doc: "Rows at most. Without it: 20; in a CSV file all.", ..LIMIT };
 pub(super) const ORDER: Parameter = Parameter {
@@ -148,7 +148,7 @@ pub(super) const ORDER: Parameter = Parameter {
         "What comes first: the highest `p95`, `p50` or `p99`, the most `samples`, or the `newest` week and in it the highest p95. Without it: `p95`.",
     )
 };
-/// Of the slow rows: what is meant without one.
+/// `slow_ms` of the query for slow rows: without it, the reports' `slow_flag` decides.
 pub(super) const SLOW_ABOVE: Parameter = Parameter {
     doc: "Rows with a p95 above so many milliseconds. Without it: those that the reports call slow (`slow_flag`; where they have none, above the datasource's `slowMs`).",
     ..SLOW_MS

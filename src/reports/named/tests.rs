@@ -1,4 +1,5 @@
-//! Each parameter is read or refused by name, and each text names exactly the variables that its parameters fill.
+//! Each parameter is accepted or refused by name, and each SQL text uses exactly the variables that its
+//! parameters set.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ fn pairs(given: &[(&str, &str)]) -> Vec<(String, String)> {
     given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// The SQL that DuckDB gets.
+/// Returns the SQL that DuckDB gets.
 fn sql(query: NamedQuery, given: &[(&str, &str)]) -> String {
     let asked = query.ask(&pairs(given)).unwrap();
     let model = QueryModel::from_members(&asked.model()).unwrap();
@@ -84,7 +85,7 @@ fn weeks_that_are_compared() {
     assert!(text.contains("coalesce(202642, 999952)") && text.contains("'it''s ($x)'"), "{text}");
 }
 
-/// What the dashboard writes into its box is what its CSV takes without one.
+/// The dashboard's text box and the CSV export have the same default expression.
 #[test]
 fn the_expression_for_agents_is_the_dashboards() {
     let text = include_str!("../../../provisioning/dashboards/query_perf_agents.json");

@@ -1,4 +1,4 @@
-//! CSV as a reader that is not ours takes it.
+//! Tests that an independent CSV reader understands the output.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ fn csv(batch: &RecordBatch) -> String {
     written(std::slice::from_ref(batch), CsvOptions::default()).0
 }
 
-/// Header and rows as a reader of RFC 4180 sees them.
+/// Returns header and rows as a reader of RFC 4180 sees them.
 fn read(text: &str) -> Vec<Vec<String>> {
     let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
     reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect()

@@ -1,4 +1,4 @@
-//! The values of a frame and its rows as JSON.
+//! Tests the cells of a frame and its rows as JSON.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use arrow::datatypes::Schema;
 
 use super::*;
 
-/// A frame of these columns.
+/// Returns a frame with these columns.
 pub(crate) fn frame(columns: Vec<(&str, ArrayRef)>) -> Decoded {
     let fields: Vec<Field> =
         columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true)).collect();
@@ -17,7 +17,7 @@ pub(crate) fn frame(columns: Vec<(&str, ArrayRef)>) -> Decoded {
     Decoded { schema, batches: vec![batch], ref_id: "A".to_owned(), meta: Value::Null }
 }
 
-/// A frame with a column of each sort.
+/// Returns a frame with a column of each type.
 pub(crate) fn sample() -> Decoded {
     frame(vec![
         ("week", Arc::new(Int32Array::from(vec![Some(202_653), None]))),

@@ -1,8 +1,8 @@
-//! What frames may hold for the sake of those who read them.
+//! Tests what frames may contain so that their readers work.
 
 use super::*;
 
-/// Grafana's reader and ours put JSON values into their own JSON as they are.
+/// Grafana's reader and this crate's copy JSON values into their own JSON unchanged.
 #[test]
 fn a_json_column_holds_json() {
     let mut lists = arrow::array::ListBuilder::new(arrow::array::Int32Builder::new());

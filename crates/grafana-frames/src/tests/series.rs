@@ -1,4 +1,4 @@
-//! Time series: from long to wide, fill, and what cannot be one.
+//! Tests time series: from long to wide form, filling, and results that cannot be time series.
 
 use super::*;
 
@@ -171,7 +171,7 @@ fn too_many_series_or_cells_are_errors() {
     );
 }
 
-/// A sink whose reader is gone.
+/// A sink whose reader has closed it.
 struct Gone;
 
 impl std::io::Write for Gone {
@@ -192,7 +192,7 @@ fn a_failing_sink_is_told_from_our_own_mistakes() {
 }
 
 proptest! {
-    /// Every number of the long form is in the wide one, at its time and under its label.
+    /// Every number of the long form is in the wide form, at its time and under its labels.
     #[test]
     fn the_pivot_keeps_every_cell(rows in prop::collection::vec((0_i64..6, 0_u8..4, prop::option::of(-9_i32..9)), 1..60), cut in 0_usize..60) {
         let names = ["a", "b", "", "d"];

@@ -1,18 +1,19 @@
-//! Unicode spaces. DuckDB replaces them by plain spaces before its scanner sees a text, by rules of its own: it knows `'…'`,
-//! `"…"`, dollar quotes and `--` comments, in which they stay as they are, but neither block comments nor backticks. So a
-//! quote in one of those decides over the spaces that follow, and a space that stays is part of an identifier.
+//! Unicode spaces. DuckDB replaces them by plain spaces before its scanner reads the text, by its own rules:
+//! in `'…'`, `"…"`, dollar quotes and `--` comments they stay, but these rules do not know block comments and
+//! backticks. So a quote in a block comment or in backticks affects the spaces after it. A space that stays
+//! is part of an identifier.
 
-/// What the text is at one place, for these rules.
+/// The context of a position in the text, by these rules.
 enum Place {
     Code,
-    /// Inside this quote.
+    /// Inside quotes of this kind.
     Quoted(u8),
-    /// Inside `$tag$`: where the tag is.
+    /// Inside `$tag$`; the range is that of the tag.
     DollarQuoted(std::ops::Range<usize>),
     LineComment,
 }
 
-/// Where the Unicode spaces of `sql` are that DuckDB replaces, as byte offsets in order.
+/// Returns the byte offsets of the Unicode spaces in `sql` that DuckDB replaces, in order.
 pub(super) fn replaced(sql: &str) -> Vec<usize> {
     let mut found = Vec::new();
     if sql.is_ascii() {
@@ -21,7 +22,7 @@ pub(super) fn replaced(sql: &str) -> Vec<usize> {
     let bytes = sql.as_bytes();
     let mut place = Place::Code;
     let mut at = 0;
-    // The last two bytes are looked at with those before them only.
+    // DuckDB checks the last two bytes only together with the ones before them.
     while at + 2 < bytes.len() {
         let (byte, next) = (at_or_zero(bytes, at), at_or_zero(bytes, at + 1));
         match &place {
@@ -36,7 +37,7 @@ pub(super) fn replaced(sql: &str) -> Vec<usize> {
                     if at + 2 < bytes.len() && at_or_zero(bytes, at) == b'$' {
                         place = Place::DollarQuoted(start..at);
                     }
-                    // What ended the tag is looked at in its own right.
+                    // The character that ended the tag is checked on its own.
                     continue;
                 }
                 b'-' if next == b'-' => place = Place::LineComment,
@@ -55,7 +56,7 @@ pub(super) fn replaced(sql: &str) -> Vec<usize> {
                 if bytes.get(at + 1..end) == bytes.get(tag.clone()) && bytes.get(end) == Some(&b'$') {
                     at = end;
                     place = Place::Code;
-                    // The `$` that ends one may begin the next.
+                    // The `$` that ends a dollar quote may also begin the next one.
                     continue;
                 }
             }
@@ -71,12 +72,12 @@ fn at_or_zero(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).copied().unwrap_or_default()
 }
 
-/// A byte that may stand in a dollar quote's tag.
+/// Whether a byte may be in a dollar quote's tag.
 fn is_tag(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
 }
 
-/// U+00A0, U+2000 to U+200B, U+202F, U+205F, U+2060, U+3000 and U+FEFF.
+/// Whether the text starts with U+00A0, U+2000 to U+200B, U+202F, U+205F, U+2060, U+3000 or U+FEFF.
 fn is_unicode_space(bytes: &[u8]) -> bool {
     matches!(
         bytes,

@@ -1,4 +1,4 @@
-//! Tokens of odd texts.
+//! Tests the tokens of unusual texts.
 
 use super::TokenKind::{
     Braced, Comment, DollarQuote, EscapeString, Ident, Name, Number, Parameter, Punct, QuotedIdent, String,
@@ -6,7 +6,7 @@ use super::TokenKind::{
 use super::*;
 use proptest::prelude::*;
 
-/// Kinds and texts without whitespace.
+/// Returns kinds and texts without whitespace.
 fn lex(sql: &str) -> Vec<(TokenKind, &str)> {
     let blank = |token: &Token<'_>| token.kind != TokenKind::Whitespace;
     tokens(sql).filter(blank).map(|token| (token.kind, token.text)).collect()
@@ -61,13 +61,13 @@ fn neighbours() {
         ("a$__q$ x$__q$", &[(Ident, "a$__q$"), (Ident, "x$__q$")]),
         ("a${b}c", &[(Ident, "a"), (Braced, "${b}"), (Ident, "c")]),
         ("\u{a0}$x", &[(Name, "$x")]),
-        // DuckDB takes it for a part of a tag, and does not look again.
+        // DuckDB reads it as part of a tag, and does not replace it.
         ("$x\u{a0} ", &[(Name, "$x"), (Ident, "\u{a0}")]),
         ("$e'\\'' $v'\\'", &[(Punct, "$"), (EscapeString, "e'\\''"), (Name, "$v"), (String, "'\\'")]),
-        // A literal that goes on in the next line escapes nothing there.
+        // In a literal that continues on the next line, `\` escapes nothing.
         ("E'a'\n--x\n'b\\' c", &[(EscapeString, "E'a'"), (Comment, "--x"), (String, "'b\\'"), (Ident, "c")]),
         ("a\u{1}b\u{7f}$x$ \u{1f}", &[(Ident, "a\u{1}b\u{7f}$x$"), (Ident, "\u{1f}")]),
-        // A quote in a block comment or in backticks decides over the Unicode spaces behind it.
+        // A quote in a block comment or in backticks affects the Unicode spaces after it.
         ("/*'*/a\u{a0}b 'c' d", &[(Comment, "/*'*/"), (Ident, "a\u{a0}b"), (String, "'c'"), (Ident, "d")]),
         ("`\"`\u{a0}b", &[(QuotedIdent, "`\"`"), (Ident, "\u{a0}b")]),
         ("a${b$q$ x", &[(Ident, "a$"), (Punct, "{"), (Ident, "b$q$"), (Ident, "x")]),

@@ -1,4 +1,4 @@
-//! A macro's call: where its arguments are, and how a macro reads and writes them.
+//! Macro calls: finds their arguments, and reads and writes them for the macros.
 
 use std::ops::Range;
 
@@ -11,18 +11,18 @@ use super::super::offsets::Output;
 use super::{Expander, MacroDoc};
 use crate::{Error, Result};
 
-/// A call being expanded.
+/// A macro call that is being expanded.
 pub(super) struct Call<'e, 'a> {
     expander: &'e mut Expander<'a>,
     pub(super) doc: &'static MacroDoc,
     /// Byte offset of the macro's `$`.
     pub(super) start: usize,
-    /// The tokens from the macro's name to before what follows the call.
+    /// The tokens of the call, from the macro's name to the closing parenthesis.
     tokens: Range<usize>,
     args: Vec<Range<usize>>,
 }
 
-/// A piece of what a macro writes.
+/// A part of a macro's output.
 #[derive(Clone, Copy)]
 pub(super) enum Part<'p> {
     Text(&'p str),
@@ -45,12 +45,12 @@ impl<'e, 'a> Call<'e, 'a> {
         self.expander.context
     }
 
-    /// An instant that is compared with a column; see [`crate::Dialect`].
+    /// Returns SQL for an instant that is compared with a column; see [`crate::Dialect`].
     pub(super) fn instant(&self, instant: Timestamp) -> Result<String> {
         self.context().dialect.instant(instant).ok_or_else(|| self.out_of_reach())
     }
 
-    /// An instant as a value.
+    /// Returns SQL for an instant as a value.
     pub(super) fn timestamp(&self, instant: Timestamp) -> Result<String> {
         self.context().dialect.timestamp(instant).ok_or_else(|| self.out_of_reach())
     }
@@ -65,8 +65,8 @@ impl<'e, 'a> Call<'e, 'a> {
         .at(self.start)
     }
 
-    /// Whether the call is all of a column that is named `time` or `timeend`: `SELECT $__name() AS time, …`, or
-    /// `$__time($__name())`.
+    /// Whether the call is the whole expression of a column named `time` or `timeend`:
+    /// `SELECT $__name() AS time, …`, or `$__time($__name())`.
     pub(super) fn is_named_as_time(&self) -> bool {
         let is_word = |token: &Token<'_>, words: &[&str]| {
             token.kind == TokenKind::Ident && words.iter().any(|word| token.text.eq_ignore_ascii_case(word))
@@ -95,13 +95,13 @@ impl<'e, 'a> Call<'e, 'a> {
         self.args.len()
     }
 
-    /// Byte offset of an argument.
+    /// Returns the byte offset of an argument in the query.
     pub(super) fn position(&self, arg: usize) -> usize {
         let first = self.args.get(arg).and_then(|range| self.expander.tokens.get(range.start));
         first.map_or(self.start, |token| token.start)
     }
 
-    /// An argument as it was written.
+    /// Returns an argument as written.
     pub(super) fn source(&self, arg: usize) -> &'a str {
         let tokens = self.args.get(arg).and_then(|range| self.expander.tokens.get(range.clone()));
         let (Some(first), Some(last)) = (tokens.and_then(<[_]>::first), tokens.and_then(<[_]>::last)) else {
@@ -110,14 +110,14 @@ impl<'e, 'a> Call<'e, 'a> {
         self.expander.sql.get(first.start..last.end()).unwrap_or_default()
     }
 
-    /// An argument's text, expanded, without quotes around all of it.
+    /// Returns an argument expanded, without enclosing quotes.
     pub(super) fn word(&mut self, arg: usize) -> Result<String> {
         let mut output = Output::default();
         self.write_arg(arg, &mut output)?;
         Ok(unquote(output.text.trim()).to_owned())
     }
 
-    /// Writes the macro's text.
+    /// Writes the macro's output.
     pub(super) fn write(&mut self, parts: &[Part<'_>], out: &mut Output) -> Result<()> {
         for part in parts {
             match part {
@@ -132,7 +132,8 @@ impl<'e, 'a> Call<'e, 'a> {
         self.args.get(arg).cloned().map_or(Ok(()), |range| self.expander.write(range, out))
     }
 
-    /// The interval in the second argument; the fill in the third, if there, is kept for the frame.
+    /// Returns the interval in the second argument; the fill mode in the third argument, if any, is kept for
+    /// the frame.
     pub(super) fn bucket_and_fill(&mut self) -> Result<Bucket> {
         let position = self.position(1);
         let text = self.word(1)?;
@@ -158,15 +159,15 @@ impl<'e, 'a> Call<'e, 'a> {
         }
     }
 
-    /// The error for a variable that was not sent, at an argument.
+    /// Returns the error for a variable in an argument that the caller did not send.
     pub(super) fn unknown_variable(&self, name: &str, arg: usize) -> Error {
         self.expander.unknown_variable(name, &format!("${name}")).at(self.position(arg))
     }
 }
 
 impl Expander<'_> {
-    /// The arguments of the macro at token `at`, as ranges of tokens without blanks around, and the token after
-    /// the call. Tokens from `end` on belong to an outer call.
+    /// Returns the arguments of the macro at token `at`, as ranges of tokens without surrounding whitespace,
+    /// and the index of the token after the call. Tokens from `end` on belong to an outer call.
     pub(super) fn arguments(
         &self,
         at: usize,
@@ -207,7 +208,7 @@ impl Expander<'_> {
         }
     }
 
-    /// Splits at commas outside brackets, from the `(` at token `open` to its `)`.
+    /// Splits a call at commas outside brackets, from the `(` at token `open` to its `)`.
     fn split(
         &self,
         open: usize,
@@ -272,7 +273,7 @@ fn arity(doc: &MacroDoc) -> String {
     }
 }
 
-/// `NULL`, `previous` or a number.
+/// Reads `NULL`, `previous` or a number.
 fn fill_mode(text: &str) -> Result<FillMode> {
     if text.eq_ignore_ascii_case("null") {
         return Ok(FillMode::Null);

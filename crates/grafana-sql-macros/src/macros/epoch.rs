@@ -1,7 +1,8 @@
-//! Macros over columns that count seconds or nanoseconds since 1970.
+//! Macros for columns with seconds or nanoseconds since 1970.
 //!
-//! The frame would guess the unit of a number that is named `time` or `timeend` from its magnitude, as Grafana does. These
-//! macros know it, so that what they name or what is named so right behind them is a TIMESTAMP.
+//! The frame guesses the unit of a number named `time` or `timeend` from its magnitude, as Grafana does.
+//! These macros know the unit. So they write a TIMESTAMP if they name the column themselves, or if the name
+//! follows them directly.
 
 use jiff::Timestamp;
 
@@ -15,7 +16,7 @@ use grafana_time::Bucket;
 use grafana_time::{behind, unix_seconds};
 
 pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
-    // Up to the end of the last second: the column may hold fractions.
+    // The last second is included completely, because the column may have fractions.
     let range = call.context().range;
     let (from, end) = (unix_seconds(range.from).to_string(), (unix_seconds(range.to) + 1).to_string());
     let lower = [Text("("), Arg(0), Text(" >= "), Text(&from)];
@@ -50,7 +51,8 @@ pub(super) fn nano_to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     instant(call, &to, call.context().range.to, out)
 }
 
-/// An end of the range: a number, or the time where it is named as a time, for which the number would be guessed at.
+/// Writes an end of the range: a number, or a timestamp if it is named as a time, because the unit of a
+/// number would be guessed.
 fn instant(call: &mut Call<'_, '_>, number: &str, instant: Timestamp, out: &mut Output) -> Result<()> {
     if call.is_named_as_time() {
         let text = call.timestamp(instant)?;
@@ -59,7 +61,7 @@ fn instant(call: &mut Call<'_, '_>, number: &str, instant: Timestamp, out: &mut 
     call.write(&[Text(number)], out)
 }
 
-/// The bucket's start in seconds; a time where it is named as one.
+/// Writes the start of the bucket in seconds, or as a timestamp if it is named as a time.
 pub(super) fn group(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     if call.is_named_as_time() { group_as_timestamp(call, out) } else { group_in_seconds(call, out) }
 }
@@ -71,13 +73,13 @@ fn group_as_timestamp(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
         Dialect::DataFusion => ("CAST(arrow_cast(", ", 'Timestamp(Second, None)') AS TIMESTAMP)"),
     };
     call.write(&[Text(before)], out)?;
-    // As it stands in GROUP BY, so that the database knows it again.
+    // The same text as in GROUP BY, so that the database recognizes the expression.
     group_in_seconds(call, out)?;
     call.write(&[Text(after)], out)
 }
 
-/// Seconds are divided as fractions and rounded down, which is exact for whole seconds below 2^53 and right for
-/// negative ones, where a division of integers rounds towards zero.
+/// Divides seconds as fractions and rounds down. That is exact for whole seconds below 2^53, and correct for
+/// negative ones, which an integer division would round towards zero.
 fn group_in_seconds(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let bucket = call.bucket_and_fill()?;
     let width = bucket.width();
@@ -88,7 +90,7 @@ fn group_in_seconds(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     }
     let width = width.as_secs();
     let dialect = call.context().dialect;
-    // In DuckDB `/` is never a division of integers.
+    // In DuckDB `/` always divides as fractions.
     let point = if dialect == Dialect::DuckDb { "" } else { ".0" };
     match bucket {
         Bucket::Nanos(_) => {

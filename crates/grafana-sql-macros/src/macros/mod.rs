@@ -1,5 +1,5 @@
-//! One pass over the tokens of a query that copies, replaces variables and calls macros.
-//! What the macros are and give is in `table`; how a call's arguments are found, in `call`.
+//! Expands macros and variables in one pass over the tokens of a query. The macros are defined in `table`;
+//! `call` finds their arguments.
 
 mod call;
 mod epoch;
@@ -23,9 +23,9 @@ use super::{Context, Prepared};
 use crate::{Error, Result};
 use call::Call;
 
-/// Deepest nesting of macro calls; each level may repeat its argument.
+/// The deepest nesting of macro calls; each level may repeat its argument.
 const DEEPEST: usize = 8;
-/// How many bytes the expanded text may have beyond the text as written.
+/// The most bytes by which the expanded text may exceed the original text.
 const MOST_ADDED: usize = 2 << 20;
 
 /// Replaces variables and macros; see [`super::prepare`].
@@ -45,26 +45,26 @@ pub(super) fn expand(raw_sql: &str, context: &Context<'_>) -> Result<Prepared> {
     Ok(Prepared { sql: output.text, fill, is_weekly, offsets: output.offsets })
 }
 
-/// The text being read.
+/// The state of an expansion.
 struct Expander<'a> {
     sql: &'a str,
     tokens: Vec<Token<'a>>,
     context: &'a Context<'a>,
     fill: Option<Fill>,
     is_weekly: bool,
-    /// How many macro calls we are inside of.
+    /// The current nesting of macro calls.
     depth: usize,
 }
 
 impl<'a> Expander<'a> {
-    /// Writes the tokens of `range`, expanded.
+    /// Writes the tokens of `range` with macros and variables expanded.
     fn write(&mut self, range: Range<usize>, out: &mut Output) -> Result<()> {
         let mut at = range.start;
         let mut after_string = false;
         while let Some(token) = self.tokens.get(at).copied().filter(|_| at < range.end) {
             self.check_length(out, token.start)?;
             at = match token.kind {
-                // Inside a call, what follows the argument must not become part of its comment.
+                // In an argument, a line comment would also comment out the text that follows the argument.
                 TokenKind::Comment if self.depth > 0 => {
                     out.insert(" ", token.start);
                     at + 1
@@ -104,8 +104,8 @@ impl<'a> Expander<'a> {
             .at(start))
     }
 
-    /// A string that is nothing but a macro's call, where it is compared, cast or named `time`: it would find nothing, or everything. Elsewhere it
-    /// may be data, such as a text that tells of macros.
+    /// Refuses a string that is only a macro call, if it is compared, cast or named `time`: there it would
+    /// match nothing or everything. In other places it may be data, such as a text about macros.
     fn check_macro_in_quotes(&self, at: usize, token: &Token<'_>) -> Result<()> {
         let Some(call) = macro_in_quotes(token) else { return Ok(()) };
         let solid = |token: &&Token<'_>| !token.is_blank();
@@ -133,12 +133,12 @@ impl<'a> Expander<'a> {
             .at(token.start))
     }
 
-    /// A string or quoted identifier, in which only known variables are replaced: everything else that looks like
-    /// one may be data (`'… WHERE id = $1'`).
+    /// Writes a string or quoted identifier. Only known variables in it are replaced; anything else that
+    /// looks like one may be data (`'… WHERE id = $1'`).
     fn write_quoted(&mut self, token: &Token<'a>, out: &mut Output) -> Result<()> {
         let escapes = token.kind == TokenKind::EscapeString;
         let quote = token.text.chars().next_back().unwrap_or('\'');
-        // Without the closing quote, so that no reference reaches over it.
+        // The closing quote is cut off, so that no reference extends beyond it.
         let content = token.text.get(..token.text.len() - quote.len_utf8()).unwrap_or_default();
         let bytes = content.as_bytes();
         let mut copied = 0;
@@ -168,7 +168,8 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// `$name` or `${name}` in the open: a macro's call or a variable. Returns the token after it.
+    /// Writes `$name` or `${name}` outside quotes: a macro call or a variable. Returns the index of the token
+    /// after it.
     fn write_dollar(&mut self, at: usize, end: usize, after_string: bool, out: &mut Output) -> Result<usize> {
         let Some(token) = self.tokens.get(at).copied() else { return Ok(at + 1) };
         let Some(reference) = reference_at(token.text) else {
@@ -199,7 +200,8 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// `[`, which starts a variable when `[[name]]` names one, and a list otherwise. Returns the token after it.
+    /// Writes `[`: a variable if `[[name]]` names one, otherwise a bracket. Returns the index of the token
+    /// after it.
     fn write_bracket(&mut self, at: usize, after_string: bool, out: &mut Output) -> Result<usize> {
         let Some(token) = self.tokens.get(at).copied() else { return Ok(at + 1) };
         let found = self.sql.get(token.start..).filter(|rest| rest.starts_with("[[")).and_then(reference_at);
@@ -214,7 +216,8 @@ impl<'a> Expander<'a> {
         Ok(at + inside)
     }
 
-    /// `tbl_$name` is one identifier for DuckDB; whoever writes it over a known variable or macro means something else.
+    /// Refuses an identifier such as `tbl_$name` if `$name` is a known variable or macro, because DuckDB
+    /// reads it as a single identifier.
     fn check_ident(&self, token: &Token<'_>) -> Result<()> {
         for (dollar, _) in token.text.match_indices('$') {
             let rest = token.text.get(dollar + 1..).unwrap_or_default();
@@ -276,7 +279,7 @@ impl<'a> Expander<'a> {
     }
 }
 
-/// A variable in the open.
+/// Writes a variable that is outside quotes.
 fn write_value(
     reference: Reference<'_>,
     variable: &super::Variable,
@@ -285,7 +288,8 @@ fn write_value(
     out: &mut Output,
 ) -> Result<()> {
     match in_the_open(reference, variable).map_err(|error| error.at(start))? {
-        // A literal on the line after another one continues it, and `E'a'` would lend it its escapes.
+        // SQL joins two string literals on consecutive lines, and after `E'a'` the second one would have
+        // escapes, too.
         Written::Literal(text) if after_string => out.insert_value(&format!("({text})"), start),
         Written::Literal(text) => out.insert_value(&text, start),
         Written::Verbatim(text) => out.insert(&text, start),
@@ -293,14 +297,14 @@ fn write_value(
     Ok(())
 }
 
-/// Whether a string of the text is nothing but a macro's call.
+/// Whether a string in the SQL is only a macro call.
 #[must_use]
 pub fn has_macro_in_quotes(sql: &str) -> bool {
-    // Most texts end here.
+    // The first check is cheap and decides for most texts.
     sql.contains("$__") && tokens(sql).any(|token| macro_in_quotes(&token).is_some())
 }
 
-/// The macro's call that is all of a string.
+/// Returns the macro call if a string contains nothing else.
 fn macro_in_quotes<'a>(token: &Token<'a>) -> Option<&'a str> {
     let inside = token.text.strip_prefix(['e', 'E']).unwrap_or(token.text).strip_prefix('\'')?;
     let call = inside.strip_suffix('\'')?.trim();
@@ -310,7 +314,7 @@ fn macro_in_quotes<'a>(token: &Token<'a>) -> Option<&'a str> {
     (rest.starts_with('(') && rest.ends_with(')')).then_some(call)
 }
 
-/// Without `$`.
+/// Returns the names of all macros without `$`.
 fn macro_names() -> impl Iterator<Item = &'static str> {
     macro_table().iter().filter_map(|doc| doc.name.strip_prefix('$'))
 }

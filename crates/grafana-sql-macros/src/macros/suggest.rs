@@ -1,6 +1,6 @@
-//! "Did you mean": the known name that is nearest to a mistyped one.
+//! Suggestions for "Did you mean …?".
 
-/// The name of `known` that differs least from `name`, if that is little enough to be a slip.
+/// Returns the name in `known` that is nearest to `name`, if the difference is small enough for a typo.
 pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let longest = 64;
     if name.len() > longest {
@@ -15,7 +15,7 @@ pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> O
         .map(|(_, candidate)| candidate)
 }
 
-/// The first few names, each as `$name`.
+/// Returns the first few names, each as `$name`.
 pub(super) fn list<'k>(names: impl Iterator<Item = &'k str>) -> String {
     let shown = 10;
     let names: Vec<String> = names.map(|name| format!("`${name}`")).collect();

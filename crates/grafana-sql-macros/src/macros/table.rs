@@ -1,5 +1,5 @@
-//! The one table of macros: names, arguments, documentation, examples and what they expand to.
-//! Completion, the `/macros` route and the tests read it too.
+//! The table of macros: names, arguments, documentation, examples and their expansions. Completion, the
+//! `/macros` route and the tests are based on it, too.
 
 use serde::Serialize;
 
@@ -10,21 +10,21 @@ use super::call::{Call, Part};
 use super::{epoch, panels, timestamps, weeks, write_value};
 use crate::{Error, Result};
 
-/// A macro, for people and for the expander.
+/// The definition and documentation of a macro.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct MacroDoc {
-    /// With its `$`: `$__timeFilter`.
+    /// The name with its `$`: `$__timeFilter`.
     pub name: &'static str,
-    /// With its arguments: `$__timeFilter(column)`.
+    /// The name with its arguments: `$__timeFilter(column)`.
     pub signature: &'static str,
-    /// What it is for, in one or two sentences.
+    /// What the macro does, in one or two sentences.
     pub doc: &'static str,
-    /// A call.
+    /// An example call.
     pub example: &'static str,
-    /// What the example becomes for DuckDB, the weeks 2026-W10 and 2026-W11, interval `1m`, `slowMs` 100 and the
-    /// variable `pattern` with the values `a` and `b`.
+    /// The example's expansion for DuckDB, with the time range of the weeks 2026-W10 and 2026-W11, the
+    /// interval `1m`, `slowMs` 100 and the variable `pattern` with the values `a` and `b`.
     pub expansion: &'static str,
-    /// The databases that it can be written for.
+    /// The dialects that have the macro.
     #[serde(skip)]
     pub dialects: &'static [Dialect],
     #[serde(skip)]
@@ -44,12 +44,12 @@ impl MacroDoc {
         self.arity.1
     }
 
-    /// Whether it is about ISO weeks.
+    /// Whether the macro is for ISO weeks.
     pub(super) fn is_weekly(&self) -> bool {
         self.name.starts_with("$__week")
     }
 
-    /// Writes the call, if its dialect has the macro.
+    /// Writes the call's expansion, if its dialect has the macro.
     pub(super) fn run(&self, call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
         let dialect = call.context().dialect;
         if !self.dialects.contains(&dialect) {
@@ -67,13 +67,13 @@ impl MacroDoc {
     }
 }
 
-/// All macros, those for timestamps first.
+/// Returns all macros, beginning with those for timestamps.
 #[must_use]
 pub fn macro_table() -> &'static [MacroDoc] {
     MACROS
 }
 
-/// The macro of this name, `$` included.
+/// Returns the macro with this name, which includes the `$`.
 pub(super) fn find(name: &str) -> Option<&'static MacroDoc> {
     MACROS.iter().find(|doc| doc.name == name)
 }
@@ -93,7 +93,7 @@ macro_rules! table {
     };
 }
 
-/// The column of dialects; a row without it is DuckDB's alone.
+/// Reads the column of dialects; a row without it is for DuckDB only.
 macro_rules! dialects {
     () => {
         &[Dialect::DuckDb]
@@ -103,7 +103,7 @@ macro_rules! dialects {
     };
 }
 
-/// The part of a signature before its `(`.
+/// Returns the part of a signature before its `(`.
 const fn name_of(signature: &'static str) -> &'static str {
     let bytes = signature.as_bytes();
     let mut length = 0;
@@ -238,7 +238,7 @@ const MACROS: &[MacroDoc] = table! {
         "p95_ms > $__slowMs" => "p95_ms > 100"
 };
 
-/// A value that every query has: `$__interval` and its like.
+/// Writes a value that every query has, such as `$__interval`.
 fn built_in(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let text = call.doc.name;
     let name = text.trim_start_matches('$');
@@ -247,8 +247,8 @@ fn built_in(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     write_value(Reference { text, name, format: None }, &variable, call.start, false, out)
 }
 
-/// `$__conditionalAll(condition, $variable)`. When Grafana's frontend has been here, the variable is its values already,
-/// which is never All.
+/// Writes `$__conditionalAll(condition, $variable)`. If Grafana's frontend has already replaced the variable
+/// by its values, it never means All.
 fn conditional_all(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     use super::super::Variable;
     use super::super::interpolate::reference_at;

@@ -1,6 +1,7 @@
-//! Macros over TIMESTAMP, TIMESTAMPTZ and DATE columns.
+//! Macros for TIMESTAMP, TIMESTAMPTZ and DATE columns.
 //!
-//! Everything is cast to TIMESTAMP first: without ICU the engine truncates no TIMESTAMPTZ, and it is several times faster.
+//! All columns are cast to TIMESTAMP first: without ICU DuckDB cannot truncate a TIMESTAMPTZ, and TIMESTAMP
+//! is several times faster.
 
 use grafana_time::{Bucket, behind};
 use jiff::Timestamp;
@@ -11,7 +12,8 @@ use super::call::Call;
 use super::call::Part::{Arg, Text};
 use crate::Result;
 
-/// With all of the last millisecond. DataFusion compares a column of coarser times in their unit, so that the ends would be rounded.
+/// Writes the filter on the time range; its last millisecond is included completely. DataFusion compares in
+/// the column's unit, which may be coarser and would round the ends, so the column is cast.
 pub(super) fn filter(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let range = call.context().range;
     let (sign, end) = behind(range.to).map_or((" <= ", range.to), |end| (" < ", end));
@@ -42,7 +44,8 @@ pub(super) fn to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     end(call, call.context().range.to, out)
 }
 
-/// An end of the range; a value of its own type where it is named as a time and no column gives it one.
+/// Writes an end of the range. If it is named as a time, it is written as a typed value, because no column
+/// determines its type.
 fn end(call: &mut Call<'_, '_>, instant: Timestamp, out: &mut Output) -> Result<()> {
     let text = if call.is_named_as_time() { call.timestamp(instant)? } else { call.instant(instant)? };
     call.write(&[Text(&text)], out)
@@ -52,7 +55,8 @@ pub(super) fn time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     call.write(&[Arg(0), Text(" AS \"time\"")], out)
 }
 
-/// A TIMESTAMP and no number: what becomes a time all the same would be guessed from its magnitude, and 2001 drawn in 1970.
+/// Writes a TIMESTAMP and not a number: the frame would guess the number's unit from its magnitude, and might
+/// show the year 2001 in 1970.
 pub(super) fn time_epoch(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (before, after) = in_utc(call.context().dialect);
     call.write(&[Text(before), Arg(0), Text(after), Text(" AS \"time\"")], out)
@@ -72,16 +76,18 @@ pub(super) fn group_alias(call: &mut Call<'_, '_>, out: &mut Output) -> Result<(
     call.write(&[Text(" AS \"time\"")], out)
 }
 
-/// What makes a time of any type one in UTC, whatever the session's time zone: the texts before and after it.
+/// Returns the texts before and after a time of any type that convert it to UTC, whatever the session's time
+/// zone.
 fn in_utc(dialect: Dialect) -> (&'static str, &'static str) {
     match dialect {
         Dialect::DuckDb | Dialect::DataFusion => ("CAST(", " AS TIMESTAMP)"),
-        // A cast would take a TIMESTAMP for local time. Its seconds since 1970 are those of UTC.
+        // A cast would read a TIMESTAMP as local time, whereas its seconds since 1970 are in UTC.
         Dialect::Postgres => ("to_timestamp(extract(epoch FROM ", "))"),
     }
 }
 
-/// PostgreSQL's `date_bin` needs a time of a known type, and its seconds are exact: they are NUMERIC.
+/// Groups by seconds in PostgreSQL: `date_bin` requires a column of known type, and seconds are exact,
+/// because they are NUMERIC.
 fn group_by_seconds(call: &mut Call<'_, '_>, bucket: Bucket, out: &mut Output) -> Result<()> {
     let width = bucket.width();
     let width = match width.subsec_micros() {
@@ -97,10 +103,11 @@ fn group_by_seconds(call: &mut Call<'_, '_>, bucket: Bucket, out: &mut Output) -
     call.write(&[Text(&before), Arg(0), Text(&after)], out)
 }
 
-/// Writes the start of the bucket that holds the first argument, of which the texts around it make a time in UTC. `date_trunc` where the
-/// bucket is one unit: it is the faster one. `time_bucket` and `date_bin` count from 2000 or 1970 unless they are told an origin.
+/// Writes the start of the bucket that contains the first argument; the texts `before` and `after` convert
+/// the argument to UTC. If the bucket is a single unit, `date_trunc` is used, because it is faster.
+/// `time_bucket` and `date_bin` get an origin, because they would count from 2000 or 1970.
 ///
-/// PostgreSQL gets here with months only.
+/// For PostgreSQL it is called with months only.
 pub(super) fn start_of(
     call: &mut Call<'_, '_>,
     bucket: Bucket,

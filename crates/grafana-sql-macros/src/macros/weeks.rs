@@ -1,4 +1,4 @@
-//! Macros over ISO weeks written as the integer YYYYWW. All arithmetic on weeks is [`IsoWeek`]'s.
+//! Macros for ISO weeks as integers YYYYWW. All arithmetic on weeks is done by [`IsoWeek`].
 
 use jiff::Timestamp;
 
@@ -72,15 +72,16 @@ pub(super) fn week(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     call.write(&[Text(&last.plus(steps).yyyyww().to_string())], out)
 }
 
-/// 4 January lies in week 1 of its ISO year, and 28 December in its last one; `date_trunc` gives that week's Monday. The inner CASE
-/// sees only numbers that `make_date` takes, and looks at the calendar only for week 53. What is no whole number is no week, which
-/// the cast would round to one.
+/// Writes the Monday of a week: 4 January is always in week 1 of its ISO year, and `date_trunc` gives the
+/// Monday of that week; 28 December is always in the last week. The inner CASE only gets numbers that
+/// `make_date` accepts, and checks the calendar only for week 53. A number with a fraction is no week, though
+/// the cast would round it to one.
 pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (oldest, newest) = IsoWeek::bounds();
     let exists = format!(" BETWEEN {oldest} AND {newest} AND ");
     let whole = " THEN CASE WHEN ";
     let is_of_52 = " % 100 BETWEEN 1 AND 52 OR ";
-    // What stands before each number, and after the last.
+    // The texts before each occurrence of the number, and the text after the last one.
     let (before, after): ([&str; 6], &str) = match call.context().dialect {
         Dialect::DuckDb => (
             [
@@ -129,9 +130,10 @@ pub(super) fn week_time(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()>
     call.write(&[Text(after)], out)
 }
 
-/// The condition that a column holds weeks YYYYWW from `first` to `last`, and of these only such as [`IsoWeek::from_yyyyww`] knows:
-/// the texts between which the column stands. Within one year every integer between two weeks is one. `BETWEEN` is there in
-/// any case, because databases pass over files and row groups by it. What is no whole number is no week.
+/// Returns the condition that a column has weeks YYYYWW from `first` to `last`, limited to those that
+/// [`IsoWeek::from_yyyyww`] accepts, as the texts between which the column is inserted. Within one year,
+/// every integer between two weeks is a week. `BETWEEN` is always included, because databases use it to skip
+/// files and row groups. A number with a fraction is no week.
 #[must_use]
 pub fn week_condition(first: IsoWeek, last: IsoWeek, dialect: Dialect) -> Vec<String> {
     let (oldest, newest) = IsoWeek::bounds();
@@ -160,8 +162,8 @@ pub fn week_condition(first: IsoWeek, last: IsoWeek, dialect: Dialect) -> Vec<St
     texts
 }
 
-/// First and last week that the range touches. A range that ends with the first instant of a week does not touch it,
-/// unless it has no other instant.
+/// Returns the first and the last week of the range. A week whose first instant is the end of the range is
+/// left out, unless the range is only that instant.
 fn weeks(range: TimeRange) -> (IsoWeek, IsoWeek) {
     let first = IsoWeek::containing(range.from);
     let just_before =
@@ -187,7 +189,7 @@ fn up_to(call: &mut Call<'_, '_>, arg: usize, last: IsoWeek) -> Result<IsoWeek> 
 fn steps(call: &mut Call<'_, '_>) -> Result<i64> {
     let position = call.position(0);
     let text = call.word(0)?;
-    // A negative variable comes in parentheses.
+    // A variable with a negative value is written in parentheses.
     let digits: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '(' | ')')).collect();
     let most = 100_000;
     digits.parse().ok().filter(|steps| (-most..=most).contains(steps)).ok_or_else(|| {
@@ -239,7 +241,7 @@ mod tests {
             postgres,
             "(w BETWEEN 202551 AND 202602 AND w = CAST(w AS BIGINT) AND CAST(w AS BIGINT) % 100 BETWEEN 1 AND 52)"
         );
-        // Of all that there may be, only those that there can be.
+        // The whole calendar, limited to valid weeks.
         let ends = [(1, 1), (9999, 52)].map(|(year, week)| IsoWeek::new(year, week).unwrap());
         let all = week_condition(ends[0], ends[1], Dialect::DuckDb).concat();
         assert!(all.starts_with("( BETWEEN 197001 AND 219952 AND  = TRY_CAST(") && all.len() < 500, "{all}");

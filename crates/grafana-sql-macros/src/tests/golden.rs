@@ -1,11 +1,12 @@
-//! The same queries in each dialect, as texts in `golden/<dialect>.sql`. `UPDATE_GOLDEN=1 cargo test -p grafana-sql-macros golden` writes
-//! them anew; `golden/run.py` runs them in the databases and compares what they give with what `golden/queries.sql` says.
+//! Compares the expansions of the same queries in each dialect with the files `golden/<dialect>.sql`.
+//! `UPDATE_GOLDEN=1 cargo test -p grafana-sql-macros golden` rewrites the files. `golden/run.py` runs them in
+//! the databases and compares the results with those in `golden/queries.sql`.
 
 use std::path::Path;
 
 use super::*;
 
-/// Name, query and rest of each piece of `golden/queries.sql`.
+/// Returns the sections of `golden/queries.sql`: name, query and expected result.
 fn queries() -> Vec<String> {
     let text = include_str!("../../golden/queries.sql");
     text.split("\n\n").map(|query| query.trim().to_owned()).filter(|query| !query.is_empty()).collect()

@@ -1,8 +1,9 @@
-//! Macros and variables between quotes.
+//! Tests macros and variables inside quotes.
 
 use super::*;
 
-/// What `frontend/src/interpolation.ts` makes of values that look like variables comes out as the values.
+/// `frontend/src/interpolation.ts` escapes values that look like variables; the expansion restores the
+/// values.
 #[test]
 fn what_the_frontend_keeps_apart_comes_together() {
     for (sql, expected) in [
@@ -33,7 +34,7 @@ fn a_macro_in_quotes_is_refused_where_it_is_compared() {
         assert!(error.message.ends_with("stands inside quotes, where it is only text"), "{sql}: {error}");
         assert_eq!(error.position, Some(position), "{sql}");
     }
-    // Other texts may be data, and values have no call.
+    // Other strings may be data, and plain values are no macro calls.
     for sql in [
         "'$__timeFrom()' AS text",
         "x = 'of $__timeFrom()'",

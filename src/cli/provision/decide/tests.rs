@@ -1,4 +1,4 @@
-//! Each decision, over documents of the shapes that Grafana answers with.
+//! Tests each decision with documents in the form of Grafana's answers.
 
 use super::*;
 use crate::cli::provision::grafana::PLUGIN;
@@ -15,7 +15,7 @@ fn wants() -> Datasource {
     Datasource { made: wants.as_object().unwrap().clone(), defaults: Vec::new() }
 }
 
-/// As `GET /api/datasources/uid/…` answers.
+/// A datasource as `GET /api/datasources/uid/…` returns it.
 fn stored() -> Value {
     json!({
         "id": 4, "uid": "duckdb-perf", "orgId": 1, "name": "DuckDB Perf", "type": PLUGIN, "typeLogoUrl": "public/x.svg",
