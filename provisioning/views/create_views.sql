@@ -73,19 +73,23 @@ WHERE p95_ms IS NOT NULL;
 
 -- perf_weeks: the same rows, with what panels want to know of each: `time`, the Monday of its week (NULL for a number that is
 -- no week, such as 202553), `label`, the week as people write it (2026-W48), and `agent`, NULL where no report has that
--- column. A report's own columns `time` and `label` are not in it.
+-- column. A report's own columns `time` and `label` are not in it. Functions and no operators, which a macro of the same name
+-- in a database file would replace in the plugin.
 CREATE OR REPLACE VIEW perf_weeks AS
 SELECT * REPLACE (
     CAST(CASE
         -- A text is a number here if it is one.
         WHEN TRY_CAST(week AS INTEGER) BETWEEN 197001 AND 219952 THEN CASE
-            WHEN TRY_CAST(week AS INTEGER) % 100 BETWEEN 1 AND 52
-                OR TRY_CAST(week AS INTEGER) % 100 = date_part('week', make_date(TRY_CAST(week AS INTEGER) // 100, 12, 28))
-            THEN date_trunc('week', make_date(TRY_CAST(week AS INTEGER) // 100, 1, 4))
-                + to_days(TRY_CAST(week AS INTEGER) % 100 * 7 - 7)
+            WHEN mod(TRY_CAST(week AS INTEGER), 100) BETWEEN 1 AND 52
+                OR mod(TRY_CAST(week AS INTEGER), 100)
+                    = date_part('week', make_date(divide(TRY_CAST(week AS INTEGER), 100), 12, 28))
+            THEN add(
+                date_trunc('week', make_date(divide(TRY_CAST(week AS INTEGER), 100), 1, 4)),
+                to_days(subtract(multiply(mod(TRY_CAST(week AS INTEGER), 100), 7), 7))
+            )
         END
     END AS TIMESTAMP) AS time,
-    format('{}-W{:02d}', TRY_CAST(week AS INTEGER) // 100, TRY_CAST(week AS INTEGER) % 100) AS label
+    format('{}-W{:02d}', divide(TRY_CAST(week AS INTEGER), 100), mod(TRY_CAST(week AS INTEGER), 100)) AS label
 )
 FROM (
     SELECT NULL::VARCHAR AS agent, NULL AS time, NULL AS label WHERE false
@@ -102,11 +106,15 @@ FROM (
         week,
         CAST(CASE
             WHEN week BETWEEN 197001 AND 219952 THEN CASE
-                WHEN week % 100 BETWEEN 1 AND 52 OR week % 100 = date_part('week', make_date(week // 100, 12, 28))
-                THEN date_trunc('week', make_date(week // 100, 1, 4)) + to_days(week % 100 * 7 - 7)
+                WHEN mod(week, 100) BETWEEN 1 AND 52
+                    OR mod(week, 100) = date_part('week', make_date(divide(week, 100), 12, 28))
+                THEN add(
+                    date_trunc('week', make_date(divide(week, 100), 1, 4)),
+                    to_days(subtract(multiply(mod(week, 100), 7), 7))
+                )
             END
         END AS TIMESTAMP) AS time,
-        format('{}-W{:02d}', week // 100, week % 100) AS label
+        format('{}-W{:02d}', divide(week, 100), mod(week, 100)) AS label
     FROM (SELECT DISTINCT TRY_CAST(week AS INTEGER) AS week FROM perf_all_weeks)
 )
 WHERE time IS NOT NULL;

@@ -12,6 +12,7 @@ use super::examine::{Examined, examine};
 use super::reads::Reports;
 use super::{Cancel, Engine, error, gate, own, sql_name};
 use crate::error::{Error, Kind, Result};
+use crate::query::tokens;
 use crate::reports;
 
 /// The views as they were created; `None` if they do not exist yet.
@@ -159,8 +160,20 @@ impl Engine {
 }
 
 /// Functions that the views call. A macro of the same name in an attached file must not replace them.
-const OWN_FUNCTIONS: [&str; 7] =
-    ["read_parquet", "row_number", "date_part", "make_date", "date_trunc", "to_days", "format"];
+const OWN_FUNCTIONS: [&str; 12] = [
+    "read_parquet",
+    "row_number",
+    "date_part",
+    "make_date",
+    "date_trunc",
+    "to_days",
+    "format",
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "mod",
+];
 
 pub(super) fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
     views.iter().try_for_each(|view| run(connection, &with_own_functions(&view.sql)))
@@ -209,9 +222,18 @@ fn run(connection: &Connection, sql: &str) -> Result<()> {
 
 /// Returns a view's text with these functions fully qualified.
 pub(super) fn with_own_functions(sql: &str) -> String {
-    OWN_FUNCTIONS.iter().fold(sql.to_owned(), |sql, function| {
-        sql.replace(&format!(" {function}("), &format!(" system.main.{function}("))
-    })
+    let mut text = String::with_capacity(sql.len());
+    let mut tokens = tokens(sql).peekable();
+    let mut is_qualified = false;
+    while let Some(token) = tokens.next() {
+        let is_call = tokens.peek().is_some_and(|next| next.text == "(");
+        if is_call && !is_qualified && OWN_FUNCTIONS.contains(&token.text) {
+            text.push_str("system.main.");
+        }
+        is_qualified = token.text == ".";
+        text.push_str(token.text);
+    }
+    text
 }
 
 fn want(verdict: &gate::Verdict) -> Want {
