@@ -21,7 +21,8 @@ const ALL_ROWS: &str = "LIMIT 9223372036854775807";
 const SOURCE_CREATE: &str = "CREATE OR REPLACE VIEW ";
 
 /// The names of the views; each uses only those before it.
-pub const VIEW_NAMES: [&str; 3] = ["perf_all_weeks", "perf_slow_patterns", "perf_top_patterns"];
+pub const VIEW_NAMES: [&str; 5] =
+    ["perf_all_weeks", "perf_slow_patterns", "perf_top_patterns", "perf_weeks", "perf_reports"];
 
 /// A view and the statement that makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]

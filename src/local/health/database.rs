@@ -66,9 +66,7 @@ fn needed_for(column: &str) -> &'static str {
         "samples" => {
             "`/api/perf/slow`, `/api/perf/patterns`, `/api/perf/pattern`, `/api/perf/regressions`, `/api/perf/agents`, most panels and the alert rule on regressions fail"
         }
-        "p50_ms" | "p99_ms" => {
-            "`/api/perf/slow`, `/api/perf/patterns`, `/api/perf/pattern` and the panels with percentiles fail"
-        }
+        "p50_ms" | "p99_ms" => "`/api/perf/slow`, `/api/perf/patterns` and the panels with percentiles fail",
         "slow_flag" => "`/api/perf/slow` and the panel \"Top 10 patterns of the current week\" fail",
         _ => "the dashboards, the alert rules and `/api/perf/…` fail",
     }

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use serde_json::json;
 
 use super::{folder, health, notices, report, write};
+use crate::served::Served;
 use crate::support::{Host, duckdb, report_name};
 
 /// A database file in `folder`, made by statements over its catalog `f`.
@@ -191,14 +191,11 @@ async fn a_column_that_an_own_view_lacks_is_told_with_what_needs_it() {
             &format!("CREATE TABLE perf_all_weeks AS SELECT {} FROM range(4) AS t(i)", columns.join(", ")),
         );
         let host = Host::start(&file, &json!({})).await;
+        let served = Served::start(&file, &[]);
         let (ok, said) = health(&host).await;
         let mut failing = String::new();
         for route in ["slow", "patterns", "pattern", "regressions", "agents"] {
-            let answer = host
-                .plugin
-                .resource(&host.settings, "GET", &format!("api/perf/{route}"), Bytes::new())
-                .await
-                .unwrap();
+            let answer = served.get(&format!("api/perf/{route}"));
             if answer.status == 200 {
                 assert!(!said.contains(&format!("`/api/perf/{route}`")), "{missing:?}: {route}: {said}");
             } else {
