@@ -357,8 +357,8 @@ fn samples_may_be_as_many_as_a_number_holds() {
         ));
     }
     let served = Served::start(folder.path(), &[]);
-    for route in ["patterns", "agents", "regressions", "pattern/a"] {
-        let rows = served.get(&format!("api/perf/{route}?percent=0&{YEAR}")).rows();
+    for route in ["patterns?", "agents?", "regressions?percent=0&", "pattern/a?"] {
+        let rows = served.get(&format!("api/perf/{route}{YEAR}")).rows();
         assert!(
             rows.iter().all(|row| number(row, "samples") > 1.8e19) && !rows.is_empty(),
             "{route}: {rows:?}"
