@@ -42,6 +42,11 @@ impl DatasourceArgs {
         Self { path: vec![folder.to_owned()], ..Self::default() }
     }
 
+    /// The datasource of other paths, with the same options otherwise.
+    pub(super) fn of_paths(&self, path: Vec<PathBuf>) -> Self {
+        Self { path, ..self.clone() }
+    }
+
     /// Sets `name` unless the user did.
     pub(super) fn or_setting(&mut self, name: &str, value: &str) {
         if self.settings.iter().all(|(given, _)| given != name) {

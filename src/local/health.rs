@@ -105,6 +105,7 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
         hints.extend(hint);
     }
     findings.extend(left_out(&found.left_out, "left out"));
+    findings.extend(left_out(&elsewhere::in_other_letters(datasource), "like that"));
     findings.extend(left_out(&found.twins, "like that"));
     findings.extend(left_out(&found.odd, "like that"));
     if found.unread > 0 {
@@ -330,6 +331,24 @@ mod tests {
             dir.path().canonicalize().unwrap().display()
         );
         assert_eq!(health.message, expected);
+    }
+
+    #[test]
+    fn a_report_named_in_other_letters_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["Query_perf_weekly_202604.PARQUET", "query_perf_weekly_202605.parquet", "Other.parquet"]
+        {
+            std::fs::write(dir.path().join(name), b"").unwrap();
+        }
+        let found = Inspection { rows: 1, files: 1, ..Inspection::default() };
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let health = diagnose(&datasource(dir.path()), &found, &JAILED, now);
+        assert!(
+            health.ok && health.message.contains("`Query_perf_weekly_202604.PARQUET` is not read"),
+            "{health:?}"
+        );
+        assert!(!health.message.contains("Other.parquet"), "{health:?}");
+        assert!(!health.message.contains("202605"), "{health:?}");
     }
 
     #[test]

@@ -26,4 +26,6 @@ pub use resolve::{Datasource, check_file, in_a_glob, resolve};
 pub(crate) use resolve::{in_a_list, name_in_sql, no_file, write_ahead_logs};
 pub use roots::{Roots, reports_beside};
 pub use settings::{Common, CommonSettings, Document, Engine, LocalSettings};
-pub(crate) use words::{BASE_PATH, MORE_PATHS, PATH, REPORTS, SLOW_ABOVE, for_command_line};
+pub(crate) use words::{
+    BASE_PATH, MORE_PATHS, OPENED_BY_SAVE_AND_TEST, PATH, REPORTS, SLOW_ABOVE, for_command_line,
+};

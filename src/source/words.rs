@@ -12,6 +12,10 @@ pub(crate) const REPORTS: &str = r#""Report files" (`reports`)"#;
 /// The threshold above which a pattern is slow.
 pub(crate) const SLOW_ABOVE: &str = r#""Slow above" (`slowMs`)"#;
 
+/// The remedy where a view reads files that do not belong to the datasource.
+pub(crate) const OPENED_BY_SAVE_AND_TEST: &str =
+    r#""Save & test" on the datasource's settings page names the path and what opens it"#;
+
 /// Rewrites a message for the command line, which has options in place of the fields.
 #[must_use]
 pub(crate) fn for_command_line(message: &str) -> String {
@@ -21,6 +25,7 @@ pub(crate) fn for_command_line(message: &str) -> String {
         (PATH, "`--path`"),
         (REPORTS, "`--reports`"),
         (SLOW_ABOVE, "`--setting slowMs=…`"),
+        (OPENED_BY_SAVE_AND_TEST, "Name the folder that the view reads under `--path`, too"),
     ];
     let of_settings = " in the datasource's settings";
     let text = options.iter().fold(message.to_owned(), |text, (field, option)| {
@@ -46,6 +51,8 @@ mod tests {
         assert_eq!(for_command_line(&text), "Set `--base-path` to `/a`, and check `--path` and `--reports`");
         let text = format!("x. In the datasource's settings set {BASE_PATH} to `/a`, or leave it empty");
         assert_eq!(for_command_line(&text), "x. Set `--base-path` to `/a`, or leave it out");
+        let text = for_command_line(OPENED_BY_SAVE_AND_TEST);
+        assert_eq!(text, "Name the folder that the view reads under `--path`, too");
     }
 
     #[test]

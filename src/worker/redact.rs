@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Detail, Error};
-use crate::source::Datasource;
+use crate::source::{Datasource, OPENED_BY_SAVE_AND_TEST};
 
 const ELSEWHERE: &str = "(a path outside the datasource)";
 
@@ -32,9 +32,7 @@ pub(super) fn redact(error: Error, datasource: &Datasource, query: &str) -> Erro
     // The path comes from a view, and its sender did not write it.
     if let Some(rest) = message.strip_prefix(&format!("`{ELSEWHERE}` is outside")) {
         let message = format!("a path that a view of the database file reads is outside{rest}");
-        let hint =
-            "\"Save & test\" on the datasource's settings page names the path and what opens it".to_owned();
-        return Error { message, hint: Some(hint), detail, ..error };
+        return Error { message, hint: Some(OPENED_BY_SAVE_AND_TEST.to_owned()), detail, ..error };
     }
     Error { message, hint, detail, ..error }
 }

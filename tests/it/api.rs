@@ -344,3 +344,24 @@ fn status_page_and_dashboard() {
     assert!(other.get("api/perf/slow").problem(404).contains("there is no folder"));
     assert_eq!(other.get("healthz").status, 200);
 }
+
+/// Their sum is beyond 64 bits.
+#[test]
+fn samples_may_be_as_many_as_a_number_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    for week in [202_601, 202_602] {
+        let file = folder.path().join(format!("query_perf_weekly_{week}.parquet"));
+        duckdb(&format!(
+            "COPY (SELECT {week} AS week, 'a' AS pattern, 9223372036854775807 AS samples, {week}.5 AS p95_ms FROM range(2)) TO '{}' (FORMAT parquet)",
+            file.display()
+        ));
+    }
+    let served = Served::start(folder.path(), &[]);
+    for route in ["patterns?", "agents?", "regressions?percent=0&", "pattern/a?"] {
+        let rows = served.get(&format!("api/perf/{route}{YEAR}")).rows();
+        assert!(
+            rows.iter().all(|row| number(row, "samples") > 1.8e19) && !rows.is_empty(),
+            "{route}: {rows:?}"
+        );
+    }
+}

@@ -53,3 +53,4 @@ mod soak;
 mod state;
 mod support;
 mod words;
+mod written_views;

@@ -36,6 +36,23 @@ pub(super) fn others(datasource: &Datasource) -> String {
     )
 }
 
+/// Names the files that would be reports if capital and small letters were the same.
+pub(super) fn in_other_letters(datasource: &Datasource) -> Vec<String> {
+    let pattern = datasource.reports.to_lowercase();
+    let is_close =
+        |file: &String| !is_report(&datasource.reports, file) && is_report(&pattern, &file.to_lowercase());
+    let mut files: Vec<String> =
+        datasource.report_folders().flat_map(|folder| parquet_in(folder)).filter(is_close).collect();
+    files.sort_unstable();
+    let told = |file: String| {
+        format!(
+            "`{file}` is not read, because `{}` tells capital from small letters: rename it as the other reports are",
+            datasource.reports
+        )
+    };
+    files.into_iter().map(told).collect()
+}
+
 /// Returns the Parquet files in a folder and its subfolders, as relative paths. Links to folders are not
 /// followed, because `**` does not follow them either.
 fn parquet_in(folder: &Path) -> Vec<String> {

@@ -27,7 +27,7 @@ agents AS (
     agent,
     count(DISTINCT pattern) AS patterns,
     count(DISTINCT pattern) FILTER (WHERE p95_ms > coalesce($slow_ms, $__slowMs)) AS slow_patterns,
-    CAST(sum(samples) AS BIGINT) AS samples,
+    sum(samples) AS samples,
     sum(p95_ms * samples) / nullif(sum(samples) FILTER (WHERE p95_ms IS NOT NULL), 0) AS p95_ms,
     max(p95_ms) AS max_p95_ms,
     max_by(pattern, p95_ms) AS pattern

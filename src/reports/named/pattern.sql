@@ -7,7 +7,7 @@ WITH places AS (
   WHERE $__conditionalAll(agent IN ($agent), $agent)
 ),
 slowest AS (
-  SELECT * REPLACE (CAST(sum(samples) OVER (PARTITION BY week) AS BIGINT) AS samples)
+  SELECT * REPLACE (sum(samples) OVER (PARTITION BY week) AS samples)
   FROM places
   WHERE pattern = coalesce($name, (SELECT max_by(pattern, (week, coalesce(p95_ms, -1))) FROM perf_all_weeks WHERE $__weekFilter(week)))
     AND $__weekTime(week) IS NOT NULL -- a week that exists

@@ -22,7 +22,7 @@ SELECT
   count(*) AS weeks,
   min(week) AS first_week,
   max(week) AS last_week,
-  CAST(sum(samples) AS BIGINT) AS samples,
+  sum(samples) AS samples,
   arg_max_null(p50_ms, week) AS p50_ms,
   arg_max_null(p95_ms, week) AS p95_ms,
   arg_max_null(p99_ms, week) AS p99_ms,

@@ -15,7 +15,7 @@ pairs AS (
   LIMIT CASE WHEN $__conditionalAll(false, $week) THEN 1 END
 ),
 reports AS (
-  SELECT week, pattern, max(p95_ms) AS p95_ms, CAST(sum(samples) AS BIGINT) AS samples
+  SELECT week, pattern, max(p95_ms) AS p95_ms, sum(samples) AS samples
   FROM perf_all_weeks
   WHERE week IN (SELECT unnest([week, previous_week]) FROM pairs)
     AND $__conditionalAll(pattern IN ($pattern), $pattern)
