@@ -16,13 +16,12 @@ use super::durations::Durations;
 use super::examine::{self, WithNan};
 use super::file_set::FileSet;
 use super::gate::{Put, Reader, Verdict};
-use super::listed::is_written;
 use super::loss::{Loss, Schema};
 use super::reads::ViewReads;
-use super::{Cancel, Engine, digits, start_at};
+use super::{Cancel, Engine, digits, spelling, start_at};
 use crate::error::{Error, Kind, Result};
 use crate::reports::keys_of;
-use crate::source::{Astray, Found, in_a_glob};
+use crate::source::{Astray, Found, in_a_glob, is_written};
 
 /// The most differing columns that are named.
 const MOST_NAMED: usize = 3;
@@ -201,6 +200,8 @@ impl Files {
                 let connection = self.connection(engine)?;
                 let mut losses = digits::of_files(&connection, &schemas)?;
                 losses.extend(Durations::among(&connection, &schemas)?.of_files(&schemas));
+                losses.extend(spelling::of(&schemas));
+                losses.extend(spelling::as_text(&schemas, |_| true));
                 Ok(losses)
             }
             None => Ok(Vec::new()),

@@ -7,13 +7,10 @@ use duckdb::Connection;
 
 use super::{Engine, error, gate, sql_text, views};
 use crate::error::Result;
-use crate::reports::{self, VIEW_NAMES};
+use crate::reports::{self, PERCENTILES, VIEW_NAMES};
 
 /// The view that the others build on.
 const BASE: &str = VIEW_NAMES[0];
-
-/// Reads that view with NULL in place of NaN.
-const WITHOUT_NAN: &str = "FROM (SELECT * REPLACE (CASE WHEN p95_ms <> 'nan'::DOUBLE THEN p95_ms END AS p95_ms) FROM perf_all_weeks)\n";
 
 impl Engine {
     /// Creates, over the attached files' `perf_all_weeks`, those views that the statement names and the files
@@ -42,10 +39,9 @@ impl Engine {
         }
         let mut made = reports::create_views(&[], self.datasource.common.slow_ms, true);
         made.retain(|view| view.name != BASE && !is_there(view.name));
-        // The files' view may hold NaN, which DuckDB treats as the largest number.
-        let read = format!("FROM {BASE}\n");
+        let (read, without_nan) = (format!("FROM {BASE}\n"), without_nan(session)?);
         for view in &mut made {
-            view.sql = view.sql.replace(&read, WITHOUT_NAN);
+            view.sql = view.sql.replace(&read, &without_nan);
         }
         views::make(session, &made).map_err(|error| {
             error.hint(format!(
@@ -53,6 +49,28 @@ impl Engine {
             ))
         })
     }
+}
+
+/// Returns the text that reads the files' view with NULL in place of NaN, which DuckDB treats as the largest
+/// number. A row whose p95 is NaN is not slow, whatever its `slow_flag` says.
+fn without_nan(session: &Connection) -> Result<String> {
+    let columns: Vec<String> = session
+        .prepare(&format!("SELECT system.main.lower(column_name) FROM (DESCRIBE FROM {BASE})"))
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .map_err(|error| error::translate(&error))?;
+    let has = |name: &str| columns.iter().any(|column| column == name);
+    let mut replaced: Vec<String> = PERCENTILES
+        .iter()
+        .filter(|name| **name == "p95_ms" || has(name))
+        .map(|name| format!("CASE WHEN {name} <> 'nan'::DOUBLE THEN {name} END AS {name}"))
+        .collect();
+    if has("slow_flag") {
+        replaced.push(
+            "CASE WHEN NOT slow_flag OR p95_ms IS NULL OR p95_ms <> 'nan'::DOUBLE THEN slow_flag END AS slow_flag"
+                .to_owned(),
+        );
+    }
+    Ok(format!("FROM (SELECT * REPLACE ({}) FROM {BASE})\n", replaced.join(", ")))
 }
 
 /// Returns whether a statement names one of the views that build on the first.

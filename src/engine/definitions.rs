@@ -14,6 +14,7 @@ use duckdb::Connection;
 use super::gate::{Gate, Verdict, is_function_of_the_engine};
 use super::reads::Stored;
 use super::reads::ViewReads;
+use super::relations::{Relation, WithNan};
 use super::{error, sql_text};
 use crate::error::{Error, Kind, Result};
 
@@ -22,6 +23,10 @@ use crate::error::{Error, Kind, Result};
 pub(super) struct Definitions {
     /// What their views and macros read.
     pub(super) reads: ViewReads,
+    /// Tables and views by database, schema and name, in the order in which their names are looked up.
+    pub(super) relations: Vec<Relation>,
+    /// What is known of NaN in them.
+    pub(super) with_nan: WithNan,
     /// Views and macros that a query may not name, by name in lower case, with the reason.
     refused: HashMap<Object, Error>,
 }
@@ -70,7 +75,10 @@ impl Definitions {
             Ok([row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?])
         })? {
             found.reads.add_relation(path.each_ref().map(String::as_str));
+            found.relations.push(path);
         }
+        let place = |[database, ..]: &Relation| databases.iter().position(|name| name == database);
+        found.relations.sort_by_key(place);
         let mut judged = Vec::new();
         for [database, schema, name, sql] in rows(connection, &views, |row| {
             Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?])

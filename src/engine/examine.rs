@@ -13,7 +13,7 @@ use super::keys::Keys;
 use super::loss::{Group, Loss, LossKind, Schema, file_list, of_these, plainly};
 use super::reads::Reports;
 use super::weeks::unknown;
-use super::{digits, durations, error, sql_name, weeks};
+use super::{digits, durations, error, spelling, sql_name, weeks};
 use crate::error::{Error, Kind, Result};
 use crate::reports::{NOTHING, Source, Wanted};
 
@@ -179,6 +179,8 @@ pub(super) fn look_into(
     }
     let is_duration = |file: &str, name: &str| durations.has(file, name);
     losses.extend(digits::of_views(connection, &schemas, &groups, is_duration)?);
+    losses.extend(spelling::of(&schemas));
+    losses.extend(spelling::as_text(&schemas, |name| Wanted::of(name).is_none()));
     losses.extend(durations.of_views(&schemas));
     let more = losses.len().saturating_sub(MOST_NAMED);
     if more > 0 {
@@ -219,7 +221,7 @@ fn needed(column: &str, of: &str) -> Option<String> {
     if is_narrow(of) && wanted.is_met_by(of) {
         return Some(format!("CAST({name} AS DOUBLE)"));
     }
-    Some(wanted.expression(&name))
+    Some(wanted.expression_of(&name, of))
 }
 
 /// Returns the loss in the views for `column` of type `of` in `files`.

@@ -199,8 +199,13 @@ impl Engine {
             Flaw::Damaged(why) if is_told(&error, file, why) => Some(file.clone()),
             _ => None,
         };
-        if let Some(file) = found.flawed.iter().find_map(damaged) {
-            return Ending::Failed(of_damaged(&file, error));
+        // DuckDB's error may name one of several damaged files.
+        let told: Vec<PathBuf> = found.flawed.iter().filter_map(damaged).collect();
+        let is_named = |file: &&PathBuf| is_named_by(&error, file);
+        if let Some(file) =
+            told.iter().filter(is_named).max_by_key(|file| file.as_os_str().len()).or(told.first())
+        {
+            return Ending::Failed(of_damaged(file, error));
         }
         if error.message.contains("ecompression failure") && found.unread == 0 {
             // DuckDB reports a damaged page and a lack of memory in the same way. The file can be read, so
@@ -254,7 +259,7 @@ pub(super) fn not_utf8(file: &Path, columns: &[String]) -> String {
 /// Returns the error for a file that cannot be read.
 pub(super) fn of_damaged(file: &Path, error: Error) -> Error {
     let named = file.to_string_lossy();
-    let message = if error.message.contains(named.as_ref()) {
+    let message = if is_named_by(&error, file) {
         error.message
     } else {
         format!("`{named}` cannot be read: {}", error.message)
@@ -290,6 +295,11 @@ fn is_told(error: &Error, file: &Path, why: &Error) -> bool {
         || said.starts_with("DuckDB: ")
         || error.kind == Kind::Internal
         || OF_FILES.iter().any(|word| said.contains(word)) && !said.contains('"') && !said.contains('\'')
+}
+
+/// Returns whether an error names the file by its whole path.
+fn is_named_by(error: &Error, file: &Path) -> bool {
+    error.message.contains(file.to_string_lossy().as_ref())
 }
 
 fn is_of_texts(error: &Error) -> bool {

@@ -52,6 +52,8 @@ pub struct Inspection {
     pub broken: Vec<(String, Error)>,
     /// What matches the pattern but is not read: one sentence each for what it is and what to do.
     pub left_out: Vec<String>,
+    /// Number of hidden and temporary files that match the pattern and are no reports, with the first.
+    pub unwritten: Option<(u64, String)>,
     /// Additional names of reports that are read by another name, one sentence each.
     pub twins: Vec<String>,
     /// Reports without columns, which count as reports without rows.
@@ -99,13 +101,17 @@ impl Engine {
         if !self.datasource.folders.is_empty() || !reports.are_missing() {
             found.left_out = reports.left_out().iter().map(left_out).collect();
             found.twins = reports.twins().iter().map(twin).collect();
+            let unwritten = reports.unwritten();
+            let first =
+                unwritten.first().map(|file| self.datasource.named_inside(file).display().to_string());
+            found.unwritten = first.map(|first| (unwritten.len() as u64, first));
             let mut good: Vec<String> =
                 reports.files().map(|file| file.to_string_lossy().into_owned()).collect();
             let folders: Vec<_> = self.datasource.report_folders().collect();
             if read_footers(&connection, &good, &folders, &mut found).is_err() {
                 // One bad file fails all, so each is read alone.
-                let (left_out, twins) = (found.left_out, found.twins);
-                found = Inspection { left_out, twins, ..Inspection::default() };
+                let Inspection { left_out, twins, unwritten, .. } = found;
+                found = Inspection { left_out, twins, unwritten, ..Inspection::default() };
                 for file in std::mem::take(&mut good).into_iter().take(MOST_SINGLE_LOOKS) {
                     cancel.check()?;
                     let one = std::slice::from_ref(&file);

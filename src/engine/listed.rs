@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::reports::has_ending_of_parquet;
 
-use crate::source::{Astray, Found};
+use crate::source::{Astray, Found, is_written};
 
 /// Removes all but one of several names of one file, because its rows would count twice. Keeps the name that
 /// is not a link. Returns the removed names, each with the name that was kept.
@@ -82,12 +82,6 @@ fn folders_of<'a>(files: impl Iterator<Item = &'a Path>) -> HashSet<&'a Path> {
         let _ = file.ancestors().skip(1).find(|folder| !folders.insert(*folder));
     }
     folders
-}
-
-/// Returns whether a file belongs to a job's output, by its path inside the report's folder: `_SUCCESS`,
-/// `_metadata`, `_temporary/…` and hidden files do not.
-pub(super) fn is_written(path: &Path) -> bool {
-    path.iter().all(|part| !matches!(part.as_encoded_bytes().first(), Some(b'_' | b'.')))
 }
 
 /// Returns whether a file is Parquet, judged by its name or its first bytes.

@@ -31,6 +31,17 @@ pub(super) enum LossKind {
     Values,
     /// Rows whose number is not a week; no value is missing.
     Weeks,
+    /// Values that compare otherwise than where they come from, or whose column has another name; none is
+    /// missing.
+    Meaning,
+}
+
+impl LossKind {
+    /// Returns whether values are missing or rounded, so that a download would look complete without being
+    /// it.
+    pub(super) fn lacks_values(self) -> bool {
+        matches!(self, Self::Type | Self::Values)
+    }
 }
 
 impl Loss {

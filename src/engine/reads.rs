@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::listed::{drop_twins, empty_keys, explain_first, is_written};
+use super::listed::{drop_twins, empty_keys, explain_first};
 use super::{Engine, flaws, gate, unlisted};
 use crate::error::Result;
 use crate::reports;
-use crate::source::{Astray, Findings, Found, in_a_glob};
+use crate::source::{Astray, Findings, Found, in_a_glob, is_written, is_written_or_asked};
 
 /// The reports at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(super) struct Reports {
     twins: Vec<(PathBuf, PathBuf)>,
     /// Folders in the place of a report, with all their subfolders. Files written there belong to a report.
     pub(super) folders: Vec<PathBuf>,
+    /// Hidden and temporary files that match the pattern; they are no reports.
+    unwritten: Vec<PathBuf>,
     /// Files with texts that are not UTF-8, and the columns that hold them.
     odd: Vec<(PathBuf, Vec<String>)>,
 }
@@ -41,7 +43,7 @@ impl Reports {
 
     /// Returns whether the views list these files instead of the patterns.
     pub(super) fn are_by_name(&self) -> bool {
-        let are_all = self.left_out.is_empty() && self.twins.is_empty();
+        let are_all = self.left_out.is_empty() && self.twins.is_empty() && self.unwritten.is_empty();
         !(are_all && self.folders.is_empty() && self.odd.is_empty())
     }
 
@@ -63,6 +65,11 @@ impl Reports {
     /// Returns the additional names of reports, each with the name by which the report is read.
     pub(super) fn twins(&self) -> &[(PathBuf, PathBuf)] {
         &self.twins
+    }
+
+    /// Returns the hidden and temporary files that match the pattern.
+    pub(super) fn unwritten(&self) -> &[PathBuf] {
+        &self.unwritten
     }
 
     /// Describes the files that are left out, and what to do about them.
@@ -116,9 +123,14 @@ impl Stored {
     /// Returns whether the view's text handles NaN in `column`. If the text names percentile columns, it must
     /// name this one.
     pub(super) fn knows_nan(&self, column: &str) -> bool {
-        let names_some = ["p50_ms", "p95_ms", "p99_ms"].iter().any(|name| self.text.contains(name));
-        self.text.contains("nan") && (!names_some || self.text.contains(column))
+        knows_nan(&self.text, column)
     }
+}
+
+/// Returns whether a text in lower case handles NaN in `column`.
+pub(super) fn knows_nan(text: &str, column: &str) -> bool {
+    let names_some = reports::PERCENTILES.iter().any(|name| text.contains(name));
+    text.contains("nan") && (!names_some || text.contains(column))
 }
 
 /// What one view or macro reads.
@@ -222,9 +234,17 @@ impl Engine {
     /// Fails if a folder cannot be listed.
     pub(super) fn list_reports(&self) -> Result<(Reports, Findings)> {
         let (mut reports, mut all) = (Reports::default(), Findings::default());
-        for glob in self.datasource.report_globs() {
-            let Findings { mut files, passed, astray, folders, is_folder, .. } =
+        for (folder, glob) in self.datasource.report_folders().zip(self.datasource.report_globs()) {
+            let Findings { mut files, passed, mut astray, mut folders, is_folder, .. } =
                 self.reach.find(&glob).map_err(unlisted::failed)?;
+            let is_report = |path: &Path| {
+                path.strip_prefix(folder)
+                    .map_or(true, |inside| is_written_or_asked(inside, &self.datasource.reports))
+            };
+            let hidden = files.extract_if(.., |file| !is_report(&file.path)).map(|file| file.path);
+            reports.unwritten.extend(hidden);
+            folders.retain(|folder| is_report(folder));
+            astray.retain(|astray| astray.link().is_none_or(is_report));
             let folders = if is_folder { vec![PathBuf::from(&glob)] } else { folders };
             for folder in folders.into_iter().filter(|_| can_be_a_folder(&glob)) {
                 self.add_parts(&folder, &mut files, &mut reports, &mut all)?;
@@ -237,6 +257,8 @@ impl Engine {
         }
         reports.twins = drop_twins(&mut reports.by_glob);
         all.files.extend(reports.by_glob.iter().flat_map(|(_, files)| files).cloned());
+        reports.unwritten.sort_unstable();
+        reports.unwritten.dedup();
         reports.left_out.sort_unstable();
         reports.left_out.dedup();
         reports.folders.sort_unstable();

@@ -11,7 +11,7 @@ use super::body::{Body, Shape};
 use super::examine::Examined;
 use super::file_set::FileSet;
 use super::gaps::gaps;
-use super::loss::{Loss, LossKind};
+use super::loss::Loss;
 use super::reads::ViewReads;
 use super::types::{self, Reading};
 use super::unlisted::Listings;
@@ -167,6 +167,9 @@ impl Engine {
         let surroundings = if task.keep { self.surroundings(&verdict, &before) } else { Validity::default() };
         let mut arguments = self.arguments(&verdict, views, &before, cancel)?;
         let stored = self.stored_views(&verdict, views, &before, cancel, &mut arguments)?;
+        if let Some(held) = &databases {
+            self.tell_of_relations(&verdict, held.definitions(), cancel, &mut arguments)?;
+        }
         let losses = std::mem::take(&mut arguments.losses).into_iter();
         arguments.losses = losses.map(|loss| loss.within(self.datasource.report_folders())).collect();
         let statement = self.gate.with_arguments(&verdict, &arguments.of_readers)?;
@@ -243,7 +246,7 @@ impl Engine {
         let connection = &connection;
         let prepared = self.ensure_views(verdict, reports, cancel).and_then(|examined| {
             let mut losses = examined.iter().flat_map(|it| &it.losses).chain(&ready.arguments.losses);
-            let is_in_it = |loss: &&Loss| loss.kind != LossKind::Weeks && loss.is_met_by(ready.texts);
+            let is_in_it = |loss: &&Loss| loss.kind.lacks_values() && loss.is_met_by(ready.texts);
             if let (Shape::Csv(_), Some(loss)) = (shape, losses.find(is_in_it)) {
                 let message = format!("values would be missing or rounded: {}", loss.what);
                 return Err(Error::new(Kind::Forbidden, message).hint(loss.remedy));

@@ -107,6 +107,12 @@ fn diagnose(datasource: &Datasource, found: &Inspection, state: &State<'_>, now:
     findings.extend(left_out(&found.left_out, "left out"));
     findings.extend(left_out(&elsewhere::in_other_letters(datasource), "like that"));
     findings.extend(left_out(&found.twins, "like that"));
+    findings.extend(found.unwritten.as_ref().map(|(count, first)| {
+        format!(
+            "{} left out, such as `{first}`: a name with `.` or `_` in front, or a folder's, is that of a hidden or temporary file",
+            counted(*count, "file")
+        )
+    }));
     findings.extend(left_out(&found.odd, "like that"));
     if found.unread > 0 {
         findings.push(format!(

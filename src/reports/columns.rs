@@ -25,6 +25,12 @@ pub const COLUMNS: [(&str, Wanted); 7] = [
     ("slow_flag", Wanted::Flag),
 ];
 
+/// A column that reports may have, and the views then need as text.
+const AGENT: (&str, Wanted) = ("agent", Wanted::Text);
+
+/// Those of them that are percentiles.
+pub const PERCENTILES: [&str; 3] = ["p50_ms", "p95_ms", "p99_ms"];
+
 /// Columns without which a report shows no data.
 pub const NEEDED: [&str; 3] = ["week", "pattern", "p95_ms"];
 
@@ -59,21 +65,26 @@ impl Wanted {
     /// Returns the type that the views give `column`; `None` for a column that they only pass on.
     #[must_use]
     pub fn of(column: &str) -> Option<Self> {
-        COLUMNS.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, wanted)| *wanted)
+        COLUMNS
+            .iter()
+            .chain(&[AGENT])
+            .find(|(name, _)| name.eq_ignore_ascii_case(column))
+            .map(|(_, wanted)| *wanted)
     }
 
     /// Whether a column of DuckDB's type `type_name` can be used without a cast.
     #[must_use]
     pub fn is_met_by(self, type_name: &str) -> bool {
         let is_whole = WHOLE_NUMBERS.contains(&type_name);
-        let is_number = is_whole || FLOATS.contains(&type_name) || is_decimal(type_name);
+        let is_number = is_number(type_name);
         match self {
             _ if type_name == NOTHING => true,
             // A fraction would be rounded to another week.
             Self::Week => is_whole,
             Self::Number => is_number,
             Self::Flag => is_number || type_name == "BOOLEAN",
-            Self::Text => is_number || type_name == "VARCHAR",
+            // pandas makes 1.0 of the whole number 1 where another value is missing.
+            Self::Text => is_whole || type_name == "VARCHAR",
         }
     }
 
@@ -99,6 +110,19 @@ impl Wanted {
             Self::Text => return format!("CAST({column} AS VARCHAR)"),
         };
         format!("TRY_CAST(CAST({column} AS VARCHAR) AS {target})")
+    }
+
+    /// [`Wanted::expression`] for a column of DuckDB's type `type_name`: a text of a number without a fraction has no decimal
+    /// places, and NaN is none.
+    #[must_use]
+    pub fn expression_of(self, column: &str, type_name: &str) -> String {
+        if self != Self::Text || !is_number(type_name) {
+            return self.expression(column);
+        }
+        let text = format!("CAST({column} AS VARCHAR)");
+        let whole = format!("system.main.regexp_replace({text}, '\\.0+$', '')");
+        // `CASE` needs no operator, for which an attached file may have a macro of its own.
+        format!("CASE {text} WHEN 'nan' THEN NULL ELSE {whole} END")
     }
 
     /// Describes the type that a view in a database file must have, where nothing is cast.
@@ -137,6 +161,18 @@ fn week_expression(text: &str) -> String {
     )
 }
 
+/// Whether DuckDB's type of that name is one of numbers.
+#[must_use]
+pub fn is_number(type_name: &str) -> bool {
+    WHOLE_NUMBERS.contains(&type_name) || FLOATS.contains(&type_name) || is_decimal(type_name)
+}
+
+/// Whether DuckDB's type of that name is one of days or moments.
+#[must_use]
+pub fn is_time(type_name: &str) -> bool {
+    TIMES.contains(&type_name)
+}
+
 /// Whether the type is a DECIMAL, not a list of DECIMALs.
 fn is_decimal(type_name: &str) -> bool {
     type_name.starts_with("DECIMAL(") && type_name.ends_with(')')
@@ -163,6 +199,7 @@ mod tests {
         assert!(Wanted::Flag.is_met_by("BOOLEAN") && !Wanted::Flag.is_met_by("VARCHAR"));
         assert!(Wanted::Text.is_harmless("DATE") && !Wanted::Text.is_harmless("STRUCT(a INTEGER)"));
         assert!(!Wanted::Text.is_harmless("BLOB") && !Wanted::Number.is_harmless("DATE"));
-        assert_eq!(Wanted::of("agent"), None);
+        assert_eq!((Wanted::of("Agent"), Wanted::of("build")), (Some(Wanted::Text), None));
+        assert!(Wanted::Text.is_met_by("BIGINT") && !Wanted::Text.is_met_by("DOUBLE"));
     }
 }

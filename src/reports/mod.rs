@@ -11,7 +11,7 @@ mod views;
 #[cfg(test)]
 mod provisioned_tests;
 
-pub use columns::{COLUMNS, NEEDED, NOTHING, Wanted};
+pub use columns::{COLUMNS, NEEDED, NOTHING, PERCENTILES, Wanted, is_number, is_time};
 pub use demo::{Demo, DemoOptions, DemoReport, DemoRow, MAX_PATTERNS, MAX_WEEKS, SLOW_MS, generate};
 pub use files::{
     DEFAULT_REPORTS_GLOB, PARQUET_ENDINGS, ReportFile, has_ending_of_parquet, is_temporary, report_file_name,

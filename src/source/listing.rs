@@ -7,6 +7,7 @@ use std::path::Path;
 use globset::{GlobBuilder, GlobMatcher};
 use rustix::io::Errno;
 
+use super::pattern::is_written_or_asked;
 use super::reach::Reach;
 use super::resolve::Datasource;
 use crate::reports::{ReportFile, sort_reports};
@@ -32,7 +33,8 @@ impl Datasource {
         let parts = pattern.split('/').filter(|part| !part.is_empty()).count();
         let depth = if pattern.contains("**") { DEEPEST } else { parts };
         let reach = Reach::of(self);
-        let mut search = Search { glob, reach, found: Vec::new(), left: MOST_ENTRIES };
+        let mut search =
+            Search { pattern: self.reports.clone(), glob, reach, found: Vec::new(), left: MOST_ENTRIES };
         for folder in self.report_folders() {
             search.list(folder, Path::new(""), depth)?;
         }
@@ -49,6 +51,7 @@ pub(crate) fn passes_by(error: &io::Error) -> bool {
 }
 
 struct Search {
+    pattern: String,
     glob: GlobMatcher,
     reach: Reach,
     found: Vec<String>,
@@ -67,6 +70,9 @@ impl Search {
             let too_many = || io::Error::other(format!("more than {MOST_ENTRIES} entries"));
             self.left = self.left.checked_sub(1).ok_or_else(too_many)?;
             let name = inside.join(entry.file_name());
+            if self.glob.is_match(&name) && !is_written_or_asked(&name, &self.pattern) {
+                continue;
+            }
             if self.glob.is_match(&name) {
                 // A link that leads outside is not read by any query.
                 if entry.file_type().is_ok_and(|kind| kind.is_symlink())

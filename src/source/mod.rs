@@ -19,7 +19,7 @@ pub use fingerprint::{Fingerprint, Fingerprints, TICK};
 pub(crate) use glob::is_pattern;
 pub(crate) use listing::passes_by;
 pub use missing::explain_missing;
-pub(crate) use pattern::is_report;
+pub(crate) use pattern::{is_report, is_written, is_written_or_asked};
 pub use policy::Policy;
 pub use reach::{Astray, Beside, Findings, Found, Reach};
 pub use resolve::{Datasource, check_file, in_a_glob, resolve};

@@ -49,6 +49,24 @@ pub(crate) fn is_report(pattern: &str, name: &str) -> bool {
     Pattern::of(pattern).matches(Path::new(name))
 }
 
+/// Returns whether a file belongs to a job's output, by its path inside the report's folder: `_SUCCESS`,
+/// `_metadata`, `_temporary/…` and hidden files do not.
+#[must_use]
+pub(crate) fn is_written(path: &Path) -> bool {
+    path.iter().all(|part| !matches!(part.as_encoded_bytes().first(), Some(b'_' | b'.')))
+}
+
+/// Returns whether a file that matches `pattern` is a report, by its path inside the datasource's folder:
+/// one that a job has written, or one whose `_` or `.` the pattern itself writes.
+#[must_use]
+pub(crate) fn is_written_or_asked(path: &Path, pattern: &str) -> bool {
+    is_written(path)
+        || path.iter().all(|part| {
+            let asks = |of: &str| of.starts_with(['_', '.']) && is_report(of, &part.to_string_lossy());
+            is_written(Path::new(part)) || pattern.split('/').any(asks)
+        })
+}
+
 impl fmt::Display for Pattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0.join("/"))

@@ -4,6 +4,7 @@
 mod digits;
 mod folders;
 mod growth;
+mod meanings;
 mod moments;
 mod nan;
 mod parquet;

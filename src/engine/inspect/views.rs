@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::definitions::Definitions;
 use super::super::file_set::FileSet;
+use super::super::relations::{self, Relation};
 use super::super::{Cancel, Engine, error, gate, sql_name, sql_text, stored};
 use crate::error::{Error, Kind, Result};
 use crate::reports::VIEW_NAMES;
@@ -52,6 +53,8 @@ pub struct Views {
     /// The columns of the database files' own `perf_all_weeks` with DuckDB's types; `None` if it does not
     /// exist or cannot be planned.
     pub of_base: Option<Vec<(String, String)>>,
+    /// A sentence for each of the database files' own `perf_all_weeks` in whose percentiles is NaN.
+    pub with_nan: Vec<String>,
 }
 
 impl Engine {
@@ -104,6 +107,13 @@ impl Engine {
         found.own = self.own_of_files()?;
         if found.own.iter().any(|name| name == BASE) {
             found.of_base = self.columns_of_base(definitions, cancel);
+            let is_base = |[_, schema, name]: &&Relation| schema == "main" && name.eq_ignore_ascii_case(BASE);
+            for relation in definitions.relations.iter().filter(is_base) {
+                let columns = self.nan_in(relation, definitions, cancel)?;
+                if !columns.is_empty() {
+                    found.with_nan.push(relations::held(relation, &columns));
+                }
+            }
         }
         found.lacking.sort_unstable();
         found.lacking.dedup();

@@ -1,13 +1,14 @@
 -- The agents of one report, those with the most slow patterns first: their patterns, how often these ran, their mean p95,
 -- weighted by samples, with its change against the report before, and the slowest pattern. An agent is what the column
--- `agent` says, or, for rows without one, what the expression finds in the pattern's text.
+-- `agent` says, or, for rows without one, what the expression finds in the pattern's text. NaN, which a
+-- database file's own perf_all_weeks may hold, is no number.
 WITH names AS MATERIALIZED (
   -- Each pattern is looked at once, which takes the word MATERIALIZED: else DuckDB matches after the join.
   SELECT pattern, coalesce($__match(pattern, $agent_regex), 'other') AS by_name
   FROM (SELECT DISTINCT pattern FROM perf_all_weeks WHERE $__weekFilter(week))
 ),
 rows_of_agents AS (
-  SELECT week, pattern, coalesce(agent, by_name) AS agent, samples, p95_ms
+  SELECT week, pattern, coalesce(agent, by_name) AS agent, samples, nullif(p95_ms, 'nan'::DOUBLE) AS p95_ms
   FROM perf_weeks
   JOIN names USING (pattern)
   WHERE $__weekFilter(week) AND $__conditionalAll(coalesce(agent, by_name) IN ($agent), $agent)

@@ -1,5 +1,6 @@
 -- Each pattern once: in which reports it is, and its numbers in the newest of them. Where reports tell agents apart, a
--- pattern counts with its slowest agent, and its samples are those of all agents.
+-- pattern counts with its slowest agent, and its samples are those of all agents. NaN, which a database file's own perf_all_weeks may
+-- hold, is no number.
 WITH reports AS (
   SELECT
     week,
@@ -9,7 +10,10 @@ WITH reports AS (
     arg_max(p50_ms, coalesce(p95_ms, -1)) AS p50_ms,
     max(p95_ms) AS p95_ms,
     arg_max(p99_ms, coalesce(p95_ms, -1)) AS p99_ms
-  FROM perf_all_weeks
+  FROM (
+    SELECT * REPLACE (nullif(p50_ms, 'nan'::DOUBLE) AS p50_ms, nullif(p95_ms, 'nan'::DOUBLE) AS p95_ms, nullif(p99_ms, 'nan'::DOUBLE) AS p99_ms)
+    FROM perf_all_weeks
+  )
   WHERE pattern IS NOT NULL
     AND $__weekFilter(week)
     AND $__conditionalAll(week IN ($week), $week)

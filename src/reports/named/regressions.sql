@@ -2,6 +2,7 @@
 -- any growth: that is no number of percent, so `change_percent` is NULL. Without chosen weeks: in the newest
 -- report of the time range. The other is the report before it, or the newest one up to a chosen week; it may lie before
 -- the range. Where reports tell agents apart, a pattern counts with its slowest agent and the samples of all agents.
+-- NaN, which a database file's own perf_all_weeks may hold, is no number.
 WITH weeks AS (
   FROM (SELECT DISTINCT week FROM perf_all_weeks) WHERE $__weekTime(week) IS NOT NULL -- a week that exists
 ),
@@ -15,7 +16,7 @@ pairs AS (
   LIMIT CASE WHEN $__conditionalAll(false, $week) THEN 1 END
 ),
 reports AS (
-  SELECT week, pattern, max(p95_ms) AS p95_ms, sum(samples) AS samples
+  SELECT week, pattern, max(nullif(p95_ms, 'nan'::DOUBLE)) AS p95_ms, sum(samples) AS samples
   FROM perf_all_weeks
   WHERE week IN (SELECT unnest([week, previous_week]) FROM pairs)
     AND $__conditionalAll(pattern IN ($pattern), $pattern)

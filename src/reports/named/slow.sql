@@ -1,7 +1,11 @@
--- The slow rows: those with `slow_flag`, or above the threshold where one is given. Slowest first, or as `order` says.
+-- The slow rows: those with `slow_flag`, or above the threshold where one is given. Slowest first, or as `order` says. NaN,
+-- which a database file's own perf_all_weeks may hold, is no number, and a row without a p95 is not slow.
 SELECT *
-FROM perf_all_weeks
-WHERE CASE WHEN $slow_ms IS NULL THEN slow_flag ELSE p95_ms > $slow_ms END
+FROM (
+  SELECT * REPLACE (nullif(p50_ms, 'nan'::DOUBLE) AS p50_ms, nullif(p95_ms, 'nan'::DOUBLE) AS p95_ms, nullif(p99_ms, 'nan'::DOUBLE) AS p99_ms)
+  FROM perf_all_weeks
+)
+WHERE CASE WHEN $slow_ms IS NULL THEN slow_flag AND p95_ms IS NOT NULL ELSE p95_ms > $slow_ms END
   AND $__weekFilter(week)
   AND $__conditionalAll(week IN ($week), $week)
   AND $__conditionalAll(pattern IN ($pattern), $pattern)

@@ -1,6 +1,7 @@
--- The rows of the chosen weeks, patterns and agents, newest week first, slowest pattern first.
+-- The rows of the chosen weeks, patterns and agents, newest week first, slowest pattern first. NaN, which a
+-- database file's own perf_all_weeks may hold, is no number.
 SELECT *
-FROM perf_all_weeks
+FROM (SELECT * REPLACE (nullif(p95_ms, 'nan'::DOUBLE) AS p95_ms) FROM perf_all_weeks)
 WHERE $__weekFilter(week)
   AND $__conditionalAll(week IN ($week), $week)
   AND $__conditionalAll(pattern IN ($pattern), $pattern)
