@@ -99,7 +99,9 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
         for view in views {
             writeln!(out, "{};\n", view.sql)?;
         }
-        told.iter().for_each(|told| report::notice(told));
+        for told in &told {
+            report::notice(told);
+        }
         return Ok(());
     };
     let written = file.clone();
@@ -123,7 +125,9 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
         "`duckdb-perf query --path {shown}{} …` reads it with the reports; Grafana needs the same paths, or the folder alone",
         folders.collect::<String>()
     ));
-    told.iter().for_each(|told| report::notice(told));
+    for told in &told {
+        report::notice(told);
+    }
     Ok(())
 }
 

@@ -110,8 +110,8 @@ impl Engine {
             let folders: Vec<_> = self.datasource.report_folders().collect();
             if read_footers(&connection, &good, &folders, &mut found).is_err() {
                 // One bad file fails all, so each is read alone.
-                let Inspection { left_out, twins, unwritten, .. } = found;
-                found = Inspection { left_out, twins, unwritten, ..Inspection::default() };
+                let Inspection { left_out, unwritten, twins, .. } = found;
+                found = Inspection { left_out, unwritten, twins, ..Inspection::default() };
                 for file in std::mem::take(&mut good).into_iter().take(MOST_SINGLE_LOOKS) {
                     cancel.check()?;
                     let one = std::slice::from_ref(&file);
