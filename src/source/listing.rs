@@ -144,7 +144,7 @@ mod tests {
             let json = serde_json::json!({ "path": folder.path() }).to_string();
             let settings = LocalSettings::parse(json.as_bytes(), "").unwrap();
             let reach = Reach::of(&resolve(&settings, &Policy::default()).unwrap());
-            let mut search = Search { glob, reach, found: Vec::new(), left };
+            let mut search = Search { pattern: "**".to_owned(), glob, reach, found: Vec::new(), left };
             search.list(folder.path(), Path::new(""), 1).map(|()| search.found.len())
         };
         assert_eq!(list(3).unwrap(), 3);
