@@ -15,8 +15,8 @@ fn file(folder: &Path, is_view: bool) -> PathBuf {
     let over = if is_view { "; CREATE VIEW f.perf_all_weeks AS FROM f.kept" } else { "" };
     duckdb(&format!(
         "ATTACH '{}' AS f; {make} SELECT week, pattern, agent, samples, p AS p50_ms, p AS p95_ms, p AS p99_ms, p > 100 AS slow_flag \
-         FROM (VALUES (202601, 'a', 'x', 10, 50.0::DOUBLE), (202601, 'never', 'y', 20, 60), \
-         (202602, 'a', 'x', 10, 150), (202602, 'never', 'y', 20, 'nan')) AS t(week, pattern, agent, samples, p){over}",
+         FROM (VALUES (202601, 'a', 'x', 100, 50.0::DOUBLE), (202601, 'never', 'y', 200, 60), \
+         (202602, 'a', 'x', 100, 150), (202602, 'never', 'y', 200, 'nan')) AS t(week, pattern, agent, samples, p){over}",
         file.display()
     ));
     file
@@ -61,7 +61,7 @@ async fn nan_in_a_table_of_a_database_file_is_told_and_never_ranks() {
         assert!(slow.len() == 1 && slow[0]["pattern"] == "a", "{slow:?}");
         let patterns = rows_of(&host, "api/perf/patterns").await;
         assert!(patterns[0]["pattern"] == "a" && patterns[1]["p95_ms"].is_null(), "{patterns:?}");
-        let pattern = rows_of(&host, "api/perf/pattern").await;
+        let pattern = rows_of(&host, "api/perf/pattern/a").await;
         assert!(pattern.last().is_some_and(|row| row["pattern"] == "a" && row["place"] == 1), "{pattern:?}");
         let regressions = rows_of(&host, "api/perf/regressions").await;
         assert!(regressions.len() == 1 && regressions[0]["pattern"] == "a", "{regressions:?}");
@@ -138,7 +138,7 @@ async fn a_place_is_the_plugins_whatever_a_report_calls_so() {
         .rows("SELECT column_name FROM (DESCRIBE perf_top_patterns) WHERE column_name LIKE '%place%'")
         .await;
     assert_eq!(columns, ["place"]);
-    let pattern = rows_of(&host, "api/perf/pattern?name=a").await;
+    let pattern = rows_of(&host, "api/perf/pattern/a").await;
     assert!(pattern[0]["place"] == 2 && pattern[0]["p95_change_ms"].is_null(), "{pattern:?}");
     assert!(pattern[0].get("place_1").is_none(), "{pattern:?}");
     host.stop().await;
