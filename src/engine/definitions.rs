@@ -10,13 +10,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use duckdb::Connection;
+use parking_lot::Mutex;
 
 use super::gate::{Gate, Verdict, is_function_of_the_engine};
 use super::reads::Stored;
 use super::reads::ViewReads;
-use super::relations::{Relation, WithNan};
 use super::{error, sql_text};
 use crate::error::{Error, Kind, Result};
+
+/// A table or view by database, schema and name.
+pub(super) type Relation = [String; 3];
+
+/// The percentile columns of tables and views that hold NaN. It is kept with the definitions and so looked
+/// for once per version of the files.
+#[derive(Debug, Default)]
+pub(super) struct WithNan(pub(super) Mutex<HashMap<Relation, Vec<String>>>);
 
 /// The definitions in the attached files.
 #[derive(Debug, Default)]

@@ -1,26 +1,17 @@
 //! Tables and views of the attached files that read no files themselves. Tells a query of NaN in their
 //! percentiles, which DuckDB takes for the largest number, and of an unqualified name that several files have.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use duckdb::Connection;
-use parking_lot::Mutex;
 
 use super::arguments::Arguments;
-use super::definitions::Definitions;
+use super::definitions::{Definitions, Relation};
 use super::reads::knows_nan;
 use super::weeks::unknown;
 use super::{Cancel, Engine, error, gate, sql_name};
 use crate::error::Result;
 use crate::reports::PERCENTILES;
-
-/// A table or view by database, schema and name.
-pub(super) type Relation = [String; 3];
-
-/// The percentile columns of tables and views that hold NaN. It is kept with the definitions and so looked
-/// for once per version of the files.
-#[derive(Debug, Default)]
-pub(super) struct WithNan(Mutex<HashMap<Relation, Vec<String>>>);
 
 /// What to do about NaN.
 const REMEDY: &str = "write NULL in its place";

@@ -8,8 +8,9 @@ use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::super::definitions::Definitions;
+use super::super::definitions::Relation;
 use super::super::file_set::FileSet;
-use super::super::relations::{self, Relation};
+use super::super::relations;
 use super::super::{Cancel, Engine, error, gate, sql_name, sql_text, stored};
 use crate::error::{Error, Kind, Result};
 use crate::reports::VIEW_NAMES;

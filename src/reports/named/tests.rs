@@ -63,7 +63,7 @@ fn parameters_become_literals() {
         "week IN (202653,202601)",
         "pattern IN ('it''s','''; DROP TABLE x; --')",
         "agent IN ('it''s')",
-        "CASE WHEN 2.5 IS NULL THEN slow_flag ELSE p95_ms > 2.5 END",
+        "CASE WHEN 2.5 IS NULL THEN slow_flag AND p95_ms IS NOT NULL ELSE p95_ms > 2.5 END",
         "LIMIT 7",
     ] {
         assert!(text.contains(part), "{part} in {text}");
