@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
-use super::super::definitions::Definitions;
-use super::super::definitions::Relation;
+use super::super::definitions::{Definitions, Relation};
 use super::super::file_set::FileSet;
 use super::super::relations;
 use super::super::{Cancel, Engine, error, gate, sql_name, sql_text, stored};
