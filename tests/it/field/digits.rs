@@ -83,11 +83,10 @@ async fn where_no_digit_is_lost_nothing_is_said() {
         let host = Host::start(&folder, &json!({})).await;
         for source in ["perf_all_weeks", "'*.parquet'"] {
             let answer = host.ask(&format!("SELECT id::VARCHAR FROM {source}"), "table").await;
-            assert_eq!(
-                (answer.error.clone(), notices(&answer)),
-                (None, vec![]),
-                "{first}, {second}, {source}"
-            );
+            let mut said = notices(&answer);
+            // It has its digits, and yet compares as text, which is told.
+            said.retain(|notice| !(second == "'x'" && notice.contains("compares as text")));
+            assert_eq!((answer.error.clone(), said), (None, vec![]), "{first}, {second}, {source}");
         }
         assert!(!health(&host).await.contains("digits"), "{first}, {second}");
         // A file that comes later changes that.

@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{get, health, notices, reports};
+use crate::served::Served;
 use crate::support::{Host, duckdb, encode, report_name};
 
 /// A database file with a table, or a view over one, in the place of the plugin's first view. `never` has no number.
@@ -22,18 +23,13 @@ fn file(folder: &Path, is_view: bool) -> PathBuf {
     file
 }
 
-async fn rows_of(host: &Host, path: &str) -> Vec<Value> {
-    let (status, body) = get(host, path).await;
-    assert_eq!(status, 200, "{path}: {body}");
-    let answer: Value = serde_json::from_str(&body).unwrap();
-    answer["rows"].as_array().or(answer.as_array()).unwrap_or_else(|| panic!("{path}: {body}")).clone()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nan_in_a_table_of_a_database_file_is_told_and_never_ranks() {
     for is_view in [false, true] {
         let folder = tempfile::tempdir().unwrap();
-        let host = Host::start(&file(folder.path(), is_view), &json!({})).await;
+        let file = file(folder.path(), is_view);
+        let host = Host::start(&file, &json!({})).await;
+        let served = Served::start(&file, &[]);
         // The second time it is known.
         for _ in 0..2 {
             let answer = host.ask("SELECT max(p95_ms) FROM perf_all_weeks", "table").await;
@@ -57,13 +53,13 @@ async fn nan_in_a_table_of_a_database_file_is_told_and_never_ranks() {
             ["a | 150.0 | 150.0 | 150.0 | true", "never | NULL | NULL | NULL | NULL"]
         );
         assert_eq!(host.rows("SELECT pattern FROM perf_top_patterns WHERE week = 202602").await, ["a"]);
-        let slow = rows_of(&host, "api/perf/slow").await;
+        let slow = served.get("api/perf/slow").rows();
         assert!(slow.len() == 1 && slow[0]["pattern"] == "a", "{slow:?}");
-        let patterns = rows_of(&host, "api/perf/patterns").await;
+        let patterns = served.get("api/perf/patterns").rows();
         assert!(patterns[0]["pattern"] == "a" && patterns[1]["p95_ms"].is_null(), "{patterns:?}");
-        let pattern = rows_of(&host, "api/perf/pattern/a").await;
+        let pattern = served.get("api/perf/pattern/a").rows();
         assert!(pattern.last().is_some_and(|row| row["pattern"] == "a" && row["place"] == 1), "{pattern:?}");
-        let regressions = rows_of(&host, "api/perf/regressions").await;
+        let regressions = served.get("api/perf/regressions").rows();
         assert!(regressions.len() == 1 && regressions[0]["pattern"] == "a", "{regressions:?}");
         let said = health(&host).await;
         assert!(said.contains("`perf_all_weeks` in the database file `own` hold NaN"), "{said}");
@@ -132,13 +128,14 @@ async fn a_place_is_the_plugins_whatever_a_report_calls_so() {
                   99 AS place, 'x' AS p95_change_ms";
     reports(folder.path(), &[(202_601, select)]);
     let host = Host::start(folder.path(), &json!({})).await;
+    let served = Served::start(folder.path(), &[]);
     let rows = host.rows("SELECT pattern, place FROM perf_top_patterns ORDER BY place").await;
     assert_eq!(rows, ["b | 1", "a | 2"]);
     let columns = host
         .rows("SELECT column_name FROM (DESCRIBE perf_top_patterns) WHERE column_name LIKE '%place%'")
         .await;
     assert_eq!(columns, ["place"]);
-    let pattern = rows_of(&host, "api/perf/pattern/a").await;
+    let pattern = served.get("api/perf/pattern/a").rows();
     assert!(pattern[0]["place"] == 2 && pattern[0]["p95_change_ms"].is_null(), "{pattern:?}");
     assert!(pattern[0].get("place_1").is_none(), "{pattern:?}");
     host.stop().await;
