@@ -154,9 +154,9 @@ describe('QueryEditor', () => {
 
   it('puts a macro into the text', async () => {
     const { area, query } = renderEditor({ rawSql: 'SELECT 1 WHERE ', format: 'table' });
-    expect(screen.queryByText('$__weekFilter(column)')).toBeNull();
+    expect(screen.queryByText('$__weekFilter(column[, last])')).toBeNull();
     await userEvent.click(screen.getByRole('button', { name: 'Macros' }));
-    await userEvent.click(screen.getByText('$__weekFilter(column)'));
+    await userEvent.click(screen.getByText('$__weekFilter(column[, last])'));
     expect(query().rawSql).toBe('SELECT 1 WHERE $__weekFilter(week)');
     expect(document.activeElement).toBe(area);
   });
