@@ -1,8 +1,7 @@
 //! Findings about the columns of the reports: whether the weeks agree, and whether the views can use the
 //! columns.
 
-use std::borrow::Cow;
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{HashMap, HashSet};
 
 use super::{base_name, counted};
@@ -48,20 +47,24 @@ pub(super) fn differences(found: &Inspection, has_own_views: bool) -> Option<Str
 /// of reports. A name is spelled as in most reports, and a column without any value gets the type that it has
 /// in other reports.
 fn compared(found: &Inspection) -> Vec<(Compared<'_>, &str, u64)> {
-    // There may be hundreds of thousands of columns, so only names with capitals are copied.
-    let mut known: HashMap<Cow<'_, str>, (&str, &str)> = HashMap::new();
-    for (name, of) in found.schemas.iter().flat_map(|(columns, ..)| columns) {
-        let first = known.entry(lowered(name)).or_insert((name, of));
-        if first.1 == NOTHING {
-            first.1 = of;
+    // A sorted list, because there may be hundreds of thousands of columns and a map takes several times its memory.
+    let mut known: Compared<'_> =
+        found.schemas.iter().flat_map(|(columns, ..)| columns).map(|(name, of)| (&**name, &**of)).collect();
+    known.sort_by(|(one, _), (other, _)| ignoring_case(one, other));
+    known.dedup_by(|(name, of), (first, its)| {
+        let is_same = ignoring_case(name, first).is_eq();
+        if is_same && *its == NOTHING {
+            *its = of;
         }
-    }
+        is_same
+    });
+    let usual = |name: &str| known.binary_search_by(|(other, _)| ignoring_case(other, name)).map(|at| known[at]);
     let mut alike: HashMap<Compared<'_>, (usize, &str, u64)> = HashMap::new();
     for (place, (columns, example, count)) in found.schemas.iter().enumerate() {
-        let columns = columns.iter().map(|(name, of)| match known.get(&lowered(name)) {
-            Some((usual, other)) if of == NOTHING => (*usual, *other),
-            Some((usual, _)) => (*usual, of.as_str()),
-            None => (name.as_str(), of.as_str()),
+        let columns = columns.iter().map(|(name, of)| match usual(name) {
+            Ok(usual) if of == NOTHING => usual,
+            Ok((usual, _)) => (usual, of.as_str()),
+            Err(_) => (name.as_str(), of.as_str()),
         });
         let first = alike.entry(columns.collect()).or_insert((place, example, 0));
         first.2 = first.2.saturating_add(*count);
@@ -71,8 +74,9 @@ fn compared(found: &Inspection) -> Vec<(Compared<'_>, &str, u64)> {
     schemas.into_iter().map(|(columns, (_, example, count))| (columns, example, count)).collect()
 }
 
-fn lowered(name: &str) -> Cow<'_, str> {
-    if name.chars().any(char::is_uppercase) { name.to_lowercase().into() } else { name.into() }
+fn ignoring_case(one: &str, other: &str) -> Ordering {
+    let lowered = |name| str::chars(name).flat_map(char::to_lowercase);
+    lowered(one).cmp(lowered(other))
 }
 
 /// Returns a sentence for each column that reports lack, or that has a type the views cannot use.
