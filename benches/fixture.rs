@@ -75,7 +75,8 @@ impl Alone {
         Self { connection }
     }
 
-    /// Runs the query to Arrow batches; with `encode` they are written as one Arrow IPC file. Returns its bytes.
+    /// Runs the query to Arrow batches; with `encode` they are written as one Arrow IPC file. Returns its
+    /// bytes.
     pub(crate) fn run(&self, query: &DataQuery<Bytes>, encode: bool) -> usize {
         let model = QueryModel::from_json(&query.model).unwrap();
         let context = Context {

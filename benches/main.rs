@@ -1,9 +1,9 @@
-//! What the plugin costs beside DuckDB itself, measured in one run: the figures are ratios, because machines are
-//! noisy. `just bench [ROUNDS]`.
+//! What the plugin costs beside DuckDB itself, measured in one run: the figures are ratios, because machines
+//! are noisy. `just bench [ROUNDS]`.
 //!
-//! *ours* is `App::query`: macros, gate, worker process, socket, Grafana frame. *DuckDB* is the same SQL in this
-//! process, streamed to Arrow batches that are thrown away; *+ encoding* writes them as one Arrow IPC file. The result
-//! cache is off but where its own line says so.
+//! *ours* is `App::query`: macros, gate, worker process, socket, Grafana frame. *DuckDB* is the same SQL in
+//! this process, streamed to Arrow batches that are thrown away; *+ encoding* writes them as one Arrow IPC
+//! file. The result cache is off but where its own line says so.
 
 mod fixture;
 
@@ -245,7 +245,8 @@ fn settings_of(folder: &Path) -> InstanceSettings {
     InstanceSettings { row_limit: Some(-1), ..fixture::settings(folder) }
 }
 
-/// The same through the plugin process and its gRPC socket, as Grafana asks; and the time to its first answer.
+/// The same through the plugin process and its gRPC socket, as Grafana asks; and the time to its first
+/// answer.
 async fn over_grpc(settings: &InstanceSettings, query: &DataQuery<Bytes>, rounds: usize) {
     let executable = Path::new(env!("CARGO_BIN_EXE_duckdb-perf"));
     let none: [(&str, &str); 0] = [];

@@ -1,5 +1,6 @@
-//! Random input for the parts that read what anybody may send before the jail has it, and for those that decide: they
-//! never panic, and what they promise holds. `FUZZ_CASES` sets the number of cases (`just fuzz`).
+//! Random input for the parts that read what anybody may send before the jail has it, and for those that
+//! decide: they never panic, and what they promise holds. `FUZZ_CASES` sets the number of cases (`just
+//! fuzz`).
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,8 @@ use crate::source::{LocalSettings, Policy};
 use crate::{engine, protocol};
 
 const CASES: u64 = 40_000;
-/// What SQL, macros, JSON and trees are made of; random texts are strung together from these and random characters.
+/// What SQL, macros, JSON and trees are made of; random texts are strung together from these and random
+/// characters.
 #[rustfmt::skip]
 const PIECES: &[&str] = &[
     "SELECT ", " FROM ", "WITH a AS (", "COPY ", "INSERT ", " PIVOT ", " ON ", " IN ", " USING ", "EXPLAIN ", "ANALYZE ",

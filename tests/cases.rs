@@ -1,5 +1,5 @@
-//! Each file of `tests/cases` is a test: through gRPC, the JSON API and the command line it gives the same bytes. What the
-//! frames hold is checked by `tests/host`, which reads them with Grafana's own SDK.
+//! Each file of `tests/cases` is a test: through gRPC, the JSON API and the command line it gives the same
+//! bytes. What the frames hold is checked by `tests/host`, which reads them with Grafana's own SDK.
 
 #[allow(dead_code, reason = "the rest is for the tests of `it`")]
 #[path = "it/served.rs"]

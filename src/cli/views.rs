@@ -48,7 +48,8 @@ pub(super) struct Args {
     datasource: DatasourceArgs,
 }
 
-/// What two views over the same reports must agree in: a row for each week, with what all its rows together give.
+/// What two views over the same reports must agree in: a row for each week, with what all its rows together
+/// give.
 const WEEKS: &str = "SELECT coalesce(CAST(week AS VARCHAR), 'none') AS week, CAST(count(*) AS VARCHAR) AS n, \
     CAST(sum(hash(pattern, samples, p50_ms, p95_ms, p99_ms, slow_flag, agent)) AS VARCHAR) AS told \
     FROM perf_weeks GROUP BY ALL ORDER BY ALL";
@@ -131,8 +132,8 @@ pub(super) async fn run(args: Args) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Makes the views read the reports as the plugin does: by a pattern where plain `DuckDB` then gives the same, else with
-/// the plugin's own text. Returns what a person must know of the difference that is left.
+/// Makes the views read the reports as the plugin does: by a pattern where plain `DuckDB` then gives the
+/// same, else with the plugin's own text. Returns what a person must know of the difference that is left.
 async fn fit(app: &App, args: &DatasourceArgs, source: &Datasource, views: &mut [View]) -> Vec<String> {
     let not_compared = |error: &Error| {
         vec![format!("whether the views read the reports as the plugin does is not known: {}", error.message)]

@@ -1,5 +1,6 @@
 //! Tables and views of the attached files that read no files themselves. Tells a query of NaN in their
-//! percentiles, which DuckDB takes for the largest number, and of an unqualified name that several files have.
+//! percentiles, which DuckDB takes for the largest number, and of an unqualified name that several files
+//! have.
 
 use std::collections::BTreeSet;
 

@@ -160,7 +160,7 @@ impl Engine {
 }
 
 /// Functions that the views call. A macro of the same name in an attached file must not replace them.
-const OWN_FUNCTIONS: [&str; 12] = [
+const OWN_FUNCTIONS: [&str; 13] = [
     "read_parquet",
     "row_number",
     "date_part",
@@ -173,14 +173,16 @@ const OWN_FUNCTIONS: [&str; 12] = [
     "multiply",
     "divide",
     "mod",
+    "max",
 ];
 
 pub(super) fn make(connection: &Connection, views: &[reports::View]) -> Result<()> {
     views.iter().try_for_each(|view| run(connection, &with_own_functions(&view.sql)))
 }
 
-/// Makes the views over many files. DuckDB opens every file for each view that it binds, so the views over the first one are made
-/// over an empty one with the same columns, in one transaction, so that no other query sees the empty one.
+/// Makes the views over many files. DuckDB opens every file for each view that it binds, so the views over
+/// the first one are made over an empty one with the same columns, in one transaction, so that no other query
+/// sees the empty one.
 fn make_over_files(connection: &Connection, views: &[reports::View]) -> Result<()> {
     let Some((first, others)) = views.split_first().filter(|(_, others)| others.len() > 1) else {
         return make(connection, views);

@@ -46,14 +46,14 @@ const LONGEST_NAME: usize = 120;
 
 type Pairs = Vec<(String, String)>;
 
-/// Rows as CSV (RFC 4180), streamed while the query runs. What goes wrong before the first row is an error status; after it
-/// the last line says `INCOMPLETE: …` and the transfer is broken off.
+/// Rows as CSV (RFC 4180), streamed while the query runs. What goes wrong before the first row is an error
+/// status; after it the last line says `INCOMPLETE: …` and the transfer is broken off.
 ///
-/// - `table`: one of the queries with a name, `weeks` when missing, with its own parameters (`pattern`, `week`, `slow_ms`, …),
-///   or `sql`: any SELECT;
+/// - `table`: one of the queries with a name, `weeks` when missing, with its own parameters (`pattern`,
+///   `week`, `slow_ms`, …), or `sql`: any SELECT;
 /// - `from`, `to`: the time range, everything when missing;
-/// - `var-NAME`: a template variable as Grafana writes it, repeated for several values, `$__all` for All; a query with a name
-///   takes those that it has a parameter for;
+/// - `var-NAME`: a template variable as Grafana writes it, repeated for several values, `$__all` for All; a
+///   query with a name takes those that it has a parameter for;
 /// - `filename`: what the download is called;
 /// - `raw`: `true` leaves texts that could be formulas as they are.
 #[utoipa::path(

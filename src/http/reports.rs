@@ -134,7 +134,8 @@ pub(super) async fn weekly(
     run(&app, &settings, NamedQuery::Weeks.ask(&given)?).await
 }
 
-/// The slow rows: those that the reports call slow, or above a threshold. The 20 with the highest p95, or as the parameters say.
+/// The slow rows: those that the reports call slow, or above a threshold. The 20 with the highest p95, or as
+/// the parameters say.
 #[utoipa::path(
     get, path = "/api/perf/slow", tag = "reports", params(Slow),
     responses((status = 200, body = Vec<ReportRow>), Failures)
@@ -164,8 +165,8 @@ pub(super) async fn patterns(
     run(&app, &settings, NamedQuery::Patterns.ask(&pairs(given)?)?).await
 }
 
-/// One pattern over the weeks, oldest first; without a name the slowest one of the newest report in the time range. A
-/// pattern that no report has gives an empty array.
+/// One pattern over the weeks, oldest first; without a name the slowest one of the newest report in the time
+/// range. A pattern that no report has gives an empty array.
 #[utoipa::path(
     get, path = "/api/perf/pattern", tag = "reports", params(Pattern),
     responses((status = 200, body = Vec<PatternWeekRow>), Failures)
@@ -195,8 +196,8 @@ pub(super) async fn pattern_by_path(
     run(&app, &settings, NamedQuery::Pattern.ask(&given)?).await
 }
 
-/// Patterns whose p95 grew from one report to a later one, the largest change first: in the newest report of the time
-/// range, or in the given weeks, against the report before or a chosen one.
+/// Patterns whose p95 grew from one report to a later one, the largest change first: in the newest report of
+/// the time range, or in the given weeks, against the report before or a chosen one.
 #[utoipa::path(
     get, path = "/api/perf/regressions", tag = "reports", params(Regressions),
     responses((status = 200, body = Vec<RegressionRow>), Failures)
@@ -209,8 +210,8 @@ pub(super) async fn regressions(
     run(&app, &settings, NamedQuery::Regressions.ask(&pairs(given)?)?).await
 }
 
-/// The agents of one report, those with the most slow patterns first. An agent is what the column `agent` says, or, in rows
-/// without one, what an expression finds in the pattern.
+/// The agents of one report, those with the most slow patterns first. An agent is what the column `agent`
+/// says, or, in rows without one, what an expression finds in the pattern.
 #[utoipa::path(
     get, path = "/api/perf/agents", tag = "reports", params(Agents),
     responses((status = 200, body = Vec<AgentRow>), Failures)

@@ -79,8 +79,8 @@ pub(super) struct QueryBody {
     ref_id: String,
 }
 
-/// Runs one query, through the same gate and in the same jail as Grafana's. A cut result says so in the header
-/// `X-DuckDB-Perf-Notice` (with `"as": "frame"`: in the frame's `meta.notices`).
+/// Runs one query, through the same gate and in the same jail as Grafana's. A cut result says so in the
+/// header `X-DuckDB-Perf-Notice` (with `"as": "frame"`: in the frame's `meta.notices`).
 #[utoipa::path(
     post, path = "/api/query", tag = "query", request_body = QueryBody,
     responses(

@@ -112,8 +112,8 @@ impl Wanted {
         format!("TRY_CAST(CAST({column} AS VARCHAR) AS {target})")
     }
 
-    /// [`Wanted::expression`] for a column of DuckDB's type `type_name`: a text of a number without a fraction has no decimal
-    /// places, and NaN is none.
+    /// [`Wanted::expression`] for a column of DuckDB's type `type_name`: a text of a number without a
+    /// fraction has no decimal places, and NaN is none.
     #[must_use]
     pub fn expression_of(self, column: &str, type_name: &str) -> String {
         if self != Self::Text || !is_number(type_name) {

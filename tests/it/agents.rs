@@ -1,5 +1,6 @@
-//! Reports that tell agents apart in a column `agent`: a pattern is one row all the same, with its slowest agent and the samples
-//! of all, unless agents are chosen; at the JSON API and in the queries of the guide, a runbook and the library.
+//! Reports that tell agents apart in a column `agent`: a pattern is one row all the same, with its slowest
+//! agent and the samples of all, unless agents are chosen; at the JSON API and in the queries of the guide, a
+//! runbook and the library.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,8 +17,8 @@ pub(crate) const NAMES: [&str; 4] = ["it's", "{a,b}", "SELECT * FROM orders, \"x
 /// Over a year of 53 weeks, with what everything is multiplied with.
 const WEEKS: [(u32, f64); 4] = [(202_651, 3.0), (202_652, 4.0), (202_653, 5.0), (202_701, 6.5)];
 
-/// Four reports, the first without agents. From the second on each pattern has two, `alpha` and `be`, of which another one
-/// is the slower from week to week; no two numbers are equal.
+/// Four reports, the first without agents. From the second on each pattern has two, `alpha` and `be`, of
+/// which another one is the slower from week to week; no two numbers are equal.
 pub(crate) fn with_agents(folder: &Path) {
     let names = NAMES.iter().enumerate().map(|(at, name)| format!("({at}, '{}')", name.replace('\'', "''")));
     let names = names.collect::<Vec<_>>().join(", ");

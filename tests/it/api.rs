@@ -1,5 +1,5 @@
-//! The JSON API over loopback: every route, bad and hostile parameters, notices. Who may ask is in `api_guard`, the
-//! document that describes the routes in `openapi`.
+//! The JSON API over loopback: every route, bad and hostile parameters, notices. Who may ask is in
+//! `api_guard`, the document that describes the routes in `openapi`.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -131,7 +131,8 @@ fn ended(served: &Served) -> u64 {
     samples.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
-/// Each of the three headers is enough, with each value that is not this server's own; the page alone is open.
+/// Each of the three headers is enough, with each value that is not this server's own; the page alone is
+/// open.
 #[test]
 fn pages_of_other_sites_may_not_ask() {
     let served = Served::start(&reports(), &[]);

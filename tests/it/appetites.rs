@@ -1,5 +1,5 @@
-//! Numbers in a query for which the engine takes memory, or time, at once: each is answered or fails with a sentence, and
-//! ends no worker by itself.
+//! Numbers in a query for which the engine takes memory, or time, at once: each is answered or fails with a
+//! sentence, and ends no worker by itself.
 
 #![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 

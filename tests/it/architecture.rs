@@ -7,8 +7,8 @@ use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A crate's paths and the only folders or files under `src` that may use them. What the crates under `crates/` may use, their
-/// `Cargo.toml` says.
+/// A crate's paths and the only folders or files under `src` that may use them. What the crates under
+/// `crates/` may use, their `Cargo.toml` says.
 const WALLS: &[(&[&str], &[&str])] = &[
     (&["duckdb::", "libduckdb_sys::", "duckdb_timestamptz::"], &["engine/"]),
     (&["tonic::", "tonic_health::", "prost::"], &["plugin/"]),
@@ -32,11 +32,13 @@ const IMPURE: &[&str] = &[
     "std::env",
 ];
 const PURE: &[&str] = &["src/query/", "src/frame/", "src/reports/", "crates/grafana-"];
-/// A file is about one thing, which is 80 to 400 lines as a rule; one that needs more is better than two halves of a thing. One
-/// that is longer than this is about two.
+/// A file is about one thing, which is 80 to 400 lines as a rule; one that needs more is better than two
+/// halves of a thing. One that is longer than this is about two.
 const LONGEST_FILE: usize = 600;
 /// Lines of the page, scripts and styles, tests left out: it is a preview and no second Grafana.
 const LONGEST_PAGE: usize = 1_000;
+/// As wide as rustfmt makes code; it leaves comments alone.
+const WIDEST_COMMENT: usize = 110;
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -102,8 +104,8 @@ fn crates_stay_behind_their_walls() {
     assert!(breaches.is_empty(), "named outside their folder:\n{}", breaches.join("\n"));
 }
 
-/// Which rooms of `src` a room may use, beside itself and what stands below all others: `error`, `limits`, `rundir`,
-/// `logging`, `os`, `metrics`. Rooms depend downwards only.
+/// Which rooms of `src` a room may use, beside itself and what stands below all others: `error`, `limits`,
+/// `rundir`, `logging`, `os`, `metrics`. Rooms depend downwards only.
 const ROOMS: &[(&str, &[&str])] = &[
     (
         "cli",
@@ -178,7 +180,8 @@ fn rooms_depend_downwards_only() {
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
-/// The paths that `text` writes behind a keyword such as `crate` or `super`, from `::` on; a group of a `use` is as many.
+/// The paths that `text` writes behind a keyword such as `crate` or `super`, from `::` on; a group of a `use`
+/// is as many.
 fn paths(text: &str, prefix: &[&str], found: &mut Vec<Vec<String>>) -> usize {
     let bytes = text.as_bytes();
     let mut path: Vec<String> = prefix.iter().map(|part| (*part).to_owned()).collect();
@@ -277,8 +280,8 @@ fn unsafe_stays_in_the_engine_and_beside_the_operating_system() {
     assert!(breaches.is_empty(), "{breaches:?}");
 }
 
-/// What DuckDB's build script is made of, with the features of each part, when `package` is built alone. Another set builds the C++
-/// again, for half an hour.
+/// What DuckDB's build script is made of, with the features of each part, when `package` is built alone.
+/// Another set builds the C++ again, for half an hour.
 fn parts_of_the_build_script(package: &str) -> BTreeSet<String> {
     let tree = Command::new(env!("CARGO"))
         .args([
@@ -341,6 +344,29 @@ fn files_stay_short_and_say_what_they_are() {
 }
 
 /// A test that has another name now would run beside others again.
+#[test]
+fn comments_are_as_narrow_as_code() {
+    let mut breaches = Vec::new();
+    for folder in ["src", "crates", "tests/it", "benches"] {
+        let mut paths = Vec::new();
+        sources(&Path::new(ROOT).join(folder), &mut paths);
+        for path in paths {
+            let text = fs::read_to_string(&path).unwrap();
+            let mut is_drawn = false;
+            for (number, line) in (1..).zip(text.lines()) {
+                let words = line.trim_start().trim_start_matches(['/', '!']).trim_start();
+                is_drawn ^= line.trim_start().starts_with("//") && words.starts_with("```");
+                // Tables and what stands in blocks are as wide as they are.
+                let is_wide = line.chars().count() > WIDEST_COMMENT && !is_drawn && !words.starts_with('|');
+                if is_wide && line.trim_start().starts_with("//") {
+                    breaches.push(format!("{}:{number}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "comments wider than {WIDEST_COMMENT} columns:\n{}", breaches.join("\n"));
+}
+
 #[test]
 fn tests_that_run_alone_exist() {
     let read = |path: &str| fs::read_to_string(Path::new(ROOT).join(path)).unwrap();

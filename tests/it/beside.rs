@@ -1,5 +1,5 @@
-//! Of a database file's folder the reports may be read and nothing else, by whatever name, whether it is there or not. Either wall
-//! keeps this alone.
+//! Of a database file's folder the reports may be read and nothing else, by whatever name, whether it is
+//! there or not. Either wall keeps this alone.
 
 use std::path::PathBuf;
 
@@ -111,7 +111,8 @@ async fn only_reports_are_read() {
         assert!(is_refused && !told[0].contains(SECRET), "{way}: {told:?}");
         assert_eq!(told[0], told[1], "{way}: tells whether a file is there");
     }
-    // A pattern that leads through folders opens no more: only files that match it, not what may lie on the way to them.
+    // A pattern that leads through folders opens no more: only files that match it, not what may lie on the
+    // way to them.
     let settings = repository.settings();
     for reports in ["**/x_*.parquet", "*/x_*.parquet", "sub/**/x.parquet", "**/sub/x.parquet"] {
         let mut json: serde_json::Value = serde_json::from_slice(&settings.json_data).unwrap();

@@ -1,5 +1,5 @@
-//! The result cache, through the real plugin: what is answered from it, and above all what is not. Whether it was is told
-//! by the plugin's own metrics.
+//! The result cache, through the real plugin: what is answered from it, and above all what is not. Whether it
+//! was is told by the plugin's own metrics.
 
 #![expect(clippy::float_cmp, reason = "counts are small whole numbers")]
 
@@ -14,6 +14,7 @@ use duckdb_perf::plugin::client::Answer;
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::provisioned::{array, dashboards};
 use crate::support::{
     Host, demo, duckdb, eventually, query, report_name, reports, rows, runs, sample, settings, signal,
     workers,
@@ -100,7 +101,8 @@ async fn every_change_of_a_file_shows_at_once() {
     host.stop().await;
 }
 
-/// `FROM b.parquet` without quotes is a table `parquet` in a schema `b`, until DuckDB finds none and reads the file.
+/// `FROM b.parquet` without quotes is a table `parquet` in a schema `b`, until DuckDB finds none and reads
+/// the file.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_whose_name_is_no_text_is_watched_too() {
     let folder = tempfile::tempdir().unwrap();
@@ -396,4 +398,34 @@ async fn the_time_range_matters_only_where_it_is_used() {
     assert_eq!(at(filled, "2026-11-25T10:00:00Z").await, "miss");
     assert_eq!(at(filled, "2027-01-25T10:00:00Z").await, "miss", "it says where the gaps end");
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_panel_of_the_dashboards_is_kept() {
+    let host = Host::start(&reports(), &json!({})).await;
+    let variables = json!({
+        "pattern": "SELECT 1", "week": "newest", "before": "previous", "agent": "$__all", "slow_ms": "",
+        "percent": "0", "min_samples": "0", "agent_regex": "",
+    });
+    let mut asked = 0;
+    for (uid, dashboard) in dashboards() {
+        for panel in array(&dashboard, "panels") {
+            for target in panel["targets"].as_array().into_iter().flatten() {
+                let Some(sql) = target["rawSql"].as_str() else { continue };
+                let model = json!({ "rawSql": sql, "format": target["format"], "variables": variables });
+                let mut query = query("A", "", "table");
+                query.model = model.to_string().into();
+                let before = served(&host).await;
+                for _ in 0..2 {
+                    let answers = host.plugin.query(&host.settings, std::slice::from_ref(&query)).await.unwrap();
+                    assert_eq!(answers["A"].error, None, "{uid}: {}", panel["title"]);
+                }
+                let [hits, .., bypassed] = served(&host).await;
+                assert_eq!((hits - before[0], bypassed - before[3]), (1.0, 0.0), "{uid}: {}", panel["title"]);
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 20, "{asked}");
+    host.plugin.shutdown().await.unwrap();
 }

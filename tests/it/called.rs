@@ -1,5 +1,5 @@
-//! Files by how they are called: names that DuckDB keeps for itself, endings that say something else than what is in the file, and
-//! views that a database file brings itself.
+//! Files by how they are called: names that DuckDB keeps for itself, endings that say something else than
+//! what is in the file, and views that a database file brings itself.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! A worker that was taken over by a query: whatever it says, its datasource's queries fail with a clear error, the broker takes
-//! no memory and no processor for it, and other datasources do not notice.
+//! A worker that was taken over by a query: whatever it says, its datasource's queries fail with a clear
+//! error, the broker takes no memory and no processor for it, and other datasources do not notice.
 
 mod attacks;
 mod frames;
@@ -25,7 +25,8 @@ const MB: u64 = 1 << 20;
 /// What the attacked datasource's limit leaves for frames is some megabytes.
 const MEMORY_MB: u64 = 128;
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// Processor time for an attack that lasts as long as it may: a core's for its whole time is several times as much.
+/// Processor time for an attack that lasts as long as it may: a core's for its whole time is several times as
+/// much.
 const MOST_BUSY: Duration = Duration::from_millis(1_500);
 
 /// In a process of its own, whose memory is only this test's, and whose workers are the ones it says.

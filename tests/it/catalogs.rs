@@ -1,4 +1,5 @@
-//! What is long and no frame: catalogs of very wide databases, the looks of thousands of files, rows longer than a chunk.
+//! What is long and no frame: catalogs of very wide databases, the looks of thousands of files, rows longer
+//! than a chunk.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -59,7 +60,8 @@ async fn a_catalog_lists_what_queries_can_name() {
     host.stop().await;
 }
 
-/// Three hundred thousand columns once took 809 of 768 MB: as values of JSON, in the worker and in the broker.
+/// Three hundred thousand columns once took 809 of 768 MB: as values of JSON, in the worker and in the
+/// broker.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_very_long_catalog_stays_within_the_datasources_memory() {
     let folder = tempfile::tempdir().unwrap();
@@ -94,7 +96,8 @@ async fn a_long_catalog_that_fits_is_whole() {
     host.stop().await;
 }
 
-/// What a worker says of 4,000 files is far longer than its other messages; the results are kept all the same.
+/// What a worker says of 4,000 files is far longer than its other messages; the results are kept all the
+/// same.
 #[tokio::test(flavor = "multi_thread")]
 async fn results_of_thousands_of_reports_are_kept() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
-//! Files that change under queries: every answer is the old data, the new data or a clear error, never a mixture, and
-//! no writer is kept from writing. Races over reports run with the result cache, which must never give what is gone, and
-//! without, where every query reads.
+//! Files that change under queries: every answer is the old data, the new data or a clear error, never a
+//! mixture, and no writer is kept from writing. Races over reports run with the result cache, which must
+//! never give what is gone, and without, where every query reads.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt as _;
@@ -34,7 +34,8 @@ impl Drop for Ends {
     }
 }
 
-/// Runs `change` on a thread. The flag is set at its end, also when it panics: whoever asks until then would never end.
+/// Runs `change` on a thread. The flag is set at its end, also when it panics: whoever asks until then would
+/// never end.
 pub(crate) fn meanwhile<T: Send + 'static>(
     change: impl FnOnce() -> T + Send + 'static,
 ) -> (JoinHandle<T>, Arc<AtomicBool>) {
@@ -48,8 +49,8 @@ pub(crate) fn meanwhile<T: Send + 'static>(
     (changer, done)
 }
 
-/// Asks `sql`, which gives `expected` of each whole version, until `done` and `least` times a whole version came; counts what
-/// comes back.
+/// Asks `sql`, which gives `expected` of each whole version, until `done` and `least` times a whole version
+/// came; counts what comes back.
 pub(crate) async fn watch(
     host: &Host,
     sql: &str,

@@ -247,7 +247,8 @@ fn a_check_finds_what_is_broken() {
     assert!(stderr(&output).contains("asks this datasource for anything"), "{}", stderr(&output));
 }
 
-/// Dashboards of the resource form v2, an interval variable on "auto" and a rules file alone: what CI must not pass over.
+/// Dashboards of the resource form v2, an interval variable on "auto" and a rules file alone: what CI must
+/// not pass over.
 #[test]
 fn a_check_reads_what_newer_grafanas_write() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
-//! What a hostile query can take: memory of broker and worker together, places in the queue; and the systems the jail
-//! must work on: as root, as Grafana's user without privileges, in a container's seccomp profile, without Landlock.
+//! What a hostile query can take: memory of broker and worker together, places in the queue; and the systems
+//! the jail must work on: as root, as Grafana's user without privileges, in a container's seccomp profile,
+//! without Landlock.
 
 #![expect(unsafe_code, reason = "a seccomp filter is set between fork and exec")]
 
@@ -37,8 +38,8 @@ fn is_ending(pid: u32) -> bool {
     killed || flags.and_then(|flags| flags.parse::<u64>().ok()).is_some_and(|flags| flags & EXITING != 0)
 }
 
-/// Resident memory of the plugin and its workers, but for those that end: what was killed is given back as soon as the kernel
-/// gets to it, while the next one may run already.
+/// Resident memory of the plugin and its workers, but for those that end: what was killed is given back as
+/// soon as the kernel gets to it, while the next one may run already.
 fn resident(plugin: u32) -> u64 {
     let of = |pid: &u32| -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
@@ -104,8 +105,9 @@ async fn broker_and_worker_stay_below_their_total() {
     host.stop().await;
 }
 
-/// A failed allocation of one query must not be the failure of another: neither of one beside it, whichever of the two
-/// ends first, nor of the next one, to whom the allocator may not give back what the first one had.
+/// A failed allocation of one query must not be the failure of another: neither of one beside it, whichever
+/// of the two ends first, nor of the next one, to whom the allocator may not give back what the first one
+/// had.
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_beside_and_after_failed_allocations_are_answered() {
     let host = Host::start(&reports(), &json!({ "memoryLimitMb": 512, "timeoutSeconds": 8 })).await;
@@ -169,7 +171,8 @@ fn open_to_all() -> (tempfile::TempDir, PathBuf, PathBuf) {
     (root, folder, temp)
 }
 
-/// Starts the plugin through `launcher`, asks what every system must answer, and returns the health check's text.
+/// Starts the plugin through `launcher`, asks what every system must answer, and returns the health check's
+/// text.
 async fn works(launcher: &Path, env: &[(&str, &str)]) -> String {
     let (_root, folder, temp) = open_to_all();
     let env: Vec<_> = [("TMPDIR", temp.to_str().unwrap())].into_iter().chain(env.iter().copied()).collect();
@@ -187,7 +190,8 @@ async fn works(launcher: &Path, env: &[(&str, &str)]) -> String {
     let health = plugin.health(&settings).await.unwrap();
     assert!(health.ok, "{health:?}");
     assert!(!health.message.contains("could not give up"), "{health:?}");
-    // Closed to others of the same user: what the kernel shows of a process belongs to root. `None` when it has ended.
+    // Closed to others of the same user: what the kernel shows of a process belongs to root. `None` when it
+    // has ended.
     let owner =
         |process: u32| std::fs::metadata(format!("/proc/{process}/environ")).ok().map(|found| found.uid());
     let broker = plugin.pid().unwrap();
@@ -218,8 +222,8 @@ async fn works(launcher: &Path, env: &[(&str, &str)]) -> String {
     health.message
 }
 
-/// A script that starts the plugin without privileges, as the user of Grafana's image and this group: in `shell`, after
-/// `before`.
+/// A script that starts the plugin without privileges, as the user of Grafana's image and this group: in
+/// `shell`, after `before`.
 fn launcher(folder: &Path, group: u32, shell: &str, before: &str) -> PathBuf {
     // That user may not be able to enter the folder that this executable is in.
     let copy = open_copy(folder);
@@ -242,7 +246,8 @@ async fn as_root_and_as_grafanas_user_without_privileges() {
     }
 }
 
-/// As under systemd's `ProtectProc=invisible`: there a process that is closed to debuggers is hidden from its own user.
+/// As under systemd's `ProtectProc=invisible`: there a process that is closed to debuggers is hidden from its
+/// own user.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_proc_hides_processes() {
     if !rustix::process::geteuid().is_root() || !can_mount("where_proc_hides_processes") {

@@ -1,5 +1,5 @@
-//! The CSV links of the dashboards that ship, filled as Grafana fills them: each file holds what the panels beside the link show,
-//! when nothing is chosen, when text boxes are emptied, and when everything is chosen.
+//! The CSV links of the dashboards that ship, filled as Grafana fills them: each file holds what the panels
+//! beside the link show, when nothing is chosen, when text boxes are emptied, and when everything is chosen.
 
 use std::collections::BTreeMap;
 
@@ -227,7 +227,8 @@ fn the_overviews_file_holds_the_rows_behind_its_panels() {
     }
 }
 
-/// The table of agents opens a pattern for the row's agent where the reports know it; an agent by name means nothing there.
+/// The table of agents opens a pattern for the row's agent where the reports know it; an agent by name means
+/// nothing there.
 #[test]
 fn the_link_to_a_pattern_keeps_an_agent_of_the_reports() {
     let folder = tempfile::tempdir().unwrap();

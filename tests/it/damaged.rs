@@ -1,6 +1,6 @@
-//! Randomly damaged Parquet and database files, through the real plugin: the broker survives all, every answer is rows
-//! or a clear error, and a worker that such a file kills takes nobody along. The files are the same in every run;
-//! `DAMAGE_SEED=$RANDOM` tries others.
+//! Randomly damaged Parquet and database files, through the real plugin: the broker survives all, every
+//! answer is rows or a clear error, and a worker that such a file kills takes nobody along. The files are the
+//! same in every run; `DAMAGE_SEED=$RANDOM` tries others.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -11,8 +11,8 @@ use serde_json::json;
 use crate::machine::Small;
 use crate::support::{Host, can_mount, duckdb, encode, eventually, lines, report_name, workers};
 
-/// Opens the file as its writer does, until it can. A download that stands still is given up after a minute; it must not wait
-/// for that.
+/// Opens the file as its writer does, until it can. A download that stands still is given up after a minute;
+/// it must not wait for that.
 fn write_when_possible(file: &Path, sql: &str) {
     let since = Instant::now();
     while let Err(error) = ::duckdb::Connection::open(file).and_then(|writer| writer.execute_batch(sql)) {
@@ -169,8 +169,8 @@ fn write_again_and_again(file: &Path, done: &AtomicBool) -> Vec<Duration> {
     waits
 }
 
-/// Whoever always has a long query at work, or two that relieve each other, keeps neither the others nor the writer out.
-/// The same for an attached file and for one that is read by its path.
+/// Whoever always has a long query at work, or two that relieve each other, keeps neither the others nor the
+/// writer out. The same for an attached file and for one that is read by its path.
 #[tokio::test(flavor = "multi_thread")]
 async fn long_queries_keep_nobody_out() {
     let timeout = 8;
@@ -224,7 +224,8 @@ async fn long_queries_keep_nobody_out() {
     }
 }
 
-/// A job that renames a new file over the old one: who is at work goes on with the old one and keeps nobody waiting.
+/// A job that renames a new file over the old one: who is at work goes on with the old one and keeps nobody
+/// waiting.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_renamed_over_is_seen_at_once() {
     let (folder, file) = folder_with_a_database(1000);
@@ -250,7 +251,8 @@ async fn a_file_that_is_renamed_over_is_seen_at_once() {
     host.stop().await;
 }
 
-/// Queries by path share the file. Where one that came late is at work when its turn is over, it begins anew and answers.
+/// Queries by path share the file. Where one that came late is at work when its turn is over, it begins anew
+/// and answers.
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_by_path_take_turns_with_the_writer() {
     let (folder, _) = folder_with_a_database(1000);
@@ -316,8 +318,9 @@ async fn spills_and_downloads_that_wait_are_bounded_together() {
     // Wants some 700 MB.
     let more = "SELECT count(*) FROM (SELECT x FROM (SELECT md5(range::VARCHAR) || md5('a' || range) || md5('b' || range) AS x FROM range(8000000)) ORDER BY x DESC OFFSET 1)";
     let done = AtomicBool::new(false);
-    // A worker whose files are too large is killed and they go, as soon as the machine comes to it: they may grow a little
-    // beyond the bound till then. What is there at each of sixty looks, so for 300 ms at least, is not bounded.
+    // A worker whose files are too large is killed and they go, as soon as the machine comes to it: they may
+    // grow a little beyond the bound till then. What is there at each of sixty looks, so for 300 ms at least,
+    // is not bounded.
     let most = (4 * 64 + 1) << 10;
     let watching = async {
         let (mut peak, mut above, mut longest) = (0, 0, 0);

@@ -1,5 +1,5 @@
-//! The documents say what is so: every query, command, setting, message and link in `README.md` and `docs/` is tried.
-//! A block's info string says what it is for; GitHub shows only its first word:
+//! The documents say what is so: every query, command, setting, message and link in `README.md` and `docs/`
+//! is tried. A block's info string says what it is for; GitHub shows only its first word:
 //!
 //! | block | what happens |
 //! |---|---|
@@ -317,7 +317,8 @@ fn the_macros_page_is_the_table() {
     }
 }
 
-/// Headings of the troubleshooting page that are a message: one that the section provokes, or one in the sources.
+/// Headings of the troubleshooting page that are a message: one that the section provokes, or one in the
+/// sources.
 #[test]
 fn messages_in_the_documents_exist() {
     let mut wrong = Vec::new();

@@ -1,5 +1,5 @@
-//! The document that started the project runs as written: its datasource of a database file and nothing else, its views over
-//! relative paths, its queries.
+//! The document that started the project runs as written: its datasource of a database file and nothing else,
+//! its views over relative paths, its queries.
 
 use std::path::{Path, PathBuf};
 
@@ -117,7 +117,8 @@ fn queries_of(title: &str) -> &'static str {
     from.split_once('\n').unwrap().1.split_once(";\n").unwrap().0
 }
 
-/// A view over a place that the settings do not open does not work, and the health check says what would make it.
+/// A view over a place that the settings do not open does not work, and the health check says what would make
+/// it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_health_check_says_which_settings_would_make_the_views_work() {
     let repository = Repository::new();

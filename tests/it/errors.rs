@@ -55,7 +55,8 @@ async fn each_mistake_has_its_message() {
     host.stop().await;
 }
 
-/// DuckDB does not tell a damaged page from one for which there was no memory; whether the file can be read does.
+/// DuckDB does not tell a damaged page from one for which there was no memory; whether the file can be read
+/// does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_for_which_there_was_no_memory_is_no_damage() {
     let host = Host::start(&reports(), &json!({})).await;
@@ -218,8 +219,8 @@ async fn forged_errors_harm_nobody() {
     host.stop().await;
 }
 
-/// In the jail the C library cannot load what it needs to tell the stack, which DuckDB asks for. The query is one that the gate
-/// refuses, because DuckDB 2.0 has that mistake.
+/// In the jail the C library cannot load what it needs to tell the stack, which DuckDB asks for. The query is
+/// one that the gate refuses, because DuckDB 2.0 has that mistake.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mistake_of_duckdb_itself_is_told_and_ends_no_process() {
     use_executable(executable());

@@ -71,7 +71,8 @@ async fn nothing_passes_from_one_query_to_the_next() {
     host.stop().await;
 }
 
-/// A range of hours holds no Monday: the graph says so, and an alert rule, which nobody looks at, gets the same rows without a word.
+/// A range of hours holds no Monday: the graph says so, and an alert rule, which nobody looks at, gets the
+/// same rows without a word.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_range_of_hours_is_too_short_for_weeks() {
     let host = Host::start(&reports(), &json!({})).await;

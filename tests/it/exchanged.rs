@@ -54,7 +54,8 @@ async fn a_folder_replaced_in_mid_query_is_not_empty() {
     host.stop().await;
 }
 
-/// A link that leads to one version and then to the other: what it is when the query ends says nothing of what it was.
+/// A link that leads to one version and then to the other: what it is when the query ends says nothing of
+/// what it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_leads_elsewhere_for_a_while_is_noticed() {
     let folder = tempfile::tempdir().unwrap();

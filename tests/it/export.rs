@@ -1,5 +1,5 @@
-//! Exports as CSV through the plugin's resource call and the command line: what they hold, how much memory they take,
-//! what a slow, a lost and a broken download does to others.
+//! Exports as CSV through the plugin's resource call and the command line: what they hold, how much memory
+//! they take, what a slow, a lost and a broken download does to others.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -222,7 +222,8 @@ async fn a_slow_download_does_not_stand_in_the_way() {
         let (lines, error, _) = drain(stream).await;
         assert_eq!((lines, error), (rows + 1, None));
     }
-    // On a busy machine it may not listen within the half second that it has; if it never does, that is a flaw.
+    // On a busy machine it may not listen within the half second that it has; if it never does, that is a
+    // flaw.
     let mut listens = false;
     for _ in 0..5 {
         let lost = open(&host, "export.csv").await;

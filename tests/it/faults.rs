@@ -36,8 +36,9 @@ pub(crate) async fn only_worker(host: &Host) -> u32 {
     }
 }
 
-/// Has a query interrupted until that leaves its worker alive. On a machine that is busy with other things it may take longer
-/// than the half second after which the worker is killed; a flaw would cost the worker each time.
+/// Has a query interrupted until that leaves its worker alive. On a machine that is busy with other things it
+/// may take longer than the half second after which the worker is killed; a flaw would cost the worker each
+/// time.
 async fn keeps_its_worker(host: &Host, interrupt: impl AsyncFn(u32)) {
     for _ in 0..5 {
         let before = only_worker(host).await;
@@ -62,8 +63,8 @@ async fn deadlines_hold_and_innocent_queries_answer() {
     })
     .await;
 
-    // One innocent query after the other is in the worker, also in the half second between the other's deadline and the
-    // kill, and at the kill, after which it is run again.
+    // One innocent query after the other is in the worker, also in the half second between the other's
+    // deadline and the kill, and at the kill, after which it is run again.
     let worker = only_worker(&host).await;
     let (deaf, ended) = (deaf(), AtomicBool::new(false));
     let innocent = "SELECT count(*) FROM range(2000000) a WHERE hash(range) % 7 = 0";
@@ -110,7 +111,8 @@ async fn a_caller_that_goes_away_cancels_its_query() {
     host.stop().await;
 }
 
-/// Asks, and goes away when the worker has spent three seconds of processor time on it: then it runs, on whatever machine.
+/// Asks, and goes away when the worker has spent three seconds of processor time on it: then it runs, on
+/// whatever machine.
 async fn ask_and_go_away(host: &Host, worker: u32, sql: &str) {
     let before = processor_time(worker);
     tokio::select! {

@@ -1,5 +1,5 @@
-//! Reports as they come from the field: NaN for no number, folders called `key=value`, types that differ from report to report.
-//! What a query answers is what the files hold, or it says what it leaves out.
+//! Reports as they come from the field: NaN for no number, folders called `key=value`, types that differ from
+//! report to report. What a query answers is what the files hold, or it says what it leaves out.
 
 mod digits;
 mod folders;

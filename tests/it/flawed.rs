@@ -1,5 +1,5 @@
-//! Parquet files that cannot be read as they are: the answer names the file and what to do, whatever DuckDB says of it, and the other
-//! files answer.
+//! Parquet files that cannot be read as they are: the answer names the file and what to do, whatever DuckDB
+//! says of it, and the other files answer.
 
 use std::path::{Path, PathBuf};
 
@@ -196,7 +196,8 @@ async fn texts_that_are_not_utf8_stop_no_panel() {
         "{said}"
     );
     assert!(said.contains("texts in UTF-8"), "{said}");
-    // What is shown is what a filter finds, whatever the file's Bloom filters and statistics say of its bytes.
+    // What is shown is what a filter finds, whatever the file's Bloom filters and statistics say of its
+    // bytes.
     for (filter, count) in [
         ("pattern = 'SELECT 1 FROM caf??'", "10"),
         ("pattern IN ('SELECT 1 FROM caf??', 'SELECT 1 FROM café')", "30"),

@@ -1,4 +1,5 @@
-//! What counts as a report: folders of parts, links, files whose names end otherwise. None is missing without a word.
+//! What counts as a report: folders of parts, links, files whose names end otherwise. None is missing without
+//! a word.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;

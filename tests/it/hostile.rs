@@ -1,6 +1,7 @@
-//! What a hostile Viewer tries, judged by what happened: every file before and after, a canary text that must not come
-//! back, the next ordinary query; and by who stopped it. The attacks are the texts under `tests/hostile/` and those that are
-//! made here; each wall must stop them alone, and where the gate stands nothing forbidden gets behind it.
+//! What a hostile Viewer tries, judged by what happened: every file before and after, a canary text that must
+//! not come back, the next ordinary query; and by who stopped it. The attacks are the texts under
+//! `tests/hostile/` and those that are made here; each wall must stop them alone, and where the gate stands
+//! nothing forbidden gets behind it.
 
 mod attacks;
 mod batches;
@@ -145,8 +146,9 @@ async fn ask(target: &Target, attack: &Attack) -> Answer {
     }
 }
 
-/// What is wrong with the next ordinary query, which is to be answered within `most`. One that the deadline stopped is asked
-/// again, as on a busy machine that says nothing: a worker that is spoilt fails until the end.
+/// What is wrong with the next ordinary query, which is to be answered within `most`. One that the deadline
+/// stopped is asked again, as on a busy machine that says nothing: a worker that is spoilt fails until the
+/// end.
 async fn wrong_with_ordinary(target: &Target, mut most: Duration, mut may_restart: bool) -> Option<String> {
     let asked = Instant::now();
     loop {
@@ -206,8 +208,8 @@ fn judge(run: Run, sandbox: &Sandbox, attack: &Attack, answer: &Answer) -> Vec<S
     found
 }
 
-/// Absolute paths in a message that are neither the datasource's nor in what its sender wrote. The folder of its database file is
-/// one in which relative paths are looked for; what is in it is not.
+/// Absolute paths in a message that are neither the datasource's nor in what its sender wrote. The folder of
+/// its database file is one in which relative paths are looked for; what is in it is not.
 fn foreign_paths<'a>(error: &'a str, sandbox: &Sandbox, attack: &Attack) -> Vec<&'a str> {
     let own = [sandbox.folder().display().to_string(), sandbox.database().display().to_string()];
     let beside = sandbox.database().parent().map(|folder| folder.display().to_string());

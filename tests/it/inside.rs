@@ -1,5 +1,5 @@
-//! What code that took a worker over would find: nothing that it shares with the plugin, no file of the temp folder that it
-//! could hide, no room for threads; and queries that spill again and again in such a worker.
+//! What code that took a worker over would find: nothing that it shares with the plugin, no file of the temp
+//! folder that it could hide, no room for threads; and queries that spill again and again in such a worker.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -17,7 +17,8 @@ fn is_empty(folder: &Path) -> bool {
     std::fs::read_dir(folder).unwrap().next().is_none()
 }
 
-/// A process id, which another process may get later, with the time since the machine's start at which this one had it.
+/// A process id, which another process may get later, with the time since the machine's start at which this
+/// one had it.
 fn identity(pid: u32) -> Option<(u32, u64)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let started = stat.rsplit(')').next()?.split_whitespace().nth(19)?;
@@ -214,8 +215,8 @@ async fn a_query_that_is_cancelled_while_it_is_sent_leaves_its_worker_alone() {
         }
         assert_eq!(host.rows("SELECT 2").await, ["2"]);
         let after = only_worker(&host).await;
-        // After half a message it crashes. On a busy machine it is only killed, because it takes long over a cancel; the next
-        // one also while it opens, when nobody waits for that any more.
+        // After half a message it crashes. On a busy machine it is only killed, because it takes long over a
+        // cancel; the next one also while it opens, when nobody waits for that any more.
         let text = host.plugin.metrics().await.unwrap();
         let ends: Vec<_> =
             text.lines().filter(|line| line.starts_with(kills) && !line.ends_with(" 0")).collect();

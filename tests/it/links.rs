@@ -1,5 +1,5 @@
-//! Links that somebody who may write the folders puts into and beside them: no query sees what is behind those that lead out, not
-//! even whether it is there, and one of them takes nothing down but itself.
+//! Links that somebody who may write the folders puts into and beside them: no query sees what is behind
+//! those that lead out, not even whether it is there, and one of them takes nothing down but itself.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -85,7 +85,8 @@ fn remove(at: &Path) {
     }
 }
 
-/// The database is refused with a sentence that names the log; its content, and that of everything else outside, stays where it is.
+/// The database is refused with a sentence that names the log; its content, and that of everything else
+/// outside, stays where it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_beside_a_database_opens_nothing() {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! What many queries at once, and workers that keep ending, do to others: long texts, turns, queries that do not listen,
-//! pauses between starts. Each with the real processes.
+//! What many queries at once, and workers that keep ending, do to others: long texts, turns, queries that do
+//! not listen, pauses between starts. Each with the real processes.
 
 #![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
@@ -216,15 +216,17 @@ async fn turns_go_round_among_the_callers() {
     let between = answered.load(Ordering::SeqCst) - before;
     assert_eq!(answers["A"].error, None);
     println!("{between} of the greedy were answered before the modest one");
-    // Some sixty would be, if those who came first were first: now those that run, and hardly more than run beside it.
+    // Some sixty would be, if those who came first were first: now those that run, and hardly more than run
+    // beside it.
     assert!(between <= 30, "{between}");
     greedy.join_all().await;
     let Ok(host) = Arc::try_unwrap(host) else { unreachable!() };
     host.stop().await;
 }
 
-/// Clients that send queries which listen to no interrupt and cancel them at once, so that their workers are killed all the
-/// time: every query beside them answers, for as long as it takes until three workers were killed.
+/// Clients that send queries which listen to no interrupt and cancel them at once, so that their workers are
+/// killed all the time: every query beside them answers, for as long as it takes until three workers were
+/// killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn innocent_queries_answer_beside_those_that_do_not_listen() {
     let mut host = Host::start(&reports(), &json!({ "timeoutSeconds": 60 })).await;

@@ -1,5 +1,5 @@
-//! A machine that fails the plugin: full disks, missing folders, no descriptors, clocks that jump, a log that cannot be
-//! written. Each with the real process.
+//! A machine that fails the plugin: full disks, missing folders, no descriptors, clocks that jump, a log that
+//! cannot be written. Each with the real process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,8 +25,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Writes a shell script that anybody may run. A process of its own does: from us, one that another test starts meanwhile could
-/// inherit what is open for writing, and the kernel refuses to run such a file.
+/// Writes a shell script that anybody may run. A process of its own does: from us, one that another test
+/// starts meanwhile could inherit what is open for writing, and the kernel refuses to run such a file.
 pub(crate) fn write_script(at: &Path, lines: &str) {
     let write = r#"printf '#!/bin/sh\n%s\n' "$2" >"$1" && chmod 755 "$1""#;
     let written = Command::new("sh").args(["-c", write, "sh"]).arg(at).arg(lines).status().unwrap();
@@ -160,8 +160,9 @@ async fn without_a_temp_folder_the_error_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_descriptors_the_error_says_so_and_it_recovers() {
     let folder = tempfile::tempdir().unwrap();
-    // The plugin itself lives; a new worker does not find the descriptors for its socket. Where that begins depends on the
-    // machine: below, the plugin does not even start or take a call; above, the worker lacks them; then there are enough.
+    // The plugin itself lives; a new worker does not find the descriptors for its socket. Where that begins
+    // depends on the machine: below, the plugin does not even start or take a call; above, the worker lacks
+    // them; then there are enough.
     let lacks = ["the worker process cannot be started", "too few file descriptors", "Too many open files"];
     let mut refused = [0; 3];
     'limits: for limit in (11..=18).chain([20, 22, 24, 28, 32, 40]) {
@@ -244,7 +245,8 @@ async fn a_folder_that_cannot_be_listed_is_not_empty() {
 /// What a worker allows itself, `MOST_FILES` of `worker/jail/process.rs`.
 const MOST_FILES: u64 = 4096;
 
-/// Bounds the descriptors that `process` can open from now on, `(soft, hard)`; gives the soft bound of before.
+/// Bounds the descriptors that `process` can open from now on, `(soft, hard)`; gives the soft bound of
+/// before.
 fn bound_descriptors(process: u32, (soft, hard): (u64, u64)) -> u64 {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
     let process = Pid::from_raw(process.cast_signed());
@@ -274,8 +276,8 @@ async fn reports_that_cannot_be_listed_are_not_counted_as_none() {
     host.stop().await;
 }
 
-/// Of the broker's clock: the deadline, idle workers, kept results. A worker has no environment, so it keeps the right one;
-/// what it makes of times in the future is tested where it compares them (`source/looks.rs`).
+/// Of the broker's clock: the deadline, idle workers, kept results. A worker has no environment, so it keeps
+/// the right one; what it makes of times in the future is tested where it compares them (`source/looks.rs`).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_set_back_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -131,8 +131,8 @@ async fn workers_are_counted_by_their_end() {
     assert!(host.metric("worker_memory_bytes", "").await > 10e6);
     assert_eq!(host.metric("worker_starts_total", "").await, 1.0);
 
-    // Planning this takes a minute and listens to no interrupt; what comes before does, and may take all the time where the
-    // machine is busy with other things.
+    // Planning this takes a minute and listens to no interrupt; what comes before does, and may take all the
+    // time where the machine is busy with other things.
     let deaf = format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(20_000));
     for _ in 0..5 {
         host.error(&deaf).await;
@@ -165,7 +165,8 @@ async fn workers_are_counted_by_their_end() {
     host.stop().await;
 }
 
-/// One worker's own limits keep it below the datasource's total; two that are busy after a change of the settings are not.
+/// One worker's own limits keep it below the datasource's total; two that are busy after a change of the
+/// settings are not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_took_too_much_memory_is_counted() {
     let host = start(&reports(), &json!({ "timeoutSeconds": 10, "memoryLimitMb": 128 })).await;

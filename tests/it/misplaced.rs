@@ -1,5 +1,5 @@
-//! Settings of a database file that are nearly right, folders with odd names above it, and what is said of each: what was looked for, where, and
-//! what to do.
+//! Settings of a database file that are nearly right, folders with odd names above it, and what is said of
+//! each: what was looked for, where, and what to do.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,6 @@
-//! Files that get another version while queries read them more than once: no answer holds something of both. Rewritten in
-//! place, so that their folder looks the same, and behind the views of a database file, which the query does not name.
+//! Files that get another version while queries read them more than once: no answer holds something of both.
+//! Rewritten in place, so that their folder looks the same, and behind the views of a database file, which
+//! the query does not name.
 
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;

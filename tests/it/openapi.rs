@@ -1,5 +1,5 @@
-//! The `OpenAPI` document of the JSON API against the real routes: every one is in it and answers as it says, with each of its
-//! parameters, and with a status that it names when something is wrong.
+//! The `OpenAPI` document of the JSON API against the real routes: every one is in it and answers as it says,
+//! with each of its parameters, and with a status that it names when something is wrong.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! Links among the files that the plugin reads and writes itself: reports, and what the command line writes aside.
+//! Links among the files that the plugin reads and writes itself: reports, and what the command line writes
+//! aside.
 
 use std::os::unix::fs::symlink;
 

@@ -1,5 +1,5 @@
-//! `duckdb-perf provision` as a process, where Grafana is not there, is something else, or refuses. What it does
-//! in a real Grafana is tested by `just e2e` (tests/e2e/provision.mjs).
+//! `duckdb-perf provision` as a process, where Grafana is not there, is something else, or refuses. What it
+//! does in a real Grafana is tested by `just e2e` (tests/e2e/provision.mjs).
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
@@ -12,7 +12,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, soc
 
 use crate::support::executable;
 
-/// An address of the loopback at which nothing listens. While this lives, its port is given to nobody who asks for any.
+/// An address of the loopback at which nothing listens. While this lives, its port is given to nobody who
+/// asks for any.
 pub(crate) struct Reserved {
     pub address: SocketAddr,
     /// Does not listen.

@@ -1,5 +1,5 @@
-//! What ships in `provisioning/`, file by file: every reference leads somewhere. That the queries run, and what they give, is
-//! `provisioned_queries`' business.
+//! What ships in `provisioning/`, file by file: every reference leads somewhere. That the queries run, and
+//! what they give, is `provisioned_queries`' business.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -121,8 +121,8 @@ fn dashboards_lead_somewhere() {
 /// The dashboard for people who are not logged in, and may open nothing else.
 const SHARED: &str = "query-perf-public";
 
-/// For a dashboard that is shared externally, Grafana fills in no variables, sends no query of an annotation, and opens no
-/// other dashboard.
+/// For a dashboard that is shared externally, Grafana fills in no variables, sends no query of an annotation,
+/// and opens no other dashboard.
 #[test]
 fn what_is_shared_externally_needs_nothing_but_its_datasource() {
     let all = dashboards();
@@ -232,8 +232,8 @@ fn panel_of<'a>(all: &'a BTreeMap<String, Value>, uid: &str, title: &str) -> &'a
     array(&all[uid], "panels").iter().find(|panel| panel["title"] == title).unwrap()
 }
 
-/// What has no P95 in one of two reports is neither better nor worse. Grafana gives what is not there the colour of the first
-/// step.
+/// What has no P95 in one of two reports is neither better nor worse. Grafana gives what is not there the
+/// colour of the first step.
 #[test]
 fn what_has_nothing_before_it_is_neither_good_nor_bad() {
     let all = dashboards();
@@ -253,8 +253,8 @@ fn what_has_nothing_before_it_is_neither_good_nor_bad() {
     assert_eq!(first("The current week", "× threshold"), "text");
 }
 
-/// Grafana keeps a tenth of an axis free for the values beside the bars: of what lies between the least and the greatest bar,
-/// unless the axis begins at a fixed number.
+/// Grafana keeps a tenth of an axis free for the values beside the bars: of what lies between the least and
+/// the greatest bar, unless the axis begins at a fixed number.
 #[test]
 fn the_longest_bar_leaves_room_for_its_value() {
     let all = dashboards();

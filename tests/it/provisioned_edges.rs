@@ -1,5 +1,5 @@
-//! The dashboards' queries over reports at the edges: weeks that do not exist, patterns without a P95, few samples, one report,
-//! one pattern, more agents than colours.
+//! The dashboards' queries over reports at the edges: weeks that do not exist, patterns without a P95, few
+//! samples, one report, one pattern, more agents than colours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -99,7 +99,8 @@ fn queries(dashboard: &Value) -> impl Iterator<Item = &str> {
     variables.chain(marks).chain(panels).filter_map(|one| one["rawSql"].as_str())
 }
 
-/// Whatever asks for weeks asks for those that exist: by the macro of the time range, or of `perf_reports`, which has no others.
+/// Whatever asks for weeks asks for those that exist: by the macro of the time range, or of `perf_reports`,
+/// which has no others.
 #[test]
 fn every_query_asks_for_weeks_that_exist() {
     let mut looked = 0;
@@ -320,7 +321,8 @@ fn an_agent_by_name_is_the_first_table() {
     assert!(parameters.contains(&regex), "{regex}");
 }
 
-/// Ten agents: the two that ran least are the others. An agent has the same number, so the same colour, in each panel.
+/// Ten agents: the two that ran least are the others. An agent has the same number, so the same colour, in
+/// each panel.
 #[test]
 fn an_agent_has_one_colour_and_no_slow_pattern_is_dropped() {
     let folder = tempfile::tempdir().unwrap();

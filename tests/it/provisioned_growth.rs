@@ -1,5 +1,5 @@
-//! What the dashboards say where there is little to say: growth from nothing, one report, a pattern that no report has, names that
-//! are cut.
+//! What the dashboards say where there is little to say: growth from nothing, one report, a pattern that no
+//! report has, names that are cut.
 
 use crate::provisioned::{array, dashboards};
 use crate::provisioned_edges::{report, with};

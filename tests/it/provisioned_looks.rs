@@ -1,4 +1,5 @@
-//! How what ships in `provisioning/` looks over reports that make it hard: spikes, many growths, line breaks, wrong input.
+//! How what ships in `provisioning/` looks over reports that make it hard: spikes, many growths, line breaks,
+//! wrong input.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +11,8 @@ use crate::provisioned::{array, dashboards};
 use crate::provisioned_queries::{UNCHOSEN, rows_of, sql_of, with_gaps};
 use crate::support::{duckdb, executable};
 
-/// Ten weeks with two patterns: one, of two lines, doubles in each of them, `spike` is a thousand times slower in one.
+/// Ten weeks with two patterns: one, of two lines, doubles in each of them, `spike` is a thousand times
+/// slower in one.
 fn with_growth(folder: &Path) {
     for (index, week) in (202_640..202_650).enumerate() {
         let spike = if index == 6 { 60_000 } else { 60 };
@@ -139,7 +141,8 @@ fn colors_of(panel: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// Red is the threshold's, and no two lines look alike: Grafana's own palette has near-equal colours among its first ten.
+/// Red is the threshold's, and no two lines look alike: Grafana's own palette has near-equal colours among
+/// its first ten.
 #[test]
 fn each_line_has_a_colour_of_its_own() {
     let mut lines = 0;

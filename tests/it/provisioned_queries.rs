@@ -1,5 +1,5 @@
-//! The queries that ship in `provisioning/` and `docs/runbooks/`: they run over demo reports, over reports with agents and
-//! awkward names, over one week and over none, and their numbers are right.
+//! The queries that ship in `provisioning/` and `docs/runbooks/`: they run over demo reports, over reports
+//! with agents and awkward names, over one week and over none, and their numbers are right.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -152,7 +152,8 @@ fn the_numbers_over_a_year_change_are_right() {
         let rest = UNCHOSEN.iter().filter(|variable| !given.contains(&name(variable)));
         rest.chain(more).copied().collect::<Vec<_>>()
     };
-    // alpha has 20 × index × 6, be × 3: the newest week has 360 and 180 ms, the one before 240 and 120, the first 120 and 60.
+    // alpha has 20 × index × 6, be × 3: the newest week has 360 and 180 ms, the one before 240 and 120, the
+    // first 120 and 60.
     let wow = rows(folder.path(), &sql_of("query-perf-pattern", "Week over week"), &with(&["pattern=it's"]));
     assert_eq!(wow.len(), 3);
     assert!(
@@ -185,7 +186,8 @@ fn the_numbers_over_a_year_change_are_right() {
     assert!(agents.len() == 2 && agents[0].starts_with("alpha,8,8,320,360,50,360,"), "{agents:?}");
 }
 
-/// Five reports, none in 2027-W02: `often` is in each, `seldom` in every fourth week, `gone` in the first only and the slowest there.
+/// Five reports, none in 2027-W02: `often` is in each, `seldom` in every fourth week, `gone` in the first
+/// only and the slowest there.
 pub(crate) fn with_gaps(folder: &Path) {
     let weeks = [202_650, 202_651, 202_652, 202_653, 202_701];
     for (index, week) in weeks.into_iter().enumerate() {
@@ -202,7 +204,8 @@ pub(crate) fn with_gaps(folder: &Path) {
 const MONDAYS: [&str; 6] =
     ["2026-12-07", "2026-12-14", "2026-12-21", "2026-12-28", "2027-01-04", "2027-01-11"];
 
-/// The line is there over the whole range, in steps of a week, however seldom a pattern runs and however few reports there are.
+/// The line is there over the whole range, in steps of a week, however seldom a pattern runs and however few
+/// reports there are.
 #[test]
 fn the_threshold_is_a_line_over_the_whole_range() {
     let folder = tempfile::tempdir().unwrap();
@@ -263,7 +266,8 @@ fn the_trend_shows_the_current_week_and_fills_up_only_what_was_chosen() {
     assert_eq!(shown(&["pattern=gone", "pattern=often", "week=newest"]), ["gone", "often"]);
 }
 
-/// A bar is as wide as the shortest time between two of them: so each report has one, and the week after the newest an empty one.
+/// A bar is as wide as the shortest time between two of them: so each report has one, and the week after the
+/// newest an empty one.
 #[test]
 fn bars_stand_at_every_report() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,8 @@
-//! Everything at once, for long: clients whose data checks itself, hostile ones among them, workers killed at random,
-//! reports replaced and a database written all the while. `just soak` runs it for half an hour, the suite for
-//! `SOAK_SECONDS` (20). The result cache is on, as it is shipped: what it keeps of the reports must never be wrong. Three of
-//! the five kinds of queries are never kept (they read no file, or the database), so a dead worker is not hidden.
+//! Everything at once, for long: clients whose data checks itself, hostile ones among them, workers killed at
+//! random, reports replaced and a database written all the while. `just soak` runs it for half an hour, the
+//! suite for `SOAK_SECONDS` (20). The result cache is on, as it is shipped: what it keeps of the reports must
+//! never be wrong. Three of the five kinds of queries are never kept (they read no file, or the database), so
+//! a dead worker is not hidden.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -90,8 +91,8 @@ fn ordinary(n: u64) -> Ordinary {
     }
 }
 
-/// What the errors of ordinary queries say, each of them clear and nobody's mistake: they are beside hostile ones, in workers
-/// that are killed, over files that change, on a machine that is busy.
+/// What the errors of ordinary queries say, each of them clear and nobody's mistake: they are beside hostile
+/// ones, in workers that are killed, over files that change, on a machine that is busy.
 const CLEAR: &[&str] = &[
     "the worker process died while it ran this query (signal",
     "two workers ended under this query: the last one",

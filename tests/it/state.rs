@@ -1,5 +1,5 @@
-//! Nothing passes from one query to the next: whatever one user tries to leave behind, the next one's answers are, byte by
-//! byte, those of before. Without the gate many are not, so that this can fail.
+//! Nothing passes from one query to the next: whatever one user tries to leave behind, the next one's answers
+//! are, byte by byte, those of before. Without the gate many are not, so that this can fail.
 
 mod leavings;
 mod own_macros;
@@ -160,7 +160,8 @@ fn shown(answer: &[u8]) -> String {
     text.chars().take(300).collect()
 }
 
-/// The ways to send a statement: alone, before a query, and behind what looks like a string to some and is none.
+/// The ways to send a statement: alone, before a query, and behind what looks like a string to some and is
+/// none.
 fn ways(statement: &str) -> [String; 3] {
     [
         statement.to_owned(),
@@ -199,8 +200,8 @@ async fn nothing_that_is_left_behind_is_seen_by_the_next_user() {
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
-/// What is left behind would be seen, were it let through. What is left where the plugin keeps its own is found out all the
-/// same, and ends the worker before anybody else asks it.
+/// What is left behind would be seen, were it let through. What is left where the plugin keeps its own is
+/// found out all the same, and ends the worker before anybody else asks it.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_gate_all_of_it_is_seen_or_found_out() {
     let shared = Shared::start(Walls { gate: false, ..Walls::default() });

@@ -22,8 +22,8 @@ pub(crate) fn executable() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_duckdb-perf"))
 }
 
-/// A folder `reports` with 60 weeks of 20 patterns up to 2026-W53: read only, and the same for all tests of a build, whichever
-/// processes they run in.
+/// A folder `reports` with 60 weeks of 20 patterns up to 2026-W53: read only, and the same for all tests of a
+/// build, whichever processes they run in.
 pub(crate) fn fixtures() -> &'static Path {
     static FIXTURES: OnceLock<PathBuf> = OnceLock::new();
     FIXTURES.get_or_init(|| {
@@ -224,7 +224,8 @@ pub(crate) fn runs(pid: u32) -> bool {
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
 }
 
-/// Waits until `condition` holds; panics with `what` after a minute, which is for machines that are busy with other things.
+/// Waits until `condition` holds; panics with `what` after a minute, which is for machines that are busy with
+/// other things.
 pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let since = Instant::now();
     while !condition() {
@@ -239,8 +240,8 @@ pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
-/// Whether file systems can be mounted here, which takes a privileged user: without one, a test says that it is
-/// skipped and ends. Where `CI` is set it must run.
+/// Whether file systems can be mounted here, which takes a privileged user: without one, a test says that it
+/// is skipped and ends. Where `CI` is set it must run.
 pub(crate) fn can_mount(test: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let quietly = |program: &str, arguments: &[&str]| {

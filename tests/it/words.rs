@@ -66,7 +66,8 @@ async fn files_in_folders_are_named_with_them() {
     host.stop().await;
 }
 
-/// No reader makes one column of these: nothing that the query says helps, least of all the view that it names already.
+/// No reader makes one column of these: nothing that the query says helps, least of all the view that it
+/// names already.
 #[tokio::test(flavor = "multi_thread")]
 async fn columns_that_fit_no_common_type_are_told_by_column_and_file() {
     for (one, other) in [("TIMESTAMP '2026-01-05' AS x", "17::BIGINT AS x"), ("[1] AS x", "{'a': 1} AS x")] {

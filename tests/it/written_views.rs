@@ -1,4 +1,5 @@
-//! What `duckdb-perf views` writes gives plain `DuckDB` what the plugin's own views give, or says where it does not.
+//! What `duckdb-perf views` writes gives plain `DuckDB` what the plugin's own views give, or says where it
+//! does not.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -97,7 +98,8 @@ fn written_views_read_as_the_plugin_does() {
     }
 }
 
-/// A link beside its report counts once, and a file without columns and a report that is a folder stop nothing.
+/// A link beside its report counts once, and a file without columns and a report that is a folder stop
+/// nothing.
 #[test]
 fn links_empty_files_and_folders_are_read_as_the_plugin_reads_them() {
     let folder = tempfile::tempdir().unwrap();

@@ -16,7 +16,8 @@ impl Bundle {
     /// Reads the files.
     ///
     /// # Errors
-    /// [`crate::error::Kind::BadSettings`] naming the file for what is no JSON or YAML, or lacks what tells it.
+    /// [`crate::error::Kind::BadSettings`] naming the file for what is no JSON or YAML, or lacks what tells
+    /// it.
     pub(super) fn read(files: &[File], env: Env) -> Result<Self> {
         let mut bundle = Self::default();
         let mut trees = Vec::new();
@@ -64,7 +65,8 @@ impl Bundle {
         alerts::take(self, tree, env)
     }
 
-    /// Puts Grafana's address, `root`, before the runbooks of rules that are below it: lists of rules show them as they stand.
+    /// Puts Grafana's address, `root`, before the runbooks of rules that are below it: lists of rules show
+    /// them as they stand.
     pub(super) fn complete_runbooks(&mut self, root: &str) {
         for rule in self.groups.iter_mut().flat_map(|group| &mut group.rules) {
             if let Some(Value::String(url)) = rule.pointer_mut("/annotations/runbook_url")

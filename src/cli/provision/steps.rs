@@ -12,8 +12,8 @@ use super::report::{End, Report};
 use super::target::segment;
 use crate::error::Result;
 
-/// For how long Grafana may go on with what a datasource's settings were: five seconds (`DefaultCacheTTL` of its
-/// `pkg/services/datasources/service/cache.go`).
+/// For how long Grafana may go on with what a datasource's settings were: five seconds (`DefaultCacheTTL` of
+/// its `pkg/services/datasources/service/cache.go`).
 const OLD_SETTINGS: Duration = Duration::from_millis(5_500);
 
 /// The uid of the dashboard for people without an account.

@@ -47,7 +47,8 @@ pub(super) fn differences(found: &Inspection, has_own_views: bool) -> Option<Str
 /// of reports. A name is spelled as in most reports, and a column without any value gets the type that it has
 /// in other reports.
 fn compared(found: &Inspection) -> Vec<(Compared<'_>, &str, u64)> {
-    // A sorted list, because there may be hundreds of thousands of columns and a map takes several times its memory.
+    // A sorted list, because there may be hundreds of thousands of columns and a map takes several times its
+    // memory.
     let mut known: Compared<'_> =
         found.schemas.iter().flat_map(|(columns, ..)| columns).map(|(name, of)| (&**name, &**of)).collect();
     known.sort_by(|(one, _), (other, _)| ignoring_case(one, other));
@@ -58,7 +59,8 @@ fn compared(found: &Inspection) -> Vec<(Compared<'_>, &str, u64)> {
         }
         is_same
     });
-    let usual = |name: &str| known.binary_search_by(|(other, _)| ignoring_case(other, name)).map(|at| known[at]);
+    let usual =
+        |name: &str| known.binary_search_by(|(other, _)| ignoring_case(other, name)).map(|at| known[at]);
     let mut alike: HashMap<Compared<'_>, (usize, &str, u64)> = HashMap::new();
     for (place, (columns, example, count)) in found.schemas.iter().enumerate() {
         let columns = columns.iter().map(|(name, of)| match usual(name) {

@@ -1,5 +1,5 @@
-//! A worker that was taken over: speaks the protocol and does one thing that no worker does. Which, it takes from the name of
-//! its datasource's folder.
+//! A worker that was taken over: speaks the protocol and does one thing that no worker does. Which, it takes
+//! from the name of its datasource's folder.
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;

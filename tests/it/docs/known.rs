@@ -26,7 +26,7 @@ pub(super) fn policy() -> BTreeSet<String> {
     let code = source("src/source/policy.rs");
     let mut keys = arguments(&code, &[" text", " whole", " switch"]);
     keys.extend(arguments(&code.replace("at_least(0, ", "at_least("), &[" at_least"]));
-    assert!(source("src/logging/mod.rs").contains("GF_PLUGIN_LOG_LEVEL"));
+    assert!(source("src/logging.rs").contains("GF_PLUGIN_LOG_LEVEL"));
     keys.insert("LOG_LEVEL".to_owned());
     keys.iter().map(|key| key.to_lowercase()).collect()
 }

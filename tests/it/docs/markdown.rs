@@ -1,5 +1,5 @@
-//! Reads Markdown as far as the tests of the guide need it: fenced blocks with their info words, headings and links;
-//! and puts new text into a block. Not a Markdown parser: indented code and HTML are text to it.
+//! Reads Markdown as far as the tests of the guide need it: fenced blocks with their info words, headings and
+//! links; and puts new text into a block. Not a Markdown parser: indented code and HTML are text to it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

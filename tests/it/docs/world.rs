@@ -48,7 +48,8 @@ impl World {
         text.replace(SHOWN, self.root.to_str().unwrap())
     }
 
-    /// What came out, with the paths as the documents have them, and the newest report as old as in the week after it.
+    /// What came out, with the paths as the documents have them, and the newest report as old as in the week
+    /// after it.
     pub(super) fn shown(&self, text: &str) -> String {
         let text = text.replace(self.root.to_str().unwrap(), SHOWN);
         let Some((before, rest)) = text.split_once("ewest week ") else { return text };
@@ -59,8 +60,8 @@ impl World {
     }
 }
 
-/// A folder in which a document's commands run one after the other, with `duckdb-perf` to call, the demo reports in
-/// `reports` and the project's `provisioning`. Servers that were started end with it.
+/// A folder in which a document's commands run one after the other, with `duckdb-perf` to call, the demo
+/// reports in `reports` and the project's `provisioning`. Servers that were started end with it.
 pub(super) struct Shell {
     temp: TempDir,
     port: Reserved,
@@ -95,7 +96,8 @@ impl Shell {
         Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// What the document's server answers to a posted body, in which Grafana would have put in the time range.
+    /// What the document's server answers to a posted body, in which Grafana would have put in the time
+    /// range.
     pub(super) fn post(&self, path: &str, body: &str) -> Value {
         let (from, to) = ("1779667200000", "1795391999999");
         let body = body.replace("${__from}", from).replace("${__to}", to);
@@ -145,7 +147,8 @@ impl Drop for Shell {
     }
 }
 
-/// `text` with another port where one stands: in an address and in an option. Elsewhere the digits are of other numbers.
+/// `text` with another port where one stands: in an address and in an option. Elsewhere the digits are of
+/// other numbers.
 fn with_port(text: &str, from: &str, to: &str) -> String {
     ["127.0.0.1:", "--port "].iter().fold(text.to_owned(), |text, before| {
         text.replace(&format!("{before}{from}"), &format!("{before}{to}"))

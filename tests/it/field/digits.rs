@@ -104,7 +104,8 @@ async fn where_no_digit_is_lost_nothing_is_said() {
     }
 }
 
-/// The views read text and DECIMAL as DOUBLE, and a percentile in any case: judged is the type that they have in the end.
+/// The views read text and DECIMAL as DOUBLE, and a percentile in any case: judged is the type that they have
+/// in the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn digits_that_the_views_own_types_take_are_told() {
     let root = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Folders called `key=value`: above the datasource's folder they say where it is kept; below it they tell columns, but none that
-//! the reports have themselves.
+//! Folders called `key=value`: above the datasource's folder they say where it is kept; below it they tell
+//! columns, but none that the reports have themselves.
 
 use std::path::Path;
 

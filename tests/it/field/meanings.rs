@@ -1,5 +1,6 @@
-//! Values that are as they were written and yet would mean something else: NaN in a database file's own table, text beside
-//! numbers, columns with a name of the plugin's, hidden copies of a report, and names that two things have.
+//! Values that are as they were written and yet would mean something else: NaN in a database file's own
+//! table, text beside numbers, columns with a name of the plugin's, hidden copies of a report, and names that
+//! two things have.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,8 @@ use super::{get, health, notices, reports};
 use crate::served::Served;
 use crate::support::{Host, duckdb, encode, report_name};
 
-/// A database file with a table, or a view over one, in the place of the plugin's first view. `never` has no number.
+/// A database file with a table, or a view over one, in the place of the plugin's first view. `never` has no
+/// number.
 fn file(folder: &Path, is_view: bool) -> PathBuf {
     let file = folder.join("own.duckdb");
     let make = if is_view { "CREATE TABLE f.kept AS" } else { "CREATE TABLE f.perf_all_weeks AS" };

@@ -1,5 +1,5 @@
-//! NaN, which writers store for the percentile of no samples: no number, never slow, without a place; and every filter the
-//! same whether DuckDB passes over rows by statistics or not.
+//! NaN, which writers store for the percentile of no samples: no number, never slow, without a place; and
+//! every filter the same whether DuckDB passes over rows by statistics or not.
 
 use std::path::Path;
 
@@ -13,7 +13,8 @@ use crate::support::{Host, duckdb};
 
 const NAN: f64 = f64::NAN;
 
-/// Two reports as pandas writes them, of which the pattern `never` has no number, and other files below `more`.
+/// Two reports as pandas writes them, of which the pattern `never` has no number, and other files below
+/// `more`.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
@@ -156,7 +157,8 @@ async fn a_row_without_a_number_is_not_slow_whatever_its_flag_says() {
     host.stop().await;
 }
 
-/// The same filter over the files themselves, over a subquery that no statistics reach, and however the files are named.
+/// The same filter over the files themselves, over a subquery that no statistics reach, and however the files
+/// are named.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_filter_answers_the_same_with_and_without_statistics() {
     let folder = folder();
@@ -240,7 +242,8 @@ async fn statistics_are_not_to_be_promised_anything() {
     host.stop().await;
 }
 
-/// A macro of a database file hides DuckDB's function of the same name, and only where that is not named in full.
+/// A macro of a database file hides DuckDB's function of the same name, and only where that is not named in
+/// full.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_macro_takes_the_place_of_the_function_that_it_hides_alone() {
     let folder = folder();

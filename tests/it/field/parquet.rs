@@ -1,5 +1,5 @@
-//! Parquet files as other writers make them: with statistics that leave NaN out and do not count it, which DuckDB's own writer
-//! does. Plain, uncompressed, every value there.
+//! Parquet files as other writers make them: with statistics that leave NaN out and do not count it, which
+//! DuckDB's own writer does. Plain, uncompressed, every value there.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! Weeks that are no plain integer are read as the week that they are; weeks that do not exist count nowhere and are told.
+//! Weeks that are no plain integer are read as the week that they are; weeks that do not exist count nowhere
+//! and are told.
 
 use std::path::Path;
 

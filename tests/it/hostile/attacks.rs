@@ -1,5 +1,6 @@
-//! The attacks of `tests/hostile/`: `-- name:` begins one, its text follows. `{folder}`, `{db}`, `{outside}`, `{home}`,
-//! `{temp}`, `{port}`, `{broker}` and `{NUL}` are filled in; `{N*text}` is the text N times, `{u+00a0}` a character by its number.
+//! The attacks of `tests/hostile/`: `-- name:` begins one, its text follows. `{folder}`, `{db}`, `{outside}`,
+//! `{home}`, `{temp}`, `{port}`, `{broker}` and `{NUL}` are filled in; `{N*text}` is the text N times,
+//! `{u+00a0}` a character by its number.
 
 use std::path::Path;
 
@@ -22,8 +23,9 @@ pub(super) struct Attack {
     pub(super) passes_the_gate: bool,
 }
 
-/// The files of attacks, and whether the gate is to stop all that is in them. What reads elsewhere is also DuckDB's own
-/// `allowed_directories` to stop, what never ends is the deadline's and the memory watch's, and what is odd may mean nothing.
+/// The files of attacks, and whether the gate is to stop all that is in them. What reads elsewhere is also
+/// DuckDB's own `allowed_directories` to stop, what never ends is the deadline's and the memory watch's, and
+/// what is odd may mean nothing.
 const GROUPS: &[(&str, bool)] = &[
     ("writes", true),
     ("hidden_writes", true),

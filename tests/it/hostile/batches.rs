@@ -1,5 +1,5 @@
-//! Attacks that are made, not written: too many to look at all files after each. They are looked at by batches; where something
-//! is wrong behind a batch, its attacks are let loose again one by one.
+//! Attacks that are made, not written: too many to look at all files after each. They are looked at by
+//! batches; where something is wrong behind a batch, its attacks are let loose again one by one.
 
 use super::attacks::Attack;
 use super::sandbox::{Sandbox, differences};
@@ -10,8 +10,8 @@ const BATCH: usize = 50;
 /// In how many batches the one that left something behind is looked for.
 const MOST_SEARCHED: usize = 3;
 
-/// All of them where both walls stand; where one does, or as downloads, some of every kind: the step has no divisor in common
-/// with the lists that they are made of.
+/// All of them where both walls stand; where one does, or as downloads, some of every kind: the step has no
+/// divisor in common with the lists that they are made of.
 fn made_for(run: Run, is_download: bool, sandbox: &Sandbox) -> Vec<Attack> {
     let (first, step) = match run {
         Run::Both if !is_download => (0, 1),

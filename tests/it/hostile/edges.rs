@@ -1,5 +1,5 @@
-//! The ways in beside the query's text (the datasource's settings, the resource paths), and what a worker is to the
-//! system.
+//! The ways in beside the query's text (the datasource's settings, the resource paths), and what a worker is
+//! to the system.
 
 use std::process::Command;
 
@@ -115,7 +115,8 @@ async fn settings_do_not_lead_outside() {
     plugin.shutdown().await.unwrap();
 }
 
-/// Patterns follow links that stay inside, and say so where one leads out. Without the jail, which hides what is outside.
+/// Patterns follow links that stay inside, and say so where one leads out. Without the jail, which hides what
+/// is outside.
 #[tokio::test(flavor = "multi_thread")]
 async fn patterns_follow_links_that_stay_inside() {
     let sandbox = Sandbox::new();

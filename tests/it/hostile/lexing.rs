@@ -1,12 +1,13 @@
-//! Texts in which a reader who knows quotes, comments, blanks or names a little otherwise than DuckDB takes a statement for
-//! a string, or the reverse: every such difference in every place where one was or may be. Which of them do harm, a DuckDB
-//! without walls tells by doing it.
+//! Texts in which a reader who knows quotes, comments, blanks or names a little otherwise than DuckDB takes a
+//! statement for a string, or the reverse: every such difference in every place where one was or may be.
+//! Which of them do harm, a DuckDB without walls tells by doing it.
 
 use duckdb::Connection;
 
 use super::attacks::Attack;
 
-/// What a difference is made of: what comes before the statement, what seems to open a string, and what seems to close it.
+/// What a difference is made of: what comes before the statement, what seems to open a string, and what seems
+/// to close it.
 struct Pair {
     name: String,
     before: String,
@@ -23,7 +24,8 @@ const LIKE_BLANKS: &str =
     "\u{85}\u{ad}\u{1680}\u{180e}\u{200c}\u{200d}\u{200e}\u{2028}\u{2029}\u{2061}\u{fe0f}\u{10ffff}ü日😀";
 /// Tags of dollar quotes.
 const TAGS: &[&str] = &["a", "__a", "_", "A9", "__q", "ä", "日", "__timeFilter", ""];
-/// What lets DuckDB's replacement of blanks believe that it is within quotes, or in a comment, where its parser is not.
+/// What lets DuckDB's replacement of blanks believe that it is within quotes, or in a comment, where its
+/// parser is not.
 const CONFUSING: &[&str] =
     &["/* ' */ ", "/* \" */ ", "/* $q$ */ ", "/* $$ */ ", "/* -- */ ", "/* '' ' */ ", "/* /* ' */ */ "];
 /// The same as an expression.

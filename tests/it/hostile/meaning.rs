@@ -1,5 +1,5 @@
-//! What the gate lets through means what was written: where it judges a text of another form than the one that was sent, as for
-//! `EXPLAIN` and `PIVOT`, the answer is the one that DuckDB gives to the text itself.
+//! What the gate lets through means what was written: where it judges a text of another form than the one
+//! that was sent, as for `EXPLAIN` and `PIVOT`, the answer is the one that DuckDB gives to the text itself.
 
 use duckdb_perf::protocol::Walls;
 

@@ -1,5 +1,5 @@
-//! Names and texts that would break out of their quotes, where the gate puts together what runs from parts of what was sent.
-//! As they are written, none of them does harm.
+//! Names and texts that would break out of their quotes, where the gate puts together what runs from parts of
+//! what was sent. As they are written, none of them does harm.
 
 use super::attacks::Attack;
 

@@ -1,4 +1,5 @@
-//! A folder of reports, a database and what lies around them, with a canary text in everything that nobody may read.
+//! A folder of reports, a database and what lies around them, with a canary text in everything that nobody
+//! may read.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, DefaultHasher, Hash, Hasher, RandomState};

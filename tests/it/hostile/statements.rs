@@ -3,7 +3,8 @@
 use super::attacks::Attack;
 use super::sandbox::Sandbox;
 
-/// Statements that read as nothing else wherever they stand. All that DuckDB 2.0 has are here or in [`WORDS`].
+/// Statements that read as nothing else wherever they stand. All that DuckDB 2.0 has are here or in
+/// [`WORDS`].
 const STATEMENTS: &[&str] = &[
     "INSERT INTO t VALUES (99)",
     "INSERT INTO t VALUES (99) RETURNING a",
@@ -66,7 +67,8 @@ const STATEMENTS: &[&str] = &[
     "EXPLAIN ANALYZE CREATE TABLE memory.main.evil AS PIVOT t ON a",
 ];
 
-/// Statements that are also a name, a name and its alias, or a type and its text, where a table or a value stands.
+/// Statements that are also a name, a name and its alias, or a type and its text, where a table or a value
+/// stands.
 const WORDS: &[&str] = &[
     "PRAGMA force_checkpoint('perf')",
     "CALL force_checkpoint('perf')",

@@ -1,9 +1,11 @@
-//! Who stopped a text: the gate, or something behind it. With the gate up, nothing that is forbidden gets further.
+//! Who stopped a text: the gate, or something behind it. With the gate up, nothing that is forbidden gets
+//! further.
 
 /// Who else stopped it, or that nobody did; `None` when it was the gate, or what reads the text before it.
 ///
-/// The gate refuses in the plugin's words or hands on what DuckDB's parser says of the text. Whatever is bound or run fails
-/// with an error of another class (`Binder Error: …`, `TransactionContext Error: …`, `Permission Error: …`) or another status.
+/// The gate refuses in the plugin's words or hands on what DuckDB's parser says of the text. Whatever is
+/// bound or run fails with an error of another class (`Binder Error: …`, `TransactionContext Error: …`,
+/// `Permission Error: …`) or another status.
 pub(crate) fn behind_the_gate(status: i32, error: Option<&str>) -> Option<String> {
     let Some(error) = error else {
         return Some("it was answered".to_owned());

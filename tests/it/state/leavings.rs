@@ -1,6 +1,7 @@
 //! What one user may try to leave behind, and what the next one asks.
 
-/// What a statement is to leave behind, each for everybody on the same worker. `{folder}` is the datasource's.
+/// What a statement is to leave behind, each for everybody on the same worker. `{folder}` is the
+/// datasource's.
 pub(super) const LEAVINGS: &[(&str, &str)] = &[
     (
         "a forged view",

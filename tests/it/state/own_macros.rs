@@ -1,5 +1,5 @@
-//! A database file that brings macros, views and schemas with the names of what the plugin itself uses: the gate stands, the
-//! plugin's own lookups are right, and what the file's owner made can be used.
+//! A database file that brings macros, views and schemas with the names of what the plugin itself uses: the
+//! gate stands, the plugin's own lookups are right, and what the file's owner made can be used.
 
 use duckdb::Connection;
 use duckdb_perf::protocol::Walls;
@@ -75,8 +75,9 @@ const SHADOWS: &[&str] = &[
     "CREATE MACRO mod(a, b) AS 1999",
 ];
 
-/// Texts whose answers are the plugin's own to make, by its views and its casts for what Arrow would misread. None calls a
-/// function by a name that a file may take, as `FROM 'x.parquet'` does with `parquet_scan`: that is its owner's choice.
+/// Texts whose answers are the plugin's own to make, by its views and its casts for what Arrow would misread.
+/// None calls a function by a name that a file may take, as `FROM 'x.parquet'` does with `parquet_scan`: that
+/// is its owner's choice.
 const LOOKUPS: &[(&str, &str)] = &[
     ("table", "SELECT * FROM perf_all_weeks ORDER BY ALL"),
     ("time_series", "SELECT * FROM perf_all_weeks ORDER BY week, pattern"),
@@ -131,7 +132,8 @@ const FORBIDDEN: &[&str] = &[
     "SELECT nextval('s')",
 ];
 
-/// Reports and a database file beside them: `OWN` and those of `more` that DuckDB makes. Also how many it refused.
+/// Reports and a database file beside them: `OWN` and those of `more` that DuckDB makes. Also how many it
+/// refused.
 fn over_a_file(more: &[&str], with_reports: bool) -> (Shared, usize) {
     let files = tempfile::tempdir().unwrap();
     let (folder, file) = (files.path().join("reports"), files.path().join("perf.duckdb"));

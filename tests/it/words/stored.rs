@@ -41,7 +41,8 @@ async fn a_database_file_without_reports_says_what_the_dashboards_need() {
     host.stop().await;
 }
 
-/// A database file that a query names by its path, with `?` in it: DuckDB cuts the name of the write-ahead log there.
+/// A database file that a query names by its path, with `?` in it: DuckDB cuts the name of the write-ahead
+/// log there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_file_with_a_question_mark_is_refused_by_its_path_too() {
     let root = folder();

@@ -32,7 +32,8 @@ pub(super) fn to(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     call.write(&[Text(&last.yyyyww().to_string())], out)
 }
 
-/// The Mondays of the weeks that exist. The end of a single week is its last millisecond, which is what dashboards have.
+/// The Mondays of the weeks that exist. The end of a single week is its last millisecond, which is what
+/// dashboards have.
 pub(super) fn times(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (oldest, newest) = IsoWeek::bounds();
     let (first, last) = weeks(call.context().range);
@@ -51,17 +52,15 @@ pub(super) fn times(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
 /// `time` of the week after the newest keeps the axis from ending before its bar does.
 pub(super) fn bars(call: &mut Call<'_, '_>, out: &mut Output) -> Result<()> {
     let (first, last) = weeks(call.context().range);
-    let condition = format!(" WHERE {} ", week_condition(first, last, Dialect::DuckDb).join("week"));
+    let condition = format!(" WHERE {}", week_condition(first, last, Dialect::DuckDb).join("week"));
     let parts = [
-        Text("(SELECT week, time, true AS is_report FROM "),
+        // Named as no table is, so that the argument cannot mean this.
+        Text("(WITH \"reports of the range\" AS (SELECT week, time FROM "),
         Arg(0),
         Text(&condition),
         Text(
-            "UNION ALL SELECT CAST(strftime(max(time) + INTERVAL 7 DAYS, '%G%V') AS INTEGER), max(time) + INTERVAL 7 DAYS, false FROM ",
+            ") SELECT week, time, true AS is_report FROM \"reports of the range\" UNION ALL SELECT CAST(strftime(max(time) + INTERVAL 7 DAYS, '%G%V') AS INTEGER), max(time) + INTERVAL 7 DAYS, false FROM \"reports of the range\" HAVING count(*) > 0)",
         ),
-        Arg(0),
-        Text(&condition),
-        Text("HAVING count(*) > 0)"),
     ];
     call.write(&parts, out)
 }

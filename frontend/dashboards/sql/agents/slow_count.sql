@@ -16,10 +16,10 @@ top AS (
 counts AS (
   SELECT week, if(line <= 8, line::VARCHAR, 'others') AS line, if(line <= 8, agent, 'all others') AS agent,
     CAST(sum(n) AS BIGINT) AS n FROM sums JOIN top USING (agent) WHERE n > 0 GROUP BY ALL
-)
+),
+bars AS (FROM $__weekBars(perf_reports))
 SELECT week, line, agent, if(is_report, coalesce(n, 0), NULL) AS slow_patterns
-FROM $__weekBars(perf_reports) CROSS JOIN (SELECT DISTINCT agent, line FROM counts)
+FROM bars CROSS JOIN (SELECT DISTINCT agent, line FROM counts)
   LEFT JOIN counts USING (week, agent, line)
-UNION ALL SELECT week, 'week', 'ISO week', epoch_ms(time) FROM $__weekBars(perf_reports)
-WHERE is_report AND EXISTS (FROM counts)
+UNION ALL SELECT week, 'week', 'ISO week', epoch_ms(time) FROM bars WHERE is_report AND EXISTS (FROM counts)
 ORDER BY week, line

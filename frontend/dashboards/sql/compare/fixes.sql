@@ -1,8 +1,8 @@
 -- Where agents are told apart, by the slowest. What was 0 has no percentage, and is not left out.
-WITH now AS (SELECT max(week) AS week FROM perf_reports WHERE $__weekFilter(week, '$week')),
+WITH newest AS (SELECT max(week) AS week FROM perf_reports WHERE $__weekFilter(week, '$week')),
 pair AS (
-  SELECT week, true AS is_now FROM now UNION ALL
-  SELECT max(week), false FROM perf_reports WHERE week <= $__weekTo('$before') AND week < (FROM now)
+  SELECT week, true AS is_now FROM newest UNION ALL
+  SELECT max(week), false FROM perf_reports WHERE week <= $__weekTo('$before') AND week < (FROM newest)
 ),
 changes AS (
   SELECT pattern, max(p95_ms) FILTER (WHERE is_now) AS now_ms,

@@ -1,7 +1,7 @@
-WITH now AS (SELECT max(week) AS week FROM perf_reports WHERE $__weekFilter(week, '$week')),
+WITH newest AS (SELECT max(week) AS week FROM perf_reports WHERE $__weekFilter(week, '$week')),
 pair AS (
-  SELECT week, true AS is_now FROM now UNION ALL
-  SELECT max(week), false FROM perf_reports WHERE week <= $__weekTo('$before') AND week < (FROM now)
+  SELECT week, true AS is_now FROM newest UNION ALL
+  SELECT max(week), false FROM perf_reports WHERE week <= $__weekTo('$before') AND week < (FROM newest)
 ),
 sides AS (
   SELECT pattern, bool_or(is_now) AS is_there, bool_or(NOT is_now) AS was_there, max(p95_ms) AS p95,

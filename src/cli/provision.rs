@@ -1,9 +1,10 @@
-//! `duckdb-perf provision`: datasource, dashboards and alerting into a Grafana through its HTTP API, again and
-//! again with the same end.
+//! `duckdb-perf provision`: datasource, dashboards and alerting into a Grafana through its HTTP API, again
+//! and again with the same end.
 //!
-//! [`files`] and [`bundle`] say what is wanted, [`decide`] and [`policy`] what is to be done about it, [`steps`]
-//! and [`alerting`] do it through [`grafana`] and [`http`]. Nothing that is not ours is changed or removed: what is
-//! ours is told by its uid (and, for dashboards and rules, its folder; for policies, its matchers).
+//! [`files`] and [`bundle`] say what is wanted, [`decide`] and [`policy`] what is to be done about it,
+//! [`steps`] and [`alerting`] do it through [`grafana`] and [`http`]. Nothing that is not ours is changed or
+//! removed: what is ours is told by its uid (and, for dashboards and rules, its folder; for policies, its
+//! matchers).
 
 mod alerting;
 mod alerts;
@@ -59,8 +60,8 @@ pub(super) struct Args {
     /// Folder of reports or `.duckdb` file on Grafana's machine [default: `$DUCKDB_PERF_PATH`]
     #[arg(long, short, value_name = "PATH")]
     path: Option<String>,
-    /// Folder on Grafana's machine where relative paths in SQL start [default: the folder of --path; of a `.duckdb` file the
-    /// nearest folder at or above it from which they name reports]
+    /// Folder on Grafana's machine where relative paths in SQL start [default: the folder of --path; of a
+    /// `.duckdb` file the nearest folder at or above it from which they name reports]
     #[arg(long, value_name = "DIR")]
     base_path: Option<String>,
     /// Which files in the folder are reports [default: `query_perf_weekly_*.parquet`]
@@ -69,7 +70,8 @@ pub(super) struct Args {
     /// Above this p95 a pattern counts as slow, in milliseconds
     #[arg(long, value_name = "MS")]
     slow_ms: Option<f64>,
-    /// Uid of the datasource that dashboards and rules ask [default: that of the one that is there, else `duckdb-perf`]
+    /// Uid of the datasource that dashboards and rules ask [default: that of the one that is there, else
+    /// `duckdb-perf`]
     #[arg(long, value_name = "UID")]
     uid: Option<String>,
     /// Any other setting of the datasource, such as timeoutSeconds=5; may be repeated
