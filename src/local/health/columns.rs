@@ -77,6 +77,10 @@ fn compared(found: &Inspection) -> Vec<(Compared<'_>, &str, u64)> {
 }
 
 fn ignoring_case(one: &str, other: &str) -> Ordering {
+    if one.is_ascii() && other.is_ascii() {
+        let lowered = |name| str::bytes(name).map(|byte| byte.to_ascii_lowercase());
+        return lowered(one).cmp(lowered(other));
+    }
     let lowered = |name| str::chars(name).flat_map(char::to_lowercase);
     lowered(one).cmp(lowered(other))
 }
