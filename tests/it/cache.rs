@@ -417,7 +417,8 @@ async fn every_panel_of_the_dashboards_is_kept() {
                 query.model = model.to_string().into();
                 let before = served(&host).await;
                 for _ in 0..2 {
-                    let answers = host.plugin.query(&host.settings, std::slice::from_ref(&query)).await.unwrap();
+                    let answers =
+                        host.plugin.query(&host.settings, std::slice::from_ref(&query)).await.unwrap();
                     assert_eq!(answers["A"].error, None, "{uid}: {}", panel["title"]);
                 }
                 let [hits, .., bypassed] = served(&host).await;

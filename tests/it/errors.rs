@@ -47,7 +47,8 @@ async fn each_mistake_has_its_message() {
         let is_his = answer.error_source == "downstream" && answer.status >= 400;
         let is_shown = sql.trim().is_empty() || meta(&answer)["executedQueryString"].is_string();
         if !(is_told && is_his && is_shown) {
-            wrong.push(format!("{sql}: {} of {}, {parts:?} in {error:?}", answer.status, answer.error_source));
+            wrong
+                .push(format!("{sql}: {} of {}, {parts:?} in {error:?}", answer.status, answer.error_source));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

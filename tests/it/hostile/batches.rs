@@ -33,7 +33,7 @@ pub(super) async fn attack(run: Run, sandbox: &Sandbox, target: &Target) {
         let before = sandbox.snapshot();
         for (attack, answer) in batch.iter().zip(target.ask_all(batch).await) {
             let is_late = answer.error.as_deref().is_some_and(super::target::is_late);
-            let answer = if is_late { ask(target, attack).await } else { answer };
+            let answer = if is_late { ask(run, target, attack).await } else { answer };
             answered += usize::from(answer.error.is_none());
             breaches.extend(judge(run, sandbox, attack, &answer).into_iter().map(|what| told(attack, &what)));
         }
@@ -65,7 +65,7 @@ async fn look_for(
     target.restart().await;
     for attack in batch {
         let before = sandbox.snapshot();
-        ask(target, attack).await;
+        ask(run, target, attack).await;
         let after = look(run, target).await;
         let mut found = differences(&before, &sandbox.snapshot());
         if after != *first {

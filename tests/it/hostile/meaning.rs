@@ -6,7 +6,7 @@ use duckdb_perf::protocol::Walls;
 use super::attacks::Attack;
 use super::sandbox::Sandbox;
 use super::target::Target;
-use super::{ask, rebuilding};
+use super::{Run, ask, rebuilding};
 
 /// Harmless texts, most of them odd.
 const TEXTS: &[&str] = &[
@@ -115,7 +115,7 @@ async fn the_answer_is_the_one_to_the_text_that_was_sent() {
     let made = rebuilding::all().into_iter().step_by(8).map(|attack| attack.sql);
     for sql in written.chain(made.filter(|sql| !sql.contains("ANALYZE"))) {
         let attack = Attack::new("meaning", String::new(), sql);
-        let (expected, found) = (ask(&open, &attack).await, ask(&gated, &attack).await);
+        let (expected, found) = (ask(Run::Both, &open, &attack).await, ask(Run::Both, &gated, &attack).await);
         let sql = &attack.sql;
         match (expected.error, found.error) {
             (None, None) if expected.frames == found.frames => {}
