@@ -21,7 +21,7 @@ use super::reads::ViewReads;
 use super::{Cancel, Engine, digits, spelling, start_at};
 use crate::error::{Error, Kind, Result};
 use crate::reports::keys_of;
-use crate::source::{Astray, Found, in_a_glob, is_written};
+use crate::source::{Astray, Datasource, Found, in_a_glob, is_written};
 
 /// The most differing columns that are named.
 const MOST_NAMED: usize = 3;
@@ -123,7 +123,7 @@ impl Engine {
             return Ok(Put { arguments: arguments.join(", "), paths });
         }
         if keeps_first {
-            notices.extend(files.schemas(self).and_then(|schemas| types_differ(&schemas)));
+            notices.extend(files.schemas(self).and_then(|schemas| types_differ(&self.datasource, &schemas)));
         }
         let wish = reader.given("hive_partitioning");
         if let Some(told) = files.told(self).filter(|_| !has_schema && wish != Some(Some(false))) {
@@ -268,14 +268,17 @@ fn has_keys(file: &str, keys: &[(&str, &str)]) -> bool {
     own.len() == keys.len() && own.iter().all(|(key, _)| keys.iter().any(|(known, _)| known == key))
 }
 
-/// Describes how the types of columns differ from those in the first file.
-pub(super) fn types_differ(schemas: &[Schema]) -> Option<String> {
+/// Describes how the types of columns differ from those in the first file. Files of the reports' folders are
+/// named with the folders in between, because several may be called `part-0.parquet`.
+pub(super) fn types_differ(datasource: &Datasource, schemas: &[Schema]) -> Option<String> {
     let (_, first) = schemas.first()?;
     let mut differing = first.iter().filter_map(|(name, of)| {
         schemas.iter().find_map(|(file, columns)| {
             let other = columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
             (other.1 != *of).then(|| {
-                let file = file.rsplit('/').next().unwrap_or(file);
+                let inside = datasource.named_inside(Path::new(file));
+                let file =
+                    inside.file_name().filter(|_| inside.is_absolute()).map_or(inside, Path::new).display();
                 format!("`{name}` is {of} in the first and {} in `{file}`", other.1)
             })
         })

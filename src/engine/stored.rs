@@ -110,7 +110,10 @@ impl Engine {
                 )
             });
         }
-        if stays && let Some(differ) = files.schemas(self).and_then(|schemas| types_differ(&schemas)) {
+        if stays
+            && let Some(differ) =
+                files.schemas(self).and_then(|schemas| types_differ(&self.datasource, &schemas))
+        {
             let or_bare = if says_no { "" } else { or_bare };
             told.notices.push(format!("Of {name}: {differ}. Therefore {}{or_bare}", remedy(says_no, what)));
         }

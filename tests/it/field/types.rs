@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::parquet::{Values, write};
 use super::{get, health, notices, reports};
-use crate::support::{Host, report_name, rows};
+use crate::support::{Host, duckdb, report_name, rows};
 
 async fn over(folder: &Path) -> Host {
     Host::start(folder, &json!({})).await
@@ -86,6 +86,22 @@ async fn the_first_file_does_not_round_the_others() {
         said.contains("`p95_ms` is BIGINT in the first and DOUBLE in `query_perf_weekly_202602.parquet`"),
         "{said}"
     );
+    host.stop().await;
+}
+
+/// Files of partitions all have the same name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_another_type_is_named_with_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for (week, value) in [("week=202601", "1"), ("week=202602", "1.5::DOUBLE")] {
+        std::fs::create_dir(folder.path().join(week)).unwrap();
+        let path = folder.path().join(week).join("part-0.parquet");
+        duckdb(&format!("COPY (SELECT {value} AS p95_ms) TO '{}' (FORMAT parquet)", path.display()));
+    }
+    let host = over(folder.path()).await;
+    let sql = "SELECT p95_ms FROM read_parquet('*/*.parquet', union_by_name = false)";
+    let said = notices(&host.ask(sql, "table").await).concat();
+    assert!(said.contains("in the first and DOUBLE in `week=202602/part-0.parquet`"), "{said}");
     host.stop().await;
 }
 
