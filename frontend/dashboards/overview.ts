@@ -27,8 +27,6 @@ import { agent, builtInMarks, CURRENT_WEEK, datasource, marks, patterns, slowMs,
 
 /** What differs between the two. */
 interface Kind {
-  /** The folder of the SQL. */
-  sql: 'overview' | 'public';
   datasource: DataSourceRef;
   /** Whether a click leads somewhere: a dashboard that is shared externally opens no other. */
   hasLinks: boolean;
@@ -37,8 +35,8 @@ interface Kind {
 const LOG = 'Where the slowest is more than twenty times the median, the axis is logarithmic, and says so.';
 const LOG_P95 = LOG.replace('slowest', 'highest P95');
 
-function panels({ sql, datasource, hasLinks }: Kind): Built[] {
-  const of = (file: string) => ({ sql: `${sql}/${file}`, datasource });
+function panels({ datasource, hasLinks }: Kind): Built[] {
+  const of = (file: string) => ({ sql: `overview/${file}`, datasource });
   const linked = (...all: Parameters<typeof links>): Properties => (hasLinks ? [links(...all)] : []);
   const seriesLinks = linked(toPattern('Open: ${__field.labels.pattern}', SERIES_PATTERN), onlyPattern(SERIES_PATTERN));
 
@@ -180,7 +178,7 @@ export function overview(): DashboardBuilder {
     ])
     .variables([datasource(), patterns(), week(CURRENT_WEEK), agent(), slowMs()])
     .annotations([builtInMarks(), marks('overview/marks', 1)]);
-  panels({ sql: 'overview', datasource: CHOSEN, hasLinks: true }).forEach((panel) => builder.withPanel(panel));
+  panels({ datasource: CHOSEN, hasLinks: true }).forEach((panel) => builder.withPanel(panel));
   return builder;
 }
 
@@ -193,6 +191,6 @@ export function shared(): DashboardBuilder {
     .links([])
     .variables([])
     .annotations([builtInMarks()]);
-  panels({ sql: 'public', datasource: PROVISIONED, hasLinks: false }).forEach((panel) => builder.withPanel(panel));
+  panels({ datasource: PROVISIONED, hasLinks: false }).forEach((panel) => builder.withPanel(panel));
   return builder;
 }
