@@ -118,6 +118,8 @@ const currentWeek = () =>
       worst_ms: [named('Worst P95'), unit(MILLISECONDS), width(90)],
       name: [
         named('Slowest pattern'),
+        // On a narrow screen the table scrolls; a column of one word's width would have rows as high as the panel.
+        property('custom.minWidth', 200),
         links(
           toPattern(
             'Open this pattern',

@@ -38,7 +38,7 @@ const LOG_P95 = LOG.replace('slowest', 'highest P95');
 function panels({ datasource, hasLinks }: Kind): Built[] {
   const of = (file: string) => ({ sql: `overview/${file}`, datasource });
   const linked = (...all: Parameters<typeof links>): Properties => (hasLinks ? [links(...all)] : []);
-  const seriesLinks = linked(toPattern('Open: ${__field.labels.pattern}', SERIES_PATTERN), onlyPattern(SERIES_PATTERN));
+  const seriesLinks = linked(toPattern('Open this pattern', SERIES_PATTERN), onlyPattern(SERIES_PATTERN));
 
   const slowest = series(
     trend(
@@ -76,7 +76,7 @@ function panels({ datasource, hasLinks }: Kind): Built[] {
   )
     .overrideByFieldType('number', [
       named('${__field.labels.report}'),
-      ...linked(toPattern('Open the slowest: ${__field.labels.pattern}', SERIES_PATTERN)),
+      ...linked(toPattern('Open the slowest pattern', SERIES_PATTERN)),
     ])
     .overrideByRegexp('/▲/', [fixed('red')])
     .overrideByRegexp('/▼/', [fixed('green')]);

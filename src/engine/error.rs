@@ -164,13 +164,20 @@ fn classify(class: &str, message: &str) -> (Kind, Option<&'static str>) {
     if let Some(hint) = used_up(class, message) {
         return (Kind::Exhausted, Some(hint));
     }
-    if is("Permission") && has("file system operations are disabled by configuration")
-        || io && message.ends_with("Permission denied")
-    {
+    if is("Permission") && has("file system operations are disabled by configuration") {
         return (
             Kind::Forbidden,
             Some(
                 "A query reads only the datasource's own folders and files; name one more under \"Add a folder or file\" (`paths`) in the datasource's settings",
+            ),
+        );
+    }
+    if io && message.ends_with("Permission denied") {
+        // Either wall may say so: the kernel's, or the file's own mode.
+        return (
+            Kind::Forbidden,
+            Some(
+                "If the file is in one of the datasource's folders, give the user who runs the plugin the right to read it, as with `chmod a+r`; if it is not, name its folder under \"Add a folder or file\" (`paths`) in the datasource's settings",
             ),
         );
     }

@@ -15,9 +15,8 @@ use tokio_stream::wrappers::UnixListenerStream;
 
 use crate::error::{Error, Kind, Result};
 use crate::rundir::{self, RunDir};
+use crate::source::COOKIE_NAME;
 
-/// The variable with go-plugin's magic cookie, as Grafana sets it for every backend plugin.
-const COOKIE_NAME: &str = "grafana_plugin_type";
 /// The cookie's value; it is the same for every type of plugin.
 const COOKIE_VALUE: &str = "datasource";
 /// The environment variables that a host sets when it starts a plugin.

@@ -25,6 +25,8 @@ const PROTECTED: &[&str] = &[
     "/usr/share/grafana",
     "/var/log/grafana",
 ];
+/// The variable with go-plugin's magic cookie, as Grafana sets it for every backend plugin.
+pub(crate) const COOKIE_NAME: &str = "grafana_plugin_type";
 const GRAFANA_PATHS: &[&str] = &[
     "GF_PATHS_DATA",
     "GF_PATHS_CONFIG",
@@ -122,7 +124,7 @@ impl Policy {
             .iter()
             .map(PathBuf::from)
             .chain(grafana.filter(|path| path.is_absolute() && path.parent().is_some()))
-            .chain(own_folders(std::env::current_exe().ok().as_deref()))
+            .chain(own_folders(std::env::current_exe().ok().as_deref(), variable(COOKIE_NAME).is_some()))
             .map(|path| path.canonicalize().unwrap_or(path))
             .collect();
         Ok(Self {
@@ -232,15 +234,17 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// Returns where this plugin is installed: Grafana's plugins folder, and Grafana's data folder if that is its
-/// parent.
-fn own_folders(executable: Option<&Path>) -> Vec<PathBuf> {
+/// parent. The folder above the plugin's is a plugins folder if Grafana starts this process or `grafana.db` is
+/// above it; for a person who tries the executable where it was unpacked, it may be any folder.
+fn own_folders(executable: Option<&Path>, is_started_by_grafana: bool) -> Vec<PathBuf> {
     let Some(plugin) = executable.and_then(Path::parent).filter(|dir| dir.join("plugin.json").is_file())
     else {
         return Vec::new();
     };
-    let plugins = plugin.parent().filter(|folder| folder.parent().is_some()).unwrap_or(plugin);
-    let data = plugins.parent().filter(|folder| folder.join("grafana.db").is_file());
-    [Some(plugins), data].into_iter().flatten().map(Path::to_owned).collect()
+    let plugins = plugin.parent().filter(|folder| folder.parent().is_some());
+    let data = plugins.and_then(Path::parent).filter(|folder| folder.join("grafana.db").is_file());
+    let plugins = plugins.filter(|_| is_started_by_grafana || data.is_some());
+    [Some(plugins.unwrap_or(plugin)), data].into_iter().flatten().map(Path::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -372,11 +376,15 @@ mod tests {
         std::fs::create_dir_all(&plugin).unwrap();
         let executable = plugin.join("gpx_duckdb_perf_linux_amd64");
         let executable = Some(executable.as_path());
-        assert_eq!(own_folders(executable), Vec::<PathBuf>::new(), "not an installed plugin");
+        assert_eq!(own_folders(executable, true), Vec::<PathBuf>::new(), "not an installed plugin");
         std::fs::write(plugin.join("plugin.json"), "{}").unwrap();
-        assert_eq!(own_folders(executable), [data.path().join("plugins")]);
+        assert_eq!(own_folders(executable, true), [data.path().join("plugins")]);
+        assert_eq!(own_folders(executable, false), [plugin.as_path()], "unpacked anywhere");
         std::fs::write(data.path().join("grafana.db"), "").unwrap();
-        assert_eq!(own_folders(executable), [data.path().join("plugins"), data.path().to_owned()]);
+        for is_started_by_grafana in [true, false] {
+            let own = own_folders(executable, is_started_by_grafana);
+            assert_eq!(own, [data.path().join("plugins"), data.path().to_owned()]);
+        }
     }
 
     #[test]

@@ -37,6 +37,10 @@ async fn each_mistake_has_its_message() {
         ("SELECT 'a\0b'", &["NUL"]),
         // Text where a macro was meant.
         ("SELECT '$__timeFrom()' + INTERVAL 1 DAY", &["Binder Error", "Inside quotes a macro is only text"]),
+        (
+            "SELECT * FROM perf_all_weeks WHERE $__timeFilter(week)",
+            &["Cannot compare", "$__weekFilter(week)"],
+        ),
         ("SELECT year('$__timeFrom()')", &["Inside quotes a macro is only text"]),
         ("SELECT strptime('$__timeFrom()', '%Y')", &["Inside quotes a macro is only text"]),
         ("SELECT 1 FROM perf_all_weeks WHERE pattern IN ('$__timeFrom()')", &["stands inside quotes"]),

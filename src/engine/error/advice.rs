@@ -103,9 +103,12 @@ pub(super) fn advice(class: &str, message: &str) -> Option<&'static str> {
             "Nanoseconds reach from 1677 to 2262: choose a shorter time range, or compare with `ts::TIMESTAMP`",
         );
     }
-    let is_of_a_time = has("Cannot mix values of type INTEGER and TIMESTAMP")
-        || has("Cannot mix values of type BIGINT and TIMESTAMP")
-        || has("Unimplemented type for cast (INTEGER -> TIMESTAMP)")
+    let is_of_a_time = ["INTEGER", "BIGINT"].iter().any(|of| {
+        ["mix", "compare"].iter().any(|verb| {
+            has(&format!("Cannot {verb} values of type {of} and TIMESTAMP"))
+                || has(&format!("Cannot {verb} values of type {of} and type TIMESTAMP"))
+        })
+    }) || has("Unimplemented type for cast (INTEGER -> TIMESTAMP)")
         || has("Unimplemented type for cast (BIGINT -> TIMESTAMP)");
     if is_of_a_time {
         return Some(
