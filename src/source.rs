@@ -20,7 +20,6 @@ pub(crate) use glob::is_pattern;
 pub(crate) use listing::passes_by;
 pub use missing::explain_missing;
 pub(crate) use pattern::{is_report, is_written, is_written_or_asked};
-pub(crate) use policy::COOKIE_NAME;
 pub use policy::Policy;
 pub use reach::{Astray, Beside, Findings, Found, Reach};
 pub use resolve::{Datasource, check_file, in_a_glob, resolve};

@@ -14,8 +14,8 @@ use tokio::net::UnixListener;
 use tokio_stream::wrappers::UnixListenerStream;
 
 use crate::error::{Error, Kind, Result};
+use crate::os::COOKIE_NAME;
 use crate::rundir::{self, RunDir};
-use crate::source::COOKIE_NAME;
 
 /// The cookie's value; it is the same for every type of plugin.
 const COOKIE_VALUE: &str = "datasource";

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::mounts::Mounts;
 use crate::error::{Error, Kind, Result};
+use crate::os::COOKIE_NAME;
 use crate::rundir;
 
 /// Folders that no datasource may read unless `allowed_paths` lists them: those of the system, those where
@@ -25,8 +26,6 @@ const PROTECTED: &[&str] = &[
     "/usr/share/grafana",
     "/var/log/grafana",
 ];
-/// The variable with go-plugin's magic cookie, as Grafana sets it for every backend plugin.
-pub(crate) const COOKIE_NAME: &str = "grafana_plugin_type";
 const GRAFANA_PATHS: &[&str] = &[
     "GF_PATHS_DATA",
     "GF_PATHS_CONFIG",
@@ -234,8 +233,8 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// Returns where this plugin is installed: Grafana's plugins folder, and Grafana's data folder if that is its
-/// parent. The folder above the plugin's is a plugins folder if Grafana starts this process or `grafana.db` is
-/// above it; for a person who tries the executable where it was unpacked, it may be any folder.
+/// parent. The folder above the plugin's is a plugins folder if Grafana starts this process or `grafana.db`
+/// is above it. It may be any folder if a person tries the executable where the plugin was unpacked.
 fn own_folders(executable: Option<&Path>, is_started_by_grafana: bool) -> Vec<PathBuf> {
     let Some(plugin) = executable.and_then(Path::parent).filter(|dir| dir.join("plugin.json").is_file())
     else {
