@@ -39,7 +39,7 @@ const p95 = () =>
         id: 1,
         title: 'P95 by agent',
         description:
-          "The mean of the P95 of an agent's patterns, weighted by samples: good for seeing a change, not an exact percentile of all its runs together. Shown are the eight agents that take the most time (P95 times samples). Where the highest is more than twenty times the median, the axis is logarithmic, and says so. An agent has the same colour in each panel.",
+          "The mean of the P95 of an agent's patterns, weighted by samples: good for seeing a change, not an exact percentile of all its runs together. Shown are the eight agents that take the most time (P95 times samples). Where the highest is more than twenty times the median, the axis is logarithmic, and says so. An agent has the same colour in each panel. The legend has the last value of each line, also where the agent has gone since.",
         at: [0, 0, 24, 10],
         ...of('trend'),
       },

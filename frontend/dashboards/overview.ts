@@ -46,7 +46,7 @@ function panels({ datasource, hasLinks }: Kind): Built[] {
         id: 1,
         title: 'P95 latency trend',
         description: hasLinks
-          ? `P95 of the ten slowest patterns of the current week: the newest report in the time range, or the week chosen above. Patterns that were chosen above and are not in that report come after those that are. The dashed red line is the threshold. A line breaks where a week has no report. ${LOG} Marks: the weeks with the largest growths of the range, at most eight. Long names are cut at their end; two that then look the same get a hash. Click a point for the whole text and the way to the pattern's own dashboard. The row ISO week of the legend names the week of the newest point.`
+          ? `P95 of the ten slowest patterns of the current week: the newest report in the time range, or the week chosen above. Patterns that were chosen above and are not in that report come after those that are. The dashed red line is the threshold. A line breaks where a week has no report. ${LOG} Marks: the weeks with the largest growths of the range, at most eight. Long names are cut at their end; two that then look the same get a hash. Click a point to open the pattern's own dashboard, which has the whole text. The row ISO week of the legend names the week of the newest point.`
           : `P95 of the ten slowest patterns of the newest report in the time range. The dashed red line is the threshold. A line breaks where a week has no report. ${LOG} Long names are cut at their end; two that then look the same get a hash. The row ISO week of the legend names the week of the newest point.`,
         at: [0, 0, 24, 12],
         ...of('trend'),
