@@ -78,11 +78,18 @@ pub(super) fn datasource(has: Option<&Value>, named: Option<&Value>, wants: &Dat
     }
     let mut visible = wants.said();
     let secrets = visible.remove("secureJsonData");
+    let is_from_files = has.get("readOnly") == Some(&Value::Bool(true));
+    // Beside a path the URL is only shown, and the file in Grafana's folder may have another one.
+    if is_from_files
+        && has.pointer("/jsonData/path").and_then(Value::as_str).is_some_and(|path| !path.is_empty())
+    {
+        visible.remove("url");
+    }
     // Grafana does not return secrets, so they are always sent again.
     if secrets.is_none() && same::holds(has, &Value::Object(visible.clone())) {
         return Ok(Want::Nothing);
     }
-    if has.get("readOnly") == Some(&Value::Bool(true)) {
+    if is_from_files {
         let changes = changes::named(has, &Value::Object(visible));
         return Err(provisioned(&format!("the datasource `{name}`"), &changes));
     }

@@ -38,6 +38,10 @@ fn a_datasource_is_made_left_changed_or_refused() {
     let mut read_only = stored();
     read_only["readOnly"] = json!(true);
     assert_eq!(datasource(Some(&read_only), None, &wants()).unwrap(), Want::Nothing);
+    read_only["url"] = json!("file:///as/it/ships");
+    assert_eq!(datasource(Some(&read_only), None, &wants()).unwrap(), Want::Nothing, "the path is the same");
+    read_only["jsonData"]["path"] = json!("");
+    assert!(datasource(Some(&read_only), None, &wants()).is_err(), "without a path the URL counts");
     assert!(datasource(Some(&read_only), None, &slower).unwrap_err().message.contains("provisioning files"));
     let other = json!({"name": "DuckDB Perf", "uid": "x", "type": "prometheus"});
     let error = datasource(None, Some(&other), &wants()).unwrap_err();
