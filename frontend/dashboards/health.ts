@@ -106,7 +106,7 @@ scrape_configs:
   - job_name: duckdb-perf
     metrics_path: /metrics/plugins/duckdb-perf-datasource
     static_configs:
-      - targets: ['grafana:3000']
+      - targets: ['grafana:3000'] # where Prometheus reaches Grafana
 \`\`\`
 
 Red triangles in every panel mean that Grafana has no Prometheus datasource yet.`;
