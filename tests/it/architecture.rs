@@ -323,50 +323,49 @@ fn a_crate_alone_builds_no_other_duckdb() {
     }
 }
 
+/// Every file of Rust with its text.
+fn all_sources() -> Vec<(PathBuf, String)> {
+    let mut paths = Vec::new();
+    for folder in ["src", "crates", "tests/it", "benches"] {
+        sources(&Path::new(ROOT).join(folder), &mut paths);
+    }
+    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
 #[test]
 fn files_stay_short_and_say_what_they_are() {
     let mut breaches = Vec::new();
-    for folder in ["src", "crates", "tests/it", "benches"] {
-        let mut paths = Vec::new();
-        sources(&Path::new(ROOT).join(folder), &mut paths);
-        for path in paths {
-            let text = fs::read_to_string(&path).unwrap();
-            let lines = text.lines().count();
-            if lines > LONGEST_FILE {
-                breaches.push(format!("{}: {lines} lines", path.display()));
-            }
-            if !text.starts_with("//!") && !text.starts_with("#![doc = include_str!") {
-                breaches.push(format!("{}: no header", path.display()));
-            }
+    for (path, text) in all_sources() {
+        let lines = text.lines().count();
+        if lines > LONGEST_FILE {
+            breaches.push(format!("{}: {lines} lines", path.display()));
+        }
+        if !text.starts_with("//!") && !text.starts_with("#![doc = include_str!") {
+            breaches.push(format!("{}: no header", path.display()));
         }
     }
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
-/// A test that has another name now would run beside others again.
 #[test]
 fn comments_are_as_narrow_as_code() {
     let mut breaches = Vec::new();
-    for folder in ["src", "crates", "tests/it", "benches"] {
-        let mut paths = Vec::new();
-        sources(&Path::new(ROOT).join(folder), &mut paths);
-        for path in paths {
-            let text = fs::read_to_string(&path).unwrap();
-            let mut is_drawn = false;
-            for (number, line) in (1..).zip(text.lines()) {
-                let words = line.trim_start().trim_start_matches(['/', '!']).trim_start();
-                is_drawn ^= line.trim_start().starts_with("//") && words.starts_with("```");
-                // Tables and what stands in blocks are as wide as they are.
-                let is_wide = line.chars().count() > WIDEST_COMMENT && !is_drawn && !words.starts_with('|');
-                if is_wide && line.trim_start().starts_with("//") {
-                    breaches.push(format!("{}:{number}", path.display()));
-                }
+    for (path, text) in all_sources() {
+        let mut is_drawn = false;
+        for (number, line) in (1..).zip(text.lines()) {
+            let words = line.trim_start().trim_start_matches(['/', '!']).trim_start();
+            is_drawn ^= line.trim_start().starts_with("//") && words.starts_with("```");
+            // Tables and what stands in blocks are as wide as they are.
+            let is_wide = line.chars().count() > WIDEST_COMMENT && !is_drawn && !words.starts_with('|');
+            if is_wide && line.trim_start().starts_with("//") {
+                breaches.push(format!("{}:{number}", path.display()));
             }
         }
     }
     assert!(breaches.is_empty(), "comments wider than {WIDEST_COMMENT} columns:\n{}", breaches.join("\n"));
 }
 
+/// A test that has another name now would run beside others again.
 #[test]
 fn tests_that_run_alone_exist() {
     let read = |path: &str| fs::read_to_string(Path::new(ROOT).join(path)).unwrap();
